@@ -1,0 +1,287 @@
+"""A campaign: a validated configuration expanded into everything that it asks for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from hrtem_ood import analysis
+from hrtem_ood.campaign import packs
+from hrtem_ood.campaign.condition import Condition, expand
+from hrtem_ood.campaign.config import CampaignConfig, StructureSet
+from hrtem_ood.campaign.hyperparameters import Hyperparameters
+from hrtem_ood.campaign.identity import canonical_json, digest
+from hrtem_ood.campaign.specs import (
+    BuildSpec,
+    EvaluateSpec,
+    ImageSpec,
+    NetworkSpec,
+    PackSpec,
+    SceneRecipe,
+    SimulateSpec,
+    Spec,
+    SuiteSpec,
+    TrainingSetSpec,
+    TransferSpec,
+)
+
+SUFFIX = {
+    "structures": ".extxyz",
+    "exit_waves": ".zarr.zip",
+    "datasets": ".zarr.zip",
+    "networks": ".ckpt",
+    "packs": ".json",
+    "suites": ".json",
+    "evaluations": ".zarr.zip",
+    "transfer": ".zarr.zip",
+}
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def artefact(stage: str, id_: str) -> str:
+    """Path of an artefact below the results folder, e.g. ``datasets/df100-dose400-0123456789.zarr.zip``."""
+    return str(PurePosixPath(stage) / f"{id_}{SUFFIX[stage]}")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation job: a pack on a suite."""
+
+    spec: EvaluateSpec
+    pack: PackSpec
+    suite: SuiteSpec
+
+
+@dataclass
+class Campaign:
+    """Everything that a configuration asks for, by id. Make one with :func:`hrtem_ood.campaign.load.load_campaign`.
+
+    Attributes
+    ----------
+    config : CampaignConfig
+    """
+
+    config: CampaignConfig
+    _recipes: dict[str, SceneRecipe] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the campaign."""
+        return self.config.campaign
+
+    # --- structures, exit waves, datasets -----------------------------------------------------
+
+    def recipe(self, name: str) -> SceneRecipe:
+        """Return the recipe of a structure set, with its material written out."""
+        if name not in self._recipes:
+            chosen = self.config.structure_sets[name]
+            fields = {
+                key: getattr(chosen, key) for key in StructureSet.model_fields if key not in ("structures", "material")
+            }
+            self._recipes[name] = SceneRecipe(material=self.config.materials[chosen.material], **fields)
+        return self._recipes[name]
+
+    def shards(self, name: str) -> list[tuple[BuildSpec, SimulateSpec]]:
+        """Return the shards of a structure set, in order of structure."""
+        recipe, count = self.recipe(name), self.config.structure_sets[name].structures
+        size = self.config.execution.structures_per_shard
+        ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
+        return [
+            (
+                BuildSpec(recipe=recipe, start=start, stop=stop),
+                SimulateSpec(scenes=recipe.series, simulation=self.config.simulation, start=start, stop=stop),
+            )
+            for start, stop in ranges
+        ]
+
+    @cached_property
+    def used_sets(self) -> tuple[str, ...]:
+        """Names of the structure sets that some training set or suite uses."""
+        users = [*self.config.training_sets.values(), *self.config.suites.values()]
+        return tuple(dict.fromkeys(user.structures for user in users))
+
+    @cached_property
+    def structures(self) -> dict[str, BuildSpec]:
+        """Structure shards by id."""
+        return by_id(build for name in self.used_sets for build, _ in self.shards(name))
+
+    @cached_property
+    def exit_waves(self) -> dict[str, SimulateSpec]:
+        """Exit-wave shards by id."""
+        return by_id(simulate for name in self.used_sets for _, simulate in self.shards(name))
+
+    @cached_property
+    def structures_of(self) -> dict[str, BuildSpec]:
+        """Exit-wave shard id → the structure shard that it is simulated from."""
+        return {simulate.id: build for name in self.used_sets for build, simulate in self.shards(name)}
+
+    @cached_property
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Conditions of each named grid."""
+        return {
+            name: tuple(Condition(**values) for values in expand(grid, Condition))
+            for name, grid in self.config.conditions.items()
+        }
+
+    def _conditions_of(self, grids: Iterable[str]) -> list[Condition]:
+        return list(dict.fromkeys(condition for grid in grids for condition in self.conditions[grid]))
+
+    def _dataset(self, name: str, condition: Condition) -> ImageSpec:
+        return ImageSpec(
+            waves=SimulateSpec(
+                scenes=self.recipe(name).series, simulation=self.config.simulation, start=0, stop=0
+            ).series,
+            structures=self.config.structure_sets[name].structures,
+            condition=condition,
+            imaging=self.config.imaging,
+            labels=self.config.labels,
+        )
+
+    @cached_property
+    def _datasets_of(self) -> dict[tuple[str, Condition], ImageSpec]:
+        wanted = dict.fromkeys(
+            (user.structures, condition)
+            for user in (*self.config.training_sets.values(), *self.config.suites.values())
+            for condition in self._conditions_of(user.conditions)
+        )
+        return {(name, condition): self._dataset(name, condition) for name, condition in wanted}
+
+    @cached_property
+    def datasets(self) -> dict[str, ImageSpec]:
+        """Datasets by id."""
+        return by_id(self._datasets_of.values())
+
+    @cached_property
+    def exit_waves_of(self) -> dict[str, list[SimulateSpec]]:
+        """Dataset id → the exit-wave shards that it is imaged from, in order of structure."""
+        shards = {name: [simulate for _, simulate in self.shards(name)] for name in self.used_sets}
+        return {dataset.id: shards[name] for (name, _), dataset in self._datasets_of.items()}
+
+    @cached_property
+    def set_names(self) -> dict[str, str]:
+        """Dataset id → name of its structure set (the first, where several share one recipe and size)."""
+        names: dict[str, str] = {}
+        for (name, _), dataset in self._datasets_of.items():
+            names.setdefault(dataset.id, name)
+        return names
+
+    # --- training sets, networks, packs -------------------------------------------------------
+
+    @cached_property
+    def training_sets(self) -> dict[str, list[TrainingSetSpec]]:
+        """Training sets of each named entry of the configuration."""
+        result = {}
+        for name, grid in self.config.training_sets.items():
+            conditions = self._conditions_of(grid.conditions)
+            groups = [conditions] if grid.mix else [[condition] for condition in conditions]
+            result[name] = [
+                TrainingSetSpec(
+                    # sorted: the order in which conditions are listed means nothing
+                    datasets=tuple(sorted(self._datasets_of[grid.structures, condition].id for condition in group)),
+                    structures=self.config.structure_sets[grid.structures].structures,
+                    images=grid.images,
+                    validation=grid.validation,
+                )
+                for group in groups
+            ]
+        return result
+
+    @cached_property
+    def networks(self) -> dict[str, NetworkSpec]:
+        """Networks by id."""
+        points = [
+            (grid, [Hyperparameters(**values) for values in expand(grid, Hyperparameters)])
+            for grid in self.config.networks.values()
+        ]
+        return by_id(
+            NetworkSpec(training_set=training_set.id, hyperparameters=hyperparameters)
+            for grid, choices in points
+            for name in grid.training_sets
+            for training_set in self.training_sets[name]
+            for hyperparameters in choices
+        )
+
+    @cached_property
+    def training_set_by_id(self) -> dict[str, TrainingSetSpec]:
+        """Training sets by id."""
+        return by_id(training_set for group in self.training_sets.values() for training_set in group)
+
+    @cached_property
+    def packs(self) -> dict[str, PackSpec]:
+        """Packs by id."""
+        groups: dict[str, list[NetworkSpec]] = {}
+        for network in self.networks.values():
+            groups.setdefault(network.training_set, []).append(network)
+        return by_id(
+            PackSpec(training_set=self.training_set_by_id[training_set], networks=pack)
+            for training_set, group in groups.items()
+            for pack in packs.split(group, self.config.execution.networks_per_job)
+        )
+
+    # --- suites, evaluations, analysis --------------------------------------------------------
+
+    @cached_property
+    def suite_of(self) -> dict[str, SuiteSpec]:
+        """Suites by their name in the configuration."""
+        return {
+            name: SuiteSpec(
+                datasets=tuple(
+                    sorted(
+                        self._datasets_of[suite.structures, condition].id
+                        for condition in self._conditions_of(suite.conditions)
+                    )
+                )
+            )
+            for name, suite in self.config.suites.items()
+        }
+
+    @cached_property
+    def suites(self) -> dict[str, SuiteSpec]:
+        """Suites by id."""
+        return by_id(self.suite_of.values())
+
+    @cached_property
+    def evaluations(self) -> dict[str, Evaluated]:
+        """Evaluation jobs by id."""
+        jobs = [
+            Evaluated(EvaluateSpec(pack=pack.id, suite=suite.id), pack, suite)
+            for pack in self.packs.values()
+            for suite in self.suites.values()
+        ]
+        return {job.spec.id: job for job in jobs}
+
+    @cached_property
+    def transfer(self) -> TransferSpec:
+        """Information transfer of all conditions that a dataset is imaged under, in a canonical order."""
+        conditions = dict.fromkeys(dataset.condition for dataset in self.datasets.values())
+        return TransferSpec(
+            conditions=tuple(sorted(conditions, key=lambda condition: canonical_json(condition.model_dump()))),
+            energy_eV=self.config.simulation.energy_eV,
+            pixel_A=self.config.imaging.pixel_A,
+            transfer=self.config.transfer,
+        )
+
+    @cached_property
+    def config_json(self) -> str:
+        """Canonical JSON of the configuration."""
+        return canonical_json(self.config.model_dump(mode="json"))
+
+    @cached_property
+    def metrics_id(self) -> str:
+        """Digest of everything that determines the metrics: not how work is grouped, not how figures look."""
+        config = self.config.model_dump(mode="json", exclude={"execution", "report"})
+        return digest(
+            ["metrics", analysis.VERSION, self.transfer.id, sorted(self.networks), sorted(self.suites), config]
+        )
+
+    @cached_property
+    def report_id(self) -> str:
+        """Digest of everything that determines figures and report."""
+        return digest([self.metrics_id, self.config.report.model_dump(mode="json")])
+
+
+def by_id(specs: Iterable[AnySpec]) -> dict[str, AnySpec]:
+    """Index specs by id, each once, in order of first appearance."""
+    return {spec.id: spec for spec in specs}

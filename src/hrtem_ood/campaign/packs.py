@@ -1,0 +1,33 @@
+"""Grouping networks into packs such that one more network changes one pack, not all."""
+
+from collections.abc import Iterator, Sequence
+
+from hrtem_ood.campaign.specs import NetworkSpec
+
+
+def split(networks: Sequence[NetworkSpec], largest: int, bit: int = 0) -> Iterator[tuple[NetworkSpec, ...]]:
+    """Yield packs of at most ``largest`` networks, split by the bits of the networks' digests.
+
+    A group that is too large is halved by the next bit of the hash, like a trie: adding a network changes the pack
+    where it falls (or splits it), and leaves every other pack, hence every other job, as it was.
+
+    Parameters
+    ----------
+    networks : sequence of NetworkSpec
+    largest : int
+    bit : int
+        The first bit not yet used, counted from the least significant one.
+
+    Yields
+    ------
+    tuple of NetworkSpec, in order of id
+    """
+    if len(networks) <= largest:
+        if networks:
+            yield tuple(sorted(networks, key=lambda network: network.id))
+        return
+    halves: tuple[list[NetworkSpec], list[NetworkSpec]] = ([], [])
+    for network in networks:
+        halves[int(network.id[-10:], 16) >> bit & 1].append(network)
+    for half in halves:
+        yield from split(half, largest, bit + 1)

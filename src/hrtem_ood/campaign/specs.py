@@ -1,0 +1,213 @@
+"""What each job is asked for: one small model per artefact, with its identity.
+
+A spec holds everything that determines the content of its artefact, inputs by their ids, and nothing else. Jobs get it
+as JSON. Series — endless sequences of scenes, exit waves and images of which an artefact holds a block — have ids of
+their own, so that grouping structures into shards changes no dataset and no network.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from hrtem_ood import evaluation, imaging, simulation, structures, training, transfer
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.config import Imaging, Labels, Material, Particles, Simulation, Substrate, Transfer
+from hrtem_ood.campaign.hyperparameters import Hyperparameters
+from hrtem_ood.campaign.identity import canonical_json, content_id, digest
+from hrtem_ood.campaign.types import Model
+
+
+class Spec(Model):
+    """Base of all specs."""
+
+    stage: ClassVar[str]
+    version: ClassVar[int]
+
+    @property
+    def slug(self) -> str:
+        """Readable part of the id."""
+        return self.stage
+
+    def content(self) -> Any:
+        """Return what the identity is computed from."""
+        return self.model_dump(mode="json")
+
+    @cached_property
+    def id(self) -> str:
+        """Content id of the artefact."""
+        return content_id(self.slug, [self.stage, self.version, self.content()])
+
+    @cached_property
+    def json_text(self) -> str:
+        """Canonical JSON of the spec, as jobs get it."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+class SceneRecipe(Model):
+    """What random scenes are drawn from; scene i is the same in every set that has this recipe."""
+
+    material: Material
+    seed: int
+    cell_A: float
+    particles: Particles
+    substrate: Substrate | None
+    vacuum_A: float
+
+    @cached_property
+    def series(self) -> str:
+        """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
+        content = self.model_dump(mode="json")
+        if content["material"]["sha256"]:
+            del content["material"]["file"]
+        return digest(["scenes", structures.VERSION, content])
+
+
+class BuildSpec(Spec):
+    """A shard of structures: scenes ``start`` to ``stop`` (excluded) of a recipe."""
+
+    stage: ClassVar[str] = "structures"
+    version: ClassVar[int] = structures.VERSION
+    recipe: SceneRecipe
+    start: int
+    stop: int
+
+    @property
+    def slug(self) -> str:
+        """Material and range."""
+        material = self.recipe.material
+        return f"{material.formula or 'crystal'}-{self.start}-{self.stop}"
+
+    def content(self) -> Any:
+        """The series and the range."""
+        return [self.recipe.series, self.start, self.stop]
+
+
+class SimulateSpec(Spec):
+    """A shard of exit waves; ``scenes`` is the series of its structures."""
+
+    stage: ClassVar[str] = "exit_waves"
+    version: ClassVar[int] = simulation.VERSION
+    scenes: str
+    simulation: Simulation
+    start: int
+    stop: int
+
+    @property
+    def slug(self) -> str:
+        """Range and phonons."""
+        return f"{self.start}-{self.stop}-ph{self.simulation.phonons}"
+
+    @cached_property
+    def series(self) -> str:
+        """Id of the endless series of exit waves."""
+        return digest(["waves", self.version, self.scenes, self.simulation.model_dump(mode="json")])
+
+    def content(self) -> Any:
+        """The series and the range."""
+        return [self.series, self.start, self.stop]
+
+
+class ImageSpec(Spec):
+    """A dataset: the first ``structures`` of a series of exit waves imaged under one condition, with label masks."""
+
+    stage: ClassVar[str] = "datasets"
+    version: ClassVar[int] = imaging.VERSION
+    waves: str
+    structures: int
+    condition: Condition
+    imaging: Imaging
+    labels: Labels
+
+    @property
+    def slug(self) -> str:
+        """The condition."""
+        return self.condition.slug
+
+    @cached_property
+    def series(self) -> str:
+        """Id of the endless series of images, which seeds defocus jitter and counting noise of image i."""
+        return digest(["images", self.version, self.model_dump(mode="json", exclude={"structures", "labels"})])
+
+
+class TrainingSetSpec(Spec):
+    """Images that a network learns from: ``images`` of the datasets, in equal shares, and a validation tail.
+
+    The last ``validation`` of the ``structures`` are kept for validation in every dataset.
+    """
+
+    stage: ClassVar[str] = "training_sets"
+    version: ClassVar[int] = training.VERSION
+    datasets: tuple[str, ...]
+    structures: int
+    images: int
+    validation: int
+
+
+class NetworkSpec(Spec):
+    """One network: training set, architecture, hyperparameters and seed. The unit of identity."""
+
+    stage: ClassVar[str] = "networks"
+    version: ClassVar[int] = training.VERSION
+    training_set: str
+    hyperparameters: Hyperparameters
+
+    @property
+    def slug(self) -> str:
+        """Architecture, learning rate and seed."""
+        h = self.hyperparameters
+        return f"{h.architecture.name}-lr{h.learning_rate:g}-s{h.seed}"
+
+
+class PackSpec(Spec):
+    """The networks that one training job trains on one training set."""
+
+    stage: ClassVar[str] = "packs"
+    version: ClassVar[int] = 1
+    training_set: TrainingSetSpec
+    networks: tuple[NetworkSpec, ...]
+
+    @property
+    def slug(self) -> str:
+        """How many networks."""
+        return f"{len(self.networks)}networks"
+
+    def content(self) -> Any:
+        """The ids of the networks."""
+        return [network.id for network in self.networks]
+
+
+class SuiteSpec(Spec):
+    """A group of test datasets."""
+
+    stage: ClassVar[str] = "suites"
+    version: ClassVar[int] = 1
+    datasets: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        """How many datasets."""
+        return f"{len(self.datasets)}datasets"
+
+
+class EvaluateSpec(Spec):
+    """Per-image scores of the networks of a pack on the datasets of a suite."""
+
+    stage: ClassVar[str] = "evaluations"
+    version: ClassVar[int] = evaluation.VERSION
+    pack: str
+    suite: str
+
+
+class TransferSpec(Spec):
+    """Information-transfer measures of all conditions of a campaign."""
+
+    stage: ClassVar[str] = "transfer"
+    version: ClassVar[int] = transfer.VERSION
+    conditions: tuple[Condition, ...]
+    energy_eV: float
+    pixel_A: float
+    transfer: Transfer
+
+    @property
+    def slug(self) -> str:
+        """How many conditions."""
+        return f"{len(self.conditions)}conditions"

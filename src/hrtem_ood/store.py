@@ -1,0 +1,268 @@
+"""Reading and writing artefacts: one regular file each, renamed into place last, checked when read.
+
+Nothing else in the package touches artefact files.
+"""
+
+import importlib.metadata
+import io
+import json
+import os
+import subprocess
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hrtem_ood.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from ase import Atoms
+
+    from hrtem_ood.campaign.specs import Spec
+
+PACKAGES = ("abtem", "ase", "numpy", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
+
+
+@cache
+def git_revision() -> str:
+    """Revision of the checkout that this package is run from, with ``-dirty`` where it has changes, or ``unknown``."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603  # fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def provenance(spec: "Spec", *, seconds: float, device: str) -> dict[str, Any]:
+    """Tell how an artefact was made.
+
+    Parameters
+    ----------
+    spec : Spec
+    seconds : float, [s]
+        Wall time of the work.
+    device : str
+        Where it was done, ``cpu`` or the name of a GPU.
+
+    Returns
+    -------
+    dict
+        JSON-like: id, stage, version, parameters (JSON text), software versions (JSON text), git revision, seconds,
+        device, time of writing (UTC).
+    """
+    versions = {"hrtem-ood": importlib.metadata.version("hrtem-ood")}
+    versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "id": spec.id,
+        "stage": spec.stage,
+        "stage_version": spec.version,
+        "parameters": spec.json_text,
+        "software": json.dumps(versions),
+        "git_revision": git_revision(),
+        "seconds": round(seconds, 3),
+        "device": device,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def artefact_id(path: Path) -> str:
+    """Id of the artefact that a path names."""
+    for suffix in (".zarr.zip", ".extxyz", ".json", ".ckpt"):
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    return path.name
+
+
+def _advice(path: Path) -> str:
+    return f"Delete {path} and run snakemake again to make it anew."
+
+
+def _check_id(path: Path, found: object, expect_id: str | None) -> None:
+    wanted = artefact_id(path) if expect_id is None else expect_id
+    if found != wanted:
+        raise ArtefactError(
+            f"{path} holds {found or 'no id'}, not {wanted}: was it renamed or overwritten? {_advice(path)}"
+        )
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise ArtefactError(f"{path} is missing. Run snakemake to make it.")
+
+
+# --- zarr.zip --------------------------------------------------------------------------------
+
+
+def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any]) -> None:
+    """Write a dataset as one zip file that ``xarray.open_zarr`` opens.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.zarr.zip``.
+    dataset : xarray.Dataset
+        In memory; chunks and codecs as its variables' ``encoding`` says.
+    attributes : mapping
+        Added to the root's attributes; see :func:`provenance`.
+    """
+    from zarr.storage import MemoryStore
+
+    # Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind.
+    memory: dict[str, Any] = {}
+    dataset.assign_attrs(attributes).to_zarr(MemoryStore(memory), mode="w", consolidated=False, zarr_format=3)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for key in sorted(memory):
+            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), memory[key].to_bytes())
+
+
+@contextmanager
+def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Dataset"]:
+    """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.
+
+    Parameters
+    ----------
+    path : Path
+    expect_id : str, optional
+        The id that it must carry; by default the one in its name.
+
+    Yields
+    ------
+    xarray.Dataset
+        Valid inside the block. A damaged chunk is noticed when it is read.
+
+    Raises
+    ------
+    ArtefactError
+    """
+    import xarray as xr
+    from zarr.storage import ZipStore
+
+    _check_there(path)
+    try:
+        with ZipStore(path, mode="r") as store, xr.open_zarr(store, consolidated=False) as dataset:
+            _check_id(path, dataset.attrs.get("id"), expect_id)
+            yield dataset
+    except (zipfile.BadZipFile, EOFError, FileNotFoundError, KeyError) as error:
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+
+
+def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":
+    """Read a whole ``.zarr.zip`` into memory; see :func:`open_zarr`."""
+    with open_zarr(path, expect_id=expect_id) as dataset:
+        return dataset.load()
+
+
+def zarr_attributes(path: Path) -> dict[str, Any]:
+    """Read the root attributes of a ``.zarr.zip`` without opening it as a dataset, in about a millisecond."""
+    _check_there(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            attributes: dict[str, Any] = json.loads(archive.read("zarr.json"))["attributes"]
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    return attributes
+
+
+# --- structures ------------------------------------------------------------------------------
+
+
+def write_structures(path: Path, scenes: "list[Atoms]", attributes: Mapping[str, Any]) -> None:
+    """Write scenes as extended XYZ, one frame each; the attributes go with the first frame."""
+    from ase.io.extxyz import write_extxyz
+
+    first = scenes[0].copy()  # type: ignore[no-untyped-call]  # ASE is untyped
+    first.info = {**first.info, **{key: str(value) for key, value in attributes.items()}, "frames": len(scenes)}
+    text = io.StringIO()
+    write_extxyz(text, [first, *scenes[1:]])  # type: ignore[no-untyped-call]
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue())
+
+
+def read_structures(path: Path) -> "list[Atoms]":
+    """Read the scenes of a structure shard, and check that all are there."""
+    from ase.io.extxyz import read_extxyz
+
+    _check_there(path)
+    try:
+        with path.open() as file:
+            scenes = list(read_extxyz(file, slice(None)))  # type: ignore[no-untyped-call]
+        frames = int(scenes[0].info["frames"])
+    except Exception as error:  # ASE raises whatever its parser stumbles on
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    _check_id(path, scenes[0].info.get("id"), None)
+    if len(scenes) != frames or any(not np.isfinite(scene.positions).all() for scene in scenes):
+        raise ArtefactError(f"{path} holds {len(scenes)} sound scenes of {frames}. {_advice(path)}")
+    return scenes
+
+
+# --- JSON and checkpoints --------------------------------------------------------------------
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, readably, in one step."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object and check that its ``id`` is the one in its name."""
+    _check_there(path)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    _check_id(path, content.get("id"), None)
+    return content
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values with ``torch.save``, in one step."""
+    import torch
+
+    with replacing(path) as temporary:
+        torch.save(dict(content), temporary)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint (tensors and plain values only) onto the CPU, and check its id."""
+    import torch
+
+    _check_there(path)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    _check_id(path, content.get("id"), None)
+    return content
