@@ -191,10 +191,12 @@ def write_structures(path: Path, scenes: "list[Atoms]", attributes: Mapping[str,
     """Write scenes as extended XYZ, one frame each; the attributes go with the first frame."""
     from ase.io.extxyz import write_extxyz
 
-    first = scenes[0].copy()  # type: ignore[no-untyped-call]  # ASE is untyped
-    first.info = {**first.info, **{key: str(value) for key, value in attributes.items()}, "frames": len(scenes)}
+    first = scenes[0]
+    info, first.info = first.info, {**first.info, **{key: str(value) for key, value in attributes.items()}}
+    first.info["frames"] = len(scenes)
     text = io.StringIO()
-    write_extxyz(text, [first, *scenes[1:]])  # type: ignore[no-untyped-call]
+    write_extxyz(text, scenes)
+    first.info = info
     with replacing(path) as temporary:
         temporary.write_text(text.getvalue())
 
@@ -206,7 +208,7 @@ def read_structures(path: Path) -> "list[Atoms]":
     _check_there(path)
     try:
         with path.open() as file:
-            scenes = list(read_extxyz(file, slice(None)))  # type: ignore[no-untyped-call]
+            scenes = list(read_extxyz(file, slice(None)))
         frames = int(scenes[0].info["frames"])
     except Exception as error:  # ASE raises whatever its parser stumbles on
         raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hrtem_ood import analysis
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.condition import Condition, expand
-from hrtem_ood.campaign.config import CampaignConfig, StructureSet
+from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.campaign.identity import canonical_json, digest
 from hrtem_ood.campaign.specs import (
@@ -96,11 +96,14 @@ class Campaign:
             for start, stop in ranges
         ]
 
+    @property
+    def _users(self) -> list[TrainingSetGrid | Suite]:
+        return [*self.config.training_sets.values(), *self.config.suites.values()]
+
     @cached_property
     def used_sets(self) -> tuple[str, ...]:
         """Names of the structure sets that some training set or suite uses."""
-        users = [*self.config.training_sets.values(), *self.config.suites.values()]
-        return tuple(dict.fromkeys(user.structures for user in users))
+        return tuple(dict.fromkeys(user.structures for user in self._users))
 
     @cached_property
     def structures(self) -> dict[str, BuildSpec]:
@@ -142,9 +145,7 @@ class Campaign:
     @cached_property
     def _datasets_of(self) -> dict[tuple[str, Condition], ImageSpec]:
         wanted = dict.fromkeys(
-            (user.structures, condition)
-            for user in (*self.config.training_sets.values(), *self.config.suites.values())
-            for condition in self._conditions_of(user.conditions)
+            (user.structures, condition) for user in self._users for condition in self._conditions_of(user.conditions)
         )
         return {(name, condition): self._dataset(name, condition) for name, condition in wanted}
 

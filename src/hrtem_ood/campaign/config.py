@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
-from hrtem_ood.campaign.types import Model, Name, Number, NumberRange, Whole, WholeRange, grid_of
+from hrtem_ood.campaign.types import Model, Name, Names, Number, NumberRange, Whole, WholeRange
 
 Length = Annotated[Number, Field(gt=0)]
 
@@ -130,7 +130,7 @@ class Labels(Model):
 
     phase_threshold_rad: Annotated[Number, Field(gt=0, lt=3.1416)] = Field(
         0.19634954084936207,
-        description="A pixel belongs to a particle where the blurred phase exceeds this [rad] (π/16).",
+        description="A pixel is labelled particle where the blurred phase exceeds this [rad] (π/16).",
     )
     blur_A: Annotated[Number, Field(ge=0, le=20)] = Field(
         1.0,
@@ -148,7 +148,7 @@ class TrainingSetGrid(Model):
     """Training sets over conditions: one per condition, or one that mixes them all."""
 
     structures: Name = Field(description="A name under `structure_sets`.")
-    conditions: grid_of(Name) = Field(description="Names under `conditions`.")  # type: ignore[valid-type]  # built at import
+    conditions: Names = Field(description="Names under `conditions`.")
     mix: bool = Field(
         False,
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
@@ -157,7 +157,7 @@ class TrainingSetGrid(Model):
         description="Training images per training set, whatever the number of conditions."
     )
     validation: Annotated[Whole, Field(ge=1)] = Field(
-        description="Structures at the end of the set kept for validation, imaged under every condition of the training set."
+        description="Structures at the end of the set kept for validation, under every condition of the training set."
     )
 
 
@@ -165,7 +165,7 @@ class Suite(Model):
     """A named group of test datasets: the unit of one evaluation job."""
 
     structures: Name = Field(description="A name under `structure_sets`; never one that trains.")
-    conditions: grid_of(Name) = Field(description="Names under `conditions`.")  # type: ignore[valid-type]  # built at import
+    conditions: Names = Field(description="Names under `conditions`.")
 
 
 class Transfer(Model):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hrtem_ood.campaign.condition import grid_model
-from hrtem_ood.campaign.types import Model, Name, Number, Whole, grid_of
+from hrtem_ood.campaign.types import Model, Names, Number, Whole
 
 
 class Architecture(Model):
@@ -39,7 +39,7 @@ class Hyperparameters(Model):
 
 
 class _TrainedOn(Model):
-    training_sets: grid_of(Name) = Field(description="Names under `training_sets`.")  # type: ignore[valid-type]  # built at import
+    training_sets: Names = Field(description="Names under `training_sets`.")
 
 
 _HyperparameterGrid = grid_model("_HyperparameterGrid", Hyperparameters, "")

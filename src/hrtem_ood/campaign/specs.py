@@ -77,7 +77,7 @@ class BuildSpec(Spec):
         return f"{material.formula or 'crystal'}-{self.start}-{self.stop}"
 
     def content(self) -> Any:
-        """The series and the range."""
+        """Return the series and the range."""
         return [self.recipe.series, self.start, self.stop]
 
 
@@ -102,7 +102,7 @@ class SimulateSpec(Spec):
         return digest(["waves", self.version, self.scenes, self.simulation.model_dump(mode="json")])
 
     def content(self) -> Any:
-        """The series and the range."""
+        """Return the series and the range."""
         return [self.series, self.start, self.stop]
 
 
@@ -171,7 +171,7 @@ class PackSpec(Spec):
         return f"{len(self.networks)}networks"
 
     def content(self) -> Any:
-        """The ids of the networks."""
+        """Return the ids of the networks."""
         return [network.id for network in self.networks]
 
 

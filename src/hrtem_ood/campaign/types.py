@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Model(BaseModel):
@@ -57,7 +57,8 @@ def grid_of(item: Any) -> Any:
     ]
 
 
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1)]
 NumberRange = _range_of(Number)
 WholeRange = _range_of(Whole)
 
-__all__ = ["Model", "Name", "Number", "NumberRange", "Whole", "WholeRange", "WithJsonSchema", "grid_of"]
+__all__ = ["Model", "Name", "Number", "NumberRange", "Whole", "WholeRange", "grid_of"]
