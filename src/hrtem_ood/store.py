@@ -130,6 +130,10 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
 
     # Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind.
     memory: dict[str, Any] = {}
+    # Only strings of any length have a place in the Zarr 3 specification.
+    dataset = dataset.assign(
+        {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
+    )
     dataset.assign_attrs(attributes).to_zarr(MemoryStore(memory), mode="w", consolidated=False, zarr_format=3)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for key in sorted(memory):
@@ -158,10 +162,9 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     import xarray as xr
     from zarr.storage import ZipStore
 
-    _check_there(path)
+    _check_id(path, zarr_attributes(path).get("id"), expect_id)
     try:
         with ZipStore(path, mode="r") as store, xr.open_zarr(store, consolidated=False) as dataset:
-            _check_id(path, dataset.attrs.get("id"), expect_id)
             yield dataset
     except (zipfile.BadZipFile, EOFError, FileNotFoundError, KeyError) as error:
         raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error

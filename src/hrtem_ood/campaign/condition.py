@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, create_model
 
-from hrtem_ood.campaign.types import Model, Number, grid_of
+from hrtem_ood.campaign.types import Model, grid_of
 
-Azimuth = Annotated[Number, Field(ge=-3.1416, le=3.1416)]
+Azimuth = Annotated[float, Field(ge=-3.1416, le=3.1416)]
 
 
 class Condition(Model):
@@ -18,45 +18,45 @@ class Condition(Model):
     from the zero defocus (minimum contrast) of each structure, positive for underfocus.
     """
 
-    defocus_A: Annotated[Number, Field(ge=-1e5, le=1e5)] = Field(
+    defocus_A: Annotated[float, Field(ge=-1e5, le=1e5)] = Field(
         description="Mean defocus −C10 [Å] from each structure's minimum contrast; positive is underfocus."
     )
-    defocus_sd_A: Annotated[Number, Field(ge=0, le=1e4)] = Field(
+    defocus_sd_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
         0.0, description="Standard deviation of the defocus over the images of a dataset [Å], normally distributed."
     )
-    dose_e_per_A2: Annotated[Number, Field(gt=0, le=1e7)] = Field(description="Dose [e/Å²].")
-    focal_spread_A: Annotated[Number, Field(ge=0, le=1e4)] = Field(
+    dose_e_per_A2: Annotated[float, Field(gt=0, le=1e7)] = Field(description="Dose [e/Å²].")
+    focal_spread_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
         0.0, description="Focal spread Δ [Å], a 1/e half-width: temporal envelope exp[−(π λ Δ q² / 2)²]."
     )
-    angular_spread_mrad: Annotated[Number, Field(ge=0, le=50)] = Field(
+    angular_spread_mrad: Annotated[float, Field(ge=0, le=50)] = Field(
         0.0, description="Angular spread of the illumination [mrad], a 1/e half-width."
     )
-    aperture_mrad: Annotated[Number, Field(gt=0, le=200)] | None = Field(
+    aperture_mrad: Annotated[float, Field(gt=0, le=200)] | None = Field(
         None, description="Semi-angle of the objective aperture [mrad]; left out: none."
     )
-    C12: Annotated[Number, Field(ge=-1e5, le=1e5)] = Field(0.0, description="Two-fold astigmatism [Å].")
+    C12: Annotated[float, Field(ge=-1e5, le=1e5)] = Field(0.0, description="Two-fold astigmatism [Å].")
     phi12: Azimuth = Field(0.0, description="Azimuth of C12 [rad].")
-    C21: Annotated[Number, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Axial coma [Å].")
+    C21: Annotated[float, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Axial coma [Å].")
     phi21: Azimuth = Field(0.0, description="Azimuth of C21 [rad].")
-    C23: Annotated[Number, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Three-fold astigmatism [Å].")
+    C23: Annotated[float, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Three-fold astigmatism [Å].")
     phi23: Azimuth = Field(0.0, description="Azimuth of C23 [rad].")
-    C30: Annotated[Number, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Spherical aberration [Å].")
-    C32: Annotated[Number, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Axial star aberration [Å].")
+    C30: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Spherical aberration [Å].")
+    C32: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Axial star aberration [Å].")
     phi32: Azimuth = Field(0.0, description="Azimuth of C32 [rad].")
-    C34: Annotated[Number, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Four-fold astigmatism [Å].")
+    C34: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Four-fold astigmatism [Å].")
     phi34: Azimuth = Field(0.0, description="Azimuth of C34 [rad].")
-    C41: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fourth-order axial coma [Å].")
+    C41: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fourth-order axial coma [Å].")
     phi41: Azimuth = Field(0.0, description="Azimuth of C41 [rad].")
-    C43: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Three-lobe aberration [Å].")
+    C43: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Three-lobe aberration [Å].")
     phi43: Azimuth = Field(0.0, description="Azimuth of C43 [rad].")
-    C45: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Five-fold astigmatism [Å].")
+    C45: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Five-fold astigmatism [Å].")
     phi45: Azimuth = Field(0.0, description="Azimuth of C45 [rad].")
-    C50: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order spherical aberration [Å].")
-    C52: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order axial star aberration [Å].")
+    C50: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order spherical aberration [Å].")
+    C52: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order axial star aberration [Å].")
     phi52: Azimuth = Field(0.0, description="Azimuth of C52 [rad].")
-    C54: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order rosette aberration [Å].")
+    C54: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order rosette aberration [Å].")
     phi54: Azimuth = Field(0.0, description="Azimuth of C54 [rad].")
-    C56: Annotated[Number, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Six-fold astigmatism [Å].")
+    C56: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Six-fold astigmatism [Å].")
     phi56: Azimuth = Field(0.0, description="Azimuth of C56 [rad].")
 
     @property

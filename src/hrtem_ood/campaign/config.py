@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
-from hrtem_ood.campaign.types import Model, Name, Names, Number, NumberRange, Whole, WholeRange
+from hrtem_ood.campaign.types import IntegerRange, Model, Name, Names, NumberRange
 
-Length = Annotated[Number, Field(gt=0)]
+Length = Annotated[float, Field(gt=0)]
 
 
 class Material(Model):
@@ -24,8 +24,8 @@ class Material(Model):
         ]
         | None
     ) = Field(None, description="Crystal structure for `ase.build.bulk`.")
-    a_A: Annotated[Number, Field(gt=1, lt=50)] | None = Field(None, description="Lattice constant a [Å].")
-    c_A: Annotated[Number, Field(gt=1, lt=100)] | None = Field(
+    a_A: Annotated[float, Field(gt=1, lt=50)] | None = Field(None, description="Lattice constant a [Å].")
+    c_A: Annotated[float, Field(gt=1, lt=100)] | None = Field(
         None, description="Lattice constant c [Å], where it is free."
     )
     file: str | None = Field(
@@ -36,12 +36,12 @@ class Material(Model):
     sha256: str | None = Field(
         None, description="Filled in when the file is read; set it to refuse a file with other content."
     )
-    fault_normal: tuple[Whole, Whole, Whole] | None = Field(
+    fault_normal: tuple[int, int, int] | None = Field(
         None,
         description="Miller indices of the plane on which stacking faults lie. "
         "Known for wurtzite (0 0 1) and fcc (1 1 1) crystals given by formula.",
     )
-    fault_vector: tuple[Number, Number, Number] | None = Field(
+    fault_vector: tuple[float, float, float] | None = Field(
         None, description="Displacement across a stacking fault, in fractional coordinates of the crystal's cell."
     )
 
@@ -59,13 +59,13 @@ class Material(Model):
 class Particles(Model):
     """How many spherical particles a scene holds, and of what size."""
 
-    count: WholeRange = Field((1, 1), description="Number of particles, uniform in [min, max].")
+    count: IntegerRange = Field((1, 1), description="float of particles, uniform in [min, max].")
     radius_A: NumberRange = Field(description="Radius [Å], uniform in [min, max].")
-    separation_A: Annotated[Number, Field(ge=0)] = Field(
+    separation_A: Annotated[float, Field(ge=0)] = Field(
         10.0, description="Smallest gap between the surfaces of two particles [Å], periodic images included."
     )
-    stacking_faults: WholeRange = Field(
-        (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
+    stacking_faults: IntegerRange = Field(
+        (0, 0), description="float of stacking faults per particle, uniform in [min, max]."
     )
 
     @model_validator(mode="after")
@@ -83,10 +83,10 @@ class Substrate(Model):
     """Amorphous carbon film below the particles."""
 
     thickness_A: Length = Field(description="Thickness [Å].")
-    density_per_A3: Annotated[Number, Field(gt=0, lt=0.15)] = Field(
+    density_per_A3: Annotated[float, Field(gt=0, lt=0.15)] = Field(
         0.1103, description="Carbon atoms per Å³ (0.1103 is 2.2 g/cm³)."
     )
-    min_distance_A: Annotated[Number, Field(gt=0, lt=1.6)] = Field(
+    min_distance_A: Annotated[float, Field(gt=0, lt=1.6)] = Field(
         1.4, description="Smallest distance between two carbon atoms [Å], periodic images included."
     )
 
@@ -94,17 +94,17 @@ class Substrate(Model):
 class StructureSet(Model):
     """N random scenes drawn from one recipe."""
 
-    structures: Annotated[Whole, Field(ge=1)] = Field(description="Number of structures.")
-    seed: Annotated[Whole, Field(ge=0)] = Field(
+    structures: Annotated[int, Field(ge=1)] = Field(description="float of structures.")
+    seed: Annotated[int, Field(ge=0)] = Field(
         description="Seeds the random scenes. Sets with different seeds share no structure."
     )
     material: Name = Field(description="A name under `materials`.")
-    cell_A: Annotated[Number, Field(ge=10, le=500)] = Field(
+    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
         description="Side of the square, laterally periodic cell [Å]."
     )
     particles: Particles
     substrate: Substrate | None = Field(None, description="Left out: particles in vacuum.")
-    vacuum_A: Annotated[Number, Field(ge=1, le=100)] = Field(
+    vacuum_A: Annotated[float, Field(ge=1, le=100)] = Field(
         5.0, description="Empty space above and below the atoms [Å]."
     )
 
@@ -112,13 +112,13 @@ class StructureSet(Model):
 class Simulation(Model):
     """Frozen-phonon multislice: how exit waves are computed."""
 
-    energy_eV: Annotated[Number, Field(ge=10e3, le=3e6)] = Field(300e3, description="Beam energy [eV].")
-    sampling_A: Annotated[Number, Field(gt=0, le=0.5)] = Field(
+    energy_eV: Annotated[float, Field(ge=10e3, le=3e6)] = Field(300e3, description="Beam energy [eV].")
+    sampling_A: Annotated[float, Field(gt=0, le=0.5)] = Field(
         description="Pixel of the wave [Å]; must divide the cell."
     )
-    slice_thickness_A: Annotated[Number, Field(gt=0, le=5)] = Field(1.0, description="Slice thickness [Å].")
-    phonons: Annotated[Whole, Field(ge=1, le=256)] = Field(description="Frozen-phonon configurations per structure.")
-    phonon_sigma_A: Annotated[Number, Field(ge=0, le=0.5)] = Field(
+    slice_thickness_A: Annotated[float, Field(gt=0, le=5)] = Field(1.0, description="Slice thickness [Å].")
+    phonons: Annotated[int, Field(ge=1, le=256)] = Field(description="Frozen-phonon configurations per structure.")
+    phonon_sigma_A: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.1, description="Standard deviation of the thermal displacements along each axis [Å]; 0 freezes all atoms."
     )
     parametrization: Literal["lobato", "kirkland"] = Field("lobato", description="Atomic potentials.")
@@ -128,11 +128,11 @@ class Simulation(Model):
 class Labels(Model):
     """How label masks follow from the exit wave of the particles alone in vacuum."""
 
-    phase_threshold_rad: Annotated[Number, Field(gt=0, lt=3.1416)] = Field(
+    phase_threshold_rad: Annotated[float, Field(gt=0, lt=3.1416)] = Field(
         0.19634954084936207,
         description="A pixel is labelled particle where the blurred phase exceeds this [rad] (π/16).",
     )
-    blur_A: Annotated[Number, Field(ge=0, le=20)] = Field(
+    blur_A: Annotated[float, Field(ge=0, le=20)] = Field(
         1.0,
         description="Standard deviation of the Gaussian blur of the phase [Å]; closes the holes between atomic columns.",
     )
@@ -141,7 +141,7 @@ class Labels(Model):
 class Imaging(Model):
     """How images are sampled."""
 
-    pixel_A: Annotated[Number, Field(gt=0, le=2)] = Field(description="Pixel of the images [Å]; must divide the cell.")
+    pixel_A: Annotated[float, Field(gt=0, le=2)] = Field(description="Pixel of the images [Å]; must divide the cell.")
 
 
 class TrainingSetGrid(Model):
@@ -153,10 +153,10 @@ class TrainingSetGrid(Model):
         False,
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
     )
-    images: Annotated[Whole, Field(ge=1)] = Field(
+    images: Annotated[int, Field(ge=1)] = Field(
         description="Training images per training set, whatever the number of conditions."
     )
-    validation: Annotated[Whole, Field(ge=1)] = Field(
+    validation: Annotated[int, Field(ge=1)] = Field(
         description="Structures at the end of the set kept for validation, under every condition of the training set."
     )
 
@@ -174,12 +174,12 @@ class Transfer(Model):
     weight: Literal["per_q", "per_area"] = Field(
         "per_area", description="w(q): 1 (`per_q`) or q (`per_area`: each Fourier pixel counts once)."
     )
-    q_min_per_A: Annotated[Number, Field(ge=0)] = Field(0.05, description="Lower end of the band [1/Å].")
-    q_max_per_A: Annotated[Number, Field(gt=0)] | None = Field(
+    q_min_per_A: Annotated[float, Field(ge=0)] = Field(0.05, description="Lower end of the band [1/Å].")
+    q_max_per_A: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Upper end of the band [1/Å]; left out: the Nyquist frequency of the images."
     )
-    radial_points: Annotated[Whole, Field(ge=16, le=8192)] = Field(512, description="Quadrature points along |q|.")
-    azimuthal_points: Annotated[Whole, Field(ge=1, le=720)] = Field(
+    radial_points: Annotated[int, Field(ge=16, le=8192)] = Field(512, description="Quadrature points along |q|.")
+    azimuthal_points: Annotated[int, Field(ge=1, le=720)] = Field(
         48, description="Quadrature points along the azimuth."
     )
 
@@ -187,18 +187,16 @@ class Transfer(Model):
 class Report(Model):
     """How figures look; changes no number."""
 
-    dpi: Annotated[Whole, Field(ge=50, le=600)] = Field(130, description="Resolution of PNG figures.")
+    dpi: Annotated[int, Field(ge=50, le=600)] = Field(130, description="Resolution of PNG figures.")
     palette: str = Field("crest", description="Seaborn colour map of the OOD matrix.")
-    examples: Annotated[Whole, Field(ge=1, le=16)] = Field(2, description="Example images per condition.")
+    examples: Annotated[int, Field(ge=1, le=16)] = Field(2, description="Example images per condition.")
 
 
 class Execution(Model):
     """How work is grouped into jobs and where it runs; part of no identity."""
 
-    structures_per_shard: Annotated[Whole, Field(ge=1)] = Field(64, description="Structures per simulation job.")
-    networks_per_job: Annotated[Whole, Field(ge=1)] = Field(
-        32, description="Most networks that one training job trains."
-    )
+    structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
+    networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto` takes a GPU where there is one.")
 
 

@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hrtem_ood.campaign.condition import grid_model
-from hrtem_ood.campaign.types import Model, Names, Number, Whole
+from hrtem_ood.campaign.types import Model, Names
 
 
 class Architecture(Model):
     """A segmentation network by name, with its parameters."""
 
     name: Literal["unet"] = Field("unet", description="`unet`: plain U-Net.")
-    channels: Annotated[Whole, Field(ge=1, le=512)] = Field(
+    channels: Annotated[int, Field(ge=1, le=512)] = Field(
         8, description="Channels of the first level; doubled per level."
     )
-    depth: Annotated[Whole, Field(ge=1, le=6)] = Field(
-        3, description="Number of 2× down-samplings; image sides must be divisible by 2^depth."
+    depth: Annotated[int, Field(ge=1, le=6)] = Field(
+        3, description="float of 2× down-samplings; image sides must be divisible by 2^depth."
     )
 
     @property
@@ -29,13 +29,13 @@ class Hyperparameters(Model):
     """How a network is trained."""
 
     architecture: Architecture = Field(Architecture(), description="The network.")
-    epochs: Annotated[Whole, Field(ge=1)] = Field(description="Passes over the training images.")
-    batch_size: Annotated[Whole, Field(ge=1)] = Field(8, description="Images per step.")
-    learning_rate: Annotated[Number, Field(gt=0, le=1)] = Field(
+    epochs: Annotated[int, Field(ge=1)] = Field(description="Passes over the training images.")
+    batch_size: Annotated[int, Field(ge=1)] = Field(8, description="Images per step.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         3e-3, description="Largest learning rate of the one-cycle schedule (AdamW)."
     )
-    weight_decay: Annotated[Number, Field(ge=0, le=1)] = Field(1e-2, description="Weight decay of AdamW.")
-    seed: Annotated[Whole, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(1e-2, description="Weight decay of AdamW.")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
 
 
 class _TrainedOn(Model):

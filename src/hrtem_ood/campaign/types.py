@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 
 class Model(BaseModel):
@@ -10,16 +19,20 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, data: Any) -> Any:
+        # YAML reads yes, no, on and off as booleans, which pydantic would take for 1 and 0.
+        for key, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            value = data.get(key)
+            items = value if isinstance(value, list | tuple) else [value]
+            if field.annotation is not bool and any(isinstance(item, bool) for item in items):
+                raise ValueError(
+                    f"`{key}` needs a number or text, not true or false (which yes, no, on and off mean, too)"
+                )
+        return data
 
-def _not_bool(value: Any) -> Any:
-    # YAML reads yes, no, on and off as booleans, which pydantic would take for 1 and 0.
-    if isinstance(value, bool):
-        raise ValueError(f"a number is needed, not {str(value).lower()}")
-    return value
 
-
-Number = Annotated[float, BeforeValidator(_not_bool)]
-Whole = Annotated[int, BeforeValidator(_not_bool)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)]
 
 
@@ -33,8 +46,17 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+class _OneToo:
+    """Tells the JSON schema that a list of one may be written as its only item."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        item = schema["items"] if "items" in schema else schema["prefixItems"][0]
+        return {"anyOf": [item, schema]}
+
+
 def _range_of(item: Any) -> Any:
-    return Annotated[tuple[item, item], BeforeValidator(_as_pair), AfterValidator(_ascending)]
+    return Annotated[tuple[item, item], BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()]
 
 
 def _as_tuple(value: Any) -> Any:
@@ -54,11 +76,12 @@ def grid_of(item: Any) -> Any:
         BeforeValidator(_as_tuple),
         AfterValidator(_distinct),
         Field(min_length=1),
+        _OneToo(),
     ]
 
 
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1)]
-NumberRange = _range_of(Number)
-WholeRange = _range_of(Whole)
-
-__all__ = ["Model", "Name", "Number", "NumberRange", "Whole", "WholeRange", "grid_of"]
+Names = Annotated[
+    tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
+]
+NumberRange = _range_of(float)
+IntegerRange = _range_of(int)

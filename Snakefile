@@ -1,0 +1,24 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        f"{RESULTS}/{campaign.name}/report.html",
+        f"{RESULTS}/{campaign.name}/index.csv",
+
+
+include: "workflow/rules/structures.smk"
+include: "workflow/rules/simulation.smk"
+include: "workflow/rules/imaging.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/transfer.smk"
+include: "workflow/rules/analysis.smk"

@@ -1,0 +1,172 @@
+"""Checks across the keys of a configuration: names that must exist, sizes that must fit, sets that must not overlap."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+
+
+def mistakes(campaign: Campaign) -> list[str]:
+    """Return what is wrong with a configuration whose keys are valid one by one.
+
+    Checks that need others to hold run only when those hold, so that one mistake gives one message.
+    """
+    groups = ((_references,), (_cells,), (_particles, _sampling, _training_sizes, _strides, _overlaps))
+    for group in groups:
+        found = list(chain.from_iterable(check(campaign) for check in group))
+        if found:
+            return found
+    return []
+
+
+def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
+    valid = list(known)
+    for name in names:
+        if name not in valid:
+            close = difflib.get_close_matches(name, valid, n=1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined there: {', '.join(valid)}."
+
+
+def _references(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    for name, structure_set in config.structure_sets.items():
+        yield from _unknown(f"structure_sets.{name}.material", [structure_set.material], config.materials, "materials")
+    for kind, users in (("training_sets", config.training_sets), ("suites", config.suites)):
+        for name, user in users.items():
+            key = f"{kind}.{name}"
+            yield from _unknown(f"{key}.structures", [user.structures], config.structure_sets, "structure_sets")
+            yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
+    for name, grid in config.networks.items():
+        yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
+
+
+def _divides(length: float, step: float) -> bool:
+    return abs(length / step - round(length / step)) < 1e-6
+
+
+def _cells(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_A": config.imaging.pixel_A}
+    for cell, where in _sets_by_cell(campaign).items():
+        for key, step in steps.items():
+            if not _divides(cell, step):
+                near = cell / round(cell / step)
+                yield f"{key}: {step:g} Å does not divide cell_A = {cell:g} Å of {where}; {near:.6g} Å would."
+            elif round(cell / step) % 2:
+                yield f"{key}: {step:g} Å divides cell_A = {cell:g} Å of {where} into an odd number of pixels; it must be even."
+
+
+def _sets_by_cell(campaign: Campaign) -> dict[float, str]:
+    """Return the cells in use, each with the structure sets that have it."""
+    cells: dict[float, list[str]] = {}
+    for name in campaign.used_sets:
+        cells.setdefault(campaign.config.structure_sets[name].cell_A, []).append(f"structure_sets.{name}")
+    return {cell: ", ".join(names) for cell, names in cells.items()}
+
+
+def _particles(campaign: Campaign) -> Iterator[str]:
+    for name in campaign.used_sets:
+        chosen = campaign.config.structure_sets[name]
+        particles, cell = chosen.particles, chosen.cell_A
+        key = f"structure_sets.{name}.particles"
+        # a particle keeps its distance from its own periodic images, too
+        room = 2 * particles.radius_A[1] + particles.separation_A
+        if room > cell:
+            yield (
+                f"{key}.radius_A: a particle of radius {particles.radius_A[1]:g} Å and its separation of "
+                f"{particles.separation_A:g} Å need {room:g} Å, more than cell_A = {cell:g} Å; "
+                f"radii up to {(cell - particles.separation_A) / 2:g} Å fit."
+            )
+        elif particles.count[1] * room**2 > cell**2:
+            yield (
+                f"{key}.count: {particles.count[1]} particles of radius {particles.radius_A[1]:g} Å do not fit side by side "
+                f"into a cell of {cell:g} Å with separation_A = {particles.separation_A:g}; "
+                f"up to {int(cell**2 // room**2)} do."
+            )
+        material = campaign.config.materials[chosen.material]
+        knows_fault = material.fault_vector is not None or material.structure in ("wurtzite", "fcc")
+        if particles.stacking_faults[1] and not knows_fault:
+            yield (
+                f"{key}.stacking_faults: no stacking fault is known for materials.{chosen.material}; "
+                "give its fault_normal and fault_vector, or stacking_faults: 0."
+            )
+
+
+def _sampling(campaign: Campaign) -> Iterator[str]:
+    simulation, imaging = campaign.config.simulation, campaign.config.imaging
+    # abTEM limits the bandwidth of the multislice to 2/3 of the Nyquist frequency against aliasing
+    band = 1 / (3 * simulation.sampling_A)
+    nyquist = 1 / (2 * imaging.pixel_A)
+    if nyquist > band * (1 + 1e-9):
+        yield (
+            f"imaging.pixel_A: images of {imaging.pixel_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
+            f"simulation.sampling_A = {simulation.sampling_A:g} Å simulates them up to {band:.4g} 1/Å only; "
+            f"use pixel_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_A / 1.5:.4g}."
+        )
+        return
+    wavelength = electron_wavelength_A(simulation.energy_eV)
+    for name, conditions in campaign.conditions.items():
+        apertures = [condition.aperture_mrad for condition in conditions if condition.aperture_mrad]
+        reach = max(apertures, default=0.0) * 1e-3 / wavelength
+        if reach > nyquist:
+            yield (
+                f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
+                f"{reach:.4g} 1/Å, but imaging.pixel_A = {imaging.pixel_A:g} Å carries them up to {nyquist:.4g} 1/Å only; "
+                f"use pixel_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
+            )
+    upper = campaign.config.transfer.q_max_per_A
+    if upper is not None and upper <= campaign.config.transfer.q_min_per_A:
+        yield f"transfer.q_max_per_A: must be above q_min_per_A = {campaign.config.transfer.q_min_per_A:g}, not {upper:g}."
+
+
+def _training_sizes(campaign: Campaign) -> Iterator[str]:
+    for name, grid in campaign.config.training_sets.items():
+        available = campaign.config.structure_sets[grid.structures].structures
+        left = available - grid.validation
+        if left < 1:
+            yield (
+                f"training_sets.{name}.validation: {grid.validation} of the {available} structures of "
+                f"`{grid.structures}` leave none to train on; use at most {available - 1}."
+            )
+            continue
+        for training_set in campaign.training_sets[name]:
+            most = left * len(training_set.datasets)
+            if grid.images > most:
+                yield (
+                    f"training_sets.{name}.images: {grid.images} images are asked for, but {left} structures under "
+                    f"{len(training_set.datasets)} condition(s) give {most}; ask for at most {most}."
+                )
+                break
+
+
+def _strides(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    for cell, where in _sets_by_cell(campaign).items():
+        side = round(cell / config.imaging.pixel_A)
+        for name, grid in config.networks.items():
+            for architecture in grid.architecture:
+                if side % architecture.stride:
+                    yield (
+                        f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
+                        f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_A or depth "
+                        f"so that {architecture.stride} divides the width."
+                    )
+
+
+def _overlaps(campaign: Campaign) -> Iterator[str]:
+    """Find structures that would both train and test: scenes of one recipe and seed are the same scenes."""
+    training = {user.structures for user in campaign.config.training_sets.values()}
+    for name, suite in campaign.config.suites.items():
+        series = campaign.recipe(suite.structures).series
+        same = sorted(other for other in training if campaign.recipe(other).series == series)
+        if same:
+            which = (
+                "trains" if suite.structures in same else f"has the same recipe and seed as `{same[0]}`, which trains"
+            )
+            yield (
+                f"suites.{name}.structures: `{suite.structures}` {which}, so the same structures would train and test "
+                "(they overlap); test on a structure set with a seed of its own."
+            )

@@ -1,0 +1,184 @@
+"""From YAML files to a validated campaign; every mistake is told with its key and what would be valid."""
+
+import difflib
+import hashlib
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.check import mistakes
+from hrtem_ood.campaign.config import CampaignConfig
+from hrtem_ood.errors import ConfigError
+
+DEFAULT = Path("config/config.yaml")
+"""The configuration on which all others are merged, by the Snakefile and by the command line alike."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML file.
+
+    Raises
+    ------
+    ConfigError
+        When it is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}). Give the path of a YAML file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid YAML.\n{error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must be a mapping of keys to values; see docs/configuration.md.")
+    return content
+
+
+def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two configurations as Snakemake's ``--configfile`` does: mappings key by key, anything else replaced."""
+    result = dict(base)
+    for key, value in override.items():
+        old = result.get(key)
+        result[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
+    """Read configurations as ``snakemake --configfile`` would: on top of the default one, where that exists."""
+    paths = list(paths)
+    if DEFAULT.exists() and not any(path.resolve() == DEFAULT.resolve() for path in paths):
+        paths.insert(0, DEFAULT)
+    merged: dict[str, Any] = {}
+    for path in paths:
+        merged = merge(merged, read_yaml(path))
+    return merged
+
+
+def load_campaign(raw: Mapping[str, Any]) -> Campaign:
+    """Validate a configuration and make the campaign of it.
+
+    Parameters
+    ----------
+    raw : mapping
+        As read from YAML. A key with the value null counts as not written, so that a merged file can remove entries.
+
+    Raises
+    ------
+    ConfigError
+        Names every mistake at once.
+    """
+    try:
+        config = CampaignConfig.model_validate(_with_file_digests(_without_nulls(raw)))
+    except ValidationError as error:
+        raise _config_error([_tell(details) for details in error.errors(include_url=False)]) from None
+    campaign = Campaign(config)
+    found = mistakes(campaign)
+    if found:
+        raise _config_error(found)
+    return campaign
+
+
+def _config_error(messages: Sequence[str]) -> ConfigError:
+    unique = list(dict.fromkeys(messages))
+    head = "The configuration has a mistake:" if len(unique) == 1 else f"The configuration has {len(unique)} mistakes:"
+    return ConfigError("\n  ".join([head, *unique]))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
+    """Note the content of crystal files, so that ids follow the content and not the name."""
+    materials = raw.get("materials")
+    if not isinstance(materials, dict):
+        return raw
+    result = dict(materials)
+    for name, material in materials.items():
+        if not isinstance(material, dict) or not isinstance(material.get("file"), str):
+            continue
+        path = Path(material["file"])
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise _config_error(
+                [
+                    f"materials.{name}.file: {path} cannot be read ({error.strerror}); "
+                    "give the path of a crystal file that ASE reads (CIF, extxyz, …), relative to the working directory."
+                ]
+            ) from None
+        if material.get("sha256", digest) != digest:
+            raise _config_error([f"materials.{name}.sha256: {path} has the digest {digest}; it is not the file meant."])
+        result[name] = {**material, "sha256": digest}
+    return {**raw, "materials": result}
+
+
+# --- telling what is wrong --------------------------------------------------------------------
+
+
+def _tell(details: ErrorDetails) -> str:
+    path = [part for part in details["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in path) or "configuration"
+    kind, given = details["type"], details["input"]
+    valid = _valid_keys(path[:-1])
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(path[-1]), valid, n=1)
+        hint = f"did you mean `{close[0]}`? " if close else ""
+        return f"{key}: unknown key; {hint}Valid keys: {', '.join(valid)}."
+    meaning = _meaning(path)
+    if kind == "missing":
+        return f"{key}: is missing. {meaning}".rstrip()
+    if kind == "too_short" and given in ([], (), {}):
+        return f"{key}: an empty grid asks for nothing; give at least one value. {meaning}".rstrip()
+    message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    shown = f", not {given!r}" if not isinstance(given, dict | list | tuple) and kind != "value_error" else ""
+    return f"{key}: {message}{shown}. {meaning}".rstrip()
+
+
+def _meaning(path: Sequence[str | int]) -> str:
+    """Return the description of the field at a path, if there is one."""
+    names = [part for part in path if isinstance(part, str)]
+    model = _model_at(path[: max((i for i, part in enumerate(path) if part in names), default=0)])
+    field = model.model_fields.get(names[-1]) if model and names else None
+    return f"It is: {field.description}" if field and field.description else ""
+
+
+def _valid_keys(path: Sequence[str | int]) -> list[str]:
+    model = _model_at(path)
+    return list(model.model_fields) if model else []
+
+
+def _model_at(path: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return the model that the configuration has at a path of keys."""
+    current: Any = CampaignConfig
+    for part in path:
+        current = _plain(current)
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = field.annotation if field else None
+        elif get_origin(current) is dict:
+            current = get_args(current)[1]
+        elif get_origin(current) is tuple:
+            current = get_args(current)[0]
+        if current is None:
+            return None
+    current = _plain(current)
+    if get_origin(current) is tuple:  # a grid of models written as one model
+        current = _plain(get_args(current)[0])
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Return an annotation without ``Annotated`` and ``| None``."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(_plain(item) for item in get_args(annotation) if item is not type(None))
+    return annotation

@@ -1,0 +1,1 @@
+"""Electron optics as pure functions: wavelength, aberration function, envelopes, contrast transfer."""

@@ -1,0 +1,86 @@
+"""Fourier grids of waves and images: frequencies, and the change of sampling by cropping the spectrum."""
+
+from types import ModuleType
+
+import numpy as np
+
+from hrtem_ood.optics.aberrations import Array
+
+
+def band_limited_size(size: int) -> int:
+    """Even number of grid points that holds two thirds of a grid's band.
+
+    A multislice wave carries frequencies below 2/3 of the Nyquist frequency, i.e. less than ``size / 3`` cycles per
+    cell (Kirkland (2010), Sec. 6.8): 2 ⌈size/3⌉ points hold them all and leave their own Nyquist frequency empty.
+
+    Parameters
+    ----------
+    size : int
+        Grid points of the simulation along one side.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> band_limited_size(256)
+    172
+    """
+    return 2 * -(-size // 3)
+
+
+def crop_spectrum(spectrum: Array, shape: tuple[int, int], xp: ModuleType = np) -> Array:
+    """Crop a spectrum to the frequencies of a coarser grid over the same cell.
+
+    Values keep their meaning: the inverse transform of the result samples the same wave, low-passed, on the coarser
+    grid. Where a side shrinks to an even number, its Nyquist frequency is set to zero: it stands for both +q and −q,
+    which a wave carries with different amplitudes.
+
+    Parameters
+    ----------
+    spectrum : complex array, (…, y, x), [1]
+        Unshifted discrete Fourier transform, not normalised (``fft2`` with its default ``norm``).
+    shape : tuple of int
+        Rows and columns of the coarser grid, none larger than the spectrum's.
+    xp : module
+        The array's module, NumPy or CuPy.
+
+    Returns
+    -------
+    complex array, (…, *shape), [1]
+    """
+    before = spectrum.shape[-2:]
+    if any(new > old or new < 1 for new, old in zip(shape, before, strict=True)):
+        raise ValueError(f"cannot crop a spectrum of {before} points to {shape}")
+    for axis, new, old in zip((-2, -1), shape, before, strict=True):
+        if new == old:
+            continue
+        kept = np.fft.ifftshift(np.arange(new) - new // 2)  # frequency indices 0, 1, …, −1, modulo the old size
+        spectrum = xp.take(spectrum, xp.asarray(kept % old), axis=axis)
+        if new % 2 == 0:
+            nyquist = (..., new // 2, slice(None)) if axis == -2 else (..., new // 2)
+            spectrum[nyquist] = 0
+    return spectrum * (shape[0] * shape[1] / (before[0] * before[1]))
+
+
+def polar_frequencies(shape: tuple[int, int], pixel_A: float, xp: ModuleType = np) -> tuple[Array, Array]:
+    """Spatial frequencies of an unshifted Fourier grid, in polar coordinates and double precision.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows (y) and columns (x).
+    pixel_A : float, [Å]
+    xp : module
+        NumPy or CuPy.
+
+    Returns
+    -------
+    q_per_A : float64 array, (y, x), [1/Å]
+    azimuth_rad : float64 array, (y, x), [rad]
+        arctan2(q_y, q_x).
+    """
+    q_y = xp.fft.fftfreq(shape[0], pixel_A)[:, None]
+    q_x = xp.fft.fftfreq(shape[1], pixel_A)[None, :]
+    return xp.hypot(q_x, q_y), xp.arctan2(q_y, q_x)

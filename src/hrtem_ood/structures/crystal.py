@@ -1,0 +1,162 @@
+"""A material's unit cell, and all atoms of the endless crystal around a point."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.data import covalent_radii
+from ase.io import read
+from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
+
+from hrtem_ood.campaign.config import Material
+from hrtem_ood.errors import ArtefactError, ConfigError
+
+FREE_C = ("hcp", "wurtzite")
+"""Structures of ``ase.build.bulk`` that take a lattice constant c; for the others it would be ignored."""
+
+OVERLAP = 0.5
+"""Atoms nearer than this share of the sum of their covalent radii are a mistake (duplicate sites, wrong unit)."""
+
+
+def unit_cell(material: Material) -> Atoms:
+    """Build or read the unit cell of a material.
+
+    Parameters
+    ----------
+    material : Material
+        A formula for ``ase.build.bulk``, or a file of which ASE reads the last frame.
+
+    Returns
+    -------
+    ase.Atoms
+        Symbols, positions [Å] and cell [Å], periodic along all axes, and nothing else.
+
+    Raises
+    ------
+    ConfigError
+        Names the key, what is wrong with the crystal and what would be valid.
+    ArtefactError
+        When the file is not the one that ``sha256`` names.
+    """
+    if material.file is None:
+        key, crystal = f"material.formula: `{material.formula}`", _built(material)
+    else:
+        key, crystal = f"material.file: {material.file}", _read(Path(material.file), material.sha256)
+    problem = _problem(crystal)
+    if problem:
+        raise ConfigError(f"{key} {problem}")
+    return Atoms(numbers=crystal.numbers, positions=crystal.positions, cell=crystal.cell, pbc=True)
+
+
+def _built(material: Material) -> Atoms:
+    if material.c_A is not None and material.structure not in FREE_C:
+        raise ConfigError(
+            f"material.c_A: {material.structure} has no free c; leave it out (only {' and '.join(FREE_C)} take it)."
+        )
+    try:
+        return bulk(material.formula, material.structure, a=material.a_A, c=material.c_A)
+    except Exception as error:  # ASE raises many kinds
+        what = "is not a chemical formula" if isinstance(error, KeyError) else f"is refused by ase.build.bulk ({error})"
+        raise ConfigError(
+            f"material.formula: `{material.formula}` with structure `{material.structure}` {what}; give as many "
+            "elements as the structure has, e.g. `CdSe` for wurtzite or `Au` for fcc."
+        ) from error
+
+
+def _read(path: Path, sha256: str | None) -> Atoms:
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(
+            f"material.file: {path} cannot be read ({error.strerror}); give the path of a crystal file, "
+            "relative to the working directory."
+        ) from error
+    if sha256 is not None and found != sha256:
+        raise ArtefactError(
+            f"{path} has changed: its sha256 is {found}, and {sha256} is asked for. "
+            "Restore the file, or run snakemake again to use the new one."
+        )
+    try:
+        crystal = read(path)
+    except Exception as error:  # ASE raises whatever its parsers stumble on
+        raise ConfigError(
+            f"material.file: {path} is no crystal file that ASE reads ({type(error).__name__}: {error}); "
+            "valid are CIF, extxyz, POSCAR and others, recognised by name and content."
+        ) from error
+    occupancies = crystal.info.get("occupancy") or {}
+    if any(share != 1 for site in occupancies.values() for share in site.values()):
+        raise ConfigError(
+            f"material.file: {path} has partially occupied sites, which have no definite atoms; "
+            "give an ordered crystal (a supercell, if need be)."
+        )
+    return crystal
+
+
+def _problem(crystal: Atoms) -> str | None:
+    """Tell what makes a crystal unusable, if anything."""
+    if len(crystal) == 0:
+        return "holds no atoms; give a crystal's unit cell."
+    if not (np.isfinite(crystal.positions).all() and np.isfinite(crystal.cell.array).all()):
+        return "has positions or cell vectors that are not numbers; check its lattice constants."
+    if crystal.cell.rank < 3 or not crystal.pbc.all() or crystal.cell.volume < 1:
+        return "has no cell that is periodic along three axes; give a bulk crystal, not a molecule or a surface."
+    if (crystal.numbers < 1).any():
+        return "holds atoms of no known element; give every site an element's symbol."
+    first, second, distance = neighbour_pairs(crystal)
+    radii = covalent_radii[crystal.numbers]
+    touching = distance / (radii[first] + radii[second])
+    if touching.size and touching.min() < OVERLAP:
+        worst = int(touching.argmin())
+        pair = "–".join(crystal.symbols[[first[worst], second[worst]]])
+        return f"has {pair} atoms only {distance[worst]:.3g} Å apart; check lattice constants and duplicate sites."
+    return None
+
+
+def neighbour_pairs(crystal: Atoms) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Find near pairs of the endless crystal, the nearest of all among them.
+
+    No packing keeps all its N atoms in a volume V further apart than the close packing does,
+    d ≤ 2^(1/6) (V/N)^(1/3) (Hales, Ann. Math. 162, 1065 (2005)); so a search up to 1.2 (V/N)^(1/3) finds a pair.
+
+    Returns
+    -------
+    first, second : int arrays, (pair,)
+        Sites of the unit cell.
+    distance : float array, (pair,), [Å]
+    """
+    first, second, distance = neighbor_list("ijd", crystal, 1.2 * (crystal.cell.volume / len(crystal)) ** (1 / 3))
+    return first, second, distance
+
+
+def lattice_ball(
+    crystal: Atoms, centre_A: NDArray[np.float64], radius_A: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return all atoms of the endless crystal within a distance of a point.
+
+    Parameters
+    ----------
+    crystal : ase.Atoms
+        Unit cell.
+    centre_A : float array, (3,), [Å]
+    radius_A : float, [Å]
+
+    Returns
+    -------
+    site : int array, (atom,)
+        Which atom of the unit cell each one is.
+    position : float array, (atom, 3), [Å]
+    """
+    cell: NDArray[np.float64] = crystal.cell.array
+    inverse = np.linalg.inv(cell)
+    # Planes of constant fractional coordinate i are 1/|column i of the inverse| apart.
+    reach = radius_A * np.linalg.norm(inverse, axis=0)
+    middle, sites = centre_A @ inverse, crystal.positions @ inverse
+    low = np.floor(middle - reach - sites.max(axis=0)).astype(int)
+    high = np.ceil(middle + reach - sites.min(axis=0)).astype(int)
+    steps = np.stack(np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(low, high, strict=True)), indexing="ij"), -1)
+    position = (steps.reshape(-1, 1, 3) @ cell) + crystal.positions
+    step, site = np.nonzero(np.sum((position - centre_A) ** 2, axis=-1) <= radius_A**2)
+    return site, position[step, site]

@@ -1,0 +1,204 @@
+"""What a configuration expands into, and which changes change which ids."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrtem_ood.campaign import packs
+from hrtem_ood.campaign.hyperparameters import Hyperparameters
+from hrtem_ood.campaign.load import load_campaign, merge, read_configs
+from hrtem_ood.campaign.overview import job_counts, warnings
+from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, NetworkSpec, PackSpec, SimulateSpec, TransferSpec
+
+STAGES = ("structures", "exit_waves", "datasets", "networks", "packs", "suites", "evaluations")
+
+
+def ids(raw):
+    campaign = load_campaign(raw)
+    return {stage: set(getattr(campaign, stage)) for stage in STAGES} | {"transfer": {campaign.transfer.id}}
+
+
+def changed(before, after):
+    """Stages that lost or gained artefacts."""
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+def test_counts(raw):
+    campaign = load_campaign(raw)
+    # train: 8 + 8 + 4, test: 6
+    assert len(campaign.structures) == len(campaign.exit_waves) == 4
+    # Δf 100 Å at 400 e/Å² stands in both grids but is one condition: 4 conditions × 2 sets
+    assert len(campaign.datasets) == 8
+    assert len(campaign.training_set_by_id) == 4
+    assert len(campaign.networks) == 8
+    assert job_counts(campaign)["train"] == 4
+    assert len(campaign.transfer.conditions) == 4
+    assert [len(suite.datasets) for suite in campaign.suites.values()] == [4]
+
+
+def test_unused_sets_are_not_made(raw):
+    raw["structure_sets"]["spare"] = raw["structure_sets"]["test"] | {"seed": 3}
+    assert len(load_campaign(raw).structures) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"campaign": "other"}, set()),
+        ({"report": {"dpi": 200}}, set()),
+        ({"execution": {"device": "cpu"}}, set()),
+        ({"execution": {"structures_per_shard": 20}}, {"structures", "exit_waves"}),
+        ({"execution": {"networks_per_job": 1}}, {"packs", "evaluations"}),
+        ({"transfer": {"weight": "per_q"}}, {"transfer"}),
+        ({"networks": {"unet": {"learning_rate": 0.001}}}, {"networks", "packs", "evaluations"}),
+        ({"networks": {"unet": {"seed": [0, 1, 2]}}}, {"networks", "packs", "evaluations"}),
+        ({"labels": {"blur_A": 2}}, {"datasets", "networks", "packs", "suites", "evaluations"}),
+        ({"simulation": {"phonons": 3}}, {"exit_waves", "datasets", "networks", "packs", "suites", "evaluations"}),
+        ({"structure_sets": {"test": {"seed": 5}}}, {"structures", "exit_waves", "datasets", "suites", "evaluations"}),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_a_change_reaches_what_it_determines_and_nothing_else(raw, change, stages):
+    assert changed(ids(raw), ids(merge(raw, change))) == stages
+
+
+def test_order_of_conditions_seeds_and_keys_means_nothing(raw):
+    before = ids(raw)
+    raw["conditions"]["defocus"]["defocus_A"].reverse()
+    raw["networks"]["unet"]["seed"].reverse()
+    raw["suites"]["test"]["conditions"].reverse()
+    backwards = dict(reversed(raw.items()))
+    assert ids(backwards) == before
+
+
+def test_whole_numbers_and_floats_are_the_same_configuration(raw):
+    before = ids(raw)
+    raw["conditions"]["dose"]["dose_e_per_A2"] = [100.0, 400.0]
+    raw["structure_sets"]["train"]["cell_A"] = 51.2
+    raw["simulation"]["slice_thickness_A"] = 1
+    assert ids(raw) == before
+
+
+def test_a_new_condition_leaves_other_networks_alone(raw):
+    before = ids(raw)
+    raw["conditions"]["defocus"]["defocus_A"].append(200)
+    after = ids(raw)
+    assert before["datasets"] < after["datasets"]
+    assert len(after["datasets"] - before["datasets"]) == 2
+    # two new networks on the new condition; the mixture changed, so its two networks did
+    assert len(after["networks"] - before["networks"]) == 4
+    assert len(before["networks"] - after["networks"]) == 2
+
+
+def test_more_structures_keep_the_first_shards(raw):
+    before = ids(raw)
+    raw["structure_sets"]["train"]["structures"] = 24
+    after = ids(raw)
+    assert len(before["exit_waves"] - after["exit_waves"]) == 1  # the last, short shard
+    assert len(after["exit_waves"]) == 4
+
+
+def test_names_of_grids_and_sets_are_in_no_id(raw):
+    before = ids(raw)
+    raw["conditions"]["focus_series"] = raw["conditions"].pop("defocus")
+    for user in (*raw["training_sets"].values(), *raw["suites"].values()):
+        names = [user["conditions"]] if isinstance(user["conditions"], str) else user["conditions"]
+        user["conditions"] = ["focus_series" if name == "defocus" else name for name in names]
+    raw["structure_sets"]["exam"] = raw["structure_sets"].pop("test")
+    raw["suites"]["test"]["structures"] = "exam"
+    assert ids(raw) == before
+
+
+def test_specs_survive_json(raw):
+    campaign = load_campaign(raw)
+    for kind, specs in (
+        (BuildSpec, campaign.structures),
+        (SimulateSpec, campaign.exit_waves),
+        (ImageSpec, campaign.datasets),
+        (PackSpec, campaign.packs),
+        (TransferSpec, {campaign.transfer.id: campaign.transfer}),
+    ):
+        for id_, spec in specs.items():
+            assert kind.model_validate_json(spec.json_text).id == id_
+
+
+def test_a_campaign_survives_its_own_json(raw):
+    campaign = load_campaign(raw)
+    again = load_campaign(json.loads(campaign.config_json))
+    assert again.config == campaign.config
+    assert again.metrics_id == campaign.metrics_id
+
+
+def test_metrics_depend_on_content_and_not_on_grouping(raw):
+    before = load_campaign(raw)
+    grouped = load_campaign(merge(raw, {"execution": {"networks_per_job": 1, "structures_per_shard": 3}}))
+    assert grouped.metrics_id == before.metrics_id
+    styled = load_campaign(merge(raw, {"report": {"dpi": 99}}))
+    assert styled.metrics_id == before.metrics_id
+    assert styled.report_id != before.report_id
+    assert load_campaign(merge(raw, {"transfer": {"weight": "per_q"}})).metrics_id != before.metrics_id
+
+
+def test_raising_a_stage_version_makes_new_ids(raw, monkeypatch):
+    before = ids(raw)
+    monkeypatch.setattr(NetworkSpec, "version", NetworkSpec.version + 1)
+    assert changed(before, ids(raw)) == {"networks", "packs", "evaluations"}
+
+
+def test_a_crystal_file_counts_by_content(raw, tmp_path):
+    cif = tmp_path / "a.cif"
+    cif.write_text("data_x\n")
+    raw["materials"]["CdSe"] = {"file": str(cif)}
+    before = ids(raw)
+    moved = cif.rename(tmp_path / "b.cif")
+    raw["materials"]["CdSe"] = {"file": str(moved)}
+    assert ids(raw) == before
+    moved.write_text("data_y\n")
+    assert changed(before, ids(raw)) >= {"structures", "networks"}
+
+
+def test_untested_training_condition_is_noted(raw):
+    assert not list(warnings(load_campaign(raw)))
+    raw["suites"]["test"]["conditions"] = ["dose"]
+    assert any("no in-domain score" in note for note in warnings(load_campaign(raw)))
+
+
+def test_null_removes_an_entry(raw):
+    raw["training_sets"]["mixed"] = None
+    raw["networks"]["unet"]["training_sets"] = "single"
+    assert len(load_campaign(raw).networks) == 6
+
+
+def test_configs_are_merged_on_the_default(tmp_path, monkeypatch, raw):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text(json.dumps(raw))
+    (tmp_path / "more.yaml").write_text("labels: {blur_A: 3}\n")
+    merged = read_configs([tmp_path / "more.yaml"])
+    assert merged == raw | {"labels": {"blur_A": 3}}
+
+
+def _networks(seeds):
+    return [
+        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, seed=seed)) for seed in sorted(seeds)
+    ]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.sets(st.integers(0, 10_000), min_size=1, max_size=60), st.integers(1, 20))
+def test_packs_hold_every_network_once_and_are_small(seeds, largest):
+    networks = _networks(seeds)
+    groups = list(packs.split(networks, largest))
+    assert sorted(network.id for group in groups for network in group) == sorted(network.id for network in networks)
+    assert all(1 <= len(group) <= largest for group in groups)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.sets(st.integers(0, 10_000), min_size=2, max_size=60), st.integers(1, 20))
+def test_one_more_network_changes_one_pack(seeds, largest):
+    networks = _networks(seeds)
+    before = set(packs.split(networks[1:], largest))
+    after = set(packs.split(networks, largest))
+    assert len(before - after) <= 1

@@ -1,0 +1,163 @@
+"""Every kind of mistake gives a message that names the key, what was wrong and what would be valid."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from hrtem_ood.campaign.load import load_campaign, merge
+from hrtem_ood.cli import main
+from hrtem_ood.errors import ConfigError
+
+MISTAKES = {
+    "unknown key": (
+        {"conditions": {"defocus": {"defokus_A": 3}}},
+        ["conditions.defocus.defokus_A", "did you mean `defocus_A`?", "dose_e_per_A2"],
+    ),
+    "unknown key at the top": ({"simulatoin": {}}, ["simulatoin", "did you mean `simulation`?"]),
+    "unknown key in a grid of models": (
+        {"networks": {"unet": {"architecture": {"chanels": 4}}}},
+        ["architecture", "chanels", "did you mean `channels`?"],
+    ),
+    "wrong type": (
+        {"simulation": {"phonons": "many"}},
+        ["simulation.phonons", "valid integer", "'many'", "Frozen-phonon"],
+    ),
+    "a truth value for a number": (
+        {"conditions": {"dose": {"dose_e_per_A2": True}}},
+        ["conditions.dose", "`dose_e_per_A2` needs a number"],
+    ),
+    "a list where a mapping belongs": ({"imaging": [1]}, ["imaging", "valid dictionary"]),
+    "out of bounds": (
+        {"conditions": {"dose": {"dose_e_per_A2": -5}}},
+        ["conditions.dose.dose_e_per_A2", "greater than 0", "not -5", "Dose [e/Å²]"],
+    ),
+    "degrees for radians": ({"conditions": {"dose": {"phi12": 45}}}, ["conditions.dose.phi12", "3.1416", "rad"]),
+    "missing key": ({"imaging": {"pixel_A": None}}, ["imaging.pixel_A", "is missing", "Pixel of the images"]),
+    "empty grid": ({"conditions": {"dose": {"dose_e_per_A2": []}}}, ["conditions.dose.dose_e_per_A2", "empty grid"]),
+    "a value twice": ({"networks": {"unet": {"seed": [1, 1]}}}, ["networks.unet.seed", "each value once"]),
+    "a range upside down": (
+        {"structure_sets": {"test": {"particles": {"radius_A": [9, 8]}}}},
+        ["particles.radius_A", "[8.0, 9.0]"],
+    ),
+    "bad name": ({"campaign": "my campaign/1"}, ["campaign", "match pattern"]),
+    "bad name of an entry": (
+        {"suites": {"a b": {"structures": "test", "conditions": "dose"}}},
+        ["suites.a b", "match pattern"],
+    ),
+    "unknown reference": (
+        {"suites": {"test": {"conditions": ["defocsu"]}}},
+        ["suites.test.conditions", "no `defocsu` under `conditions`", "did you mean `defocus`?"],
+    ),
+    "unknown material": (
+        {"structure_sets": {"test": {"material": "Au"}}},
+        ["structure_sets.test.material", "`Au`", "CdSe"],
+    ),
+    "sampling too coarse for the images": (
+        {"simulation": {"sampling_A": 0.4}},
+        ["imaging.pixel_A", "sampling_A ≤ 0.2667"],
+    ),
+    "sampling too coarse for the aperture": (
+        {"conditions": {"dose": {"aperture_mrad": 40}}},
+        ["conditions.dose.aperture_mrad", "40 mrad", "an aperture up to 24.6"],
+    ),
+    "pixel that does not divide the cell": ({"imaging": {"pixel_A": 0.43}}, ["imaging.pixel_A", "0.430252 Å would"]),
+    "particle larger than the cell": (
+        {"structure_sets": {"test": {"particles": {"radius_A": [8, 30]}}}},
+        ["structure_sets.test.particles.radius_A", "need 70 Å", "radii up to 20.6 Å fit"],
+    ),
+    "too many particles": (
+        {"structure_sets": {"test": {"particles": {"count": [1, 9]}}}},
+        ["structure_sets.test.particles.count", "up to 2 do"],
+    ),
+    "test structures that train": (
+        {"suites": {"test": {"structures": "train"}}},
+        ["suites.test.structures", "`train` trains", "seed of its own"],
+    ),
+    "test structures equal to training ones by seed": (
+        {"structure_sets": {"test": {"seed": 1}}},
+        ["suites.test.structures", "same recipe and seed as `train`"],
+    ),
+    "missing crystal file": (
+        {"materials": {"CdSe": {"formula": None, "structure": None, "a_A": None, "c_A": None, "file": "no/such.cif"}}},
+        ["materials.CdSe.file", "no/such.cif cannot be read"],
+    ),
+    "no source of a crystal": ({"materials": {"CdSe": {"formula": None}}}, ["materials.CdSe", "either `formula`"]),
+    "stacking faults of an unknown kind": (
+        {
+            "materials": {"CdSe": {"structure": "zincblende", "c_A": None}},
+            "structure_sets": {"test": {"particles": {"stacking_faults": 1}}},
+        },
+        ["structure_sets.test.particles.stacking_faults", "fault_normal"],
+    ),
+    "more images than structures": (
+        {"training_sets": {"single": {"images": 17}}},
+        ["training_sets.single.images", "ask for at most 16"],
+    ),
+    "validation takes all": (
+        {"training_sets": {"mixed": {"validation": 20}}},
+        ["training_sets.mixed.validation", "at most 19"],
+    ),
+    "images that the network cannot halve": (
+        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.32}},
+        ["networks.unet.architecture", "160 px wide", "64 divides"],
+    ),
+    "band upside down": ({"transfer": {"q_max_per_A": 0.01}}, ["transfer.q_max_per_A", "above q_min_per_A"]),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_told(raw, change, expected):
+    with pytest.raises(ConfigError) as caught:
+        load_campaign(merge(raw, change))
+    message = str(caught.value)
+    for words in expected:
+        assert words in message
+    assert message.startswith("The configuration has a mistake:"), "one mistake, one message"
+
+
+def test_all_mistakes_are_told_at_once(raw):
+    with pytest.raises(ConfigError, match="3 mistakes") as caught:
+        load_campaign(merge(raw, {"labels": {"blur": 1}, "imaging": {"pixel_A": 0}, "campaign": 7}))
+    assert all(key in str(caught.value) for key in ("labels.blur", "imaging.pixel_A", "campaign"))
+
+
+def test_the_small_configuration_is_valid(raw):
+    load_campaign(raw)
+
+
+def run(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(text)
+    return CliRunner().invoke(main, ["validate", "c.yaml"])
+
+
+def test_command_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, raw):
+    result = run(tmp_path, monkeypatch, json.dumps(raw | {"labels": {"blur": 1}}))
+    assert result.exit_code == 2
+    assert result.output.startswith("hrtem-ood: The configuration has a mistake:")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: [1", "c.yaml: is not valid YAML"), ("- 1", "must be a mapping"), ("", "must be a mapping")]
+)
+def test_what_is_not_yaml_is_told(tmp_path, monkeypatch, text, words):
+    result = run(tmp_path, monkeypatch, text)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_missing_file_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["validate", "none.yaml"])
+    assert result.exit_code == 2
+    assert "none.yaml: cannot be read (No such file or directory)" in result.output
+
+
+def test_valid_configuration_is_summed_up(tmp_path, monkeypatch, raw):
+    result = run(tmp_path, monkeypatch, json.dumps(raw))
+    assert result.exit_code == 0
+    for words in ("Campaign small", "26", "structures: 20 train, 6 test", "8", "networks on 4 training sets"):
+        assert words in result.output

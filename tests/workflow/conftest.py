@@ -1,0 +1,131 @@
+"""A tiny campaign that Snakemake runs for real, end to end, and words to ask it what it would do next."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign, merge
+
+ROOT = Path(__file__).parents[2]
+
+_SCENES = {
+    "material": "Au",
+    "cell_A": 25.6,
+    "particles": {"radius_A": [5, 7], "separation_A": 4},
+    "substrate": {"thickness_A": 4},
+    "vacuum_A": 2,
+}
+
+TINY = {
+    "campaign": "tiny",
+    "materials": {"Au": {"formula": "Au", "structure": "fcc", "a_A": 4.0782}},
+    "structure_sets": {
+        "train": _SCENES | {"structures": 6, "seed": 1},
+        "test": _SCENES | {"structures": 3, "seed": 2},
+    },
+    "simulation": {"sampling_A": 0.2, "slice_thickness_A": 2, "phonons": 1},
+    "imaging": {"pixel_A": 0.8},
+    "conditions": {"defocus": {"defocus_A": [-100, 100], "dose_e_per_A2": 1000}},
+    "training_sets": {
+        "single": {"structures": "train", "conditions": "defocus", "images": 4, "validation": 2},
+        "mixed": {"structures": "train", "conditions": "defocus", "mix": True, "images": 4, "validation": 2},
+    },
+    "networks": {
+        "unet": {
+            "training_sets": ["single", "mixed"],
+            "architecture": {"channels": 4, "depth": 2},
+            "epochs": 2,
+            "batch_size": 2,
+            "seed": [0, 1],
+        }
+    },
+    "suites": {"test": {"structures": "test", "conditions": "defocus"}},
+    "report": {"dpi": 60},
+    "execution": {"structures_per_shard": 3, "networks_per_job": 4, "device": "cpu"},
+}
+
+JOBS = {
+    "build": 3,
+    "simulate": 3,
+    "image": 4,
+    "train": 3,
+    "suite": 1,
+    "evaluate": 3,
+    "transfer": 1,
+    "metrics": 1,
+    "report": 1,
+    "index": 1,
+}
+"""Jobs of a clean run."""
+
+
+@dataclass
+class Project:
+    """A working directory with a configuration, on which Snakemake is run."""
+
+    folder: Path
+
+    def configure(self, raw: dict[str, object]) -> None:
+        """Write the default configuration."""
+        (self.folder / "config").mkdir(exist_ok=True)
+        (self.folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake as in the repository's root, with its default profile."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        command += ["--directory", str(self.folder), *arguments]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
+        )
+
+    def run(self, *arguments: str) -> dict[str, int]:
+        """Run to the end and return the jobs that ran, by rule."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return job_stats(done.stdout + done.stderr)
+
+    def would_run(self, *arguments: str) -> dict[str, int]:
+        """Return the jobs that a dry run announces, by rule."""
+        return self.run("--dry-run", *arguments)
+
+    def after(self, change: dict[str, object]) -> dict[str, int]:
+        """Return the jobs that a dry run announces when a file with ``change`` is merged on the configuration."""
+        path = self.folder / "change.yaml"
+        path.write_text(yaml.safe_dump(change))
+        return self.would_run("--configfile", str(path))
+
+    def campaign(self, change: dict[str, object] | None = None) -> Campaign:
+        """Return the campaign that the configuration asks for."""
+        raw = yaml.safe_load((self.folder / "config/config.yaml").read_text())
+        return load_campaign(merge(raw, change or {}))
+
+    def artefacts(self, stage: str) -> dict[str, int]:
+        """Return the artefacts of a stage with their times of writing [ns]."""
+        return {path.name: path.stat().st_mtime_ns for path in (self.folder / "results" / stage).iterdir()}
+
+
+def job_stats(text: str) -> dict[str, int]:
+    """Read the table of jobs that Snakemake prints, without the targets."""
+    if "Nothing to be done" in text:
+        return {}
+    table = text.split("Job stats:", 1)[1].split("total", 1)[0]
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    counts.pop("all", None)
+    return counts
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose tiny campaign has been run; tests that change files take a copy."""
+    project = Project(tmp_path_factory.mktemp("campaign"))
+    project.configure(TINY)
+    assert project.run() == JOBS
+    return project

@@ -1,0 +1,13 @@
+rule build:
+    output:
+        pattern("structures"),
+    log:
+        f"{LOGS}/structures/{{id}}.log",
+    benchmark:
+        f"{BENCHMARKS}/structures/{{id}}.tsv"
+    params:
+        spec=lambda wildcards: wanted(campaign.structures, wildcards.id).json_text,
+    message:
+        "Drawing random scenes: {wildcards.id}"
+    shell:
+        "{CLI} build {params.spec:q} --output {output} > {log} 2>&1"
