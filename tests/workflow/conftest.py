@@ -2,10 +2,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -32,10 +34,13 @@ TINY = {
     },
     "simulation": {"sampling_A": 0.2, "slice_thickness_A": 2, "phonons": 1},
     "imaging": {"pixel_A": 0.8},
-    "conditions": {"defocus": {"defocus_A": [-100, 100], "dose_e_per_A2": 1000}},
+    "conditions": {
+        "over": {"defocus_A": -100, "dose_e_per_A2": 1000},
+        "under": {"defocus_A": 100, "dose_e_per_A2": 1000},
+    },
     "training_sets": {
-        "single": {"structures": "train", "conditions": "defocus", "images": 4, "validation": 2},
-        "mixed": {"structures": "train", "conditions": "defocus", "mix": True, "images": 4, "validation": 2},
+        "single": {"structures": "train", "conditions": ["over", "under"], "images": 4, "validation": 2},
+        "mixed": {"structures": "train", "conditions": ["over", "under"], "mix": True, "images": 4, "validation": 2},
     },
     "networks": {
         "unet": {
@@ -46,7 +51,7 @@ TINY = {
             "seed": [0, 1],
         }
     },
-    "suites": {"test": {"structures": "test", "conditions": "defocus"}},
+    "suites": {"test": {"structures": "test", "conditions": ["over", "under"]}},
     "report": {"dpi": 60},
     "execution": {"structures_per_shard": 3, "networks_per_job": 4, "device": "cpu"},
 }
@@ -71,8 +76,15 @@ class Project:
     """A working directory with a configuration, on which Snakemake is run."""
 
     folder: Path
+    tiny: ClassVar[dict[str, Any]] = TINY
+    all_jobs: ClassVar[dict[str, int]] = JOBS
 
-    def configure(self, raw: dict[str, object]) -> None:
+    def copy(self, folder: Path) -> "Project":
+        """Return a copy that a test may change."""
+        shutil.copytree(self.folder, folder)
+        return Project(folder)
+
+    def configure(self, raw: dict[str, Any]) -> None:
         """Write the default configuration."""
         (self.folder / "config").mkdir(exist_ok=True)
         (self.folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
@@ -96,13 +108,13 @@ class Project:
         """Return the jobs that a dry run announces, by rule."""
         return self.run("--dry-run", *arguments)
 
-    def after(self, change: dict[str, object]) -> dict[str, int]:
+    def after(self, change: dict[str, Any]) -> dict[str, int]:
         """Return the jobs that a dry run announces when a file with ``change`` is merged on the configuration."""
         path = self.folder / "change.yaml"
         path.write_text(yaml.safe_dump(change))
         return self.would_run("--configfile", str(path))
 
-    def campaign(self, change: dict[str, object] | None = None) -> Campaign:
+    def campaign(self, change: dict[str, Any] | None = None) -> Campaign:
         """Return the campaign that the configuration asks for."""
         raw = yaml.safe_load((self.folder / "config/config.yaml").read_text())
         return load_campaign(merge(raw, change or {}))

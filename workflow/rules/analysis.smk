@@ -28,7 +28,10 @@ rule report:
     input:
         ancient(f"{HERE}/metrics.zarr.zip"),
         paths("transfer", [campaign.transfer.id]),
-        paths("datasets", dict.fromkeys(id for suite in campaign.suites.values() for id in suite.datasets)),
+        paths(
+            "datasets",
+            dict.fromkeys(id for suite in campaign.suites.values() for id in suite.datasets),
+        ),
     output:
         f"{HERE}/report.html",
         [f"{HERE}/{name}" for name in (*FIGURES, *TABLES)],
@@ -53,7 +56,8 @@ rule index:
     benchmark:
         f"{BENCHMARKS}/{campaign.name}/index.tsv"
     params:
-        config=campaign.config_json,
+        id=campaign.index_id,
+        config=lambda wildcards, output: campaign.config_json,
     message:
         "Listing every artefact of campaign {campaign.name}"
     shell:

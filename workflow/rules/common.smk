@@ -2,8 +2,7 @@
 #
 # An artefact's name says what is in it, so its age says nothing: inputs are ancient(), and of the rerun triggers only
 # "params" counts, for the few outputs whose names stay the same (see profiles/default). A parameter function that takes
-# `input` is not tracked by Snakemake; such ones carry what a job needs but what does not change its output.
-import os
+# `input` or `output` is not tracked by Snakemake; such ones carry what a job needs but what does not change its output.
 import sys
 
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
@@ -45,7 +44,9 @@ def wanted(table, spec_id):
     try:
         return table[spec_id]
     except KeyError:
-        raise WorkflowError(f"{spec_id}: campaign {campaign.name} asks for no such artefact; see index.csv for those it asks for.")
+        raise WorkflowError(
+            f"{spec_id}: campaign {campaign.name} asks for no such artefact; see index.csv for those it asks for."
+        )
 
 
 wildcard_constraints:

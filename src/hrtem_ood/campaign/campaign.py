@@ -278,6 +278,11 @@ class Campaign:
         )
 
     @cached_property
+    def index_id(self) -> str:
+        """Digest of everything that the list of artefacts tells."""
+        return digest([self.metrics_id, sorted(self.exit_waves), sorted(self.packs)])
+
+    @cached_property
     def report_id(self) -> str:
         """Digest of everything that determines figures and report."""
         return digest([self.metrics_id, self.config.report.model_dump(mode="json")])

@@ -1,0 +1,47 @@
+"""What a user sees when something is wrong."""
+
+import yaml
+
+from hrtem_ood.campaign.load import merge
+
+
+def test_a_configuration_mistake_is_told_before_anything_is_written(finished, tmp_path):
+    project = type(finished)(tmp_path)
+    project.configure(merge(project.tiny, {"conditions": {"over": {"dose_e_per_A": 3}}}))
+    done = project.snakemake()
+    assert done.returncode == 2
+    assert "conditions.over.dose_e_per_A: unknown key; did you mean `dose_e_per_A2`?" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_experiments_are_merged_on_the_default(finished):
+    (finished.folder / "bad.yaml").write_text(yaml.safe_dump({"imaging": {"pixel_A": 0.1}}))
+    done = finished.snakemake("--dry-run", "--configfile", "bad.yaml")
+    assert done.returncode == 2
+    assert "imaging.pixel_A: images of 0.1 Å carry frequencies" in done.stderr
+
+
+def test_a_damaged_artefact_is_named_and_kept(finished, tmp_path):
+    project = finished.copy(tmp_path / "copy")
+    dataset = next((project.folder / "results/datasets").iterdir())
+    dataset.write_bytes(dataset.read_bytes()[:-50])
+    change = project.folder / "change.yaml"
+    change.write_text(yaml.safe_dump({"networks": {"unet": {"seed": [7]}}}))
+    done = project.snakemake("--configfile", str(change))
+    assert done.returncode == 1
+    told = done.stdout + done.stderr
+    assert f"{dataset.name} is damaged or cut off" in told
+    assert f"Delete results/datasets/{dataset.name} and run snakemake again" in told
+    assert "Traceback" not in told
+    assert dataset.exists()
+    # as told
+    dataset.unlink()
+    assert project.would_run("--configfile", str(change))["image"] == 1
+    project.run("--configfile", str(change))
+
+
+def test_a_path_that_no_campaign_asks_for_is_refused(finished):
+    done = finished.snakemake("--dry-run", "results/datasets/no-such-0123456789.zarr.zip")
+    assert done.returncode == 1
+    assert "asks for no such artefact" in done.stdout + done.stderr
