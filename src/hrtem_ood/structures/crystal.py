@@ -52,6 +52,7 @@ def unit_cell(material: Material) -> Atoms:
 
 
 def _built(material: Material) -> Atoms:
+    assert material.formula is not None
     if material.c_A is not None and material.structure not in FREE_C:
         raise ConfigError(
             f"material.c_A: {material.structure} has no free c; leave it out (only {' and '.join(FREE_C)} take it)."
@@ -59,7 +60,8 @@ def _built(material: Material) -> Atoms:
     try:
         return bulk(material.formula, material.structure, a=material.a_A, c=material.c_A)
     except Exception as error:  # ASE raises many kinds
-        what = "is not a chemical formula" if isinstance(error, KeyError) else f"is refused by ase.build.bulk ({error})"
+        no_formula = isinstance(error, KeyError) or not str(error)
+        what = "is not a chemical formula" if no_formula else f"is refused by ase.build.bulk ({error})"
         raise ConfigError(
             f"material.formula: `{material.formula}` with structure `{material.structure}` {what}; give as many "
             "elements as the structure has, e.g. `CdSe` for wurtzite or `Au` for fcc."
@@ -80,7 +82,8 @@ def _read(path: Path, sha256: str | None) -> Atoms:
             "Restore the file, or run snakemake again to use the new one."
         )
     try:
-        crystal = read(path)
+        crystal = read(path, index=-1)
+        assert isinstance(crystal, Atoms)
     except Exception as error:  # ASE raises whatever its parsers stumble on
         raise ConfigError(
             f"material.file: {path} is no crystal file that ASE reads ({type(error).__name__}: {error}); "
@@ -101,7 +104,7 @@ def _problem(crystal: Atoms) -> str | None:
         return "holds no atoms; give a crystal's unit cell."
     if not (np.isfinite(crystal.positions).all() and np.isfinite(crystal.cell.array).all()):
         return "has positions or cell vectors that are not numbers; check its lattice constants."
-    if crystal.cell.rank < 3 or not crystal.pbc.all() or crystal.cell.volume < 1:
+    if crystal.cell.rank < 3 or not crystal.pbc.all() or crystal.cell.volume < 1e-3:
         return "has no cell that is periodic along three axes; give a bulk crystal, not a molecule or a surface."
     if (crystal.numbers < 1).any():
         return "holds atoms of no known element; give every site an element's symbol."
@@ -127,7 +130,7 @@ def neighbour_pairs(crystal: Atoms) -> tuple[NDArray[np.int64], NDArray[np.int64
         Sites of the unit cell.
     distance : float array, (pair,), [Å]
     """
-    first, second, distance = neighbor_list("ijd", crystal, 1.2 * (crystal.cell.volume / len(crystal)) ** (1 / 3))
+    first, second, distance = neighbor_list("ijd", crystal, 1.2 * (crystal.cell.volume / len(crystal)) ** (1 / 3))  # type: ignore[no-untyped-call]  # ASE's
     return first, second, distance
 
 

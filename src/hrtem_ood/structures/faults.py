@@ -72,7 +72,7 @@ class StackingFault:
     planes: tuple[FaultPlane, ...]
 
     @property
-    def spacing_A(self) -> float:
+    def spacing_A(self) -> float:  # noqa: N802  # a unit
         """Largest distance between planes that follow on one another [Å]."""
         heights = sorted(plane.height_A % self.period_A for plane in self.planes)
         return float(np.diff([*heights, heights[0] + self.period_A]).max())
@@ -103,29 +103,32 @@ class StackingFault:
             relative to the lattice before the first one.
         """
         middle, reach = float(centre_A @ self.normal), radius_A - self.spacing_A / 2
-        periods = math.ceil(reach / self.period_A) + 1
-        repeats = (np.arange(-periods, periods + 1) + round(middle / self.period_A)) * self.period_A
-        heights = np.add.outer([plane.height_A for plane in self.planes], repeats).ravel()
-        heights = np.sort(heights[np.abs(heights - middle) <= reach + 1e-6])
-        drawn = np.sort(rng.choice(heights, number, replace=False))
+        heights = np.sort(np.concatenate([self._repeats(plane, middle, reach + 1e-6) for plane in self.planes]))
+        drawn: list[float] = np.sort(rng.choice(heights, number, replace=False)).tolist()
         steps: list[tuple[float, Vector]] = []
-        displacement, last = np.zeros(3), -np.inf
+        displacement, shift, last = np.zeros(3), 0.0, middle - 2 * radius_A
         for wanted in drawn:
-            last, plane = self._nearest(wanted - displacement @ self.normal, last - displacement @ self.normal)
-            last += displacement @ self.normal
+            # The lattice below the next plane is displaced itself, and its planes with it.
+            height, plane = self._nearest(wanted - shift, last - shift)
+            last = height + shift
             displacement = displacement + plane.displacement_A
-            steps.append((float(last), displacement))
+            shift = float(displacement @ self.normal)
+            steps.append((last, displacement))
         return steps
+
+    def _repeats(self, plane: FaultPlane, middle: float, reach: float) -> Vector:
+        """Return all heights, within reach of the middle, at which a plane of the unit cell repeats."""
+        first = math.ceil((middle - reach - plane.height_A) / self.period_A)
+        last = math.floor((middle + reach - plane.height_A) / self.period_A)
+        return plane.height_A + np.arange(first, last + 1, dtype=np.float64) * self.period_A
 
     def _nearest(self, wanted: float, above: float) -> tuple[float, FaultPlane]:
         """Find the plane of the undisplaced lattice that is nearest to a height, and higher than another one."""
-        candidates = [
-            (height, plane)
-            for plane in self.planes
-            for step in (-1, 0, 1)
-            if (height := plane.height_A + (round((wanted - plane.height_A) / self.period_A) + step) * self.period_A)
-            > above + SAME_LAYER_A
-        ]
+        candidates = []
+        for plane in self.planes:
+            nearest, lowest = (wanted - plane.height_A) / self.period_A, (above - plane.height_A) / self.period_A
+            repeat = max(round(nearest), math.floor(lowest + SAME_LAYER_A / self.period_A) + 1)
+            candidates.append((plane.height_A + repeat * self.period_A, plane))
         return min(candidates, key=lambda candidate: abs(candidate[0] - wanted))
 
 
@@ -162,8 +165,7 @@ def stacking_fault(crystal: Atoms, material: Material) -> StackingFault:
     period = 1 / float(np.linalg.norm(direction))
     normal, displacement = direction * period, np.array(vector) @ crystal.cell.array
     step = np.array(_lattice_step(*(int(index) for index in indices))) @ crystal.cell.array
-    _, _, distances = neighbour_pairs(crystal)
-    across = _Across(crystal, normal, period, step, float(distances.min()))
+    across = _Across(crystal, normal, period, step, *_bonds(crystal))
 
     found: list[tuple[float, float, FaultPlane]] = []
     for height, width in _gaps(crystal.positions @ normal % period, period):
@@ -217,6 +219,15 @@ def _bezout(a: int, b: int) -> tuple[int, int, int]:
     return divisor, y, x - a // b * y
 
 
+def _bonds(crystal: Atoms) -> tuple[float, frozenset[tuple[int, int]]]:
+    """Return the nearest-neighbour distance [Å], and which elements are bonded to which."""
+    first, second, distance = neighbour_pairs(crystal)
+    nearest = float(distance.min())
+    bonded = distance <= BOND * nearest
+    pairs = zip(crystal.numbers[first[bonded]].tolist(), crystal.numbers[second[bonded]].tolist(), strict=True)
+    return nearest, frozenset(pairs)
+
+
 @dataclass(frozen=True)
 class _Across:
     """Counts bonds across a plane of the endless crystal, per two-dimensional unit cell of the plane."""
@@ -226,6 +237,7 @@ class _Across:
     period_A: float
     step_A: Vector
     neighbour_A: float
+    bonded: frozenset[tuple[int, int]]
 
     def bonds(self, height: float, displacement: Vector) -> tuple[int, float]:
         """Return the number of bonds, and the nearest pair in units of the nearest-neighbour distance.
@@ -233,26 +245,21 @@ class _Across:
         Only pairs of elements that are bonded in the perfect crystal count as bonds.
         """
         count, nearest, reach = 0, np.inf, BOND * self.neighbour_A
-        numbers, bonded = self.crystal.numbers, self._bonded_elements
+        numbers = self.crystal.numbers
         for site, position in self._below(height, reach):
             others, places = lattice_ball(self.crystal, position - displacement, reach)
             places = places + displacement
             beyond = places @ self.normal > height
-            count += sum((numbers[site], numbers[other]) in bonded for other in others[beyond])
+            count += sum((numbers[site], numbers[other]) in self.bonded for other in others[beyond])
             distances = np.linalg.norm(places[beyond] - position, axis=1)
             nearest = min(nearest, float(distances.min(initial=np.inf)) / self.neighbour_A)
         return count, nearest
 
-    @property
-    def _bonded_elements(self) -> set[tuple[int, int]]:
-        first, second, distance = neighbour_pairs(self.crystal)
-        near = distance <= BOND * self.neighbour_A
-        numbers = self.crystal.numbers
-        return set(zip(numbers[first[near]].tolist(), numbers[second[near]].tolist(), strict=True))
-
     def _below(self, height: float, reach: float) -> Iterator[tuple[int, Vector]]:
         """Yield one atom of every lattice row that lies below the plane, within reach of it."""
         for site, position in enumerate(self.crystal.positions):
-            top = math.floor((height - position @ self.normal) / self.period_A)
-            for repeat in range(top, top - math.ceil(reach / self.period_A) - 1, -1):
-                yield site, position + repeat * self.step_A
+            depth = (height - position @ self.normal) % self.period_A
+            top = round((height - position @ self.normal - depth) / self.period_A)
+            while depth < reach:
+                yield site, position + top * self.step_A
+                depth, top = depth + self.period_A, top - 1

@@ -57,7 +57,9 @@ def draw_particle(
         steps = fault.draw(centre, radius_A, faults, rng)
         sites, positions = faulted_ball(crystal, centre, radius_A, fault.normal, steps)
     if not sites.size:
-        raise ConfigError(f"particles.radius_A: a sphere of {radius_A:g} Å holds no atom of the crystal; use a larger one.")
+        raise ConfigError(
+            f"particles.radius_A: a sphere of {radius_A:g} Å holds no atom of the crystal; use a larger one."
+        )
     return Particle(crystal.numbers[sites], rotation.apply(positions - centre), rotation.as_quat(), faults)
 
 
