@@ -146,6 +146,6 @@ def test_the_default_quadrature_has_converged() -> None:
 
     coarse, fine = measures(Transfer()), measures(Transfer(radial_points=2048, azimuthal_points=180))
     smooth = [0, 1, 2, 4]  # all but the one with a hard aperture
-    np.testing.assert_allclose(coarse[0][smooth], fine[0][smooth], atol=1e-5)
+    np.testing.assert_allclose(coarse[0][smooth], fine[0][smooth], atol=1e-6)
     np.testing.assert_allclose(coarse[0], fine[0], atol=2e-3)
-    np.testing.assert_allclose(coarse[1], fine[1], atol=4e-3)
+    np.testing.assert_allclose(coarse[1], fine[1], atol=1.5e-3)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import abtem
 import abtem.core.fft
@@ -27,8 +27,8 @@ ENGINE = {
 }
 
 
-def _scipy_fft(array: np.ndarray, name: str, overwrite_x: bool, **options: Any) -> np.ndarray:
-    return getattr(scipy.fft, name)(array, overwrite_x=overwrite_x, **options)  # type: ignore[no-any-return]
+def _scipy_fft(x: np.ndarray, func_name: str, overwrite_x: bool, **kwargs: Any) -> np.ndarray:
+    return getattr(scipy.fft, func_name)(x, overwrite_x=overwrite_x, **kwargs)  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -49,20 +49,21 @@ def engine(am: ArrayModule) -> Iterator[None]:
         abtem.core.fft._mkl_fft_dispatch = original
 
 
-def grid_size(atoms: Atoms, sampling_A: float) -> tuple[int, int]:
-    """Grid points (x, y) of a scene's cell.
+def grid_size(cell_A: float, sampling_A: float) -> int:
+    """Grid points along a side of the cell.
 
     Raises
     ------
     ConfigError
         Where the sampling does not divide the cell.
     """
-    sides = atoms.cell.lengths()[:2]
-    size = np.rint(sides / sampling_A).astype(int)
-    if not np.allclose(size * sampling_A, sides, rtol=1e-6):
-        good = [f"{side / n:.6g}" for side, n in zip(sides, size, strict=True)]
-        raise ConfigError(f"simulation.sampling_A: {sampling_A:g} Å does not divide the cell; {good[0]} Å would.")
-    return int(size[0]), int(size[1])
+    size = round(cell_A / sampling_A)
+    if abs(size * sampling_A - cell_A) > 1e-4 * sampling_A:
+        raise ConfigError(
+            f"simulation.sampling_A: {sampling_A:g} Å does not divide the cell of {cell_A:g} Å; "
+            f"{cell_A / size:.6g} Å would."
+        )
+    return size
 
 
 def displace(atoms: Atoms, sigma_A: float, seed: int) -> Atoms:
@@ -114,8 +115,7 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     """Compute the exit wave of one configuration of atoms, for a plane incident wave of amplitude 1.
 
     abTEM multiplies waves by an aperture that falls to zero at 2/3 of the Nyquist frequency (a cosine over the last
-    3 %), after the last slice too. The grid that is returned holds just that band: nothing that the wave carries is
-    lost.
+    3 %), after the last slice too. The grid that is returned holds that band: nothing that the wave carries is lost.
 
     Parameters
     ----------
@@ -130,18 +130,21 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     complex64 array, (y, x), [1]
         Wave at the top of the cell, on 2/3 of the grid.
     """
-    gpts = grid_size(atoms, simulation.sampling_A)
+    width, depth = atoms.cell.lengths()[:2]
+    assert width == depth, "scenes have square cells"
+    size = grid_size(width, simulation.sampling_A)
     with engine(am):
         potential = abtem.Potential(
             atoms,
-            gpts=gpts,
+            gpts=size,
             slice_thickness=slices(atoms, simulation),
             parametrization=simulation.parametrization,
             projection=simulation.projection,
             device=am.name,
         )
-        wave = abtem.PlaneWave(energy=simulation.energy_eV, device=am.name).multislice(potential, lazy=False)
+        incident = abtem.PlaneWave(energy=simulation.energy_eV, device=am.name)
+        wave = cast("abtem.Waves", incident.multislice(potential, lazy=False))
     array = am.xp.asarray(wave.array).T  # abTEM's axes are (x, y)
-    shape = (band_limited_size(gpts[1]), band_limited_size(gpts[0]))
-    spectrum = crop_spectrum(am.fft.fft2(array), shape, am.xp)
+    kept = band_limited_size(size)
+    spectrum = crop_spectrum(am.fft.fft2(array), (kept, kept), am.xp)
     return am.to_numpy(am.fft.ifft2(spectrum)).astype(np.complex64)

@@ -1,0 +1,144 @@
+"""Stage `simulate`: exit waves, phase and zero defocus of the scenes of a shard."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from ase import Atoms
+from zarr.codecs import BloscCodec
+
+from hrtem_ood import progress, store
+from hrtem_ood.campaign.config import Simulation
+from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.campaign.specs import SimulateSpec
+from hrtem_ood.device import ArrayModule, Device, array_module
+from hrtem_ood.errors import ArtefactError
+from hrtem_ood.optics.fourier import band_limited_size
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
+from hrtem_ood.simulation.zero_defocus import zero_defocus
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What multislice tells of one structure.
+
+    Attributes
+    ----------
+    exit_wave : complex64 array, (phonon, y, x), [1]
+        Of the whole scene.
+    particle_phase : float32 array, (y, x), [rad]
+        Phase of the phonon-mean exit wave of the particles alone in vacuum.
+    zero_defocus_A : float, [Å]
+        Defocus of minimum contrast of the particles alone in vacuum.
+    """
+
+    exit_wave: np.ndarray
+    particle_phase: np.ndarray
+    zero_defocus_A: float
+
+
+def phonon_seed(spec: SimulateSpec, structure: int, phonon: int) -> int:
+    """Seed of the displacements: the same for every beam and sampling that a scene is simulated with."""
+    words = seed_sequence(f"phonons of {spec.scenes}", structure, phonon).generate_state(2, np.uint64)
+    return int(words[0]) << 64 | int(words[1])
+
+
+def simulate_scene(scene: Atoms, simulation: Simulation, seeds: list[int], am: ArrayModule) -> Simulated:
+    """Simulate one structure.
+
+    Parameters
+    ----------
+    scene : ase.Atoms
+        Tags: 0 for the substrate, 1 and more for particles. The beam travels along +z.
+    simulation : Simulation
+    seeds : list of int
+        One per frozen-phonon configuration.
+    am : ArrayModule
+
+    Returns
+    -------
+    Simulated
+    """
+    configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
+    # The particles alone have the very same thermal displacements, in the same cell.
+    particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
+    alone = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
+    whole = alone  # as it is without a substrate
+    if len(particles[0]) < len(scene):
+        whole = np.stack([exit_wave(atoms, simulation, am) for atoms in configurations])
+    cell = scene.cell.lengths()
+    defocus_A = zero_defocus(
+        alone,
+        pixel_A=cell[0] / alone.shape[-1],
+        wavelength_A=electron_wavelength_A(simulation.energy_eV),
+        height_A=cell[2],
+        am=am,
+    )
+    return Simulated(whole, np.angle(alone.mean(axis=0)).astype(np.float32), defocus_A)
+
+
+def simulate(spec: SimulateSpec, structures: Path, output: Path, *, device: Device) -> None:
+    """Simulate the exit waves of a shard of structures.
+
+    Parameters
+    ----------
+    spec : SimulateSpec
+    structures : Path
+        The shard of structures ``start`` to ``stop``.
+    output : Path
+        The exit waves, ``.zarr.zip``.
+    device : {"auto", "cpu", "gpu"}
+    """
+    begin, am = time.monotonic(), array_module(device)
+    scenes, indices = store.read_structures(structures), range(spec.start, spec.stop)
+    if [scene.info.get("structure") for scene in scenes] != list(indices):
+        raise ArtefactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
+    dataset = allocate(spec, cell_A=float(scenes[0].cell.lengths()[0]))
+    for place, scene in enumerate(progress.track(scenes, "exit waves", len(scenes))):
+        seeds = [phonon_seed(spec, indices[place], phonon) for phonon in range(spec.simulation.phonons)]
+        simulated = simulate_scene(scene, spec.simulation, seeds, am)
+        for name in dataset.data_vars:
+            dataset[name].values[place] = getattr(simulated, str(name))
+    store.write_zarr(output, dataset, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+
+
+def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
+    """Lay out the exit waves of a shard, to be filled in."""
+    number, phonons = spec.stop - spec.start, spec.simulation.phonons
+    size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
+    pixel_A = cell_A / size
+    position = np.arange(size) * pixel_A
+    dataset = xr.Dataset(
+        {
+            "exit_wave": (
+                ("structure", "phonon", "y", "x"),
+                np.zeros((number, phonons, size, size), np.complex64),
+                {"long_name": "exit wave, incident wave 1", "units": "1"},
+            ),
+            "particle_phase": (
+                ("structure", "y", "x"),
+                np.zeros((number, size, size), np.float32),
+                {"long_name": "phase of the mean exit wave of the particles alone in vacuum", "units": "rad"},
+            ),
+            "zero_defocus_A": (
+                "structure",
+                np.zeros(number, np.float32),
+                {"long_name": "defocus of minimum contrast of the particles in vacuum", "units": "Å"},
+            ),
+        },
+        coords={
+            "structure": np.arange(spec.start, spec.stop),
+            "phonon": np.arange(phonons),
+            "y": ("y", position, {"units": "Å"}),
+            "x": ("x", position, {"units": "Å"}),
+        },
+        attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
+    )
+    for name in ("exit_wave", "particle_phase"):
+        variable = dataset[name]
+        codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=variable.dtype.itemsize)
+        variable.encoding = {"chunks": (1, *variable.shape[1:]), "compressors": [codec]}
+    return dataset

@@ -1,0 +1,192 @@
+"""Images: lens, dose, shards and mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hrtem_ood import store
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.config import Imaging, Labels, Simulation
+from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
+from hrtem_ood.device import array_module
+from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.imaging.image import apply_dose, image_intensity, smallest_unsigned
+from hrtem_ood.imaging.lens import Lens
+from hrtem_ood.imaging.stage import defocus_of, image
+from hrtem_ood.optics.ctf import contrast_transfer
+from hrtem_ood.optics.fourier import polar_frequencies
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.simulation.stage import allocate
+
+CPU = array_module("cpu")
+SIMULATION = Simulation(sampling_A=0.2, phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
+CELL_A = 12.8
+CONDITION = Condition(defocus_A=80, defocus_sd_A=10, dose_e_per_A2=300, focal_spread_A=30)
+
+
+def shard(folder, start, stop, series="scenes"):
+    """Exit waves that are random phase objects."""
+    spec = SimulateSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
+    waves = allocate(spec, CELL_A)
+    q, _ = polar_frequencies((44, 44), CELL_A / 44)
+    for place, structure in enumerate(range(start, stop)):
+        noise = np.random.default_rng(structure).normal(size=(2, 44, 44))
+        phase = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-4 * q**2)).real
+        waves.exit_wave[place] = np.exp(1j * phase)
+        waves.particle_phase[place] = phase.mean(axis=0)
+        waves.zero_defocus_A[place] = 10 * structure
+    path = folder / f"{spec.id}.zarr.zip"
+    store.write_zarr(path, waves, {"id": spec.id})
+    return path
+
+
+def dataset_spec(**changes):
+    series = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=0).series
+    fields = {
+        "waves": series,
+        "structures": 3,
+        "condition": CONDITION,
+        "imaging": Imaging(pixel_A=0.4),
+        "labels": Labels(phase_threshold_rad=0.05),
+    }
+    return ImageSpec(**fields | changes)
+
+
+def imaged(folder, spec, shards):
+    output = folder / f"{spec.id}.zarr.zip"
+    image(spec, shards, output, device="cpu")
+    return store.read_zarr(output)
+
+
+@pytest.mark.parametrize(
+    "lens",
+    [
+        {},
+        {"C30": 1e5, "C12": 40, "phi12": 0.5, "C21": 300, "aperture_mrad": 20, "focal_spread_A": 30},
+        {"C30": 1e5, "C12": 40, "phi12": 0.5, "C21": 300, "angular_spread_mrad": 0.5},
+    ],
+)
+def test_lens_is_the_contrast_transfer(lens):
+    condition = Condition(defocus_A=0, dose_e_per_A2=1, **lens)
+    wavelength_A = electron_wavelength_A(200e3)
+    q, azimuth = polar_frequencies((32, 32), 0.4)
+    prepared = Lens.of(condition, size=32, pixel_A=0.4, wavelength_A=wavelength_A, am=CPU)
+    for defocus_A in (-300.0, 0.0, 123.4):
+        expected = contrast_transfer(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A)
+        ours = prepared.transfer(defocus_A)
+        assert ours.dtype == np.complex64
+        np.testing.assert_allclose(ours, expected, atol=2e-6)
+
+
+def test_intensity_is_the_mean_over_phonons():
+    rng = np.random.default_rng(0)
+    waves = (rng.normal(size=(5, 3, 8, 8)) + 1j * rng.normal(size=(5, 3, 8, 8))).astype(np.complex64)
+    intensity = image_intensity(np.fft.fft2(waves), np.ones((5, 8, 8), np.complex64), CPU)
+    np.testing.assert_allclose(intensity, (np.abs(waves) ** 2).mean(axis=1), rtol=1e-5)
+
+
+def test_counts_are_poisson():
+    intensity = np.linspace(0.5, 1.5, 4)[:, None] * np.ones((4, 200_000), np.float32)
+    counts = apply_dose(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=np.random.default_rng(0)).astype(float)
+    mean = 50 * 0.16 * intensity[:, 0]
+    np.testing.assert_allclose(counts.mean(axis=1), mean, rtol=0.01)
+    np.testing.assert_allclose(counts.var(axis=1), mean, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("most", "dtype"), [(255, np.uint8), (256, np.uint16), (65535, np.uint16), (65536, np.uint32), (0, np.uint8)]
+)
+def test_counts_take_the_smallest_type(most, dtype):
+    counts = smallest_unsigned(np.array([0, most]))
+    assert counts.dtype == dtype
+    assert counts.max() == most
+
+
+def test_shards_do_not_matter(tmp_path):
+    spec = dataset_spec()
+    whole = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
+    parts = imaged(tmp_path / "parts", spec, [shard(tmp_path, 0, 1), shard(tmp_path, 1, 5)])
+    for name in ("counts", "label", "defocus_A"):
+        np.testing.assert_array_equal(whole[name].values, parts[name].values)
+    assert not np.array_equal(whole.counts[0], whole.counts[1])
+
+
+def test_every_image_has_noise_of_its_own(tmp_path):
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    waves = allocate(spec, CELL_A)
+    waves.exit_wave[:] = 1
+    path = tmp_path / f"{spec.id}.zarr.zip"
+    store.write_zarr(path, waves, {"id": spec.id})
+    counts = imaged(tmp_path, dataset_spec(), [path]).counts.values
+    other = imaged(tmp_path, dataset_spec(condition=CONDITION.model_copy(update={"C12": 1.0})), [path]).counts.values
+    noise = np.concatenate([counts, other]).reshape(6, -1)
+    np.testing.assert_allclose(np.corrcoef(noise), np.eye(6), atol=0.15)  # 5 standard deviations at 1024 pixels
+
+
+def test_fewer_structures_are_the_first_of_more(tmp_path):
+    shards = [shard(tmp_path, 0, 3)]
+    two, three = (imaged(tmp_path, dataset_spec(structures=number), shards) for number in (2, 3))
+    np.testing.assert_array_equal(two.counts, three.counts[:2])
+
+
+def test_artefact_layout(tmp_path):
+    data = imaged(tmp_path, dataset_spec(), [shard(tmp_path, 0, 3)])
+    assert data.counts.dims == data.label.dims == ("image", "y", "x")
+    assert data.counts.shape == data.label.shape == (3, 32, 32)
+    assert data.counts.dtype == data.label.dtype == np.uint8
+    assert data.counts.encoding["chunks"] == (1, 32, 32)
+    assert set(np.unique(data.label)) == {0, 1}
+    assert data.defocus_A.dtype == np.float32
+    assert data.x.values[1] == 0.4
+    assert data.attrs["pixel_A"] == 0.4
+    assert Condition(**json.loads(data.attrs["condition"])) == CONDITION
+
+
+def test_a_phase_object_conserves_the_dose(tmp_path):
+    data = imaged(tmp_path, dataset_spec(condition=Condition(defocus_A=0, dose_e_per_A2=1e4)), [shard(tmp_path, 0, 3)])
+    assert data.counts.dtype == np.uint16
+    np.testing.assert_allclose(data.counts.mean(("y", "x")), 1e4 * 0.16, rtol=0.01)
+
+
+def test_defocus_counts_from_zero_defocus_and_jitters(tmp_path):
+    spec = dataset_spec()
+    data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
+    expected = [defocus_of(spec, structure, 10.0 * structure) for structure in range(3)]
+    np.testing.assert_allclose(data.defocus_A, expected, rtol=1e-6)
+    jitter = np.array([defocus_of(spec, structure, 0.0) - 80 for structure in range(400)])
+    assert jitter.mean() == pytest.approx(0, abs=2)
+    assert jitter.std() == pytest.approx(10, rel=0.1)
+    steady = dataset_spec(condition=CONDITION.model_copy(update={"defocus_sd_A": 0.0}))
+    assert defocus_of(steady, 7, 5.0) == 85
+
+
+def test_labels_do_not_change_counts(tmp_path):
+    shards = [shard(tmp_path, 0, 3)]
+    one = imaged(tmp_path, dataset_spec(), shards)
+    other = imaged(tmp_path, dataset_spec(labels=Labels(phase_threshold_rad=1.0)), shards)
+    np.testing.assert_array_equal(one.counts, other.counts)
+    assert one.label.values.sum() > other.label.values.sum()
+
+
+def test_missing_structures_are_told(tmp_path):
+    with pytest.raises(ArtefactError, match=r"needs 4 structures, but .* hold 3"):
+        imaged(tmp_path, dataset_spec(structures=4), [shard(tmp_path, 0, 3)])
+
+
+def test_shards_out_of_order_are_told(tmp_path):
+    with pytest.raises(ArtefactError, match="holds structures 1 to 2, but structure 0 comes next"):
+        imaged(tmp_path, dataset_spec(), [shard(tmp_path, 1, 3), shard(tmp_path, 0, 1)])
+
+
+def test_other_exit_waves_are_told(tmp_path):
+    with pytest.raises(ArtefactError, match="another series"):
+        imaged(tmp_path, dataset_spec(), [shard(tmp_path, 0, 3, series="others")])
+
+
+def test_pixels_must_divide_the_cell_and_be_simulated(tmp_path):
+    shards = [shard(tmp_path, 0, 3)]
+    with pytest.raises(ConfigError, match=r"pixel_A: 0.45 Å does not divide the cell of 12.8 Å; 0.457143 Å would"):
+        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.45)), shards)
+    with pytest.raises(ConfigError, match=r"pixel_A: 0.2 Å is finer than the exit waves"):
+        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.2)), shards)

@@ -1,0 +1,122 @@
+"""Exit waves: grids, slices, seeds and shards."""
+
+import abtem.core.fft
+import numpy as np
+import pytest
+import scipy.fft
+from ase import Atoms
+
+from hrtem_ood import store
+from hrtem_ood.campaign.config import Simulation
+from hrtem_ood.campaign.specs import SimulateSpec
+from hrtem_ood.device import array_module
+from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.simulation.stage import phonon_seed, simulate
+from hrtem_ood.simulation.waves import displace, engine, exit_wave, grid_size, slices
+
+CELL_A = 9.6
+SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, phonons=2)
+
+
+def scene(index):
+    """Some carbon, and above it a particle of ten gold atoms."""
+    rng = np.random.default_rng(index)
+    carbon, gold = rng.uniform([0, 0, 2], [CELL_A, CELL_A, 5], (20, 3)), rng.uniform([2, 2, 6], [7, 7, 10], (10, 3))
+    atoms = Atoms("C20Au10", positions=np.concatenate([carbon, gold]), cell=(CELL_A, CELL_A, 12), pbc=(1, 1, 0))
+    atoms.set_tags([0] * 20 + [1] * 10)
+    atoms.info["structure"] = index
+    return atoms
+
+
+def simulated(folder, start, stop):
+    """Simulate scenes start to stop and read the exit waves back."""
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=start, stop=stop)
+    structures, output = folder / f"s-{start}-{stop}.extxyz", folder / f"{spec.id}.zarr.zip"
+    store.write_structures(structures, [scene(index) for index in range(start, stop)], {"id": structures.stem})
+    simulate(spec, structures, output, device="cpu")
+    return store.read_zarr(output)
+
+
+def test_grid_is_exact():
+    assert grid_size(51.2, 0.2) == 256
+    with pytest.raises(ConfigError, match=r"sampling_A: 0.21 Å does not divide the cell of 51.2 Å; 0.209836 Å would"):
+        grid_size(51.2, 0.21)
+
+
+def test_empty_slices_before_the_first_atom_become_one():
+    atoms = Atoms("C2", positions=[[1, 1, 4.3], [1, 1, 6]], cell=(5, 5, 9.5))
+    assert slices(atoms, SIMULATION) == pytest.approx((3.8,) + (0.95,) * 6)
+    finite = SIMULATION.model_copy(update={"projection": "finite"})
+    assert slices(atoms, finite) == pytest.approx((0.95,) * 10)
+
+
+def test_no_slice_is_merged_where_an_atom_reaches_through_the_periodic_boundary():
+    atoms = Atoms("C2", positions=[[1, 1, 9.6], [1, 1, 6]], cell=(5, 5, 9.5))
+    assert slices(atoms, SIMULATION) == pytest.approx((0.95,) * 10)
+
+
+def test_displacements_have_their_standard_deviation_and_follow_the_seed():
+    atoms = Atoms("C4000", positions=np.zeros((4000, 3)), cell=(5, 5, 5))
+    moved = displace(atoms, 0.1, seed=3)
+    np.testing.assert_allclose(moved.positions.std(axis=0), 0.1, rtol=0.05)
+    np.testing.assert_array_equal(moved.positions, displace(atoms, 0.1, seed=3).positions)
+    assert not np.allclose(moved.positions, displace(atoms, 0.1, seed=4).positions)
+    np.testing.assert_array_equal(atoms.positions, 0)
+
+
+def test_seeds_depend_on_scene_and_phonon_alone():
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=4)
+    seeds = {phonon_seed(spec, structure, phonon) for structure in range(4) for phonon in range(4)}
+    assert len(seeds) == 16
+    other_beam = spec.model_copy(update={"simulation": SIMULATION.model_copy(update={"energy_eV": 80e3}), "start": 2})
+    assert phonon_seed(other_beam, 3, 1) == phonon_seed(spec, 3, 1)
+    assert phonon_seed(spec.model_copy(update={"scenes": "others"}), 3, 1) not in seeds
+
+
+def test_shards_do_not_matter(tmp_path):
+    whole = simulated(tmp_path, 0, 3)
+    first, rest = simulated(tmp_path, 0, 1), simulated(tmp_path, 1, 3)
+    for name in ("exit_wave", "particle_phase", "zero_defocus_A"):
+        parts = np.concatenate([first[name].values, rest[name].values])
+        np.testing.assert_array_equal(whole[name].values, parts)
+    assert not np.array_equal(whole.exit_wave[0], whole.exit_wave[1])
+    assert not np.array_equal(whole.exit_wave[0, 0], whole.exit_wave[0, 1])
+
+
+def test_artefact_layout(tmp_path):
+    waves = simulated(tmp_path, 5, 7)
+    assert waves.exit_wave.dims == ("structure", "phonon", "y", "x")
+    assert waves.exit_wave.shape == (2, 2, 22, 22)  # 32 points, two thirds
+    assert waves.exit_wave.dtype == np.complex64
+    assert waves.particle_phase.dtype == waves.zero_defocus_A.dtype == np.float32
+    assert waves.structure.values.tolist() == [5, 6]
+    assert waves.attrs["energy_eV"] == 200e3
+    assert waves.attrs["sampling_A"] * 22 == pytest.approx(CELL_A)
+    assert waves.x.values[1] == pytest.approx(CELL_A / 22)
+    assert waves.x.attrs["units"] == waves.zero_defocus_A.attrs["units"] == "Å"
+
+
+def test_fft_does_not_depend_on_timing():
+    """FFTW's plans do, and abTEM's own choice is FFTW."""
+    array = np.random.default_rng(0).normal(size=(1, 86, 60)).astype(np.complex64)
+    with engine(array_module("cpu")):
+        np.testing.assert_array_equal(abtem.core.fft.fft2(array), scipy.fft.fft2(array))
+        np.testing.assert_array_equal(abtem.core.fft.ifft2(array), scipy.fft.ifft2(array))
+    assert abtem.config.get("fft") == "fftw"
+
+
+def test_particles_alone_keep_their_displacements(tmp_path):
+    """The particle phase is that of the same displaced atoms without the carbon."""
+    waves = simulated(tmp_path, 0, 1)
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=1)
+    moved = [displace(scene(0), 0.1, phonon_seed(spec, 0, phonon)) for phonon in range(2)]
+    alone = [exit_wave(atoms[20:], SIMULATION, array_module("cpu")) for atoms in moved]
+    np.testing.assert_allclose(waves.particle_phase[0], np.angle(np.mean(alone, axis=0)), atol=1e-6)
+
+
+def test_wrong_structures_are_refused(tmp_path):
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=2)
+    path = tmp_path / "s.extxyz"
+    store.write_structures(path, [scene(1), scene(2)], {"id": "s"})
+    with pytest.raises(ArtefactError, match=r"s\.extxyz does not hold structures 0 to 1"):
+        simulate(spec, path, tmp_path / "out.zarr.zip", device="cpu")
