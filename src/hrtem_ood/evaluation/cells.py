@@ -1,0 +1,107 @@
+"""The cells (network, dataset) of an evaluation: filled from other evaluations where they hold them already."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from hrtem_ood import store
+from hrtem_ood.errors import ArtefactError
+from hrtem_ood.evaluation.scores import SCORES
+from hrtem_ood.progress import log
+
+
+class Cells:
+    """Scores of networks on datasets, and which of them are known.
+
+    Parameters
+    ----------
+    networks : mapping of str to str or None
+        Id of each network and the sha256 of its weights; None if it diverged: its scores are NaN and known.
+    datasets : mapping of str to str
+        Id of each dataset and the sha256 of its file.
+    images : int
+        Images in each dataset.
+
+    Attributes
+    ----------
+    values : float32 array, (score, network, condition, image)
+        In the order of ``SCORES``; NaN where unknown.
+    known : bool array, (network, condition)
+    """
+
+    def __init__(self, networks: Mapping[str, str | None], datasets: Mapping[str, str], images: int) -> None:
+        self.networks, self.datasets = dict(networks), dict(datasets)
+        self.values = np.full((len(SCORES), len(networks), len(datasets), images), np.nan, np.float32)
+        self.known = np.zeros((len(networks), len(datasets)), bool)
+        self.known[[digest is None for digest in networks.values()]] = True
+
+    def reuse(self, folder: Path, *, version: int, except_for: Path) -> None:
+        """Copy the cells that other evaluations hold for the same weights and the same datasets.
+
+        Parameters
+        ----------
+        folder : Path
+            ``evaluations``. A file that cannot be read is passed over, with a line in the log.
+        version : int
+            Evaluations of other versions of the stage are passed over.
+        except_for : Path
+            The evaluation in the making.
+        """
+        for path in sorted(folder.glob("*.zarr.zip")):
+            if self.known.all():
+                return
+            if path == except_for:
+                continue
+            try:
+                attributes = store.zarr_attributes(path)
+                shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
+                if shared:
+                    self._copy(store.read_zarr(path), shared)
+                    log(f"{len(shared)} cells are copied from {path}")
+            except (ArtefactError, KeyError, ValueError) as error:
+                log(f"{path} is of no use here: {error}")
+
+    def _shared(self, attributes: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """Yield the index of every cell that is wanted here and known there, here and there."""
+        networks, datasets = (_numbered(attributes[key]) for key in ("networks", "datasets"))
+        for row, network in enumerate(self.networks.items()):
+            for column, dataset in enumerate(self.datasets.items()):
+                if not self.known[row, column] and network in networks and dataset in datasets:
+                    yield (row, column), (networks[network], datasets[dataset])
+
+    def _copy(self, other: xr.Dataset, shared: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+        values = np.stack([other[name].transpose("network", "condition", "image").values for name in SCORES])
+        for here, there in shared:
+            self.fill(*here, values[:, *there])
+
+    def fill(self, network: int, dataset: int, values: np.ndarray) -> None:
+        """Set the scores of one cell, (score, image)."""
+        self.values[:, network, dataset] = values
+        self.known[network, dataset] = True
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return all scores as a dataset that :meth:`reuse` can read again."""
+        dims = ("network", "condition", "image")
+        units = {"cross_entropy": "nat"}
+        data = {
+            name: (dims, values, {"long_name": name.replace("_", " "), "units": units.get(name, "1")})
+            for name, values in zip(SCORES, self.values, strict=True)
+        }
+        coordinates = {
+            "network": list(self.networks),
+            "condition": list(self.datasets),
+            "image": np.arange(self.values.shape[-1]),
+        }
+        attributes = {"networks": json.dumps(self.networks), "datasets": json.dumps(self.datasets)}
+        dataset = xr.Dataset(data, coords=coordinates, attrs=attributes)
+        for name in SCORES:
+            dataset[name].encoding["chunks"] = (1, *self.values.shape[2:])
+        return dataset
+
+
+def _numbered(attribute: str) -> dict[tuple[str, str], int]:
+    return {pair: index for index, pair in enumerate(json.loads(attribute).items())}

@@ -1,0 +1,265 @@
+"""Evaluations hold what their networks say about every image, and compute nothing twice."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from hrtem_ood import store
+from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
+from hrtem_ood.errors import ArtefactError
+from hrtem_ood.evaluation import stage
+from hrtem_ood.evaluation.scores import SCORES
+from hrtem_ood.evaluation.stage import evaluate, index_suite
+from hrtem_ood.training.checkpoint import Trained, network_from, read_network, write_network
+from hrtem_ood.training.unet import build
+
+IMAGES = 5
+
+
+class Project:
+    """A results folder with random networks and images, and the calls that the workflow makes."""
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+
+    def path(self, kind: str, name: str, suffix: str = ".zarr.zip") -> Path:
+        return self.results / kind / f"{name}{suffix}"
+
+    def dataset(self, name: str) -> str:
+        rng = np.random.default_rng(sum(name.encode()))
+        label = (rng.random((IMAGES, 16, 16)) < 0.3).astype(np.uint8)
+        label[0] = 0  # nothing to find
+        counts = rng.poisson(3 + 9 * label).astype(np.uint8)
+        data = {"counts": (("image", "y", "x"), counts), "label": (("image", "y", "x"), label)}
+        store.write_zarr(
+            self.path("datasets", name), xr.Dataset(data, coords={"image": np.arange(IMAGES)}), {"id": name}
+        )
+        return name
+
+    def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = ()) -> list[str]:
+        entries = {}
+        for seed in seeds:
+            spec = NetworkSpec(
+                training_set="t",
+                hyperparameters={"epochs": 1, "architecture": {"channels": 2, "depth": 1}, "seed": seed},
+            )
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                trained = Trained(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
+            trained.diverged = seed in diverged
+            path = self.path("networks", spec.id, ".ckpt")
+            entries[spec.id] = write_network(path, spec, trained, seconds=0, device="cpu")
+        store.write_json(self.path("packs", name, ".json"), {"id": name, "networks": entries})
+        return list(entries)
+
+    def suite(self, *datasets: str) -> str:
+        spec = SuiteSpec(datasets=datasets)
+        paths = [self.path("datasets", name) for name in datasets]
+        index_suite(spec, paths, self.path("suites", spec.id, ".json"))
+        return spec.id
+
+    def evaluate(self, pack: str, suite: str) -> xr.Dataset:
+        spec = EvaluateSpec(pack=pack, suite=suite)
+        output = self.path("evaluations", spec.id)
+        pack_path, suite_path = self.path("packs", pack, ".json"), self.path("suites", suite, ".json")
+        evaluate(spec, pack_path, suite_path, self.results, output, device="cpu")
+        return store.read_zarr(output)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the scores are computed of."""
+    calls: list[Any] = []
+    real = stage.network_scores
+    monkeypatch.setattr(stage, "network_scores", lambda network, images: calls.append(network) or real(network, images))
+    return calls
+
+
+def expected_f1(project: Project, network: str, dataset: str, image: int) -> float:
+    """F1 the long way: one image at a time, standardised and counted with NumPy."""
+    stored = store.read_zarr(project.path("datasets", dataset)).isel(image=image)
+    counts, label = stored.counts.values.astype(float), stored.label.values.astype(bool)
+    standardised = torch.tensor((counts - counts.mean()) / counts.std(), dtype=torch.float32)[None, None]
+    with torch.no_grad():
+        logits = network_from(read_network(project.path("networks", network, ".ckpt")))(standardised)[0].numpy()
+    predicted = logits.argmax(axis=0).astype(bool)
+    if not (predicted.any() or label.any()):
+        return 1.0
+    return float(2 * (predicted & label).sum() / (predicted.sum() + label.sum()))
+
+
+def test_scores_are_those_of_each_network_on_each_image(project: Project) -> None:
+    networks, datasets = project.pack("p", 0, 1), [project.dataset("d1"), project.dataset("d2")]
+    found = project.evaluate("p", project.suite(*datasets))
+    assert set(found.data_vars) == set(SCORES)
+    for name in SCORES:
+        assert found[name].dims == ("network", "condition", "image")
+        assert found[name].dtype == np.float32
+        assert np.isfinite(found[name]).all()
+    assert list(found.network.values) == networks
+    assert list(found.condition.values) == datasets
+    np.testing.assert_array_equal(found.image, np.arange(IMAGES))
+    for network in networks:
+        for dataset in datasets:
+            for image in range(IMAGES):
+                value = float(found.f1.sel(network=network, condition=dataset, image=image))
+                assert value == pytest.approx(expected_f1(project, network, dataset, image), abs=1e-6)
+    assert found.f1.std() > 0.05, "scores differ, or this test would show little"
+    np.testing.assert_allclose(found.iou, found.f1 / (2 - found.f1), rtol=1e-5)
+
+
+def test_scores_do_not_depend_on_how_networks_are_packed(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    together, other = project.pack("p", 0, 1), Project(project.results / "other")
+    other.dataset("d")
+    other.suite("d")
+    assert other.pack("q", 1) == together[1:]
+    alone = other.evaluate("q", suite)
+    xr.testing.assert_identical(alone.drop_attrs(), project.evaluate("p", suite).isel(network=[1]).drop_attrs())
+
+
+def test_known_cells_are_copied(project: Project, computed: list[Any]) -> None:
+    suite = project.suite(project.dataset("d1"), project.dataset("d2"))
+    project.pack("p", 0, 1)
+    first = project.evaluate("p", suite)
+    assert len(computed) == 4
+    # one network more
+    project.pack("q", 0, 1, 2)
+    second = project.evaluate("q", suite)
+    assert len(computed) == 6
+    xr.testing.assert_identical(second.isel(network=[0, 1]).drop_attrs(), first.drop_attrs())
+    # one dataset more, in another order
+    third = project.evaluate("p", project.suite(project.dataset("d3"), "d2", "d1"))
+    assert len(computed) == 8
+    for name in ("d1", "d2"):
+        np.testing.assert_array_equal(third.f1.sel(condition=name), first.f1.sel(condition=name))
+
+
+def test_copies_come_from_the_other_file(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    networks = project.pack("p", 0)
+    poisoned = project.evaluate("p", suite)
+    poisoned["f1"][:] = 0.123
+    store.write_zarr(next((project.results / "evaluations").iterdir()), poisoned, {})
+    project.pack("q", 0, 1)
+    found = project.evaluate("q", suite)
+    np.testing.assert_array_equal(found.f1.sel(network=networks[0]), np.float32(0.123))
+    assert not (found.f1.isel(network=1) == np.float32(0.123)).any()
+
+
+@pytest.mark.parametrize("change", ["version", "weights", "dataset"])
+def test_what_is_not_the_same_is_computed(
+    project: Project, computed: list[Any], change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = project.suite(project.dataset("d"))
+    (network,) = project.pack("p", 0)
+    project.evaluate("p", suite)
+    if change == "version":
+        monkeypatch.setattr(EvaluateSpec, "version", EvaluateSpec.version + 1)
+    if change == "weights":
+        path = project.path("networks", network, ".ckpt")
+        state = {name: value + 1 for name, value in read_network(path)["state_dict"].items()}
+        spec = NetworkSpec.model_validate_json(read_network(path)["parameters"])
+        entry = write_network(path, spec, Trained(state, 0, 0.5), seconds=0, device="cpu")
+        store.write_json(project.path("packs", "q", ".json"), {"id": "q", "networks": {network: entry}})
+    else:
+        project.pack("q", 0)
+    if change == "dataset":
+        path = project.path("datasets", "d")
+        stored = store.read_zarr(path)
+        stored["counts"] += 1
+        store.write_zarr(path, stored, {})
+        project.suite("d")
+    project.evaluate("q", suite)
+    assert len(computed) == 2
+
+
+def test_an_unreadable_evaluation_is_passed_over(
+    project: Project, computed: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    project.evaluate("p", suite)
+    (path,) = (project.results / "evaluations").iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    store.write_zarr(path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": 1})
+    project.pack("q", 0)
+    project.evaluate("q", suite)
+    assert len(computed) == 2
+    told = capsys.readouterr().err
+    assert f"{path} is of no use here" in told
+    assert "a-foreign.zarr.zip is of no use here" in told
+
+
+def test_a_diverged_network_scores_nan(project: Project, computed: list[Any]) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0, 1, diverged=(0,))
+    found = project.evaluate("p", suite)
+    assert len(computed) == 1
+    assert np.isnan(found.f1.isel(network=0)).all()
+    assert np.isfinite(found.f1.isel(network=1)).all()
+
+
+def test_a_missing_network_is_an_error_that_tells_what_to_do(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    (network,) = project.pack("p", 0)
+    project.path("networks", network, ".ckpt").unlink()
+    with pytest.raises(ArtefactError, match=rf"{network}\.ckpt is missing, but .*p\.json lists it. Delete .*p\.json"):
+        project.evaluate("p", suite)
+    assert not (project.results / "evaluations").exists()
+
+
+def test_other_weights_than_the_pack_lists_are_an_error(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    path = project.path("packs", "p", ".json")
+    listed = json.loads(path.read_text())
+    next(iter(listed["networks"].values()))["sha256_of_weights"] = "0" * 64
+    store.write_json(path, listed)
+    with pytest.raises(ArtefactError, match=r"holds other weights than .*p\.json lists"):
+        project.evaluate("p", suite)
+
+
+def test_inputs_must_be_those_of_the_spec(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    paths = project.path("packs", "p", ".json"), project.path("suites", suite, ".json")
+    with pytest.raises(ArtefactError, match=r"needs q, not .*p\.json"):
+        evaluate(EvaluateSpec(pack="q", suite=suite), *paths, project.results, project.results / "o", device="cpu")
+    with pytest.raises(ArtefactError, match="needs the datasets d, e, not d"):
+        index_suite(SuiteSpec(datasets=("d", "e")), [project.path("datasets", "d")], project.results / "s.json")
+
+
+def test_a_dataset_that_changed_size_is_an_error(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    path = project.path("datasets", "d")
+    store.write_zarr(path, store.read_zarr(path).isel(image=slice(3)), {})
+    with pytest.raises(
+        ArtefactError, match=rf"d\.zarr\.zip holds 3 images, but .*{suite}\.json was made when it held 5"
+    ):
+        project.evaluate("p", suite)
+
+
+def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
+    suite = project.suite(project.dataset("d1"), project.dataset("d2"))
+    path = project.path("suites", suite, ".json")
+    before = store.read_json(path)["datasets"]
+    assert {name: entry["images"] for name, entry in before.items()} == {"d1": IMAGES, "d2": IMAGES}
+    stored = store.read_zarr(project.path("datasets", "d2"))
+    stored["counts"][0, 0, 0] += 1
+    store.write_zarr(project.path("datasets", "d2"), stored, {})
+    project.suite("d1", "d2")
+    after = store.read_json(path)["datasets"]
+    assert after["d1"] == before["d1"]
+    assert after["d2"]["sha256"] != before["d2"]["sha256"]
