@@ -86,7 +86,6 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
     store.write_json(path, {"id": "a"})
 
-
     def write_half():
         with store.replacing(path) as temporary:
             temporary.write_text("half")

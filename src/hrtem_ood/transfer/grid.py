@@ -16,8 +16,9 @@ class PolarGrid:
     Attributes
     ----------
     q_per_A : float64 array, (q,), [1/Å]
-        Gauss–Legendre nodes in the band: exponentially convergent for smooth transfer, first order where the hard edge
-        of an aperture lies within the band.
+        Gauss–Legendre nodes in the band: exponentially convergent for ε of smooth transfer; of first order where the
+        hard edge of an aperture lies within the band, and of second order for σ, as |T| has a kink at every zero of T
+        (512 × 48 points give σ to 10⁻³).
     azimuth_rad : float64 array, (phi,), [rad]
         Equally spaced over the full circle (the trapezoidal rule, exact for low angular frequencies).
     weight : float64 array, (q,), [1]

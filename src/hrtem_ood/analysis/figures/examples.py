@@ -1,0 +1,105 @@
+"""Figure `examples`: test images with the outlines of their labels."""
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hrtem_ood.analysis.figures.style import ORANGE, new_figure
+
+COLUMNS = 6
+"""At most this many conditions are shown."""
+
+TITLE = 28
+"""Titles are broken into lines of this many characters."""
+
+CAPTION = (
+    "Simulated test images with the outlines of their labels (orange). Each row is one structure, each column one "
+    "condition. Grey scale: 1st to 99th percentile of each image's electron counts."
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """The images of one dataset that are shown.
+
+    Attributes
+    ----------
+    row, column : int
+        Where the first of them goes; the others go below it.
+    title : str
+    counts, label : int array, (image, y, x), [e/px] and [1]
+    pixel_A : float, [Å]
+    """
+
+    row: int
+    column: int
+    title: str
+    counts: np.ndarray
+    label: np.ndarray
+    pixel_A: float
+
+
+def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
+    """Draw the examples.
+
+    Parameters
+    ----------
+    examples : list of Example
+    sets : list of (int, str)
+        First row and name of each structure set; named only where there are several.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = max(example.row + len(example.counts) for example in examples)
+    columns = max(example.column for example in examples) + 1
+    side = min(2.4, 11.5 / columns)
+    figure = new_figure(columns * side + 0.3, rows * side + 0.35)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for panel in axes.flat:
+        panel.axis("off")
+    for example in examples:
+        for number, (counts, label) in enumerate(zip(example.counts, example.label, strict=True)):
+            panel = axes[example.row + number, example.column]
+            _image(panel, counts, label)
+            if number == 0:
+                panel.set_title(_broken(example.title), fontsize=9)
+    _scale_bar(axes[0, 0], examples[0])
+    if len(sets) > 1:
+        for row, name in sets:
+            axes[row, 0].text(
+                -0.06, 0.5, name, rotation=90, ha="right", va="center", transform=axes[row, 0].transAxes, fontsize=9
+            )
+    return figure
+
+
+def _image(panel: Axes, counts: np.ndarray, label: np.ndarray) -> None:
+    low, high = np.percentile(counts, [1, 99])
+    panel.imshow(counts, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest", origin="lower")
+    if 0 < label.mean() < 1:
+        panel.contour(label, levels=[0.5], colors=[ORANGE], linewidths=1.1)
+
+
+def _broken(title: str) -> str:
+    """Break a title into lines, only after commas."""
+    lines = textwrap.wrap(title.replace(" ", "\u00a0").replace(",\u00a0", ", "), TITLE)
+    return "\n".join(lines)
+
+
+def _scale_bar(panel: Axes, example: Example) -> None:
+    """Draw a scale bar of a round length, at most a third of the image."""
+    width_A = example.counts.shape[2] * example.pixel_A
+    length_nm = max(length for length in (0.5, 1, 2, 5, 10, 20, 50, 100) if length * 10 <= max(5.0, width_A / 3))
+    pixels, side = length_nm * 10 / example.pixel_A, example.counts.shape[2]
+    left, height = 0.06 * side, 0.06 * side
+    panel.fill_between(
+        [left / 2, left * 1.5 + pixels], height / 3, height * 3.6, color="black", alpha=0.55, linewidth=0
+    )
+    panel.plot([left, left + pixels], [height, height], color="white", linewidth=2.5, solid_capstyle="butt")
+    panel.text(
+        left + pixels / 2, height * 1.5, f"{length_nm:g} nm", color="white", ha="center", va="bottom", fontsize=8
+    )

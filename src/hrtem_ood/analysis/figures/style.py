@@ -1,0 +1,110 @@
+"""One look for all figures, and their rendering to bytes: the same bytes for the same data."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hrtem_ood.errors import ConfigError
+
+# Okabe & Ito's colours, which differ under all common kinds of colour blindness
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6B6B6B"
+
+DENSE = 16
+"""Beyond this many rows or columns a heat map is too dense for numbers in its cells."""
+
+TICKS = 40
+"""At most this many tick labels along an axis."""
+
+RC: Any = {  # Any: matplotlib types the keys as a long Literal
+    "font.family": "DejaVu Sans",  # comes with matplotlib, hence the same everywhere
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "hrtem-ood",
+    "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Draw in the project's style, without touching the caller's settings."""
+    with mpl.rc_context(), sns.axes_style("ticks"), sns.plotting_context("paper"), mpl.rc_context(RC):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure that no window system knows of; sizes in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def rendered(figure: Figure, kind: str, dpi: int) -> bytes:
+    """Render a figure as ``png`` or ``svg``, without dates in it."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.08)
+    return buffer.getvalue()
+
+
+def palette(name: str) -> Any:
+    """Return the colour map of the OOD matrix.
+
+    Raises
+    ------
+    ConfigError
+        When neither seaborn nor matplotlib knows it.
+    """
+    try:
+        return sns.color_palette(name, as_cmap=True)
+    except ValueError:
+        raise ConfigError(
+            f"report.palette: seaborn knows no colour map {name!r}; try crest, flare, mako, rocket, viridis or cividis."
+        ) from None
+
+
+def thinned(labels: Sequence[str], most: int = TICKS) -> tuple[np.ndarray, list[str]]:
+    """Return positions and texts of tick labels, every k-th of them where there are more than ``most``."""
+    step = -(-len(labels) // most)
+    positions = np.arange(0, len(labels), step)
+    return positions, list(labels[::step])
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Choose at most ``most`` of ``count`` things, evenly, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(position) for position in np.linspace(0, count - 1, most)]
+
+
+def are_turned(labels: Sequence[str]) -> bool:
+    """Whether labels along x are too long or too many to stand upright."""
+    return len(labels) > DENSE or (len(labels) > 1 and max(map(len, labels)) > 5)
+
+
+def room_for(labels: Sequence[str], *, along: str) -> float:
+    """Estimate how far tick labels reach outwards from their axis, in inches."""
+    longest = 0.075 * max(map(len, labels))
+    if along == "y":
+        return longest
+    return 0.71 * longest + 0.1 if are_turned(labels) else 0.15
+
+
+def tick_labels(axes: Axes, labels: Sequence[str], *, along: str) -> None:
+    """Put labels at 0, 1, 2, … along ``x`` or ``y``; long ones along x are turned."""
+    positions, texts = thinned(labels)
+    if along == "y":
+        axes.set_yticks(positions, texts)
+        return
+    turned = are_turned(labels)
+    axes.set_xticks(
+        positions, texts, rotation=45 if turned else 0, ha="right" if turned else "center", rotation_mode="anchor"
+    )

@@ -1,0 +1,202 @@
+"""All scores of a campaign in one dataset, with what networks and conditions are, OOD gaps and predictors."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from hrtem_ood import store
+from hrtem_ood.analysis import predictors
+from hrtem_ood.analysis.gather import SCORES, gather_scores, gather_training
+from hrtem_ood.analysis.labels import ConditionLabels
+from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.specs import TrainingSetSpec
+from hrtem_ood.progress import log
+
+CHUNK = 2**20
+"""About this many scores go into one chunk."""
+
+Coordinates = dict[str, tuple[str, NDArray[Any], dict[str, str]]]
+
+
+def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
+    """Gather what :func:`hrtem_ood.analysis.stage.metrics` writes.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    xarray.Dataset
+        Scores (network, condition, image); ``mean_*`` and ``gap_*`` of each score, ``in_domain``, ``sigma`` and
+        ``abs_delta_defocus_A`` (network, condition); ``epsilon`` and ``minimum_contrast`` (condition,). ``condition``
+        runs over test datasets.
+    """
+    networks, datasets = list(campaign.networks), test_datasets(campaign)
+    scores = gather_scores(campaign, results, networks, datasets)
+    with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as found:
+        epsilon, sigma = found.epsilon.values, found.sigma.values
+
+    training_sets = {
+        spec.training_set: campaign.training_set_by_id[spec.training_set] for spec in campaign.networks.values()
+    }
+    place = {id_: index for index, id_ in enumerate(training_sets)}
+    of_network = np.array([place[spec.training_set] for spec in campaign.networks.values()])
+    trained = [training_conditions(campaign, training_set) for training_set in training_sets.values()]
+    tested = [campaign.datasets[id_].condition for id_ in datasets]
+    index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
+    seen, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
+
+    in_domain = predictors.in_domain_cells(trained, tested)[of_network]
+    groups = np.array([campaign.set_names[id_] for id_ in datasets], dtype=object)
+    pair, single = ("network", "condition"), ("condition",)
+    result = xr.Dataset(coords=network_coordinates(campaign, results) | condition_coordinates(campaign, datasets))
+    for name in SCORES:
+        text, unit = name.replace("_", " "), "nat" if name == "cross_entropy" else "1"
+        difference = predictors.gap(scores.mean[name], in_domain, groups)
+        result[name] = (
+            ("network", "condition", "image"),
+            scores.per_image[name],
+            _attributes(f"{text} per image", unit),
+        )
+        result[f"mean_{name}"] = (pair, scores.mean[name], _attributes(f"{text}, mean over images", unit))
+        result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
+    result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
+    result["sigma"] = (pair, predictors.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
+    result["abs_delta_defocus_A"] = (
+        pair,
+        predictors.smallest_defocus_change(trained, tested)[of_network],
+        {"long_name": "smallest change of defocus from a training condition", "units": "Å"},
+    )
+    result["epsilon"] = (single, epsilon[there], _attributes("transfer ε"))
+    result["minimum_contrast"] = (
+        single,
+        predictors.minimum_contrast(epsilon[there], epsilon),
+        {"long_name": f"ε is below {predictors.MINIMUM_CONTRAST:g} of the campaign's median ε"},
+    )
+    lost = ~in_domain.any(axis=1)
+    if lost.any():
+        names = sorted(set(result.training_set.values[lost]))
+        log(
+            f"{lost.sum()} networks of training sets {', '.join(names)} are tested under none of their training "
+            "conditions: they have no in-domain score, hence no gap"
+        )
+    return _chunked(result)
+
+
+def test_datasets(campaign: Campaign) -> list[str]:
+    """Ids of all test datasets, each once: by structure set, then by condition."""
+    ids = dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets)
+    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_sets)
+    return sorted(
+        ids, key=lambda id_: (sets.index(campaign.set_names[id_]), labels.sort_key(campaign.datasets[id_].condition))
+    )
+
+
+def training_conditions(campaign: Campaign, training_set: TrainingSetSpec) -> list[Condition]:
+    """Conditions of a training set, in the order of the campaign's labels."""
+    labels = ConditionLabels(campaign.transfer.conditions)
+    return sorted({campaign.datasets[id_].condition for id_ in training_set.datasets}, key=labels.sort_key)
+
+
+def network_coordinates(campaign: Campaign, results: Path) -> Coordinates:
+    """Return what each network was trained on, and how.
+
+    A single-condition training set has its condition's value of every parameter that varies within the campaign; a
+    mixture has NaN there.
+    """
+    networks = list(campaign.networks.values())
+    names: dict[str, str] = {}
+    for name, group in campaign.training_sets.items():
+        for training_set in group:
+            names.setdefault(training_set.id, name)
+    varying = ConditionLabels(campaign.transfer.conditions).varying
+    facts: dict[str, dict[str, Any]] = {}
+    for id_, training_set in campaign.training_set_by_id.items():
+        conditions = training_conditions(campaign, training_set)
+        mixed = len(conditions) > 1
+        facts[id_] = {
+            "training_set": names[id_],
+            "training_label": f"mixture of {len(conditions)} conditions" if mixed else conditions[0].label,
+            "training_conditions": len(conditions),
+            "training_images": training_set.images,
+            "mixed": mixed,
+        } | {f"training_{name}": np.nan if mixed else _number(getattr(conditions[0], name)) for name in varying}
+    rows = [
+        facts[network.training_set]
+        | {"training_id": network.training_set}
+        | network.hyperparameters.model_dump(exclude={"architecture"})
+        | {"architecture": network.hyperparameters.architecture.name}
+        | network.hyperparameters.architecture.model_dump(exclude={"name"})
+        for network in networks
+    ]
+    best, diverged = gather_training(campaign, results, [network.id for network in networks])
+    columns = {"network": _column(network.id for network in networks)}
+    columns |= {key: _column(row[key] for row in rows) for key in rows[0]}
+    columns |= {"best_val_loss": best, "diverged": diverged}
+    return {key: ("network", values, _units(key.removeprefix("training_"))) for key, values in columns.items()}
+
+
+def condition_coordinates(campaign: Campaign, datasets: list[str]) -> Coordinates:
+    """Return what each test dataset is: structure set, suites, and every parameter of its condition."""
+    conditions = [campaign.datasets[id_].condition for id_ in datasets]
+    suites = [", ".join(name for name, suite in campaign.suite_of.items() if id_ in suite.datasets) for id_ in datasets]
+    columns = {
+        "condition": _column(datasets),
+        "label": _column(condition.label for condition in conditions),
+        "slug": _column(condition.slug for condition in conditions),
+        "structure_set": _column(campaign.set_names[id_] for id_ in datasets),
+        "suites": _column(suites),
+        "images": _column(campaign.datasets[id_].structures for id_ in datasets),
+    }
+    columns |= {
+        name: np.array([_number(getattr(condition, name)) for condition in conditions])
+        for name in Condition.model_fields
+    }
+    image = np.arange(int(columns["images"].max()))
+    result: Coordinates = {"image": ("image", image, {"long_name": "structure"})}
+    return result | {key: ("condition", values, _units(key)) for key, values in columns.items()}
+
+
+def _number(value: float | None) -> float:
+    """Return a parameter as a number: no aperture is an infinite one."""
+    return np.inf if value is None else float(value)
+
+
+def _column(values: Iterable[Any]) -> NDArray[Any]:
+    """Make an array; of objects for text, as fixed-length unicode has no Zarr specification."""
+    items = list(values)
+    return np.array(items, dtype=object) if isinstance(items[0], str) else np.array(items)
+
+
+def _units(name: str) -> dict[str, str]:
+    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
+        if name.endswith(ending):
+            return {"units": unit}
+    return {"units": "Å" if name[0] == "C" else "rad"} if name in Condition.model_fields else {}
+
+
+def _attributes(text: str, unit: str = "1") -> dict[str, str]:
+    return {"long_name": text, "units": unit}
+
+
+def _chunked(dataset: xr.Dataset) -> xr.Dataset:
+    """Set chunks and codecs: whole networks, about :data:`CHUNK` scores each."""
+    sizes = dataset.sizes
+    for variable in dataset.data_vars.values():
+        if "network" in variable.dims:
+            per_network = int(np.prod([sizes[dim] for dim in variable.dims if dim != "network"]))
+            chunks = (min(sizes["network"], max(1, CHUNK // per_network)), *variable.shape[1:])
+            variable.encoding = {
+                "chunks": chunks,
+                "compressors": (BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"),),
+            }
+    return dataset

@@ -1,0 +1,11 @@
+"""Names of what `report` writes, below ``results/<campaign>/``. Light to import: the workflow reads it."""
+
+FIGURE_NAMES = ("examples", "ctf", "ood_matrix", "gap")
+
+FIGURES = tuple(f"figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("png", "svg"))
+
+TABLES = tuple(f"tables/{name}.csv" for name in ("ood_matrix", "gap", "predictors", "networks", "conditions"))
+
+METRICS = "metrics.zarr.zip"
+
+REPORT = "report.html"

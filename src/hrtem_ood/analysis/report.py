@@ -1,0 +1,132 @@
+"""The report of a campaign: one HTML file that needs no other."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import xarray as xr
+import yaml
+
+from hrtem_ood import store
+from hrtem_ood.analysis.correlation import LEVEL, RESAMPLES
+from hrtem_ood.analysis.figures.drawing import captions
+from hrtem_ood.analysis.findings import by_training_set, findings, records
+from hrtem_ood.analysis.labels import ConditionLabels
+from hrtem_ood.analysis.outputs import FIGURE_NAMES, TABLES
+from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
+from hrtem_ood.analysis.provenance import campaign_provenance
+from hrtem_ood.analysis.summary import score
+from hrtem_ood.analysis.tables import median_over
+from hrtem_ood.campaign.campaign import Campaign
+
+SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
+
+TITLES = {
+    "examples": "Test images",
+    "ctf": "Contrast transfer of the conditions",
+    "ood_matrix": "Every training set under every test condition",
+    "gap": "What predicts the gap",
+}
+
+
+def report_html(
+    campaign: Campaign,
+    results: Path,
+    metrics: xr.Dataset,
+    cells: xr.Dataset,
+    predictors: pd.DataFrame,
+    figures: dict[str, bytes],
+) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder: the attributes of all artefacts that are there are read.
+    metrics, cells : xarray.Dataset
+        From :mod:`hrtem_ood.analysis.cells`.
+    predictors : pandas.DataFrame
+        From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    figures : dict of str to bytes
+        From :func:`hrtem_ood.analysis.figures.drawing.all_figures`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hrtem_ood.analysis", package_path=""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["score"] = score
+    stages, software = campaign_provenance(campaign, results)
+    return environment.get_template("report.html.j2").render(
+        campaign=campaign.name,
+        found=findings(cells),
+        over=median_over(metrics),
+        figures=_figures(campaign, figures),
+        predictors=_predictor_rows(predictors),
+        training_sets=records(by_training_set(cells)),
+        conditions=_condition_rows(cells),
+        labels=ConditionLabels(campaign.transfer.conditions),
+        minimum_contrast=MINIMUM_CONTRAST,
+        resamples=RESAMPLES,
+        level=LEVEL,
+        tables=TABLES,
+        config=config_yaml(campaign),
+        stages=stages,
+        software=software,
+        revision=store.git_revision(),
+        metrics_made=metrics.attrs,
+    )
+
+
+def config_yaml(campaign: Campaign) -> str:
+    """Write the configuration as YAML, without what is left at its default."""
+    content = campaign.config.model_dump(mode="json", exclude_defaults=True)
+    return str(yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None))
+
+
+def _plain(value: Any) -> Any:
+    """Write grid axes of one value as that value, and whole numbers without a point, as one writes them by hand."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return _plain(value[0]) if len(value) == 1 else [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _figures(campaign: Campaign, files: dict[str, bytes]) -> list[dict[str, str]]:
+    """Return name, title, caption and a data URI of every figure."""
+    texts = captions(campaign)
+    return [
+        {
+            "name": name,
+            "title": TITLES[name],
+            "caption": texts[name],
+            "uri": "data:image/svg+xml;base64," + base64.b64encode(files[f"figures/{name}.svg"]).decode(),
+        }
+        for name in FIGURE_NAMES
+    ]
+
+
+def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:
+    """Group the correlations by the cells that they are over: one row each."""
+    rows: list[dict[str, Any]] = []
+    for name, part in predictors.groupby("cells", sort=False):
+        by = {SYMBOLS[row["predictor"]]: row for row in records(part)}
+        rows.append({"cells": name, "n": max(row["n"] for row in by.values()), "by": by})
+    return rows
+
+
+def _condition_rows(cells: xr.Dataset) -> list[dict[str, Any]]:
+    names = ["condition_label", "structure_set", "suites", "images", "epsilon", "minimum_contrast"]
+    frame = cells[["epsilon", "minimum_contrast"]].to_dataframe().reset_index()
+    return records(frame[names])

@@ -1,0 +1,55 @@
+"""The results of a campaign as a short table for a terminal."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from hrtem_ood.analysis.cells import cells, read_metrics
+from hrtem_ood.analysis.findings import by_training_set, findings, records
+from hrtem_ood.campaign.campaign import Campaign
+
+
+def summary_table(campaign: Campaign, results: Path) -> Table:
+    """Make the table of a finished campaign: every training set in-domain and off-domain.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    reduced = cells(campaign, read_metrics(campaign, results / campaign.name))
+    rows, found = by_training_set(reduced), findings(reduced)
+    several = rows.structure_set.nunique() > 1
+    table = Table(
+        title=f"Campaign {campaign.name}: F1, median over the networks of each training set",
+        title_justify="left",
+        caption=f"In-domain away from minimum contrast: median F1 {score(found.in_domain_f1)}. "
+        f"Off-domain: median gap {score(found.gap, signed=True)} over {found.off_domain_cells} pairs of training set and "
+        "test condition.",
+        caption_justify="left",
+    )
+    for name in ("training set", *(["tested on"] if several else [])):
+        table.add_column(name)
+    for name in ("networks", "in-domain", "off-domain: median", "best"):
+        table.add_column(name, justify="right")
+    table.add_column("under")
+    table.add_column("worst", justify="right")
+    table.add_column("under")
+    for row in records(rows):
+        heads = [row["training_set"], *([row["structure_set"]] if several else []), str(row["networks"])]
+        middle = [score(row["in_domain_f1"]), score(row["median_ood_f1"])]
+        extremes = [score(row["best_ood_f1"]), row["best_ood"], score(row["worst_ood_f1"]), row["worst_ood"]]
+        table.add_row(*heads, *middle, *extremes)
+    return table
+
+
+def score(value: float, *, signed: bool = False) -> str:
+    """Write a score with two digits, or a dash where there is none."""
+    if value != value:  # NaN
+        return "–"
+    return (f"{value:+.2f}" if signed else f"{value:.2f}").replace("-", "−")

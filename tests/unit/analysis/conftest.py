@@ -1,0 +1,160 @@
+"""Synthetic campaigns: every artefact that the analysis reads, written through the store under its right id."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from hrtem_ood import store
+from hrtem_ood.analysis.gather import SCORES
+from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
+from hrtem_ood.campaign.config import CampaignConfig
+from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec
+from hrtem_ood.transfer.stage import transfer
+
+Rule = Callable[[NetworkSpec, ImageSpec, int], float]
+"""F1 of a network on an image of a dataset."""
+
+
+def base_config() -> dict[str, Any]:
+    """Two single-condition training sets and their mixture, two seeds, three test conditions of one structure set."""
+    scenes = {
+        "structures": 6, "seed": 1, "material": "CdSe", "cell_A": 12.8,
+        "particles": {"radius_A": [3, 3], "separation_A": 2},
+    }  # fmt: skip
+    return {
+        "campaign": "synthetic",
+        "materials": {"CdSe": {"formula": "CdSe", "structure": "zincblende", "a_A": 6.08}},
+        "structure_sets": {"train": scenes, "test": scenes | {"structures": 3, "seed": 2}},
+        "simulation": {"sampling_A": 0.2, "phonons": 1},
+        "imaging": {"pixel_A": 0.4},
+        "conditions": {
+            "trained": {"defocus_A": [-100, 100], "dose_e_per_A2": 400, "focal_spread_A": 20},
+            "focus": {"defocus_A": 0, "dose_e_per_A2": 400, "focal_spread_A": 20},
+        },
+        "training_sets": {
+            "single": {"structures": "train", "conditions": "trained", "images": 4, "validation": 1},
+            "mixed": {"structures": "train", "conditions": "trained", "mix": True, "images": 4, "validation": 1},
+        },
+        "networks": {"unet": {"training_sets": ["single", "mixed"], "epochs": 1, "seed": [0, 1]}},
+        "suites": {"test": {"structures": "test", "conditions": ["trained", "focus"]}},
+        "transfer": {"radial_points": 32, "azimuthal_points": 4},
+        "report": {"dpi": 60},
+        "execution": {"networks_per_job": 1},
+    }
+
+
+def trained_on(campaign: Campaign, network: NetworkSpec) -> list[float]:
+    """Defoci that a network was trained under."""
+    training_set = campaign.training_set_by_id[network.training_set]
+    return sorted(campaign.datasets[id_].condition.defocus_A for id_ in training_set.datasets)
+
+
+def default_rule(campaign: Campaign) -> Rule:
+    """F1 falls with the change of defocus, and differs a little by seed and image."""
+
+    def f1(network: NetworkSpec, dataset: ImageSpec, image: int) -> float:
+        change = min(abs(dataset.condition.defocus_A - defocus) for defocus in trained_on(campaign, network))
+        return max(0.0, 0.9 - change / 500 - 0.01 * network.hyperparameters.seed + 0.005 * (image % 3))
+
+    return f1
+
+
+@dataclass
+class Written:
+    """A campaign whose artefacts are written below ``results``."""
+
+    campaign: Campaign
+    results: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.results / self.campaign.name
+
+    def path(self, stage: str, id_: str) -> Path:
+        return self.results / artefact(stage, id_)
+
+
+def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged: tuple[str, ...] = ()) -> Written:
+    """Write evaluations, packs, transfer and test datasets of a campaign."""
+    made = Written(campaign, results)
+    transfer(campaign.transfer, made.path("transfer", campaign.transfer.id))
+    for pack in campaign.packs.values():
+        networks = {
+            network.id: {"diverged": True, "seconds": 1.5}
+            if network.id in diverged
+            else {"diverged": False, "best_val_loss": 0.1 + 0.01 * network.hyperparameters.seed, "seconds": 1.5}
+            for network in pack.networks
+        }
+        provenance = store.provenance(pack, seconds=3.0, device="cpu")
+        store.write_json(made.path("packs", pack.id), {"id": pack.id, "networks": networks, **provenance})
+    for job in campaign.evaluations.values():
+        write_evaluation(made, job, rule or default_rule(campaign))
+    for id_ in {id_ for suite in campaign.suites.values() for id_ in suite.datasets}:
+        write_dataset(made, campaign.datasets[id_])
+    return made
+
+
+def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
+    campaign = made.campaign
+    # datasets in an order that is not the analysis' own
+    datasets = [campaign.datasets[id_] for id_ in sorted(job.suite.datasets, reverse=True)]
+    images = np.arange(datasets[0].structures)
+    f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.pack.networks])
+    scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
+    assert set(scores) == set(SCORES)
+    dims = ("network", "condition", "image")
+    dataset = xr.Dataset(
+        {name: (dims, values.astype(np.float32)) for name, values in scores.items()},
+        coords={
+            "network": np.array([network.id for network in job.pack.networks], dtype=object),
+            "condition": np.array([d.id for d in datasets], dtype=object),
+            "image": images,
+        },
+    )
+    provenance = store.provenance(job.spec, seconds=2.0, device="cpu")
+    store.write_zarr(made.path("evaluations", job.spec.id), dataset, provenance)
+
+
+def write_dataset(made: Written, spec: ImageSpec) -> None:
+    """Write images of a disc in noise: enough to draw."""
+    side = 32
+    y, x = np.mgrid[:side, :side]
+    label = np.hypot(y - 15, x - 17) < 9
+    rng = np.random.default_rng(7)
+    contrast = 0.4 * np.sign(spec.condition.defocus_A)
+    mean = spec.condition.dose_e_per_A2 * 0.16 * (1 - contrast * label * (np.cos(1.5 * x) + 1) / 2)
+    counts = rng.poisson(mean, (spec.structures, side, side)).astype(np.uint16)
+    dims = ("image", "y", "x")
+    labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
+    dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, labels)})
+    attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_A": 0.4}
+    attributes |= {"condition": json.dumps(spec.condition.model_dump())}
+    store.write_zarr(made.path("datasets", spec.id), dataset, attributes)
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    """Configuration of the synthetic campaign, for tests to change."""
+    return base_config()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Written]:
+    """Return a function that makes a campaign of a configuration and writes its artefacts."""
+
+    def made(config: dict[str, Any], **options: Any) -> Written:
+        return write(Campaign(CampaignConfig.model_validate(config)), tmp_path / "results", **options)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Return the synthetic campaign as it is, with its artefacts; not to be written to."""
+    return write(Campaign(CampaignConfig.model_validate(base_config())), tmp_path_factory.mktemp("synthetic"))

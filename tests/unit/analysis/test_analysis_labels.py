@@ -1,0 +1,81 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hrtem_ood.analysis.labels import ConditionLabels, number
+from hrtem_ood.campaign.condition import Condition
+
+
+def condition(defocus_A: float = 100, dose_e_per_A2: float = 400, **others: float | None) -> Condition:
+    return Condition(defocus_A=defocus_A, dose_e_per_A2=dose_e_per_A2, **others)
+
+
+def test_one_varying_parameter_gives_bare_numbers_and_an_axis_with_its_unit() -> None:
+    conditions = [condition(value, focal_spread_A=20) for value in (-100, 0, 100)]
+    labels = ConditionLabels(conditions)
+    assert [labels.short(c) for c in conditions] == ["−100", "0", "+100"]
+    assert labels.axis == "Δf [Å]"
+    assert labels.note == ""
+    assert labels.title(conditions[0]) == "Δf −100 Å"
+
+
+def test_a_parameter_with_a_usual_value_is_named_only_where_it_differs() -> None:
+    conditions = [condition(-100), condition(0), condition(100), condition(C12=40), condition(dose_e_per_A2=1600)]
+    labels = ConditionLabels(conditions)
+    assert [labels.short(c) for c in conditions] == [
+        "Δf −100 Å",
+        "Δf 0 Å",
+        "Δf +100 Å",
+        "Δf +100 Å, C12 40 Å",
+        "Δf +100 Å, 1600 e/Å²",
+    ]
+    assert labels.note == "dose 400 e/Å², C12 0 Å"
+    assert labels.axis == "condition"
+
+
+def test_a_full_grid_names_all_that_varies() -> None:
+    conditions = [condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)]
+    labels = ConditionLabels(conditions)
+    assert labels.short(conditions[3]) == "Δf +50 Å, 400 e/Å²"
+    assert labels.note == ""
+    assert sorted(set(conditions), key=labels.sort_key) == conditions
+
+
+def test_a_single_condition_has_its_whole_label() -> None:
+    only = condition(50, focal_spread_A=20)
+    assert ConditionLabels([only, only]).short(only) == only.label
+
+
+def test_no_aperture_is_named() -> None:
+    conditions = [condition(aperture_mrad=None), condition(aperture_mrad=20), condition(50, aperture_mrad=20)]
+    labels = ConditionLabels(conditions)
+    assert labels.usual == {"aperture_mrad": 20}
+    assert labels.short(conditions[0]) == "Δf +100 Å, no aperture"
+    assert sorted(conditions, key=labels.sort_key)[-1] == conditions[0]
+
+
+def test_conditions_with_usual_values_come_first() -> None:
+    conditions = [condition(-100), condition(100), condition(300), condition(100, C12=40), condition(100, 100)]
+    labels = ConditionLabels(conditions)
+    assert sorted(set(conditions), key=labels.sort_key) == conditions
+
+
+def test_numbers_have_a_true_minus_sign() -> None:
+    assert [number(-5), number(5, signed=True), number(0, signed=True), number(1.5)] == ["−5", "+5", "0", "1.5"]
+
+
+drawn = st.builds(
+    condition,
+    st.integers(-3, 3),
+    st.integers(1, 3),
+    C12=st.integers(0, 2),
+    defocus_sd_A=st.integers(0, 1),
+    aperture_mrad=st.none() | st.integers(10, 11),
+)
+
+
+@given(st.lists(drawn, min_size=1, max_size=12, unique=True))
+@settings(max_examples=100, deadline=None)
+def test_short_labels_tell_conditions_apart(conditions: list[Condition]) -> None:
+    labels = ConditionLabels(conditions)
+    assert len({labels.short(c) for c in conditions}) == len(conditions)
+    assert len({labels.sort_key(c) for c in conditions}) == len(conditions)

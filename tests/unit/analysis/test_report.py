@@ -1,0 +1,257 @@
+"""Tables, figures and the report of synthetic campaigns."""
+
+import io
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from hrtem_ood.analysis import correlation, stage
+from hrtem_ood.analysis.cells import cells, read_metrics
+from hrtem_ood.analysis.findings import by_training_set, findings
+from hrtem_ood.analysis.outputs import FIGURE_NAMES, FIGURES, METRICS, REPORT, TABLES
+from hrtem_ood.analysis.summary import summary_table
+from hrtem_ood.errors import ConfigError
+
+
+class References(HTMLParser):
+    """Collects everything in a page that a browser would fetch or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.targets: list[str] = []
+        self.opened: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.targets += [value or "" for name, value in attrs if name in ("src", "href", "data", "srcset", "action")]
+        if tag not in ("meta", "img", "br", "link"):
+            self.opened.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "RESAMPLES", 40)
+
+
+def reported(made: Any) -> Any:
+    stage.metrics(made.campaign, made.results, made.folder / METRICS)
+    stage.report(made.campaign, made.results, made.folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(synthetic: Any) -> Path:
+    """Return the folder of the synthetic campaign, reported on; with the full bootstrap."""
+    return reported(synthetic).folder
+
+
+def check_outputs(folder: Path) -> str:
+    """Check that all outputs are there and sound; return the report's text."""
+    for name in TABLES:
+        assert len(pd.read_csv(folder / name)) > 0
+    for name in FIGURES:
+        content = (folder / name).read_bytes()
+        if name.endswith(".png"):
+            image = matplotlib.image.imread(io.BytesIO(content))
+            assert min(image.shape[:2]) > 100
+            assert np.ptp(image[..., :3]) > 0.5
+        else:
+            assert content.startswith(b"<?xml")
+            assert not re.search(rb'href="(?!#|data:)', content)
+    text = (folder / REPORT).read_text()
+    page = References()
+    page.feed(text)
+    assert page.opened == []
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert page.tags.count("img") == len(FIGURE_NAMES)
+    assert all(target.startswith(("data:image/", "#")) for target in page.targets)
+    assert "://" not in text
+    assert "url(" not in text
+    assert "@import" not in text
+    assert not list(folder.rglob("*.tmp"))
+    return text
+
+
+def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic: Any) -> None:
+    text = check_outputs(folder)
+    assert "<h1>Campaign synthetic</h1>" in text
+    # single sets: 0.9 + 0.005 − 0.01 · seed, median over seeds 0 and 1
+    assert "<dd>0.90</dd>" in text
+    assert "Δf +100 Å, 400 e/Å², focal spread 20 Å" in text
+    assert "defocus_A:" in text  # the configuration
+    assert "numpy" in text  # the software
+    assert synthetic.campaign.name in text
+
+
+def test_figures_are_the_same_bytes_for_the_same_data(folder: Path, synthetic: Any) -> None:
+    before = {name: (folder / name).read_bytes() for name in (*FIGURES, *TABLES)}
+    correlation.RESAMPLES = 1000
+    stage.report(synthetic.campaign, synthetic.results, folder)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_ood_matrix(folder: Path) -> None:
+    table = pd.read_csv(folder / "tables/ood_matrix.csv")
+    assert list(table.training_set) == ["single", "single", "mixed"]
+    assert set(table.median_over) == {"2 networks (seed)"}
+    # median over seeds 0 and 1 of the mean over images 0, 1, 2: 0.9 + 0.005 − 0.005 − |Δdefocus| / 500
+    np.testing.assert_allclose(table.iloc[:, 3:], [[0.9, 0.7, 0.5], [0.5, 0.7, 0.9], [0.9, 0.7, 0.9]], atol=1e-6)
+    assert list(table.columns[3:]) == [f"Δf {d:+g} Å, 400 e/Å², focal spread 20 Å" for d in (-100, 0, 100)]
+
+
+def test_gap_table_has_every_cell(folder: Path) -> None:
+    table = pd.read_csv(folder / "tables/gap.csv").sort_values(["training_id", "test_label"])
+    assert len(table) == 9
+    assert table.in_domain.sum() == 4
+    off = table[~table.in_domain]
+    np.testing.assert_allclose(off.f1_gap_median, -off.abs_delta_defocus_A / 500, atol=1e-6)
+    np.testing.assert_allclose(off.f1_gap_q25, off.f1_gap_q75, atol=1e-6)  # both seeds lose the same
+    # ±100 Å transfer alike but for the sign; what was trained at either shares nothing with minimum contrast
+    np.testing.assert_allclose(table.sigma, (table.epsilon > 0).astype(float), atol=1e-6)
+
+
+def test_predictor_table_counts_off_domain_cells(folder: Path) -> None:
+    table = pd.read_csv(folder / "tables/predictors.csv").set_index(["cells", "predictor"])
+    assert table.n["all off-domain", "sigma"] == 5
+    assert table.n["single-condition training", "sigma"] == 4
+    assert table.n["mixtures", "sigma"] == 1
+    assert table.n["away from minimum contrast", "sigma"] == 2
+    # gaps −0.2 and −0.4 at |Δdefocus| of 100 and 200 Å
+    assert table.spearman_rho["all off-domain", "abs_delta_defocus_A"] == pytest.approx(-1)
+    assert np.isnan(table.spearman_rho["mixtures", "sigma"])
+
+
+def test_network_and_condition_tables(folder: Path, synthetic: Any) -> None:
+    networks = pd.read_csv(folder / "tables/networks.csv")
+    assert set(networks.network) == set(synthetic.campaign.networks)
+    single = networks[~networks.mixed]
+    np.testing.assert_allclose(single.in_domain_f1, 0.905 - 0.01 * single.seed, atol=1e-6)
+    np.testing.assert_allclose(single.off_domain_f1, 0.605 - 0.01 * single.seed, atol=1e-6)
+    conditions = pd.read_csv(folder / "tables/conditions.csv")
+    assert list(conditions.defocus_A) == [-100, 0, 100]
+    assert list(conditions.minimum_contrast) == [False, True, False]
+    assert conditions.epsilon[1] == 0
+
+
+def test_key_numbers_and_summary(folder: Path, synthetic: Any) -> None:
+    reduced = cells(synthetic.campaign, read_metrics(synthetic.campaign, folder))
+    found = findings(reduced)
+    assert (found.networks, found.diverged, found.training_sets) == (6, 0, 3)
+    assert (found.conditions, found.datasets, found.images) == (3, 3, 9)
+    assert found.in_domain_f1 == pytest.approx(0.9, abs=1e-6)
+    assert found.off_domain_cells == 5
+    assert found.gap == pytest.approx(-0.2, abs=1e-6)
+    assert found.worst_gap == pytest.approx(-0.4, abs=1e-6)
+    rows = by_training_set(reduced)
+    assert list(rows.training_set) == ["−100", "+100", "mixed (2 conditions)"]
+    assert list(rows.best_ood) == ["0", "0", "0"]
+    assert list(rows.worst_ood) == ["+100", "−100", "0"]
+    np.testing.assert_allclose(rows.worst_ood_f1, [0.5, 0.5, 0.7], atol=1e-6)
+    console = Console(width=150, file=io.StringIO(), record=True)
+    console.print(summary_table(synthetic.campaign, synthetic.results))
+    lines = console.export_text().splitlines()
+    assert any(re.search(r"−100 .* 2 .* 0\.90 .* 0\.60 .* 0\.70 .* 0 .* 0\.50 .* \+100", line) for line in lines)
+
+
+def test_one_condition(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["conditions"] = {"only": {"defocus_A": 100, "dose_e_per_A2": 400}}
+    config["training_sets"] = {"single": config["training_sets"]["single"] | {"conditions": "only"}}
+    config["networks"]["unet"] |= {"training_sets": "single", "seed": 0}
+    config["suites"]["test"]["conditions"] = "only"
+    text = check_outputs(reported(make(config)).folder)
+    assert "over 0 off-domain" in re.sub(r"\s+", " ", text)
+
+
+def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
+    config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
+    config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
+    made = reported(make(config))
+    check_outputs(made.folder)
+    matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
+    assert sum(name.startswith("other: ") for name in matrix.columns) == 2
+    assert len(pd.read_csv(made.folder / "tables/gap.csv")) == 3 * 5
+    rows = by_training_set(cells(made.campaign, read_metrics(made.campaign, made.folder)))
+    assert list(rows.structure_set) == ["test", "other"] * 3
+
+
+def test_many_conditions(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    grid = {"defocus_A": list(range(-120, 121, 40)), "dose_e_per_A2": [100, 400], "C12": [0, 40]}
+    config["conditions"] = {"trained": grid, "focus": grid}
+    config["networks"]["unet"]["seed"] = 0
+    made = reported(make(config))
+    check_outputs(made.folder)
+    assert pd.read_csv(made.folder / "tables/ood_matrix.csv").shape == (29, 3 + 28)
+
+
+def test_training_sets_that_share_conditions_keep_their_names_apart(
+    make: Callable[..., Any], config: dict[str, Any]
+) -> None:
+    config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"images": 2}
+    config["networks"]["unet"]["training_sets"] = ["single", "fewer"]
+    made = make(config)
+    stage.metrics(made.campaign, made.results, made.folder / METRICS)
+    reduced = cells(made.campaign, read_metrics(made.campaign, made.folder))
+    assert list(reduced.short_label.values) == ["−100 (single)", "−100 (fewer)", "+100 (single)", "+100 (fewer)"]
+
+
+def test_without_any_gap(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["suites"]["test"]["conditions"] = ["focus"]
+    check_outputs(reported(make(config)).folder)
+
+
+def test_text_from_the_configuration_is_escaped(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["materials"]["CdSe"] = {"file": "<script>x</script>.cif", "sha256": "0"}
+    text = check_outputs(reported(make(config)).folder)
+    assert "&lt;script&gt;x&lt;/script&gt;.cif" in text
+
+
+def test_an_unknown_palette_is_a_configuration_error(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["report"]["palette"] = "crsest"
+    with pytest.raises(ConfigError, match=r"report\.palette: .*'crsest'; try crest"):
+        reported(make(config))
+
+
+def test_index_lists_every_artefact_once(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    made = make(config)
+    stage.index(made.campaign, made.folder / "index.csv")
+    table = pd.read_csv(made.folder / "index.csv", keep_default_na=False)
+    campaign = made.campaign
+    expected = [
+        *campaign.structures, *campaign.exit_waves, *campaign.datasets, *campaign.training_set_by_id,
+        *campaign.networks, *campaign.packs, *campaign.suites, *campaign.evaluations, campaign.transfer.id,
+    ]  # fmt: skip
+    assert sorted(table.id) == sorted(expected)
+    files = table[table.path != ""]
+    assert set(table.stage) - set(files.stage) == {"training_sets"}
+    assert all(Path(row.path).name.startswith(row.id) for row in files.itertuples())
+    written = files[files.stage.isin(["packs", "evaluations", "transfer"])]
+    assert all((made.results / path).exists() for path in written.path)
+    names = dict(zip(table.id, table.names, strict=True))
+    mixed = campaign.training_sets["mixed"][0]
+    assert names[mixed.id] == "mixed: 2 conditions"
+    evaluation = next(job for job in campaign.evaluations.values() if job.pack.training_set.id == mixed.id)
+    assert names[evaluation.spec.id] == "mixed: 2 conditions on test"
+
+
+def test_outputs_are_light_to_import() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, hrtem_ood.analysis.outputs as o; assert o.FIGURES and o.TABLES; "
+        "assert not {'numpy', 'matplotlib', 'xarray', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
