@@ -48,7 +48,7 @@ def dataset_spec(**changes):
         "structures": 3,
         "condition": CONDITION,
         "imaging": Imaging(pixel_A=0.4),
-        "labels": Labels(phase_threshold_rad=0.05),
+        "labels": Labels(phase_threshold_rad=0.05, blur_A=0.5, coverage=0.5),
     }
     return ImageSpec(**fields | changes)
 

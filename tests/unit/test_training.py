@@ -150,19 +150,22 @@ def test_a_network_comes_out_the_same_in_any_pack_and_order(datasets: list[Path]
         assert reversed_[id_]["sha256_of_weights"] == entry["sha256_of_weights"]
 
 
-def test_results_do_not_depend_on_threads(datasets: list[Path], tmp_path: Path) -> None:
+def test_one_thread_trains_and_the_caller_keeps_its_own(
+    datasets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settings() -> tuple[int, bool]:
+        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+
+    seen = []
+    monkeypatch.setattr(stage, "fit", lambda *arguments: seen.append(settings()) or fit(*arguments))
     threads = torch.get_num_threads()
     try:
-        digests = []
-        for number in (1, 2):
-            torch.set_num_threads(number)
-            told = run(pack_of(0), datasets, tmp_path / str(number))
-            digests += [entry["sha256_of_weights"] for entry in told["networks"].values()]
-            assert torch.get_num_threads() == number
-            assert not torch.are_deterministic_algorithms_enabled()
+        torch.set_num_threads(2)
+        run(pack_of(0), datasets, tmp_path)
+        assert settings() == (2, False)
     finally:
         torch.set_num_threads(threads)
-    assert digests[0] == digests[1]
+    assert seen == [(1, True)]
 
 
 def test_trained_networks_are_kept(

@@ -74,7 +74,9 @@ class Condition(Model):
     @property
     def label(self) -> str:
         """Name for tables and figures, with units, e.g. ``Δf +100 Å, 400 e/Å²``."""
-        return ", ".join(_LABEL.get(name, f"{name} {{:g}}").format(value) for name, value in self.varied().items())
+        # + 0.0 turns -0.0 into 0.0
+        text = ", ".join(_LABEL[name].format(value + 0.0) for name, value in self.varied().items())
+        return text.replace("+0 Å", "0 Å").replace("-", "−")
 
     def varied(self) -> dict[str, float]:
         """Defocus, dose and whatever else differs from its default."""

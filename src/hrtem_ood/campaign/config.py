@@ -129,12 +129,14 @@ class Labels(Model):
     """How label masks follow from the exit wave of the particles alone in vacuum."""
 
     phase_threshold_rad: Annotated[float, Field(gt=0, lt=3.1416)] = Field(
-        0.19634954084936207,
-        description="A pixel is labelled particle where the blurred phase exceeds this [rad] (π/16).",
+        0.19634954084936207, description="Phase that picks a particle's atomic columns [rad] (π/16)."
     )
     blur_A: Annotated[float, Field(ge=0, le=20)] = Field(
-        1.0,
-        description="Standard deviation of the Gaussian blur of the phase [Å]; closes the holes between atomic columns.",
+        1.5,
+        description="Standard deviation of the Gaussian blur of the columns' mask [Å]; closes the gaps between columns.",
+    )
+    coverage: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.06, description="A pixel is labelled particle where the blurred mask of the columns exceeds this share."
     )
 
 

@@ -148,8 +148,9 @@ def image_batch(
         am.xp.asarray(waves.particle_phase.values),
         size=size,
         pixel_A=pixel_A,
-        blur_A=labels.blur_A,
         phase_threshold_rad=labels.phase_threshold_rad,
+        blur_A=labels.blur_A,
+        coverage=labels.coverage,
         am=am,
     )
     return counts, am.to_numpy(masks), defoci

@@ -5,7 +5,7 @@ import math
 from scipy import constants
 
 
-def electron_wavelength_A(energy_eV: float) -> float:  # noqa: N802  # the unit keeps its case
+def electron_wavelength_A(energy_eV: float) -> float:  # the unit keeps its case
     """Relativistic de Broglie wavelength.
 
     λ = h c / √(eU (2 m c² + eU)), Kirkland, *Advanced Computing in Electron Microscopy* (2nd ed., 2010), Eq. 2.5, with

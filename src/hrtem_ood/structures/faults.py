@@ -72,7 +72,7 @@ class StackingFault:
     planes: tuple[FaultPlane, ...]
 
     @property
-    def spacing_A(self) -> float:  # noqa: N802  # a unit
+    def spacing_A(self) -> float:  # a unit
         """Largest distance between planes that follow on one another [Å]."""
         heights = sorted(plane.height_A % self.period_A for plane in self.planes)
         return float(np.diff([*heights, heights[0] + self.period_A]).max())
