@@ -100,7 +100,7 @@ MISTAKES = {
     ),
     "images that the network cannot halve": (
         {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.32}},
-        ["networks.unet.architecture", "160 px wide", "64 divides"],
+        ["networks.unet.architecture", "160 px wide", "twice or more, of 64"],
     ),
     "band upside down": ({"transfer": {"q_max_per_A": 0.01}}, ["transfer.q_max_per_A", "above q_min_per_A"]),
 }

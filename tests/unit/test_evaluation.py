@@ -15,8 +15,8 @@ from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation import stage
 from hrtem_ood.evaluation.scores import SCORES
 from hrtem_ood.evaluation.stage import evaluate, index_suite
-from hrtem_ood.training.checkpoint import Trained, network_from, read_network, write_network
-from hrtem_ood.training.unet import build
+from hrtem_ood.networks.checkpoint import Trained, network_from, read_network, write_network
+from hrtem_ood.networks.unet import build
 
 IMAGES = 5
 

@@ -57,7 +57,7 @@ def test_nan_has_no_identity():
 
 def test_content_id_is_a_file_name():
     identity = content_id("Δf +100/Å (x)", 1)
-    assert identity == f"f-100-x-{digest(1)[:10]}"
+    assert identity == f"f-+100-x-{digest(1)[:10]}"
 
 
 def test_streams_differ_by_name_and_key_and_repeat():

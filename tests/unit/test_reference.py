@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("path", "text"),
     [("config/schema.json", schema_text), ("docs/configuration.md", reference_text)],
-    ids=lambda x: str(x),
+    ids=["schema", "page"],
 )
 def test_generated_files_are_current(path, text):
     assert (ROOT / path).read_text() == text(), f"{path} differs from the models: run `make docs`"

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from hrtem_ood import store
 from hrtem_ood.campaign.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.errors import ArtefactError, ConfigError, DeviceError
+from hrtem_ood.networks.checkpoint import network_from, read_network, weights_sha256
+from hrtem_ood.networks.hardware import reproducible, torch_device
+from hrtem_ood.networks.images import Batches, Images
+from hrtem_ood.networks.unet import build
 from hrtem_ood.training import module, stage
-from hrtem_ood.training.checkpoint import network_from, read_network, weights_sha256
-from hrtem_ood.training.data import Batches, Images, epoch_batches, read_pairs
-from hrtem_ood.training.hardware import reproducible, torch_device
+from hrtem_ood.training.data import epoch_batches, read_pairs
 from hrtem_ood.training.module import Segmentation, fit, pixel_cross_entropy
 from hrtem_ood.training.selection import select
 from hrtem_ood.training.stage import train
-from hrtem_ood.training.unet import build
 
 SIDE = 16
 
@@ -198,6 +200,27 @@ def test_a_finished_network_survives_a_crash_of_the_next(
         run(pack, datasets, tmp_path)
     assert [path.name for path in (tmp_path / "networks").iterdir()] == [f"{pack.networks[0].id}.ckpt"]
     assert not (tmp_path / "packs").exists()
+
+
+def test_a_terminated_job_ends_at_once_and_says_so(
+    datasets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+
+    def terminate(self: Segmentation, batch: Any, index: int) -> torch.Tensor:
+        steps.append(index)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return self._loss(batch, "train")
+
+    monkeypatch.setattr(Segmentation, "training_step", terminate)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            run(pack_of(0, 1), datasets, tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(steps) == 1
+    assert not (tmp_path / "networks").exists()
 
 
 def test_a_damaged_network_is_an_error(datasets: list[Path], tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from hrtem_ood import store
 from hrtem_ood.errors import ArtefactError
-from hrtem_ood.training.data import Batches, Images, dihedral, epoch_batches, read_images, read_pairs, standardise
+from hrtem_ood.networks.images import Batches, Images, dihedral, read_images, standardise
+from hrtem_ood.training.data import epoch_batches, read_pairs
 from hrtem_ood.training.selection import Pairs
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from hrtem_ood.campaign.hyperparameters import Architecture
+from hrtem_ood.networks.unet import UNet, build
 from hrtem_ood.training.module import pixel_cross_entropy
-from hrtem_ood.training.unet import UNet, build
 
 
 def expected_parameters(channels: int, depth: int) -> int:

@@ -92,7 +92,7 @@ def test_a_seed_more_trains_and_evaluates_the_new_networks_only(finished, tmp_pa
     new = project.campaign(change).evaluations
     for evaluation in new:
         log = (project.folder / f"results/logs/evaluations/{evaluation}.log").read_text()
-        assert "4 of 6" in log, log
+        assert "4 cells are copied from" in log, log
     # back again: networks, evaluations and all else are still there; only the campaign's summary is made again
     assert project.would_run() == GATHER
 

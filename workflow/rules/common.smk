@@ -50,4 +50,4 @@ def wanted(table, spec_id):
 
 
 wildcard_constraints:
-    id=r"[A-Za-z0-9._-]+",
+    id=r"[A-Za-z0-9._+-]+",

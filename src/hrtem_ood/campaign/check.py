@@ -148,11 +148,12 @@ def _strides(campaign: Campaign) -> Iterator[str]:
         side = round(cell / config.imaging.pixel_A)
         for name, grid in config.networks.items():
             for architecture in grid.architecture:
-                if side % architecture.stride:
+                # on the lowest level, batch norm needs more than one pixel
+                if side % architecture.stride or side < 2 * architecture.stride:
                     yield (
                         f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
                         f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_A or depth "
-                        f"so that {architecture.stride} divides the width."
+                        f"so that the width is a multiple, twice or more, of {architecture.stride}."
                     )
 
 

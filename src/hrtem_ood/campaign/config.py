@@ -59,13 +59,13 @@ class Material(Model):
 class Particles(Model):
     """How many spherical particles a scene holds, and of what size."""
 
-    count: IntegerRange = Field((1, 1), description="float of particles, uniform in [min, max].")
+    count: IntegerRange = Field((1, 1), description="Number of particles, uniform in [min, max].")
     radius_A: NumberRange = Field(description="Radius [Å], uniform in [min, max].")
     separation_A: Annotated[float, Field(ge=0)] = Field(
         10.0, description="Smallest gap between the surfaces of two particles [Å], periodic images included."
     )
     stacking_faults: IntegerRange = Field(
-        (0, 0), description="float of stacking faults per particle, uniform in [min, max]."
+        (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
     )
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class Substrate(Model):
 class StructureSet(Model):
     """N random scenes drawn from one recipe."""
 
-    structures: Annotated[int, Field(ge=1)] = Field(description="float of structures.")
+    structures: Annotated[int, Field(ge=1)] = Field(description="Number of structures.")
     seed: Annotated[int, Field(ge=0)] = Field(
         description="Seeds the random scenes. Sets with different seeds share no structure."
     )
@@ -159,7 +159,7 @@ class TrainingSetGrid(Model):
         description="Training images per training set, whatever the number of conditions."
     )
     validation: Annotated[int, Field(ge=1)] = Field(
-        description="Structures at the end of the set kept for validation, under every condition of the training set."
+        description="Structures at the end of the set that validate, dealt over the conditions; none of them trains."
     )
 
 

@@ -16,7 +16,7 @@ class Architecture(Model):
         8, description="Channels of the first level; doubled per level."
     )
     depth: Annotated[int, Field(ge=1, le=6)] = Field(
-        3, description="float of 2× down-samplings; image sides must be divisible by 2^depth."
+        3, description="Number of 2× down-samplings; image sides must be divisible by 2^depth."
     )
 
     @property

@@ -72,7 +72,7 @@ def content_id(slug: str, value: Any) -> str:
     >>> content_id("df 100", {"defocus_A": 100})
     'df-100-87b56deca0'
     """
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', slug).strip('-')}-{digest(value)[:DIGITS]}"
+    return f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug).strip('-')}-{digest(value)[:DIGITS]}"
 
 
 def seed_sequence(stream: str, *key: int) -> np.random.SeedSequence:

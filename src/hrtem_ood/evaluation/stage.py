@@ -17,10 +17,10 @@ from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.evaluation.scores import scores
+from hrtem_ood.networks.checkpoint import network_from, read_network
+from hrtem_ood.networks.hardware import device_name, reproducible, torch_device
+from hrtem_ood.networks.images import Batches, Images, read_images
 from hrtem_ood.progress import track
-from hrtem_ood.training.checkpoint import network_from, read_network
-from hrtem_ood.training.data import Batches, Images, read_images
-from hrtem_ood.training.hardware import device_name, reproducible, torch_device
 
 BATCH = 16
 """Images per batch: a constant, as sums may come out differently in batches of another size."""

@@ -1,8 +1,10 @@
 """Training one network with Lightning."""
 
+import contextlib
 import copy
 import logging
 import math
+import signal
 import warnings
 from typing import Any
 
@@ -10,14 +12,16 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.campaign.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec
-from hrtem_ood.training.checkpoint import Trained
-from hrtem_ood.training.data import Batches, Images, epoch_batches
-from hrtem_ood.training.unet import build
+from hrtem_ood.networks.checkpoint import Trained
+from hrtem_ood.networks.images import Batches, Images
+from hrtem_ood.networks.unet import build
+from hrtem_ood.training.data import epoch_batches
 
 # Lightning tells which devices it sees and gives tips for every network; its warnings still show.
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
@@ -122,7 +126,7 @@ class Segmentation(pl.LightningModule):
 def fit(spec: NetworkSpec, training: Images, validation: Images) -> Trained:
     """Train one network, deterministically: initial weights and batches follow from its id alone.
 
-    Call it inside :func:`hrtem_ood.training.hardware.reproducible`.
+    Call it inside :func:`hrtem_ood.networks.hardware.reproducible`.
 
     Parameters
     ----------
@@ -153,10 +157,12 @@ def fit(spec: NetworkSpec, training: Images, validation: Images) -> Trained:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.suppress(SIGTERMException):
         # Lightning 2.6 asks PyTorch 2.13 in a way that this has deprecated; nothing for a user to do.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
         trainer.fit(module)
+    if trainer.received_sigterm:  # Lightning would end the process as if all had gone well, or even go on
+        raise SystemExit(128 + signal.SIGTERM)
     trained = module.trained
     trained.diverged |= trained.weights is None
     return trained

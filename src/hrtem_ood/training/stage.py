@@ -11,10 +11,11 @@ from hrtem_ood import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.networks.checkpoint import pack_entry, read_network, write_network
+from hrtem_ood.networks.hardware import device_name, reproducible, torch_device
+from hrtem_ood.networks.images import Images
 from hrtem_ood.progress import log, track
-from hrtem_ood.training.checkpoint import pack_entry, read_network, write_network
-from hrtem_ood.training.data import Images, read_pairs
-from hrtem_ood.training.hardware import device_name, reproducible, torch_device
+from hrtem_ood.training.data import read_pairs
 from hrtem_ood.training.module import fit
 from hrtem_ood.training.selection import select
 

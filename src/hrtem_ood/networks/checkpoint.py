@@ -14,7 +14,7 @@ from hrtem_ood import store
 from hrtem_ood.campaign.hyperparameters import Architecture
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.errors import ArtefactError
-from hrtem_ood.training.unet import build
+from hrtem_ood.networks.unet import build
 
 INPUT = "electron counts, each image standardised to zero mean and unit variance; float32 (image, 1, y, x)"
 OUTPUT = "logits of background and particle; float32 (image, 2, y, x)"

@@ -1,0 +1,1 @@
+"""Segmentation networks as training, evaluation and users of a network share them: architecture, input, files, device."""
