@@ -37,7 +37,7 @@ CHANGES = {
     ),
     "the learning rate": ({"networks": {"unet": {"learning_rate": 0.001}}}, {"train": 3, "evaluate": 3, **GATHER}),
     "a seed more": ({"networks": {"unet": {"seed": [0, 1, 2]}}}, {"train": 3, "evaluate": 3, **GATHER}),
-    "label blur": ({"labels": {"blur_A": 1.5}}, {"image": 4, "train": 3, "suite": 1, "evaluate": 3, **GATHER}),
+    "label blur": ({"labels": {"blur_A": 1.2}}, {"image": 4, "train": 3, "suite": 1, "evaluate": 3, **GATHER}),
     "weight of the transfer measures": ({"transfer": {"weight": "per_q"}}, {"transfer": 1, **GATHER}),
     "a figure's resolution": ({"report": {"dpi": 70}}, {"report": 1}),
     "structures per shard": ({"execution": {"structures_per_shard": 2}}, {"index": 1}),

@@ -24,7 +24,8 @@ def test_experiments_are_merged_on_the_default(finished):
 
 def test_a_damaged_artefact_is_named_and_kept(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
-    dataset = next((project.folder / "results/datasets").iterdir())
+    training_set = next(iter(project.campaign().training_set_by_id.values()))
+    dataset = project.folder / f"results/datasets/{training_set.datasets[0]}.zarr.zip"
     dataset.write_bytes(dataset.read_bytes()[:-50])
     change = project.folder / "change.yaml"
     change.write_text(yaml.safe_dump({"networks": {"unet": {"seed": [7]}}}))

@@ -272,10 +272,10 @@ class Campaign:
     @cached_property
     def metrics_id(self) -> str:
         """Digest of everything that determines the metrics: not how work is grouped, not how figures look."""
-        config = self.config.model_dump(mode="json", exclude={"execution", "report"})
-        return digest(
-            ["metrics", analysis.VERSION, self.transfer.id, sorted(self.networks), sorted(self.suites), config]
-        )
+        training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
+        suites = {name: suite.id for name, suite in self.suite_of.items()}
+        names = [self.name, training_sets, suites, self.set_names]
+        return digest(["metrics", analysis.VERSION, self.transfer.id, sorted(self.networks), names])
 
     @cached_property
     def index_id(self) -> str:

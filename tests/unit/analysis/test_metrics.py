@@ -61,7 +61,7 @@ def test_networks_carry_what_they_were_trained_on(synthetic: Any, metrics: xr.Da
         assert one.training_set.item() == ("mixed" if len(trained) == 2 else "single")
         if len(trained) == 1:
             assert float(one.training_defocus_A) == trained[0]
-            assert one.training_label.item() == f"Δf {trained[0]:+g} Å, 400 e/Å², focal spread 20 Å"
+            assert one.training_label.item() == f"Δf {trained[0]:+g} Å, 400 e/Å², focal spread 20 Å".replace("-", "−")
         else:
             assert np.isnan(one.training_defocus_A)
             assert one.training_label.item() == "mixture of 2 conditions"

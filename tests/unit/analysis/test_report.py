@@ -108,7 +108,7 @@ def test_ood_matrix(folder: Path) -> None:
     assert set(table.median_over) == {"2 networks (seed)"}
     # median over seeds 0 and 1 of the mean over images 0, 1, 2: 0.9 + 0.005 − 0.005 − |Δdefocus| / 500
     np.testing.assert_allclose(table.iloc[:, 3:], [[0.9, 0.7, 0.5], [0.5, 0.7, 0.9], [0.9, 0.7, 0.9]], atol=1e-6)
-    assert list(table.columns[3:]) == [f"Δf {d:+g} Å, 400 e/Å², focal spread 20 Å" for d in (-100, 0, 100)]
+    assert list(table.columns[3:]) == [f"Δf {d} Å, 400 e/Å², focal spread 20 Å" for d in ("−100", "0", "+100")]
 
 
 def test_gap_table_has_every_cell(folder: Path) -> None:
