@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.campaign.reference import reference_text, schema_text
 
 ROOT = Path(__file__).parents[2]
@@ -37,3 +37,9 @@ def test_schema_refuses_what_the_models_refuse():
     raw["imaging"]["pixel"] = 1
     with pytest.raises(jsonschema.ValidationError, match="pixel"):
         jsonschema.validate(raw, json.loads(schema_text()))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_experiments_are_valid_on_top_of_the_laptop_campaign(path):
+    default = read_yaml(ROOT / "config/config.yaml")
+    assert len(load_campaign(merge(default, read_yaml(path))).networks) >= 12

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from hrtem_ood.analysis.figures.style import ORANGE, new_figure
 
-COLUMNS = 6
+COLUMNS = 12
 """At most this many conditions are shown."""
 
-TITLE = 28
-"""Titles are broken into lines of this many characters."""
+CHARACTERS = 11
+"""Titles are broken into lines of this many characters per inch."""
 
 CAPTION = (
     "Simulated test images with the outlines of their labels (orange). Each row is one structure, each column one "
@@ -57,7 +57,7 @@ def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
     """
     rows = max(example.row + len(example.counts) for example in examples)
     columns = max(example.column for example in examples) + 1
-    side = min(2.4, 11.5 / columns)
+    side = max(1.45, min(2.4, 11.5 / columns))
     figure = new_figure(columns * side + 0.3, rows * side + 0.35)
     axes = figure.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
@@ -67,7 +67,7 @@ def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
             panel = axes[example.row + number, example.column]
             _image(panel, counts, label)
             if number == 0:
-                panel.set_title(_broken(example.title), fontsize=9)
+                panel.set_title(_broken(example.title, int(side * CHARACTERS)), fontsize=9)
     _scale_bar(axes[0, 0], examples[0])
     if len(sets) > 1:
         for row, name in sets:
@@ -84,9 +84,9 @@ def _image(panel: Axes, counts: np.ndarray, label: np.ndarray) -> None:
         panel.contour(label, levels=[0.5], colors=[ORANGE], linewidths=1.1)
 
 
-def _broken(title: str) -> str:
+def _broken(title: str, width: int) -> str:
     """Break a title into lines, only after commas."""
-    lines = textwrap.wrap(title.replace(" ", "\u00a0").replace(",\u00a0", ", "), TITLE)
+    lines = textwrap.wrap(title.replace(" ", "\u00a0").replace(",\u00a0", ", "), width)
     return "\n".join(lines)
 
 
