@@ -1,0 +1,51 @@
+"""What the documentation tells people to type works."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+HERE = (
+    ".venv/bin/hrtem-ood validate config/experiments/wider.yaml",
+    ".venv/bin/snakemake --configfile config/experiments/wider.yaml --dry-run --quiet rules",
+)
+"""Commands of the README that are run here; the others are run by .ci/run."""
+
+
+def test_every_command_of_the_readme_is_run_by_somebody():
+    commands = re.findall(r"^    ((?:make|\.venv/bin/).*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {"make demo", "make test"} <= set(commands)
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+    assert [command for command in commands if command not in HERE and command not in ci] == []
+
+
+@pytest.mark.parametrize("command", HERE)
+def test_commands_work(command):
+    program, *arguments = shlex.split(command)
+    module = {"hrtem-ood": "hrtem_ood", "snakemake": "snakemake"}[Path(program).name]
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_results_open_as_their_readme_says(finished, monkeypatch):
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "results/README.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(finished.folder)
+    words: dict[str, object] = {}
+    exec(snippet.replace("results/demo/", "results/tiny/"), words)  # our own file
+    metrics = words["metrics"]
+    assert {"network", "condition", "image"} <= set(metrics.dims)
+    assert float(metrics.f1.max()) <= 1
+
+
+def test_make_lists_its_targets():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
+    for target in ("env", "demo", "test", "lint", "docs", "dag", "clean"):
+        assert f"make {target} " in done.stdout
