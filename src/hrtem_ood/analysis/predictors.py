@@ -103,7 +103,7 @@ def minimum_contrast(epsilon: NDArray[np.floating], all_epsilon: NDArray[np.floa
     ----------
     epsilon : float array, (condition,), [1]
     all_epsilon : float array, (…), [1]
-        ε of every condition of the campaign, each once.
+        ε of every condition of the campaign, those that differ in dose only included.
 
     Returns
     -------

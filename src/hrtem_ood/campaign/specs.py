@@ -131,7 +131,7 @@ class ImageSpec(Spec):
 class TrainingSetSpec(Spec):
     """Images that a network learns from: ``images`` of the datasets, in equal shares, and a validation tail.
 
-    The last ``validation`` of the ``structures`` are kept for validation in every dataset.
+    The last ``validation`` of the ``structures`` validate, dealt over the datasets; none of them trains.
     """
 
     stage: ClassVar[str] = "training_sets"

@@ -36,7 +36,7 @@ def label_mask(
     blur_A : float, [Å]
         Standard deviation of the (periodic) Gaussian blur.
     coverage : float, [1]
-        Blurred share of pixels above the threshold from which on a pixel is labelled.
+        A pixel is labelled where the blurred share of pixels above the threshold exceeds this.
     am : ArrayModule
 
     Returns

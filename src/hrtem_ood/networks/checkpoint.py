@@ -34,7 +34,7 @@ class Trained:
     curves : dict of lists of float, (epoch,)
         Training loss [nat], validation loss [nat], and the learning rate at the end of each epoch.
     diverged : bool
-        Whether the loss stopped being finite.
+        Whether the loss stopped being finite, or the validation loss never was.
     """
 
     weights: dict[str, Tensor] | None = None

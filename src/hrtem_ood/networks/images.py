@@ -31,7 +31,7 @@ class Images(NamedTuple):
 
 
 def standardise(counts: np.ndarray) -> np.ndarray:
-    """Shift and scale each image to zero mean and unit variance, so that a network sees no dose.
+    """Shift and scale each image to zero mean and unit variance, so that a network does not see the mean count.
 
     z = (I − ⟨I⟩) / s with s² = ⟨(I − ⟨I⟩)²⟩, means over the pixels of the image; a constant image becomes zeros.
 

@@ -38,7 +38,7 @@ def engine(am: ArrayModule) -> Iterator[None]:
     On a CPU its FFTs go to SciPy, in the place of MKL's. FFTW plans by timing, so that the same wave differs in its
     last digits from one run to the next, and Poisson noise drawn from it then now and then differs altogether; it
     spends a second on planning in every process; and planned without timing it is five times slower. NumPy's FFT is
-    the only other choice that abTEM has, and up to three times slower than SciPy's.
+    the only other choice that abTEM has, and several times slower than SciPy's.
     """
     original = abtem.core.fft._mkl_fft_dispatch
     abtem.core.fft._mkl_fft_dispatch = _scipy_fft
@@ -128,7 +128,7 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     Returns
     -------
     complex64 array, (y, x), [1]
-        Wave at the top of the cell, on 2/3 of the grid.
+        Wave at the top of the cell, on 2/3 of the grid, rounded up to a size that transforms fast.
     """
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"

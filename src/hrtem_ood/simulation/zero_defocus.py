@@ -44,7 +44,7 @@ def zero_defocus(waves: np.ndarray, *, pixel_A: float, wavelength_A: float, heig
     """Find the defocus of minimum contrast of exit waves.
 
     For a phase object, that is the defocus which focuses on the object: its distance below the exit plane.
-    The minimum is bracketed on a coarse grid over the cell's height and a step beyond, then refined (Brent).
+    The minimum is bracketed on a coarse grid over the cell's height and a little beyond, then refined (Brent).
 
     Parameters
     ----------
