@@ -47,8 +47,8 @@ def spearman(
 
     Cells of one row or column share networks or images, hence are not independent: the bootstrap draws training sets
     (rows) and test conditions (groups of columns) with replacement, and keeps their crossings. Owen, Annals of Applied
-    Statistics 1 (2007) 386 ("pigeonhole bootstrap"): conservative. Repeats of a cell enter as often as they are drawn; resamples in
-    which ρ is undefined are left out.
+    Statistics 1 (2007) 386 ("pigeonhole bootstrap"): conservative. Repeats of a cell enter as often as they are
+    drawn; resamples in which ρ is undefined are left out.
 
     Parameters
     ----------
