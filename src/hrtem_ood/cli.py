@@ -3,12 +3,17 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from hrtem_ood.errors import ConfigError, HrtemOodError
 
+if TYPE_CHECKING:
+    from hrtem_ood.campaign.specs import Spec
+
+AnySpec = TypeVar("AnySpec", bound="Spec")
 Device = Literal["auto", "cpu", "gpu"]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -42,6 +47,16 @@ class _Commands(click.Group):
                 raise
             click.echo(f"hrtem-ood: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
+
+
+def _parsed(model: type[AnySpec], text: str) -> AnySpec:
+    """Read a spec as the workflow passes it."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise click.BadParameter(
+            f"is no {model.__name__}: {error.errors()[0]['msg']}", param_hint="SPEC_JSON"
+        ) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,7 +126,7 @@ def build(spec: str, output: Path) -> None:
     from hrtem_ood.campaign.specs import BuildSpec
     from hrtem_ood.structures.stage import build as run
 
-    run(BuildSpec.model_validate_json(spec), output)
+    run(_parsed(BuildSpec, spec), output)
 
 
 @main.command()
@@ -124,7 +139,7 @@ def simulate(spec: str, structures: Path, output: Path, device: Device) -> None:
     from hrtem_ood.campaign.specs import SimulateSpec
     from hrtem_ood.simulation.stage import simulate as run
 
-    run(SimulateSpec.model_validate_json(spec), structures, output, device=device)
+    run(_parsed(SimulateSpec, spec), structures, output, device=device)
 
 
 @main.command()
@@ -137,7 +152,7 @@ def image(spec: str, exit_waves: tuple[Path, ...], output: Path, device: Device)
     from hrtem_ood.campaign.specs import ImageSpec
     from hrtem_ood.imaging.stage import image as run
 
-    run(ImageSpec.model_validate_json(spec), exit_waves, output, device=device)
+    run(_parsed(ImageSpec, spec), exit_waves, output, device=device)
 
 
 @main.command()
@@ -151,7 +166,7 @@ def train(spec: str, datasets: tuple[Path, ...], networks: Path, output: Path, d
     from hrtem_ood.campaign.specs import PackSpec
     from hrtem_ood.training.stage import train as run
 
-    run(PackSpec.model_validate_json(spec), datasets, networks, output, device=device)
+    run(_parsed(PackSpec, spec), datasets, networks, output, device=device)
 
 
 @main.command()
@@ -163,7 +178,7 @@ def suite(spec: str, datasets: tuple[Path, ...], output: Path) -> None:
     from hrtem_ood.campaign.specs import SuiteSpec
     from hrtem_ood.evaluation.stage import index_suite as run
 
-    run(SuiteSpec.model_validate_json(spec), datasets, output)
+    run(_parsed(SuiteSpec, spec), datasets, output)
 
 
 @main.command()
@@ -178,7 +193,7 @@ def evaluate(spec: str, pack: Path, suite: Path, results: Path, output: Path, de
     from hrtem_ood.campaign.specs import EvaluateSpec
     from hrtem_ood.evaluation.stage import evaluate as run
 
-    run(EvaluateSpec.model_validate_json(spec), pack, suite, results, output, device=device)
+    run(_parsed(EvaluateSpec, spec), pack, suite, results, output, device=device)
 
 
 @main.command()
@@ -189,7 +204,7 @@ def transfer(spec: str, output: Path) -> None:
     from hrtem_ood.campaign.specs import TransferSpec
     from hrtem_ood.transfer.stage import transfer as run
 
-    run(TransferSpec.model_validate_json(spec), output)
+    run(_parsed(TransferSpec, spec), output)
 
 
 @main.group()

@@ -27,7 +27,7 @@ MISTAKES = {
         {"conditions": {"dose": {"dose_e_per_A2": True}}},
         ["conditions.dose", "`dose_e_per_A2` needs a number"],
     ),
-    "a list where a mapping belongs": ({"imaging": [1]}, ["imaging", "valid dictionary"]),
+    "a list where a mapping belongs": ({"imaging": [1]}, ["imaging", "must be a mapping of keys to values, not [1]"]),
     "out of bounds": (
         {"conditions": {"dose": {"dose_e_per_A2": -5}}},
         ["conditions.dose.dose_e_per_A2", "greater than 0", "not -5", "Dose [e/Å²]"],
@@ -140,7 +140,13 @@ def test_command_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, raw):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("a: [1", "c.yaml: is not valid YAML"), ("- 1", "must be a mapping"), ("", "must be a mapping")]
+    ("text", "words"),
+    [
+        ("a: [1", "c.yaml: is not valid YAML"),
+        ("- 1", "must be a mapping"),
+        ("", "must be a mapping"),
+        ("a: 1\na: 2", "`a` is there twice"),
+    ],
 )
 def test_what_is_not_yaml_is_told(tmp_path, monkeypatch, text, words):
     result = run(tmp_path, monkeypatch, text)
@@ -161,3 +167,10 @@ def test_valid_configuration_is_summed_up(tmp_path, monkeypatch, raw):
     assert result.exit_code == 0
     for words in ("Campaign small", "26", "structures: 20 train, 6 test", "8", "networks on 4 training sets"):
         assert words in result.output
+
+
+def test_a_spec_that_is_none_is_told(tmp_path):
+    result = CliRunner().invoke(main, ["build", "{bad", "--output", str(tmp_path / "x.extxyz")])
+    assert result.exit_code == 2
+    assert "SPEC_JSON: is no BuildSpec: Invalid JSON" in result.output
+    assert not list(tmp_path.iterdir())

@@ -22,6 +22,14 @@ def test_experiments_are_merged_on_the_default(finished):
     assert "imaging.pixel_A: images of 0.1 Å carry frequencies" in done.stderr
 
 
+def test_a_key_that_is_there_twice_is_refused(finished):
+    (finished.folder / "twice.yaml").write_text("report: {dpi: 60}\nlabels: {}\nreport: {dpi: 70}\n")
+    done = finished.snakemake("--dry-run", "--configfile", "twice.yaml")
+    assert done.returncode == 2
+    assert "twice.yaml: is not valid YAML" in done.stderr
+    assert "the key `report` is there twice" in done.stderr
+
+
 def test_a_damaged_artefact_is_named_and_kept(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
     training_set = next(iter(project.campaign().training_set_by_id.values()))

@@ -4,9 +4,10 @@
 # "params" counts, for the few outputs whose names stay the same (see profiles/default). A parameter function that takes
 # `input` or `output` is not tracked by Snakemake; such ones carry what a job needs but what does not change its output.
 import sys
+from pathlib import Path
 
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
-from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.errors import ConfigError
 from snakemake.exceptions import WorkflowError
 
@@ -16,6 +17,8 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 CLI = f"{sys.executable} -m hrtem_ood"
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
     campaign = load_campaign(config)
 except ConfigError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)

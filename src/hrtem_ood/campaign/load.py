@@ -20,6 +20,20 @@ DEFAULT = Path("config/config.yaml")
 """The configuration on which all others are merged, by the Snakefile and by the command line alike."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a mapping that names a key twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key `{key.value}` is there twice; keep one", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML file.
 
@@ -29,7 +43,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         When it is missing, is not YAML, or is not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _Loader)  # noqa: S506  # a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}). Give the path of a YAML file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -137,6 +151,8 @@ def _tell(details: ErrorDetails) -> str:
         return f"{key}: is missing. {meaning}".rstrip()
     if kind == "too_short" and given in ([], (), {}):
         return f"{key}: an empty grid asks for nothing; give at least one value. {meaning}".rstrip()
+    if kind in ("model_type", "dict_type"):
+        return f"{key}: must be a mapping of keys to values, not {given!r}. {meaning}".rstrip()
     message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     shown = f", not {given!r}" if not isinstance(given, dict | list | tuple) and kind != "value_error" else ""
     return f"{key}: {message}{shown}. {meaning}".rstrip()
