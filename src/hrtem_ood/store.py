@@ -3,6 +3,7 @@
 Nothing else in the package touches artefact files.
 """
 
+import hashlib
 import importlib.metadata
 import io
 import json
@@ -84,6 +85,15 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def arrays_sha256(*arrays: np.ndarray) -> str:
+    """Sha256 of the types, shapes and values of arrays, as 64 hex digits."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {list(array.shape)} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def artefact_id(path: Path) -> str:

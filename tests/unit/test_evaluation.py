@@ -36,9 +36,8 @@ class Project:
         label[0] = 0  # nothing to find
         counts = rng.poisson(3 + 9 * label).astype(np.uint8)
         data = {"counts": (("image", "y", "x"), counts), "label": (("image", "y", "x"), label)}
-        store.write_zarr(
-            self.path("datasets", name), xr.Dataset(data, coords={"image": np.arange(IMAGES)}), {"id": name}
-        )
+        attributes = {"id": name, "sha256_of_images": store.arrays_sha256(counts, label)}
+        store.write_zarr(self.path("datasets", name), xr.Dataset(data, coords={"image": np.arange(IMAGES)}), attributes)
         return name
 
     def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = ()) -> list[str]:
@@ -178,7 +177,8 @@ def test_what_is_not_the_same_is_computed(
         path = project.path("datasets", "d")
         stored = store.read_zarr(path)
         stored["counts"] += 1
-        store.write_zarr(path, stored, {})
+        digest = store.arrays_sha256(stored.counts.values, stored.label.values)
+        store.write_zarr(path, stored, {"sha256_of_images": digest})
         project.suite("d")
     project.evaluate("q", suite)
     assert len(computed) == 2
@@ -258,7 +258,8 @@ def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
     assert {name: entry["images"] for name, entry in before.items()} == {"d1": IMAGES, "d2": IMAGES}
     stored = store.read_zarr(project.path("datasets", "d2"))
     stored["counts"][0, 0, 0] += 1
-    store.write_zarr(project.path("datasets", "d2"), stored, {})
+    digest = store.arrays_sha256(stored.counts.values, stored.label.values)
+    store.write_zarr(project.path("datasets", "d2"), stored, {"sha256_of_images": digest})
     project.suite("d1", "d2")
     after = store.read_json(path)["datasets"]
     assert after["d1"] == before["d1"]

@@ -140,6 +140,7 @@ def test_artefact_layout(tmp_path):
     assert data.defocus_A.dtype == np.float32
     assert data.x.values[1] == 0.4
     assert data.attrs["pixel_A"] == 0.4
+    assert data.attrs["sha256_of_images"] == store.arrays_sha256(data.counts.values, data.label.values)
     assert Condition(**json.loads(data.attrs["condition"])) == CONDITION
 
 

@@ -97,6 +97,22 @@ def test_a_seed_more_trains_and_evaluates_the_new_networks_only(finished, tmp_pa
     assert project.would_run() == GATHER
 
 
+def test_datasets_made_again_need_no_new_scores(finished, tmp_path):
+    project = finished.copy(tmp_path / "copy")
+    networks = project.artefacts("networks")
+    for path in (project.folder / "results/exit_waves").iterdir():
+        path.unlink()
+    change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
+    change["suites"] = {"test": {"conditions": ["over", "under", "far"]}}
+    (project.folder / "change.yaml").write_text(yaml.safe_dump(change))
+    project.run("--configfile", "change.yaml")
+    assert project.artefacts("networks") == networks
+    for evaluation in project.campaign(change).evaluations:
+        log = (project.folder / f"results/logs/evaluations/{evaluation}.log").read_text()
+        # two networks on two datasets; only the third dataset is new
+        assert "4 cells are copied from" in log, log
+
+
 def test_results_do_not_depend_on_shards_packs_order_or_workers(finished, tmp_path_factory):
     other = type(finished)(tmp_path_factory.mktemp("other"))
     execution = {"structures_per_shard": 2, "networks_per_job": 1, "device": "cpu"}

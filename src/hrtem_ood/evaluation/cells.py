@@ -22,7 +22,7 @@ class Cells:
     networks : mapping of str to str or None
         Id of each network and the sha256 of its weights; None if it diverged: its scores are NaN and known.
     datasets : mapping of str to str
-        Id of each dataset and the sha256 of its file.
+        Id of each dataset and the sha256 of its images and labels.
     images : int
         Images in each dataset.
 

@@ -205,7 +205,11 @@ def _dataset(spec: ImageSpec, counts: np.ndarray, labels: np.ndarray, defocus_A:
             "y": ("y", position, {"units": "Å"}),
             "x": ("x", position, {"units": "Å"}),
         },
-        attrs={"condition": canonical_json(spec.condition.model_dump()), "pixel_A": spec.imaging.pixel_A},
+        attrs={
+            "condition": canonical_json(spec.condition.model_dump()),
+            "pixel_A": spec.imaging.pixel_A,
+            "sha256_of_images": store.arrays_sha256(counts, labels),
+        },
     )
     for name in ("counts", "label"):
         variable = dataset[name]
