@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import os
+import secrets
 import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,8 @@ def provenance(spec: "Spec", *, seconds: float, device: str) -> dict[str, Any]:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # process ids repeat between hosts and containers
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -173,11 +175,16 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     from zarr.storage import ZipStore
 
     _check_id(path, zarr_attributes(path).get("id"), expect_id)
-    try:
-        with ZipStore(path, mode="r") as store, xr.open_zarr(store, consolidated=False) as dataset:
-            yield dataset
-    except (zipfile.BadZipFile, EOFError, FileNotFoundError, KeyError) as error:
-        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    with ZipStore(path, mode="r") as store:
+        try:
+            dataset = xr.open_zarr(store, consolidated=False)
+        except (KeyError, FileNotFoundError, ValueError) as error:
+            raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+        try:
+            with dataset:
+                yield dataset
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
 
 
 def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":

@@ -1,16 +1,37 @@
 """What a configuration expands into, and which changes change which ids."""
 
 import json
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrtem_ood import analysis, evaluation, imaging, simulation, structures, training, transfer
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.overview import job_counts, warnings
-from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, NetworkSpec, PackSpec, SimulateSpec, TransferSpec
+from hrtem_ood.campaign.specs import (
+    BuildSpec,
+    EvaluateSpec,
+    ImageSpec,
+    NetworkSpec,
+    PackSpec,
+    SimulateSpec,
+    TrainingSetSpec,
+    TransferSpec,
+)
+
+MADE_BY = {
+    BuildSpec: "structures",
+    SimulateSpec: "simulation",
+    ImageSpec: "imaging",
+    NetworkSpec: "training",
+    TrainingSetSpec: "training",
+    EvaluateSpec: "evaluation",
+    TransferSpec: "transfer",
+}
 
 STAGES = ("structures", "exit_waves", "datasets", "networks", "packs", "suites", "evaluations")
 
@@ -145,6 +166,23 @@ def test_raising_a_stage_version_makes_new_ids(raw, monkeypatch):
     before = ids(raw)
     monkeypatch.setattr(NetworkSpec, "version", NetworkSpec.version + 1)
     assert changed(before, ids(raw)) == {"networks", "packs", "evaluations"}
+
+
+@pytest.mark.parametrize("stage", [structures, simulation, imaging, training, evaluation, transfer, analysis])
+def test_metrics_follow_every_stage_version(raw, monkeypatch, stage):
+    before = load_campaign(raw).metrics_id
+    monkeypatch.setattr(stage, "VERSION", stage.VERSION + 1)
+    # specs read their stage's VERSION when they are defined
+    for spec in (BuildSpec, SimulateSpec, ImageSpec, NetworkSpec, TrainingSetSpec, EvaluateSpec, TransferSpec):
+        if sys.modules[f"hrtem_ood.{MADE_BY[spec]}"] is stage:
+            monkeypatch.setattr(spec, "version", spec.version + 1)
+    assert load_campaign(raw).metrics_id != before
+
+
+def test_azimuths_of_absent_aberrations_make_no_conditions(raw):
+    raw["conditions"]["dose"] |= {"C12": [0, 50], "phi12": [0, 0.7]}
+    # C12 = 0 is one condition per dose, one of which is in the defocus grid, too
+    assert len(load_campaign(raw).transfer.conditions) == 3 + 1 + 4
 
 
 def test_a_crystal_file_counts_by_content(raw, tmp_path):

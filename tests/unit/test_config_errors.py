@@ -94,6 +94,10 @@ MISTAKES = {
         {"training_sets": {"single": {"images": 17}}},
         ["training_sets.single.images", "ask for at most 16"],
     ),
+    "fewer images than conditions": (
+        {"training_sets": {"mixed": {"images": 3}}},
+        ["training_sets.mixed.images", "3 images cannot show 4 conditions"],
+    ),
     "validation takes all": (
         {"training_sets": {"mixed": {"validation": 20}}},
         ["training_sets.mixed.validation", "at most 19"],

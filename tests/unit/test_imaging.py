@@ -15,7 +15,7 @@ from hrtem_ood.imaging.image import apply_dose, image_intensity, smallest_unsign
 from hrtem_ood.imaging.lens import Lens
 from hrtem_ood.imaging.stage import defocus_of, image
 from hrtem_ood.optics.ctf import contrast_transfer
-from hrtem_ood.optics.fourier import polar_frequencies
+from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 from hrtem_ood.simulation.stage import allocate
 
@@ -191,3 +191,32 @@ def test_pixels_must_divide_the_cell_and_be_simulated(tmp_path):
         imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.45)), shards)
     with pytest.raises(ConfigError, match=r"pixel_A: 0.2 Å is finer than the exit waves"):
         imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.2)), shards)
+
+
+def test_images_are_formed_at_the_stored_defocus(tmp_path):
+    """Counts at a dose without noise to speak of, against the lens of the stored defocus and energy."""
+    simulation = SIMULATION.model_copy(update={"energy_eV": 80e3})
+    waves_spec = SimulateSpec(scenes="scenes", simulation=simulation, start=0, stop=3)
+    waves = store.read_zarr(shard(tmp_path, 0, 3), expect_id=None)
+    waves = waves.assign_attrs(energy_eV=80e3, series=waves_spec.series)
+    path = tmp_path / f"{waves_spec.id}.zarr.zip"
+    store.write_zarr(path, waves, {"id": waves_spec.id})
+    condition = CONDITION.model_copy(update={"dose_e_per_A2": 1e6})
+    data = imaged(tmp_path, dataset_spec(waves=waves_spec.series, condition=condition), [path])
+    shift = data.defocus_A.values - waves.zero_defocus_A.values - condition.defocus_A
+    assert 0 < np.abs(shift).max() < 5 * condition.defocus_sd_A
+    q, azimuth = polar_frequencies((32, 32), 0.4)
+    for number, structure in enumerate(waves.structure.values):
+        spectra = crop_spectrum(np.fft.fft2(waves.exit_wave.values[number]), (32, 32))
+
+        def seen(defocus_A, energy_eV=80e3, spectra=spectra):
+            wavelength_A = electron_wavelength_A(energy_eV)
+            lens = contrast_transfer(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A)
+            return (np.abs(np.fft.ifft2(spectra * lens)) ** 2).mean(axis=0)
+
+        found = data.counts.values[number] / (1e6 * 0.4**2)
+        defocus_A = float(data.defocus_A[number])
+        noise = 6 / np.sqrt(1e6 * 0.4**2)
+        assert np.abs(found - seen(defocus_A)).max() < noise * 2, structure
+        for wrong in (seen(-defocus_A), seen(condition.defocus_A) if structure else 0, seen(defocus_A, 300e3)):
+            assert np.abs(found - wrong).max() > noise * 2

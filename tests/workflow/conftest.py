@@ -89,10 +89,14 @@ class Project:
         (self.folder / "config").mkdir(exist_ok=True)
         (self.folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
 
+    def command(self) -> list[str]:
+        """Return the words that call Snakemake on the project."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        return [*command, "--directory", str(self.folder)]
+
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as in the repository's root, with its default profile."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-        command += ["--directory", str(self.folder), *arguments]
+        command = [*self.command(), *arguments]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False

@@ -1,11 +1,14 @@
 """A change reruns exactly what it makes stale: asked of Snakemake itself, on a finished campaign."""
 
 import json
+import subprocess
+import time
 
 import pytest
 import yaml
 
 from hrtem_ood import store
+from hrtem_ood.campaign.load import merge
 
 GATHER = {"metrics": 1, "report": 1, "index": 1}
 
@@ -97,14 +100,40 @@ def test_a_seed_more_trains_and_evaluates_the_new_networks_only(finished, tmp_pa
     assert project.would_run() == GATHER
 
 
-def test_datasets_made_again_need_no_new_scores(finished, tmp_path):
+def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
+    """A killed Snakemake leaves jobs marked incomplete whose outputs exist, and whole chains behind them undone."""
+    project = finished.copy(tmp_path / "copy")
+    project.configure(merge(project.tiny, {"conditions": {"over": {"dose_e_per_A2": 500}}}))
+    command = [*project.command(), "--until", "image"]
+    running = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    marks = project.folder / ".snakemake/incomplete"
+    while not (marks.exists() and any(marks.iterdir())):
+        assert running.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    datasets = {project.folder / f"results/datasets/{id_}.zarr.zip" for id_ in project.campaign().datasets}
+    for _ in range(600):  # its jobs live on
+        if any(path.stem not in finished.artefacts("datasets") and path.exists() for path in datasets):
+            break
+        time.sleep(0.1)
+    time.sleep(5)
+    project.snakemake("--unlock")
+    project.run()
+    assert (project.folder / "results/tiny/report.html").exists()
+    assert project.would_run() == {}
+    expect = project.campaign().metrics_id
+    assert store.zarr_attributes(project.folder / "results/tiny/metrics.zarr.zip")["id"] == expect
+
+
+def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
     networks = project.artefacts("networks")
     for path in (project.folder / "results/exit_waves").iterdir():
         path.unlink()
     change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
     change["suites"] = {"test": {"conditions": ["over", "under", "far"]}}
-    (project.folder / "change.yaml").write_text(yaml.safe_dump(change))
+    assert project.after(change) == {"simulate": 1, "image": 1, "suite": 1, "evaluate": 3, "transfer": 1, **GATHER}
     project.run("--configfile", "change.yaml")
     assert project.artefacts("networks") == networks
     for evaluation in project.campaign(change).evaluations:

@@ -3,6 +3,7 @@
 # An artefact's name says what is in it, so its age says nothing: inputs are ancient(), and of the rerun triggers only
 # "params" counts, for the few outputs whose names stay the same (see profiles/default). A parameter function that takes
 # `input` or `output` is not tracked by Snakemake; such ones carry what a job needs but what does not change its output.
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from snakemake.exceptions import WorkflowError
 RESULTS = "results"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-CLI = f"{sys.executable} -m hrtem_ood"
+CLI = f"{shlex.quote(sys.executable)} -m hrtem_ood"
 
 try:
     for file in workflow.configfiles:

@@ -9,7 +9,7 @@ rule suite:
     benchmark:
         f"{BENCHMARKS}/suites/{{id}}.tsv"
     params:
-        spec=lambda wildcards: campaign.suites[wildcards.id].json_text,
+        spec=lambda wildcards, output: campaign.suites[wildcards.id].json_text,
     message:
         "Indexing test datasets: {wildcards.id}"
     shell:
@@ -27,7 +27,7 @@ rule evaluate:
     benchmark:
         f"{BENCHMARKS}/evaluations/{{id}}.tsv"
     params:
-        spec=lambda wildcards: campaign.evaluations[wildcards.id].spec.json_text,
+        spec=lambda wildcards, output: campaign.evaluations[wildcards.id].spec.json_text,
     message:
         "Evaluating: {wildcards.id}"
     shell:

@@ -1,6 +1,12 @@
+def exit_waves_for(wildcards):
+    """Shards of a dataset; none where the dataset is there, lest shards that are gone or regrouped make it anew."""
+    shards = wanted(campaign.exit_waves_of, wildcards.id)
+    return [] if Path(path("datasets", wildcards.id)).exists() else paths("exit_waves", [shard.id for shard in shards])
+
+
 rule image:
     input:
-        lambda wildcards: paths("exit_waves", [shard.id for shard in wanted(campaign.exit_waves_of, wildcards.id)]),
+        exit_waves_for,
     output:
         pattern("datasets"),
     log:
@@ -8,7 +14,7 @@ rule image:
     benchmark:
         f"{BENCHMARKS}/datasets/{{id}}.tsv"
     params:
-        spec=lambda wildcards: campaign.datasets[wildcards.id].json_text,
+        spec=lambda wildcards, output: campaign.datasets[wildcards.id].json_text,
     message:
         "Imaging: {wildcards.id}"
     shell:

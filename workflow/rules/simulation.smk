@@ -8,7 +8,7 @@ rule simulate:
     benchmark:
         f"{BENCHMARKS}/exit_waves/{{id}}.tsv"
     params:
-        spec=lambda wildcards: campaign.exit_waves[wildcards.id].json_text,
+        spec=lambda wildcards, output: campaign.exit_waves[wildcards.id].json_text,
     message:
         "Simulating exit waves: {wildcards.id}"
     shell:

@@ -6,7 +6,7 @@ rule build:
     benchmark:
         f"{BENCHMARKS}/structures/{{id}}.tsv"
     params:
-        spec=lambda wildcards: wanted(campaign.structures, wildcards.id).json_text,
+        spec=lambda wildcards, output: wanted(campaign.structures, wildcards.id).json_text,
     message:
         "Drawing random scenes: {wildcards.id}"
     shell:

@@ -8,7 +8,7 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/packs/{{id}}.tsv"
     params:
-        spec=lambda wildcards: campaign.packs[wildcards.id].json_text,
+        spec=lambda wildcards, output: campaign.packs[wildcards.id].json_text,
     message:
         "Training: {wildcards.id}"
     shell:

@@ -6,7 +6,7 @@ rule transfer:
     benchmark:
         f"{BENCHMARKS}/transfer/{campaign.transfer.id}.tsv"
     params:
-        spec=campaign.transfer.json_text,
+        spec=lambda wildcards, output: campaign.transfer.json_text,
     message:
         "Computing information transfer"
     shell:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from hrtem_ood import analysis
+from hrtem_ood import analysis, evaluation
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.condition import Condition, expand
 from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
@@ -275,7 +275,7 @@ class Campaign:
         training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
         suites = {name: suite.id for name, suite in self.suite_of.items()}
         names = [self.name, training_sets, suites, self.set_names]
-        return digest(["metrics", analysis.VERSION, self.transfer.id, sorted(self.networks), names])
+        return digest(["metrics", analysis.VERSION, evaluation.VERSION, self.transfer.id, sorted(self.networks), names])
 
     @cached_property
     def index_id(self) -> str:

@@ -134,6 +134,12 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
             continue
         for training_set in campaign.training_sets[name]:
             most = left * len(training_set.datasets)
+            if grid.images < len(training_set.datasets):
+                yield (
+                    f"training_sets.{name}.images: {grid.images} images cannot show {len(training_set.datasets)} "
+                    "conditions; ask for one image per condition at least."
+                )
+                break
             if grid.images > most:
                 yield (
                     f"training_sets.{name}.images: {grid.images} images are asked for, but {left} structures under "

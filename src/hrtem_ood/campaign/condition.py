@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from hrtem_ood.campaign.types import Model, grid_of
 
@@ -58,6 +58,16 @@ class Condition(Model):
     phi54: Azimuth = Field(0.0, description="Azimuth of C54 [rad].")
     C56: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Six-fold astigmatism [Å].")
     phi56: Azimuth = Field(0.0, description="Azimuth of C56 [rad].")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_azimuth_of_nothing(cls, data: Any) -> Any:
+        """Drop the azimuth of an aberration that is zero: the lens is the same."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value for key, value in data.items() if not (key.startswith("phi") and not data.get(f"C{key[3:]}"))
+        }
 
     @property
     def aberrations(self) -> dict[str, float]:

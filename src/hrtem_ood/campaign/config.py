@@ -94,7 +94,7 @@ class Substrate(Model):
 class StructureSet(Model):
     """N random scenes drawn from one recipe."""
 
-    structures: Annotated[int, Field(ge=1)] = Field(description="Number of structures.")
+    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
     seed: Annotated[int, Field(ge=0)] = Field(
         description="Seeds the random scenes. Sets with different seeds share no structure."
     )

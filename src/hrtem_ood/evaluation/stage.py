@@ -99,13 +99,13 @@ def _compute(cells: Cells, pack: Path, suite: Path, results: Path, device: torch
     loaded = {row: _network(ids[row], cells.networks[ids[row]], pack, results).to(device) for row in rows}
     for column in track(columns, "test datasets", len(columns)):
         path = results / artefact("datasets", names[column])
-        images = read_images(path)
-        if len(images.image) != cells.values.shape[-1]:
+        if not path.exists():
+            raise ArtefactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
+        if store.zarr_attributes(path).get("sha256_of_images") != cells.datasets[names[column]]:
             raise ArtefactError(
-                f"{path} holds {len(images.image)} images, but {suite} was made when it held {cells.values.shape[-1]}. "
-                f"Delete {suite} and run snakemake again."
+                f"{path} holds other images than when {suite} was made. Delete {suite} and run snakemake again."
             )
-        images = images.to(device)
+        images = read_images(path).to(device)
         for row in rows:
             if not cells.known[row, column]:
                 cells.fill(row, column, network_scores(loaded[row], images))

@@ -54,7 +54,11 @@ def train(spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path
     if missing:
         images = _training_images(spec, datasets, where)
         for network in track(missing, "networks", len(missing)):
-            entries[network.id] = _train_one(network, *images, networks / f"{network.id}.ckpt", where)
+            path = networks / f"{network.id}.ckpt"
+            # another job may have trained it meanwhile
+            entries[network.id] = (
+                pack_entry(read_network(path)) if path.exists() else _train_one(network, *images, path, where)
+            )
     content = {
         "networks": {network.id: entries[network.id] for network in spec.networks},
         **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),

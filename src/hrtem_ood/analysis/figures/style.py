@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from hrtem_ood.errors import ConfigError
@@ -64,11 +65,14 @@ def palette(name: str) -> Any:
         When neither seaborn nor matplotlib knows it.
     """
     try:
-        return sns.color_palette(name, as_cmap=True)
+        found = sns.color_palette(name, as_cmap=True)
     except ValueError:
+        found = None
+    if not isinstance(found, Colormap):  # some names are lists of a few colours
         raise ConfigError(
             f"report.palette: seaborn knows no colour map {name!r}; try crest, flare, mako, rocket, viridis or cividis."
-        ) from None
+        )
+    return found
 
 
 def thinned(labels: Sequence[str], most: int = TICKS) -> tuple[np.ndarray, list[str]]:
