@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hrtem_ood import analysis, evaluation, imaging, simulation, structures, training, transfer
 from hrtem_ood.campaign import packs
-from hrtem_ood.campaign.hyperparameters import Hyperparameters
+from hrtem_ood.campaign.campaign import equal_shares
+from hrtem_ood.campaign.hyperparameters import Architecture, Hyperparameters
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.overview import job_counts, warnings
 from hrtem_ood.campaign.specs import (
@@ -22,6 +23,7 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
+from hrtem_ood.errors import ConfigError
 
 MADE_BY = {
     BuildSpec: "structures",
@@ -216,6 +218,186 @@ def test_configs_are_merged_on_the_default(tmp_path, monkeypatch, raw):
     (tmp_path / "more.yaml").write_text("labels: {blur_A: 3}\n")
     merged = read_configs([tmp_path / "more.yaml"])
     assert merged == raw | {"labels": {"blur_A": 3}}
+
+
+def test_expected_counts_are_new_datasets_of_the_same_images(raw):
+    before = load_campaign(raw)
+    after = load_campaign(merge(raw, {"imaging": {"expected_counts": True}}))
+    assert not set(before.datasets) & set(after.datasets)
+    series = [sorted(spec.series for spec in campaign.datasets.values()) for campaign in (before, after)]
+    assert series[0] == series[1]
+    assert any("imaging.expected_counts" in note for note in warnings(after))
+    fresh = load_campaign(merge(raw, {"imaging": {"expected_counts": True}, "networks": {"unet": {"noise": "fresh"}}}))
+    assert not list(warnings(fresh))
+
+
+# --- hyperparameters --------------------------------------------------------------------------
+
+
+CHANGES: list[dict[str, object]] = [
+    {"architecture": {"channels": 4}},
+    {"architecture": {"depth": 2}},
+    {"architecture": {"name": "resnet_unet"}},
+    {"epochs": 2},
+    {"epochs": None, "steps": 2},
+    {"batch_size": 4},
+    {"loss": "cross_entropy_dice"},
+    {"optimizer": "adam"},
+    {"learning_rate": 1e-3},
+    {"schedule": "exponential"},
+    {"weight_decay": 0},
+    {"gradient_clip": 1},
+    {"augmentation": "none"},
+    {"precision": "bfloat16"},
+    {"weights": "bfloat16"},
+    {"seed": 7},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=json.dumps)
+def test_every_hyperparameter_is_in_the_identity(raw, change):
+    raw["networks"]["unet"]["seed"] = 0
+    before, after = ids(raw), ids(merge(raw, {"networks": {"unet": change}}))
+    assert changed(before, after) == {"networks", "packs", "evaluations"}
+    assert len(after["networks"]) == len(before["networks"])
+    assert not before["networks"] & after["networks"]
+
+
+def test_no_hyperparameter_is_left_out_of_that_test():
+    tried = {key for change in CHANGES for key in change}
+    # these two count only together with others, and have tests of their own
+    assert tried | {"decay", "noise"} == set(Hyperparameters.model_fields)
+
+
+def test_fresh_noise_is_in_the_identity():
+    one, other = (
+        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, noise=noise))
+        for noise in ("stored", "fresh")
+    )
+    assert one.id != other.id
+
+
+def test_decay_counts_only_where_there_is_one(raw):
+    network = raw["networks"]["unet"]
+    before = ids(raw)
+    network["decay"] = [0.5, 0.9]
+    assert ids(raw) == before
+    network["schedule"] = "exponential"
+    assert len(ids(raw)["networks"]) == 2 * len(before["networks"])
+    network["schedule"] = ["one_cycle", "exponential"]
+    assert len(ids(raw)["networks"]) == 3 * len(before["networks"])
+
+
+def test_written_defaults_are_the_same_networks(raw):
+    before = ids(raw)
+    raw["networks"]["unet"] |= {
+        "architecture": [{"name": "unet", "channels": 8, "depth": 3}],
+        "loss": "cross_entropy",
+        "learning_rate": 3e-3,
+        "gradient_clip": None,
+    }
+    assert ids(raw) == before
+
+
+def test_defaults_of_an_architecture_go_with_its_name():
+    assert Architecture() == Architecture(name="unet", channels=8, depth=3, file=None)
+    assert Architecture(name="resnet_unet").label == "resnet_unet(channels=64, depth=5)"
+    assert Architecture(name="resnet_unet", depth=2).stride == 4
+    assert Architecture(name=None, channels=2).label == "unet(channels=2, depth=3)"
+
+
+def test_null_removes_a_hyperparameter(raw):
+    before = ids(raw)
+    raw["networks"]["unet"] |= {"epochs": None, "steps": 30}
+    assert ids(raw)["networks"].isdisjoint(before["networks"])
+    again = merge(raw, {"networks": {"unet": {"epochs": 1, "steps": None}}})
+    assert ids(again) == before
+
+
+def test_a_null_in_a_list_is_a_value_of_the_grid(raw):
+    before = ids(raw)
+    raw["networks"]["unet"]["gradient_clip"] = [None, 1.0]
+    after = ids(raw)
+    assert before["networks"] < after["networks"]
+    assert len(after["networks"]) == 2 * len(before["networks"])
+
+
+# --- images of training sets ------------------------------------------------------------------
+
+
+def shares(raw):
+    """Images of the mixed training set by (defocus, dose)."""
+    campaign = load_campaign(raw)
+    (mixed,) = campaign.training_sets["mixed"]
+    conditions = [campaign.datasets[id_].condition for id_ in mixed.datasets]
+    images = {(c.defocus_A, c.dose_e_per_A2): n for c, n in zip(conditions, mixed.images, strict=True)}
+    assert len(images) == len(mixed.datasets)
+    return images
+
+
+def test_training_sets_take_their_images_in_equal_shares(raw):
+    campaign = load_campaign(raw)
+    assert [training_set.images for training_set in campaign.training_sets["single"]] == [(16,)] * 3
+    assert shares(raw) == {(-100, 400): 4, (0, 400): 4, (100, 400): 4, (100, 100): 4}
+
+
+def test_images_by_grid_of_conditions(raw):
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 12, "dose": 6}
+    # Δf 100 Å at 400 e/Å² is in both grids and gets from both
+    assert shares(raw) == {(-100, 400): 4, (0, 400): 4, (100, 400): 4 + 3, (100, 100): 3}
+
+
+def test_images_by_grid_that_do_not_divide(raw):
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 11, "dose": 2}
+    found = shares(raw)
+    assert sum(found.values()) == 13
+    assert found[100, 100] == 1
+    assert sorted([found[-100, 400], found[0, 400], found[100, 400] - 1]) == [3, 4, 4]
+
+
+def test_one_grid_by_name_is_that_grid(raw):
+    raw["training_sets"]["mixed"]["conditions"] = "defocus"
+    before = ids(raw)
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 16}
+    assert ids(raw) == before
+
+
+def test_order_of_numbers_of_images_means_nothing(raw):
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 11, "dose": 5}
+    before = ids(raw)
+    raw["training_sets"]["mixed"]["images"] = {"dose": 5, "defocus": 11}
+    raw["training_sets"]["mixed"]["conditions"].reverse()
+    raw["conditions"]["defocus"]["defocus_A"].reverse()
+    assert ids(raw) == before
+
+
+def test_numbers_of_images_change_the_networks_of_that_training_set_only(raw):
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 12, "dose": 4}
+    before = ids(raw)
+    after = ids(merge(raw, {"training_sets": {"mixed": {"images": {"dose": 6}}}}))
+    assert len(before["networks"] - after["networks"]) == len(after["networks"] - before["networks"]) == 2
+    assert before["datasets"] == after["datasets"]
+
+
+def test_as_many_images_of_a_condition_as_structures_train(raw):
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 39, "dose": 6}
+    assert max(shares(raw).values()) == 16  # 20 structures but 4 for validation
+    raw["training_sets"]["mixed"]["images"] = {"defocus": 39, "dose": 8}
+    with pytest.raises(ConfigError, match="17 images are asked for under one condition"):
+        load_campaign(raw)
+
+
+@given(st.sets(st.text(min_size=1), min_size=1, max_size=30), st.integers(0, 500))
+def test_shares_are_equal_give_or_take_one(names, images):
+    found = equal_shares(sorted(names), images)
+    assert list(found) == sorted(names)
+    assert sum(found.values()) == images
+    assert max(found.values()) - min(found.values()) <= 1
+    # the larger shares come first
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+# --- packs ------------------------------------------------------------------------------------
 
 
 def _networks(seeds):

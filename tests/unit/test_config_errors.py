@@ -17,8 +17,118 @@ MISTAKES = {
     "unknown key at the top": ({"simulatoin": {}}, ["simulatoin", "did you mean `simulation`?"]),
     "unknown key in a grid of models": (
         {"networks": {"unet": {"architecture": {"chanels": 4}}}},
-        ["architecture", "chanels", "did you mean `channels`?"],
+        ["networks.unet.architecture.chanels: unknown key", "did you mean `channels`?", "depth, file"],
     ),
+    "unknown key in a list of models": (
+        {"networks": {"unet": {"architecture": [{"depth": 2}, {"chanels": 4}]}}},
+        ["networks.unet.architecture.1.chanels: unknown key", "did you mean `channels`?"],
+    ),
+    "a bad value in a list of models": (
+        {"networks": {"unet": {"architecture": [{"depth": 2}, {"depth": 7}]}}},
+        [
+            "networks.unet.architecture.1.depth: must be",
+            "less than or equal to 6, not 7",
+            "Number of 2× down-samplings",
+        ],
+    ),
+    "a bad value in a list": (
+        {"networks": {"unet": {"learning_rate": [1e-3, 3]}}},
+        ["networks.unet.learning_rate.1: must be less than or equal to 1, not 3", "Largest learning rate"],
+    ),
+    "a name for an architecture": (
+        {"networks": {"unet": {"architecture": "unet"}}},
+        ["networks.unet.architecture: must be a mapping of keys to values, not 'unet'"],
+    ),
+    "unknown architecture": (
+        {"networks": {"unet": {"architecture": {"name": "resnetunet", "channels": 8}}}},
+        [
+            "networks.unet.architecture: there is no architecture `resnetunet`",
+            "did you mean `resnet_unet`?",
+            "Use `unet` or `resnet_unet`, or give the `file`",
+        ],
+    ),
+    "an architecture's name that is none": (
+        {"networks": {"unet": {"architecture": {"name": ["unet"]}}}},
+        ["networks.unet.architecture.name: must be a valid string"],
+    ),
+    "parameters of a built-in architecture": (
+        {"networks": {"unet": {"architecture": {"name": "resnet_unet", "parameters": {"channels": 8}}}}},
+        ["networks.unet.architecture", "`parameters` and `sha256` go with `file`", "`resnet_unet` takes `channels`"],
+    ),
+    "channels of an architecture of one's own": (
+        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "channels": 8}}}},
+        ["networks.unet.architecture: with `file`, write `channels` and `depth` under `parameters`"],
+    ),
+    "a parameter that is a list": (
+        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "parameters": {"a": [1, 2]}}}}},
+        ["networks.unet.architecture.parameters.a: must be a number, text, true or false, not [1, 2]"],
+    ),
+    "a parameter that is not finite": (
+        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "parameters": {"a": float("nan")}}}}},
+        ["networks.unet.architecture.parameters.a: must be a number", "not nan"],
+    ),
+    "missing file of an architecture": (
+        {"networks": {"unet": {"architecture": [{}, {"name": "Own", "file": "no/such.py"}]}}},
+        ["networks.unet.architecture.file: no/such.py cannot be read", "the Python file that defines the architecture"],
+    ),
+    "another file of an architecture": (
+        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "sha256": "ab"}}}},
+        ["networks.unet.architecture.sha256", "has the digest", "is not the file meant"],
+    ),
+    "neither epochs nor steps": (
+        {"networks": {"unet": {"epochs": None}}},
+        ["networks.unet: give either `epochs` or `steps`; neither is there."],
+    ),
+    "epochs and steps": (
+        {"networks": {"unet": {"steps": 100}}},
+        ["networks.unet: give either `epochs` or `steps`, not both."],
+    ),
+    "epochs that may be missing": (
+        {"networks": {"unet": {"epochs": [1, None]}}},
+        ["networks.unet: give either `epochs` or `steps`; neither is there."],
+    ),
+    "unknown loss": (
+        {"networks": {"unet": {"loss": "dice"}}},
+        ["networks.unet.loss: must be 'cross_entropy' or 'cross_entropy_dice', not 'dice'"],
+    ),
+    "fresh noise of stored counts": (
+        {"networks": {"unet": {"noise": ["stored", "fresh"]}}},
+        ["networks.unet.noise: `fresh` needs noise-free images", "imaging.expected_counts to true"],
+    ),
+    "images that are no number": (
+        {"training_sets": {"single": {"images": "many"}}},
+        ["training_sets.single.images: must be a valid integer", "not 'many'", "Training images per training set"],
+    ),
+    "no images of a condition": (
+        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 0}}}},
+        ["training_sets.mixed.images.dose: must be greater than or equal to 1, not 0"],
+    ),
+    "a truth value for images of a condition": (
+        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": True}}}},
+        ["training_sets.mixed.images.dose: needs a number, not true or false"],
+    ),
+    "images by condition without mix": (
+        {"training_sets": {"single": {"images": {"defocus": 9}}}},
+        ["training_sets.single.images: numbers by condition need `mix: true`"],
+    ),
+    "images of some conditions": (
+        {"training_sets": {"mixed": {"images": {"defocus": 9}}}},
+        ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus."],
+    ),
+    "images of unknown conditions": (
+        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 9, "tilt": 9}}}},
+        ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus, dose, tilt."],
+    ),
+    "more images of a condition than structures": (
+        # 32 in equal shares of two conditions, of which one has a share of the 9 others, too
+        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 32}}}},
+        ["training_sets.mixed.images: 19 images are asked for under one condition, 41 in all", "give 16 each"],
+    ),
+    "fewer images of a grid than conditions": (
+        {"training_sets": {"mixed": {"images": {"defocus": 2, "dose": 4}}}},
+        ["training_sets.mixed.images.defocus: 2 images cannot show 3 conditions"],
+    ),
+    "a negative time": ({"execution": {"save_every_s": -1}}, ["execution.save_every_s: must be", "not -1"]),
     "wrong type": (
         {"simulation": {"phonons": "many"}},
         ["simulation.phonons", "valid integer", "'many'", "Frozen-phonon"],

@@ -140,6 +140,7 @@ def test_artefact_layout(tmp_path):
     assert data.defocus_A.dtype == np.float32
     assert data.x.values[1] == 0.4
     assert data.attrs["pixel_A"] == 0.4
+    assert data.attrs["energy_eV"] == SIMULATION.energy_eV
     assert data.attrs["sha256_of_images"] == store.arrays_sha256(data.counts.values, data.label.values)
     assert Condition(**json.loads(data.attrs["condition"])) == CONDITION
 
@@ -168,6 +169,51 @@ def test_labels_do_not_change_counts(tmp_path):
     other = imaged(tmp_path, dataset_spec(labels=Labels(phase_threshold_rad=1.0)), shards)
     np.testing.assert_array_equal(one.counts, other.counts)
     assert one.label.values.sum() > other.label.values.sum()
+
+
+def test_expected_counts_are_what_counts_are_drawn_from(tmp_path):
+    spec = dataset_spec(
+        imaging=Imaging(pixel_A=0.4, expected_counts=True),
+        condition=Condition(defocus_A=100, dose_e_per_A2=300, C30=1e5),
+    )
+    data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
+    expected = data.expected_counts
+    assert expected.dims == ("image", "y", "x")
+    assert expected.dtype == np.float32
+    assert expected.attrs["units"] == "e/px"
+    assert expected.encoding["chunks"] == (1, 32, 32)
+    # contrast well above what rounding hides, so that the agreement below means something
+    assert expected.values.std() > 0.05 * expected.values.mean()
+    # Σ (n − m)² / m of Poisson counts n of mean m: a mean of 1 per pixel, and a variance of 2 + 1/m
+    pixels, mean = expected.size, expected.values.astype(float)
+    chi_square = ((data.counts.values - mean) ** 2 / mean).mean()
+    spread = np.sqrt((2 + 1 / mean.mean()) / pixels)
+    assert chi_square == pytest.approx(1, abs=5 * spread)
+    # of wrong means the same test fails: of the neighbour's, and of a constant
+    for wrong in (np.roll(mean, 1, axis=0), np.full_like(mean, mean.mean())):
+        assert ((data.counts.values - wrong) ** 2 / wrong).mean() > 1 + 10 * spread
+
+
+def test_expected_counts_change_no_image(tmp_path):
+    shards = [shard(tmp_path, 0, 3)]
+    plain = dataset_spec()
+    more = dataset_spec(imaging=Imaging(pixel_A=0.4, expected_counts=True))
+    assert plain.series == more.series
+    assert plain.id != more.id
+    without, with_them = (imaged(tmp_path, spec, shards) for spec in (plain, more))
+    for name in ("counts", "label", "defocus_A"):
+        np.testing.assert_array_equal(without[name].values, with_them[name].values)
+    assert without.attrs["sha256_of_images"] == with_them.attrs["sha256_of_images"]
+    assert "expected_counts" not in without
+    # and images of another pixel have another series, hence other noise
+    assert dataset_spec(imaging=Imaging(pixel_A=0.8)).series != plain.series
+
+
+def test_expected_counts_do_not_depend_on_shards(tmp_path):
+    spec = dataset_spec(imaging=Imaging(pixel_A=0.4, expected_counts=True))
+    whole = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
+    parts = imaged(tmp_path / "parts", spec, [shard(tmp_path, 0, 1), shard(tmp_path, 1, 5)])
+    np.testing.assert_array_equal(whole.expected_counts.values, parts.expected_counts.values)
 
 
 def test_missing_structures_are_told(tmp_path):
@@ -203,6 +249,7 @@ def test_images_are_formed_at_the_stored_defocus(tmp_path):
     store.write_zarr(path, waves, {"id": waves_spec.id})
     condition = CONDITION.model_copy(update={"dose_e_per_A2": 1e6})
     data = imaged(tmp_path, dataset_spec(waves=waves_spec.series, condition=condition), [path])
+    assert data.attrs["energy_eV"] == 80e3
     shift = data.defocus_A.values - waves.zero_defocus_A.values - condition.defocus_A
     assert 0 < np.abs(shift).max() < 5 * condition.defocus_sd_A
     q, azimuth = polar_frequencies((32, 32), 0.4)

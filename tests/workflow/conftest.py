@@ -1,5 +1,6 @@
 """A tiny campaign that Snakemake runs for real, end to end, and words to ask it what it would do next."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -121,7 +122,8 @@ class Project:
     def campaign(self, change: dict[str, Any] | None = None) -> Campaign:
         """Return the campaign that the configuration asks for."""
         raw = yaml.safe_load((self.folder / "config/config.yaml").read_text())
-        return load_campaign(merge(raw, change or {}))
+        with contextlib.chdir(self.folder):  # files that it names are relative
+            return load_campaign(merge(raw, change or {}))
 
     def artefacts(self, stage: str) -> dict[str, int]:
         """Return the artefacts of a stage with their times of writing [ns]."""

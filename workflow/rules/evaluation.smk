@@ -1,3 +1,6 @@
+from hrtem_ood.campaign.specs import EvaluateSpec
+
+
 # One small file stands for all datasets of a suite, so that an evaluation has two inputs, not hundreds.
 rule suite:
     input:
@@ -16,6 +19,14 @@ rule suite:
         "{CLI} suite {params.spec:q} {input} --output {output} > {log} 2>&1"
 
 
+def drop_weights_options(job):
+    """Options that drop a pack's weights once all its evaluations are there, where the campaign keeps none."""
+    if campaign.config.execution.keep_weights:
+        return []
+    ids = [EvaluateSpec(pack=job.spec.pack, suite=suite).id for suite in campaign.suites]
+    return [f"--drop-weights-after={path('evaluations', id)}" for id in ids]
+
+
 rule evaluate:
     input:
         pack=lambda wildcards: paths("packs", [wanted(campaign.evaluations, wildcards.id).pack.id]),
@@ -28,11 +39,12 @@ rule evaluate:
         f"{BENCHMARKS}/evaluations/{{id}}.tsv"
     params:
         spec=lambda wildcards, output: campaign.evaluations[wildcards.id].spec.json_text,
+        drop_weights=lambda wildcards, output: drop_weights_options(campaign.evaluations[wildcards.id]),
     message:
         "Evaluating: {wildcards.id}"
     shell:
         "{CLI} evaluate {params.spec:q} --pack {input.pack} --suite {input.suite} --results {RESULTS} --output {output}"
-        " --device {DEVICE} > {log} 2>&1"
+        " --device {DEVICE} {params.drop_weights:q} > {log} 2>&1"
 
 
 rule evaluations:

@@ -1,3 +1,8 @@
+def train_options(execution):
+    """How networks are trained, which changes none of them."""
+    return f"--save-every {execution.save_every_s:g}" + (" --compile" if execution.compile else "")
+
+
 rule train:
     input:
         lambda wildcards: paths("datasets", wanted(campaign.packs, wildcards.id).training_set.datasets),
@@ -9,10 +14,12 @@ rule train:
         f"{BENCHMARKS}/packs/{{id}}.tsv"
     params:
         spec=lambda wildcards, output: campaign.packs[wildcards.id].json_text,
+        how=lambda wildcards, output: train_options(campaign.config.execution),
     message:
         "Training: {wildcards.id}"
     shell:
-        "{CLI} train {params.spec:q} {input} --networks {RESULTS}/networks --output {output} --device {DEVICE} > {log} 2>&1"
+        "{CLI} train {params.spec:q} {input} --networks {RESULTS}/networks --output {output}"
+        " --device {DEVICE} {params.how} > {log} 2>&1"
 
 
 rule networks:

@@ -1,6 +1,6 @@
 """A campaign: a validated configuration expanded into everything that it asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -173,21 +173,31 @@ class Campaign:
     @cached_property
     def training_sets(self) -> dict[str, list[TrainingSetSpec]]:
         """Training sets of each named entry of the configuration."""
-        result = {}
-        for name, grid in self.config.training_sets.items():
-            conditions = self._conditions_of(grid.conditions)
-            groups = [conditions] if grid.mix else [[condition] for condition in conditions]
-            result[name] = [
-                TrainingSetSpec(
-                    # sorted: the order in which conditions are listed means nothing
-                    datasets=tuple(sorted(self._datasets_of[grid.structures, condition].id for condition in group)),
-                    structures=self.config.structure_sets[grid.structures].structures,
-                    images=grid.images,
-                    validation=grid.validation,
-                )
-                for group in groups
-            ]
-        return result
+        return {name: self._training_sets(grid) for name, grid in self.config.training_sets.items()}
+
+    def _training_sets(self, grid: TrainingSetGrid) -> list[TrainingSetSpec]:
+        """Return one training set per condition, or one of all of them."""
+
+        def ids(grids: Iterable[str]) -> list[str]:
+            # sorted: the order in which conditions are listed means nothing
+            return sorted(self._datasets_of[grid.structures, condition].id for condition in self._conditions_of(grids))
+
+        if not grid.mix:
+            counts = [{id_: grid.images} for id_ in ids(grid.conditions)] if isinstance(grid.images, int) else []
+        elif isinstance(grid.images, int):
+            counts = [equal_shares(ids(grid.conditions), grid.images)]
+        else:
+            shares = [equal_shares(ids([name]), images) for name, images in grid.images.items()]
+            counts = [{id_: sum(share.get(id_, 0) for share in shares) for id_ in ids(grid.images)}]
+        return [
+            TrainingSetSpec(
+                datasets=tuple(count),
+                images=tuple(count.values()),
+                structures=self.config.structure_sets[grid.structures].structures,
+                validation=grid.validation,
+            )
+            for count in counts
+        ]
 
     @cached_property
     def networks(self) -> dict[str, NetworkSpec]:
@@ -286,6 +296,12 @@ class Campaign:
     def report_id(self) -> str:
         """Digest of everything that determines figures and report."""
         return digest([self.metrics_id, self.config.report.model_dump(mode="json")])
+
+
+def equal_shares(ids: Sequence[str], images: int) -> dict[str, int]:
+    """Divide images among datasets; of those left over, the first datasets get one each."""
+    least, over = divmod(images, len(ids))
+    return {id_: least + (index < over) for index, id_ in enumerate(ids)}
 
 
 def by_id(specs: Iterable[AnySpec]) -> dict[str, AnySpec]:

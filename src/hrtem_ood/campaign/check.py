@@ -13,7 +13,11 @@ def mistakes(campaign: Campaign) -> list[str]:
 
     Checks that need others to hold run only when those hold, so that one mistake gives one message.
     """
-    groups = ((_references,), (_cells,), (_particles, _sampling, _training_sizes, _strides, _overlaps))
+    groups = (
+        (_references,),
+        (_cells, _shares),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
+    )
     for group in groups:
         found = list(chain.from_iterable(check(campaign) for check in group))
         if found:
@@ -124,28 +128,61 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
 
 def _training_sizes(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.training_sets.items():
+        key = f"training_sets.{name}"
         available = campaign.config.structure_sets[grid.structures].structures
         left = available - grid.validation
         if left < 1:
             yield (
-                f"training_sets.{name}.validation: {grid.validation} of the {available} structures of "
+                f"{key}.validation: {grid.validation} of the {available} structures of "
                 f"`{grid.structures}` leave none to train on; use at most {available - 1}."
             )
             continue
         for training_set in campaign.training_sets[name]:
-            most = left * len(training_set.datasets)
-            if grid.images < len(training_set.datasets):
+            total, conditions = sum(training_set.images), len(training_set.datasets)
+            if min(training_set.images) < 1:
                 yield (
-                    f"training_sets.{name}.images: {grid.images} images cannot show {len(training_set.datasets)} "
-                    "conditions; ask for one image per condition at least."
+                    f"{key}.images: {total} images cannot show {conditions} conditions; "
+                    "ask for one image per condition at least."
                 )
                 break
-            if grid.images > most:
+            if max(training_set.images) > left:
+                most = (
+                    f"at most {left * conditions}" if isinstance(grid.images, int) else "fewer where they are too many"
+                )
                 yield (
-                    f"training_sets.{name}.images: {grid.images} images are asked for, but {left} structures under "
-                    f"{len(training_set.datasets)} condition(s) give {most}; ask for at most {most}."
+                    f"{key}.images: {max(training_set.images)} images are asked for under one condition, {total} in all, "
+                    f"but {left} structures under {conditions} condition(s) give {left} each; ask for {most}."
                 )
                 break
+
+
+def _shares(campaign: Campaign) -> Iterator[str]:
+    """Find numbers of images by condition that do not go with the conditions."""
+    for name, grid in campaign.config.training_sets.items():
+        if isinstance(grid.images, int):
+            continue
+        key = f"training_sets.{name}.images"
+        if not grid.mix:
+            yield f"{key}: numbers by condition need `mix: true`; give one number for training sets of one condition."
+        elif set(grid.images) != set(grid.conditions):
+            yield (
+                f"{key}: must name what `conditions` names ({', '.join(grid.conditions)}), each with its number of images, "
+                f"not {', '.join(grid.images) or 'nothing'}."
+            )
+        else:
+            for conditions, images in grid.images.items():
+                number = len(set(campaign.conditions[conditions]))
+                if images < number:
+                    yield (
+                        f"{key}.{conditions}: {images} images cannot show {number} conditions; "
+                        "ask for one image per condition at least."
+                    )
+
+
+def _fresh_noise(campaign: Campaign) -> Iterator[str]:
+    for name, grid in campaign.config.networks.items():
+        if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
+            yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
 
 
 def _strides(campaign: Campaign) -> Iterator[str]:
@@ -154,12 +191,13 @@ def _strides(campaign: Campaign) -> Iterator[str]:
         side = round(cell / config.imaging.pixel_A)
         for name, grid in config.networks.items():
             for architecture in grid.architecture:
+                stride = architecture.stride or 1
                 # on the lowest level, batch norm needs more than one pixel
-                if side % architecture.stride or side < 2 * architecture.stride:
+                if side % stride or side < 2 * stride:
                     yield (
                         f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
                         f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_A or depth "
-                        f"so that the width is a multiple, twice or more, of {architecture.stride}."
+                        f"so that the width is a multiple, twice or more, of {stride}."
                     )
 
 

@@ -3,9 +3,9 @@
 ``schema.json`` and ``docs/configuration.md`` are generated from these models.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
@@ -144,6 +144,25 @@ class Imaging(Model):
     """How images are sampled."""
 
     pixel_A: Annotated[float, Field(gt=0, le=2)] = Field(description="Pixel of the images [Å]; must divide the cell.")
+    expected_counts: bool = Field(
+        False,
+        description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
+        "several times the size of the counts.",
+    )
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("needs a number, not true or false (which yes, no, on and off mean, too)")
+    return value
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
+Counts = Annotated[
+    Annotated[Count, Tag("a number")] | Annotated[dict[Name, Count], Tag("a mapping")],
+    # so that a mistake is told for the kind that is meant
+    Discriminator(lambda value: "a mapping" if isinstance(value, dict) else "a number"),
+]
 
 
 class TrainingSetGrid(Model):
@@ -155,8 +174,9 @@ class TrainingSetGrid(Model):
         False,
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
     )
-    images: Annotated[int, Field(ge=1)] = Field(
-        description="Training images per training set, whatever the number of conditions."
+    images: Counts = Field(
+        description="Training images per training set, in equal shares whatever the number of conditions. With `mix`, "
+        "a mapping of every name under `conditions` to its images, in equal shares of its conditions."
     )
     validation: Annotated[int, Field(ge=1)] = Field(
         description="Structures at the end of the set that validate, dealt over the conditions; none of them trains."
@@ -200,6 +220,21 @@ class Execution(Model):
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto` takes a GPU where there is one.")
+    save_every_s: Annotated[float, Field(ge=0)] = Field(
+        60.0,
+        description="Seconds between saves of a network in training [s], at the ends of epochs. A job that is asked to "
+        "stop saves its last epoch anyhow; one that is killed loses what came after the last save.",
+    )
+    compile: bool = Field(
+        False,
+        description="Train through torch.compile: faster on GPUs after a minute's compilation per architecture; "
+        "numbers differ by rounding.",
+    )
+    keep_weights: bool = Field(
+        True,
+        description="false: once every suite of the campaign has scored a pack, its networks' weights are dropped. "
+        "A new suite then needs them trained again, as `evaluate` will tell.",
+    )
 
 
 class CampaignConfig(Model):

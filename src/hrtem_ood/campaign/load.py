@@ -88,10 +88,11 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     ConfigError
         Names every mistake at once.
     """
+    written = _with_file_digests(_without_nulls(raw))
     try:
-        config = CampaignConfig.model_validate(_with_file_digests(_without_nulls(raw)))
+        config = CampaignConfig.model_validate(written)
     except ValidationError as error:
-        raise _config_error([_tell(details) for details in error.errors(include_url=False)]) from None
+        raise _config_error([_tell(details, written) for details in error.errors(include_url=False)]) from None
     campaign = Campaign(config)
     found = mistakes(campaign)
     if found:
@@ -112,37 +113,60 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
-    """Note the content of crystal files, so that ids follow the content and not the name."""
-    materials = raw.get("materials")
-    if not isinstance(materials, dict):
-        return raw
-    result = dict(materials)
-    for name, material in materials.items():
-        if not isinstance(material, dict) or not isinstance(material.get("file"), str):
+    """Note the content of crystal files and of architectures, so that ids follow the content and not the name."""
+    result = dict(raw)
+    kinds = (
+        ("materials", None, "a crystal file that ASE reads (CIF, extxyz, …)"),
+        ("networks", "architecture", "the Python file that defines the architecture"),
+    )
+    for section, key, what in kinds:
+        entries = raw.get(section)
+        if not isinstance(entries, dict):
             continue
-        path = Path(material["file"])
-        try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise _config_error(
-                [
-                    f"materials.{name}.file: {path} cannot be read ({error.strerror}); "
-                    "give the path of a crystal file that ASE reads (CIF, extxyz, …), relative to the working directory."
+        result[section] = dict(entries)
+        for name, entry in entries.items():
+            if key is None:
+                result[section][name] = _with_digest(entry, f"{section}.{name}", what)
+            elif isinstance(entry, dict) and key in entry:
+                items = entry[key]
+                told = [
+                    _with_digest(item, f"{section}.{name}.{key}", what)
+                    for item in (items if isinstance(items, list) else [items])
                 ]
-            ) from None
-        if material.get("sha256", digest) != digest:
-            raise _config_error([f"materials.{name}.sha256: {path} has the digest {digest}; it is not the file meant."])
-        result[name] = {**material, "sha256": digest}
-    return {**raw, "materials": result}
+                result[section][name] = {**entry, key: told if isinstance(items, list) else told[0]}
+    return result
+
+
+def _with_digest(entry: Any, key: str, what: str) -> Any:
+    """Add to a mapping with ``file`` the digest of that file."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+        return entry
+    path = Path(entry["file"])
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise _config_error(
+            [
+                f"{key}.file: {path} cannot be read ({error.strerror}); "
+                f"give the path of {what}, relative to the working directory."
+            ]
+        ) from None
+    if entry.get("sha256", digest) != digest:
+        raise _config_error(
+            [
+                f"{key}.sha256: {path} has the digest {digest}; it is not the file meant. Put that one back, or drop the key."
+            ]
+        )
+    return {**entry, "sha256": digest}
 
 
 # --- telling what is wrong --------------------------------------------------------------------
 
 
-def _tell(details: ErrorDetails) -> str:
-    path = [part for part in details["loc"] if part != "[key]"]
-    key = ".".join(str(part) for part in path) or "configuration"
+def _tell(details: ErrorDetails, written: Any) -> str:
     kind, given = details["type"], details["input"]
+    path = _written_path(details["loc"], written, missing=kind == "missing")
+    key = ".".join(str(part) for part in path) or "configuration"
     valid = _valid_keys(path[:-1])
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(path[-1]), valid, n=1)
@@ -160,12 +184,31 @@ def _tell(details: ErrorDetails) -> str:
     return f"{key}: {message}{shown}. {meaning}".rstrip()
 
 
+def _written_path(loc: Sequence[str | int], written: Any, *, missing: bool) -> list[str | int]:
+    """Return where a mistake is as its writer sees it.
+
+    Without the index of a grid's only value that is written without a list, and without the names of choices of type.
+    """
+    path: list[str | int] = []
+    for part in loc:
+        if isinstance(written, list):
+            written = dict(enumerate(written))
+        if isinstance(written, Mapping) and part in written:
+            written = written[part]
+            path.append(part)
+    return [*path, loc[-1]] if missing else path
+
+
 def _meaning(path: Sequence[str | int]) -> str:
-    """Return the description of the field at a path, if there is one."""
-    names = [part for part in path if isinstance(part, str)]
-    model = _model_at(path[: max((i for i, part in enumerate(path) if part in names), default=0)])
-    field = model.model_fields.get(names[-1]) if model and names else None
-    return f"It is: {field.description}" if field and field.description else ""
+    """Return the description of the field at a path, or of the one that it is in, if there is one."""
+    if _model_at(path) and not _model_at(path[:-1]):  # a named entry, which its section's description does not describe
+        return ""
+    for length in range(len(path) - 1, -1, -1):
+        model = _model_at(path[:length])
+        field = model.model_fields.get(str(path[length])) if model else None
+        if field is not None:
+            return f"It is: {field.description}" if field.description else ""
+    return ""
 
 
 def _valid_keys(path: Sequence[str | int]) -> list[str]:
@@ -178,17 +221,22 @@ def _model_at(path: Sequence[str | int]) -> type[BaseModel] | None:
     current: Any = CampaignConfig
     for part in path:
         current = _plain(current)
+        if get_origin(current) is tuple:
+            current = _plain(get_args(current)[0])
+            if isinstance(part, int):
+                continue
+            # else a grid of models written as one model
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(str(part))
             current = field.annotation if field else None
         elif get_origin(current) is dict:
             current = get_args(current)[1]
-        elif get_origin(current) is tuple:
-            current = get_args(current)[0]
+        else:
+            return None
         if current is None:
             return None
     current = _plain(current)
-    if get_origin(current) is tuple:  # a grid of models written as one model
+    if get_origin(current) is tuple:
         current = _plain(get_args(current)[0])
     return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 

@@ -89,6 +89,9 @@ def warnings(campaign: Campaign) -> Iterator[str]:
                 f"training_sets.{name}: no suite tests under {', '.join(sorted(missing))}; "
                 "its networks have no in-domain score there, hence no gap."
             )
+    grids = campaign.config.networks.values()
+    if campaign.config.imaging.expected_counts and not any("fresh" in grid.noise for grid in grids):
+        yield "imaging.expected_counts: noise-free images are stored, but no networks train with `noise: fresh`."
     used = {name for grid in campaign.config.networks.values() for name in grid.training_sets}
     for name in campaign.config.training_sets:
         if name not in used:

@@ -49,14 +49,12 @@ def _table(model: dict[str, Any]) -> Iterator[str]:
 
 def _default(field: dict[str, Any]) -> str:
     value = field.get("default")
-    if value is None:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None or value == {}:
         return "–"
     if isinstance(value, dict):
         return "see there"
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-        if isinstance(value, dict):
-            return "see there"
     return f"`{json.dumps(value)}`"
 
 
@@ -66,12 +64,14 @@ _BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         return _link(field["$ref"])
-    if "anyOf" in field:
-        choices = [choice for choice in field["anyOf"] if choice.get("type") != "null"]
+    alternatives = field.get("anyOf", field.get("oneOf"))
+    if alternatives:
+        choices = [choice for choice in alternatives if choice.get("type") != "null"]
         if len(choices) == 2 and choices[1].get("type") == "array":
             pair = "prefixItems" in choices[1]
             return f"{_type(choices[0])}, or [min, max]" if pair else f"{_type(choices[0])}, or a list"
-        return " or ".join(_type(choice) for choice in choices)
+        types = [_type(choice) for choice in choices]
+        return " or ".join(name for name in types if not (name == "whole number" and "number" in types))
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
@@ -79,7 +79,7 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {len(field['prefixItems'])} × {_type(field['prefixItems'][0])}"
     if field.get("type") == "object":
-        (item,) = field["patternProperties"].values()
+        (item,) = field.get("patternProperties", {"": field.get("additionalProperties")}).values()
         return f"names to {_type(item)}"
     bounds = " ".join(f"{sign} {field[key]:g}" for key, sign in _BOUNDS.items() if key in field)
     names = {"string": "text", "boolean": "true or false", "integer": "whole number"}

@@ -106,6 +106,9 @@ class SimulateSpec(Spec):
         return [self.series, self.start, self.stop]
 
 
+_NOT_IN_IMAGES: Any = {"structures": True, "labels": True, "imaging": {"expected_counts"}}
+
+
 class ImageSpec(Spec):
     """A dataset: the first ``structures`` of a series of exit waves imaged under one condition, with label masks."""
 
@@ -125,11 +128,11 @@ class ImageSpec(Spec):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of images, which seeds defocus jitter and counting noise of image i."""
-        return digest(["images", self.version, self.model_dump(mode="json", exclude={"structures", "labels"})])
+        return digest(["images", self.version, self.model_dump(mode="json", exclude=_NOT_IN_IMAGES)])
 
 
 class TrainingSetSpec(Spec):
-    """Images that a network learns from: ``images`` of the datasets, in equal shares, and a validation tail.
+    """Images that a network learns from: ``images[i]`` of ``datasets[i]``, and a validation tail.
 
     The last ``validation`` of the ``structures`` validate, dealt over the datasets; none of them trains.
     """
@@ -138,7 +141,7 @@ class TrainingSetSpec(Spec):
     version: ClassVar[int] = training.VERSION
     datasets: tuple[str, ...]
     structures: int
-    images: int
+    images: tuple[int, ...]
     validation: int
 
 
@@ -155,6 +158,13 @@ class NetworkSpec(Spec):
         """Architecture, learning rate and seed."""
         h = self.hyperparameters
         return f"{h.architecture.name}-lr{h.learning_rate:g}-s{h.seed}"
+
+    def content(self) -> Any:
+        """Return everything but the path of the architecture's file, whose content counts."""
+        content = self.model_dump(mode="json")
+        if self.hyperparameters.architecture.sha256:
+            del content["hyperparameters"]["architecture"]["file"]
+        return content
 
 
 class PackSpec(Spec):

@@ -10,8 +10,8 @@ import xarray as xr
 
 from hrtem_ood import store
 from hrtem_ood.errors import ArtefactError
-from hrtem_ood.evaluation.scores import SCORES
 from hrtem_ood.progress import log
+from hrtem_ood.scores import SCORES
 
 
 class Cells:
@@ -86,10 +86,9 @@ class Cells:
     def to_dataset(self) -> xr.Dataset:
         """Return all scores as a dataset that :meth:`reuse` can read again."""
         dims = ("network", "condition", "image")
-        units = {"cross_entropy": "nat"}
         data = {
-            name: (dims, values, {"long_name": name.replace("_", " "), "units": units.get(name, "1")})
-            for name, values in zip(SCORES, self.values, strict=True)
+            name: (dims, values, {"long_name": score.long_name, "units": score.units})
+            for (name, score), values in zip(SCORES.items(), self.values, strict=True)
         }
         coordinates = {
             "network": list(self.networks),

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hrtem_ood import store
 from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.campaign.hyperparameters import Architecture
 from hrtem_ood.campaign.specs import EvaluateSpec, SuiteSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.evaluation.scores import scores
-from hrtem_ood.networks.checkpoint import network_from, read_network
-from hrtem_ood.networks.hardware import device_name, reproducible, torch_device
+from hrtem_ood.networks.architectures import check_size
+from hrtem_ood.networks.checkpoint import drop_weights, network_from, read_network
+from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
 from hrtem_ood.networks.images import Batches, Images, read_images
-from hrtem_ood.progress import track
+from hrtem_ood.progress import log, track
 
-BATCH = 16
-"""Images per batch: a constant, as sums may come out differently in batches of another size."""
+PIXELS = {"cpu": 2**17, "cuda": 2**20}
+"""Pixels per batch, which bounds memory. It knows nothing but the images' size and the kind of device, as sums may come
+out differently in batches of another size. On CPUs larger batches are slower, as they leave the caches
+(benchmarks/evaluation.py); on GPUs, where nothing was measured, small ones would not give them enough to do."""
 
 
 def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None:
@@ -50,7 +54,16 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
     store.write_json(output, {"datasets": entries, **told})
 
 
-def evaluate(spec: EvaluateSpec, pack: Path, suite: Path, results: Path, output: Path, *, device: Device) -> None:
+def evaluate(
+    spec: EvaluateSpec,
+    pack: Path,
+    suite: Path,
+    results: Path,
+    output: Path,
+    *,
+    device: Device,
+    drop_weights_after: Sequence[Path] = (),
+) -> None:
     """Score every network of a pack on every image of a suite; scores that another evaluation holds are copied.
 
     Parameters
@@ -65,6 +78,8 @@ def evaluate(spec: EvaluateSpec, pack: Path, suite: Path, results: Path, output:
     output : Path
         ``evaluations/<id>.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
+    drop_weights_after : sequence of Path
+        Evaluations of the pack. When all of them are there, its networks lose their weights; none: they keep them.
     """
     begin, where = time.monotonic(), torch_device(device)
     for path, wanted in ((pack, spec.pack), (suite, spec.suite)):
@@ -82,6 +97,16 @@ def evaluate(spec: EvaluateSpec, pack: Path, suite: Path, results: Path, output:
             _compute(cells, pack, suite, results, where)
     told = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
     store.write_zarr(output, cells.to_dataset(), told)
+    # Of jobs that end at once, the last to write sees all files; a second time does no harm.
+    if drop_weights_after and all(path.exists() for path in drop_weights_after):
+        _drop_weights([results / artefact("networks", id_) for id_, entry in networks.items() if not entry["diverged"]])
+
+
+def _drop_weights(paths: Sequence[Path]) -> None:
+    there = [path for path in paths if path.exists()]
+    for path in there:
+        drop_weights(path)
+    log(f"all suites are scored: {len(there)} networks lose their weights, as execution.keep_weights is false")
 
 
 def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
@@ -94,25 +119,44 @@ def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
 def _compute(cells: Cells, pack: Path, suite: Path, results: Path, device: torch.device) -> None:
     """Compute the cells that are not known, reading every network and every dataset once."""
     ids, names = list(cells.networks), list(cells.datasets)
-    rows = [row for row in range(len(ids)) if not cells.known[row].all()]
+    missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
     columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
-    loaded = {row: _network(ids[row], cells.networks[ids[row]], pack, results).to(device) for row in rows}
+    networks: dict[str, nn.Module] = {}
     for column in track(columns, "test datasets", len(columns)):
-        path = results / artefact("datasets", names[column])
-        if not path.exists():
-            raise ArtefactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
-        if store.zarr_attributes(path).get("sha256_of_images") != cells.datasets[names[column]]:
-            raise ArtefactError(
-                f"{path} holds other images than when {suite} was made. Delete {suite} and run snakemake again."
-            )
-        images = read_images(path).to(device)
-        for row in rows:
-            if not cells.known[row, column]:
-                cells.fill(row, column, network_scores(loaded[row], images))
+        images = _images(results / artefact("datasets", names[column]), cells.datasets[names[column]], suite)
+        networks = networks or _networks(missing, pack, results, images.counts.shape[-1], device)
+        unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
+        for id_, values in network_scores(unknown, images, device).items():
+            cells.fill(ids.index(id_), column, values)
 
 
-def _network(id_: str, sha256: str | None, pack: Path, results: Path) -> nn.Module:
-    path = results / artefact("networks", id_)
+def _images(path: Path, sha256: str, suite: Path) -> Images:
+    if not path.exists():
+        raise ArtefactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
+    if store.zarr_attributes(path).get("sha256_of_images") != sha256:
+        raise ArtefactError(
+            f"{path} holds other images than when {suite} was made. Delete {suite} and run snakemake again."
+        )
+    return read_images(path)
+
+
+def _networks(
+    sha256: Mapping[str, str | None], pack: Path, results: Path, side: int, device: torch.device
+) -> dict[str, nn.Module]:
+    """Read networks of a pack, given the sha256 of their weights, and check that they take images of that size."""
+    networks = {}
+    for id_, digest in sha256.items():
+        content = _checkpoint(results / artefact("networks", id_), digest, pack)
+        try:
+            networks[id_] = network_from(content)
+        except ArtefactError as error:
+            raise ArtefactError(f"{pack}: {error}") from error
+        check_size(networks[id_], Architecture(**content["architecture"]), side)
+    with told_of_memory(f"{len(networks)} networks of {pack}", "Use a smaller execution.networks_per_job."):
+        return {id_: network.to(device) for id_, network in networks.items()}
+
+
+def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
     if not path.exists():
         raise ArtefactError(
             f"{path} is missing, but {pack} lists it. Delete {pack} and run snakemake again to train it anew."
@@ -122,24 +166,38 @@ def _network(id_: str, sha256: str | None, pack: Path, results: Path) -> nn.Modu
         raise ArtefactError(
             f"{path} holds other weights than {pack} lists. Delete {pack} and run snakemake again to list what is there."
         )
-    return network_from(content)
+    return content
 
 
 @torch.inference_mode()
-def network_scores(network: nn.Module, images: Images) -> np.ndarray:
-    """Compute all scores of one network on all images of a dataset.
+def network_scores(networks: Mapping[str, nn.Module], images: Images, device: torch.device) -> dict[str, np.ndarray]:
+    """Compute all scores of some networks on all images of a dataset.
+
+    Every batch is made ready once for all networks, and scores stay on the device until the last. A network's scores do
+    not depend on the others.
 
     Parameters
     ----------
-    network : torch.nn.Module
-        In evaluation mode, on the device of the images.
+    networks : mapping of str to torch.nn.Module
+        By id; in evaluation mode, on the device.
     images : Images
+    device : torch.device
 
     Returns
     -------
-    float32 array, (score, image)
-        In the order of ``SCORES``.
+    dict of str to float32 array, (score, image)
+        In the order of :data:`hrtem_ood.scores.SCORES`.
     """
-    parts = [scores(network(image), label) for image, label in Batches(images, BATCH)]
-    found: np.ndarray = torch.cat(parts, dim=1).cpu().numpy()
-    return found
+    side = images.counts.shape[-1]
+    parts: dict[str, list[Tensor]] = {id_: [] for id_ in networks}
+    for image, label in Batches(images.near(device), batch_size(side, device), device):
+        for id_, network in networks.items():
+            advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
+            with told_of_memory(f"evaluating network {id_}", advice):
+                parts[id_].append(scores(network(image), label))
+    return {id_: torch.cat(found, dim=1).cpu().numpy() for id_, found in parts.items()}
+
+
+def batch_size(side: int, device: torch.device) -> int:
+    """Images per batch, of images so many pixels wide; see :data:`PIXELS`."""
+    return max(1, PIXELS[device.type] // side**2)

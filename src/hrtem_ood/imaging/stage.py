@@ -109,7 +109,7 @@ def image_size(spec: ImageSpec, waves: xr.Dataset) -> int:
 
 def image_batch(
     spec: ImageSpec, waves: xr.Dataset, lens: Lens, size: int, am: ArrayModule
-) -> tuple[list[np.ndarray], np.ndarray, list[float]]:
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, list[float]]:
     """Image some structures.
 
     Parameters
@@ -124,6 +124,8 @@ def image_batch(
     Returns
     -------
     counts : list of uint array, (y, x), [e/px]
+    expected : float32 array, (image, y, x), [e/px]
+        What the counts were drawn from.
     labels : uint8 array, (image, y, x), [1]
     defocus_A : list of float, [Å]
     """
@@ -153,7 +155,8 @@ def image_batch(
         coverage=labels.coverage,
         am=am,
     )
-    return counts, am.to_numpy(masks), defoci
+    expected = intensity * np.float32(spec.condition.dose_e_per_A2 * pixel_A**2)
+    return counts, expected, am.to_numpy(masks), defoci
 
 
 def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: Device) -> None:
@@ -171,6 +174,7 @@ def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: 
     """
     begin, am = time.monotonic(), array_module(device)
     counts: list[np.ndarray] = []
+    expected: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     defocus_A: list[float] = []
     lens, size = None, 0
@@ -182,10 +186,14 @@ def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: 
             lens = Lens.of(spec.condition, size=size, pixel_A=spec.imaging.pixel_A, wavelength_A=wavelength_A, am=am)
         new = image_batch(spec, waves, lens, size, am)
         counts += new[0]
-        labels.append(new[1])
-        defocus_A += new[2]
+        expected += [new[1]] if spec.imaging.expected_counts else []
+        labels.append(new[2])
+        defocus_A += new[3]
     # stacking takes the widest of the images' types
     dataset = _dataset(spec, np.stack(counts), np.concatenate(labels), defocus_A)
+    if expected:
+        _add_expected(dataset, np.concatenate(expected))
+    dataset.attrs["energy_eV"] = waves.attrs["energy_eV"]
     seconds = time.monotonic() - begin
     store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
     progress.log(f"images: done in {seconds:.1f} s")
@@ -212,7 +220,16 @@ def _dataset(spec: ImageSpec, counts: np.ndarray, labels: np.ndarray, defocus_A:
         },
     )
     for name in ("counts", "label"):
-        variable = dataset[name]
-        codec = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=variable.dtype.itemsize)
-        variable.encoding = {"chunks": (1, *variable.shape[1:]), "compressors": [codec]}
+        _encode(dataset[name])
     return dataset
+
+
+def _add_expected(dataset: xr.Dataset, expected: np.ndarray) -> None:
+    attributes = {"long_name": "expected electron counts", "units": "e/px"}
+    dataset["expected_counts"] = (("image", "y", "x"), expected, attributes)
+    _encode(dataset["expected_counts"])
+
+
+def _encode(variable: xr.DataArray) -> None:
+    codec = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=variable.dtype.itemsize)
+    variable.encoding = {"chunks": (1, *variable.shape[1:]), "compressors": [codec]}

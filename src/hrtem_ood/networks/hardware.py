@@ -1,5 +1,6 @@
 """Where PyTorch computes, and how it is made to give the same numbers every time."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -42,6 +43,37 @@ def device_name(device: torch.device) -> str:
     return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
 
 
+SHORT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+"""What PyTorch's errors say, where they have no type of their own: of the CPU, of CUDA, of its libraries."""
+
+
+@contextmanager
+def told_of_memory(what: str, advice: str) -> Iterator[None]:
+    """Turn a lack of memory inside the block into an error that tells what to change.
+
+    Parameters
+    ----------
+    what : str
+        What was being done, and to which network.
+    advice : str
+        A sentence.
+
+    Raises
+    ------
+    DeviceError
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        of_gpu = isinstance(error, torch.OutOfMemoryError) or any(word in text for word in SHORT_OF_MEMORY[1:])
+        if not of_gpu and not isinstance(error, MemoryError) and SHORT_OF_MEMORY[0] not in text:
+            raise
+        # the first line; what follows is a trace of PyTorch's own
+        told = text.partition("\n")[0].rstrip(". ") or type(error).__name__
+        raise DeviceError(f"{what}: out of memory on the {'GPU' if of_gpu else 'CPU'}: {told}. {advice}") from error
+
+
 @contextmanager
 def reproducible() -> Iterator[None]:
     """Compute on one CPU thread and with deterministic algorithms only, inside the block.
@@ -54,6 +86,8 @@ def reproducible() -> Iterator[None]:
     fill = switches.fill_uninitialized_memory
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    # cuBLAS is deterministic only with a workspace of its own, asked for before it is first used
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # A debugging aid that writes NaN into all new memory first; a tenth of the time.
     switches.fill_uninitialized_memory = False
     try:

@@ -1,4 +1,4 @@
-"""What networks see: images in memory, standardised, and batches of them."""
+"""What networks see: images in memory as counts, and batches of them, standardised."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,46 +12,64 @@ from torch import Tensor
 from hrtem_ood import store
 from hrtem_ood.errors import ArtefactError
 
+SHARE_OF_DEVICE = 0.5
+"""Images live on a GPU if they take no more than this share of its free memory."""
+
 
 class Images(NamedTuple):
-    """Standardised images with their labels.
+    """Images with their labels, as small as they come.
 
     Attributes
     ----------
-    image : float32 tensor, (image, 1, y, x), [1]
+    counts : uint8, int16, int32 or float32 tensor, (image, y, x), [e/px]
+        Electron counts, or expected counts where fresh noise is drawn from them.
     label : uint8 tensor, (image, y, x), in {0, 1}
     """
 
-    image: Tensor
+    counts: Tensor
     label: Tensor
 
-    def to(self, device: torch.device) -> "Images":
-        """Move both to a device."""
-        return Images(self.image.to(device), self.label.to(device))
+    def near(self, device: torch.device) -> "Images":
+        """Move both to a device where they fit well, see :data:`SHARE_OF_DEVICE`; else :class:`Batches` sends batches.
+
+        It has never run on a GPU yet.
+        """
+        if device.type == "cpu":
+            return self
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in self)
+        free, _ = torch.cuda.mem_get_info(device)
+        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free) else self
 
 
-def standardise(counts: np.ndarray) -> np.ndarray:
+def fits(needed: int, free: int) -> bool:
+    """Whether so many bytes may live on a device with so many free ones."""
+    return needed <= SHARE_OF_DEVICE * free
+
+
+def standardise(counts: Tensor) -> Tensor:
     """Shift and scale each image to zero mean and unit variance, so that a network does not see the mean count.
 
     z = (I − ⟨I⟩) / s with s² = ⟨(I − ⟨I⟩)²⟩, means over the pixels of the image; a constant image becomes zeros.
 
     Parameters
     ----------
-    counts : real array, (…, y, x), [e/px]
+    counts : real tensor, (…, y, x), [e/px]
 
     Returns
     -------
-    float32 array, (…, y, x), [1]
+    float32 tensor, (…, y, x), [1]
     """
-    mean = counts.mean(axis=(-2, -1), keepdims=True, dtype=np.float64)
-    deviation = (counts - mean).astype(np.float32)
-    scale = np.sqrt(np.square(deviation).mean(axis=(-2, -1), keepdims=True, dtype=np.float64))
-    standardised: np.ndarray = deviation / np.where(scale > 0, scale, 1).astype(np.float32)
-    return standardised
+    least, most = (bound[..., None, None] for bound in counts.flatten(-2).aminmax(dim=-1))
+    # from the least count, as single precision resolves no differences of large numbers
+    image = (counts - least).to(torch.float32)
+    deviation = image - image.mean(dim=(-2, -1), keepdim=True)
+    variance = deviation.square().mean(dim=(-2, -1), keepdim=True)
+    # The mean of many equal values is off by rounding, which must not be blown up.
+    return torch.where(least == most, 0.0, deviation / variance.sqrt())
 
 
-def read_images(path: Path, structures: np.ndarray | None = None) -> Images:
-    """Read images of a dataset and standardise them.
+def read_images(path: Path, structures: np.ndarray | None = None, *, variable: str = "counts") -> Images:
+    """Read images of a dataset.
 
     Parameters
     ----------
@@ -59,15 +77,18 @@ def read_images(path: Path, structures: np.ndarray | None = None) -> Images:
         ``datasets/<id>.zarr.zip``.
     structures : int array, (image,), optional
         Which, by structure index; by default all, in order.
+    variable : {"counts", "expected_counts"}
+        Counts, or what they were drawn from.
 
     Returns
     -------
     Images
+        In host memory.
 
     Raises
     ------
     ArtefactError
-        When the file is missing, damaged, or lacks a structure.
+        When the file is missing, damaged, or lacks a structure or the variable.
     """
     with store.open_zarr(path) as dataset:
         there = pd.Index(dataset["image"].values)
@@ -77,11 +98,18 @@ def read_images(path: Path, structures: np.ndarray | None = None) -> Images:
                 f"{path} holds no image of structure {np.asarray(structures)[rows < 0][0]}. "
                 f"Delete {path} and run snakemake again to make it anew."
             )
-        chosen = dataset[["counts", "label"]].isel(image=rows).load()
-    image = np.empty((rows.size, 1, *chosen.counts.shape[1:]), np.float32)
-    for target, counts in zip(image, chosen.counts.values, strict=True):  # one by one, to need little memory
-        target[0] = standardise(counts)
-    return Images(torch.from_numpy(image), torch.from_numpy(chosen.label.values.astype(np.uint8)))
+        if variable not in dataset:
+            raise ArtefactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to make it anew.")
+        chosen = dataset[[variable, "label"]].isel(image=rows).load()
+    return Images(_tensor(chosen[variable].values), torch.from_numpy(chosen.label.values.astype(np.uint8)))
+
+
+def _tensor(counts: np.ndarray) -> Tensor:
+    """Make a tensor of the smallest type that PyTorch computes with: it has no arithmetic for wide unsigned types."""
+    if counts.dtype.kind == "u" and counts.dtype != np.uint8:
+        narrow = int(counts.max(initial=0)) <= np.iinfo(np.int16).max
+        counts = counts.astype(np.int16 if narrow else np.int32)
+    return torch.from_numpy(counts)
 
 
 def dihedral(stack: Tensor, element: Tensor) -> Tensor:
@@ -107,17 +135,21 @@ def dihedral(stack: Tensor, element: Tensor) -> Tensor:
 class Batches:
     """Batches of in-memory images: a sized iterable, as Lightning takes for a data loader.
 
-    Worker processes would cost more than the indexing that they would do.
+    Counts and labels are gathered where they are, sent to the device if it is another (through pinned memory, without
+    waiting), and turned, given noise and standardised there. Worker processes would cost more than they would do.
 
     Parameters
     ----------
     images : Images
     size : int
         Images per batch; the last batch holds what is left.
+    device : torch.device
     order : int tensor, (image,), optional
         By default as they are.
     element : int tensor, (image,), optional
         Augmentation of each image in that order, see :func:`dihedral`; by default none.
+    noise : int, optional
+        Seeds Poisson counts that are drawn from ``images.counts``; by default they are counts already.
 
     Yields
     ------
@@ -125,17 +157,38 @@ class Batches:
     label : int64 tensor, (image, y, x), in {0, 1}
     """
 
-    def __init__(self, images: Images, size: int, order: Tensor | None = None, element: Tensor | None = None) -> None:
-        self.images, self.size, self.element = images, size, element
-        self.order = torch.arange(len(images.image), device=images.image.device) if order is None else order
+    def __init__(
+        self,
+        images: Images,
+        size: int,
+        device: torch.device,
+        *,
+        order: Tensor | None = None,
+        element: Tensor | None = None,
+        noise: int | None = None,
+    ) -> None:
+        self.images, self.size, self.device, self.noise = images, size, device, noise
+        self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
+        self.element = None if element is None else element.to(device)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = None
+        if self.noise is not None:
+            generator = torch.Generator(self.device).manual_seed(self.noise)
         for start in range(0, len(self.order), self.size):
             part = slice(start, start + self.size)
-            image, label = self.images.image[self.order[part]], self.images.label[self.order[part]]
+            counts, label = (self._gather(tensor, self.order[part]) for tensor in self.images)
             if self.element is not None:
-                image, label = dihedral(image, self.element[part]), dihedral(label, self.element[part])
-            yield image, label.long()
+                counts, label = dihedral(counts, self.element[part]), dihedral(label, self.element[part])
+            if generator is not None:
+                counts = torch.poisson(counts, generator)
+            yield standardise(counts).unsqueeze(1), label.long()
+
+    def _gather(self, tensor: Tensor, rows: Tensor) -> Tensor:
+        if tensor.device == self.device:
+            return tensor[rows]
+        pinned = torch.empty((len(rows), *tensor.shape[1:]), dtype=tensor.dtype, pin_memory=True)
+        return torch.index_select(tensor, 0, rows, out=pinned).to(self.device, non_blocking=True)

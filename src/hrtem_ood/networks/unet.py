@@ -1,11 +1,9 @@
-"""Segmentation networks: a plain U-Net."""
+"""The plain U-Net."""
 
 import itertools
 
 import torch
 from torch import Tensor, nn
-
-from hrtem_ood.campaign.hyperparameters import Architecture
 
 CLASSES = 2
 """Background and particle."""
@@ -16,7 +14,7 @@ class UNet(nn.Module):
 
     Each level has two 3×3 convolutions, each followed by batch norm and ReLU, and twice the channels of the level
     above. Levels are joined by 2×2 max-pooling down, 2×2 transposed convolution up, and skip concatenation.
-    (Bilinear up-sampling is not faster, and its gradient is not deterministic on GPUs.)
+    (Bilinear up-sampling is not faster, and on GPUs its deterministic gradient is slow.)
 
     Parameters
     ----------
@@ -28,10 +26,11 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int, depth: int) -> None:
         super().__init__()
+        self.stride = 2**depth
         widths = [channels * 2**level for level in range(depth + 1)]
-        self.encoder = nn.ModuleList(_two_convolutions(n, m) for n, m in itertools.pairwise([1, *widths]))
+        self.encoder = nn.ModuleList(two_convolutions(n, m) for n, m in itertools.pairwise([1, *widths]))
         self.upsample = nn.ModuleList(nn.ConvTranspose2d(m, n, 2, stride=2) for n, m in itertools.pairwise(widths))
-        self.decoder = nn.ModuleList(_two_convolutions(2 * n, n) for n in widths[:-1])
+        self.decoder = nn.ModuleList(two_convolutions(2 * n, n) for n in widths[:-1])
         self.head = nn.Conv2d(channels, CLASSES, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -58,27 +57,10 @@ class UNet(nn.Module):
         return logits
 
 
-def _two_convolutions(n: int, m: int) -> nn.Sequential:
+def two_convolutions(n: int, m: int) -> nn.Sequential:
+    """Return two 3×3 convolutions, n to m channels, each with batch norm and ReLU."""
     layers: list[nn.Module] = []
     for width in (n, m):
         # batch norm shifts anyhow, so a bias would do nothing
         layers += [nn.Conv2d(width, m, 3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
-
-
-def build(architecture: Architecture) -> nn.Module:
-    """Make a network with random weights, channels last in memory: 1.5 times as fast on CPUs.
-
-    Parameters
-    ----------
-    architecture : Architecture
-
-    Returns
-    -------
-    torch.nn.Module
-        Standardised images (image, 1, y, x) to logits (image, 2, y, x).
-    """
-    networks = {"unet": UNet}
-    network = networks[architecture.name](channels=architecture.channels, depth=architecture.depth)
-    # torch's stubs know no memory_format here
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

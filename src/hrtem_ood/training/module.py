@@ -1,106 +1,128 @@
-"""Training one network with Lightning."""
+"""A network and its recipe as a Lightning module."""
 
-import contextlib
 import copy
-import logging
 import math
-import signal
-import warnings
+import time
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
-from hrtem_ood.campaign.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.networks.checkpoint import Trained
 from hrtem_ood.networks.images import Batches, Images
-from hrtem_ood.networks.unet import build
-from hrtem_ood.training.data import epoch_batches
+from hrtem_ood.training.data import Schedule, epoch_batches, torch_seed
+from hrtem_ood.training.losses import LOSS
 
-# Lightning tells which devices it sees and gives tips for every network; its warnings still show.
-logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-
-
-def pixel_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy (natural logarithm) averaged over all pixels.
-
-    Parameters
-    ----------
-    logits : float tensor, (image, class, y, x), [1]
-    label : int64 tensor, (image, y, x)
-
-    Returns
-    -------
-    float tensor, (), [nat]
-    """
-    # A flat list of pixels: the two-dimensional kernel is not deterministic on GPUs.
-    return nn.functional.cross_entropy(logits.movedim(1, -1).flatten(0, -2), label.flatten())
+State = dict[str, Any]
+"""All that the next epoch of a network depends on, besides its spec and images: tensors and plain values."""
 
 
 class Segmentation(pl.LightningModule):
-    """AdamW with a one-cycle learning rate; keeps the weights of the epoch with the lowest validation loss.
+    """Trains a network as its hyperparameters say; keeps the weights of the epoch with the lowest validation loss.
 
     Parameters
     ----------
     network : torch.nn.Module
     spec : NetworkSpec
     training, validation : Images
-        On the device that trains.
+    where : torch.device
+        What trains.
+    state : dict, optional
+        A ``snapshot`` to go on from.
+    keep : callable, optional
+        Called with every snapshot.
 
     Attributes
     ----------
     trained : Trained
         What has come out so far.
+    snapshot : dict or None
+        The state at the end of the last epoch.
     """
 
-    def __init__(self, network: nn.Module, spec: NetworkSpec, training: Images, validation: Images) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: NetworkSpec,
+        training: Images,
+        validation: Images,
+        where: torch.device,
+        *,
+        state: State | None = None,
+        keep: Callable[[State], None] | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.spec, self.images = network, spec, training
-        self.validation = Batches(validation, spec.hyperparameters.batch_size)
-        self.trained = Trained()
-        self._loss_sums: dict[str, Tensor] = {}
+        self.network, self.spec, self.where = network, spec, where
+        self.training_images = training
+        self.validation = Batches(validation, spec.hyperparameters.batch_size, where)
+        self.schedule = Schedule(spec, len(training.counts))
+        self.trained = Trained() if state is None else Trained(**copy.deepcopy(state["trained"]))
+        self.first_epoch = 0 if state is None else int(state["epoch"])
+        self.snapshot, self._keep = state, keep
+        self._sums: dict[str, Tensor] = {}
+        self._images: dict[str, int] = {}
+        self._rate = math.nan
 
     @property
     def hyper(self) -> Hyperparameters:
         """Hyperparameters of the network (Lightning has a ``hparams`` of its own)."""
         return self.spec.hyperparameters
 
+    @property
+    def epoch(self) -> int:
+        """The epoch, counted from the beginning, not from where this process took over."""
+        return self.first_epoch + self.current_epoch
+
     def train_dataloader(self) -> Batches:
         """Return the batches of the current epoch; Lightning asks once per epoch."""
-        return epoch_batches(self.images, self.hyper.batch_size, network=self.spec.id, epoch=self.current_epoch)
+        return epoch_batches(self.training_images, self.spec, self.epoch, self.where)
 
     def val_dataloader(self) -> Batches:
         """Return the validation images."""
         return self.validation
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW (Loshchilov & Hutter, ICLR 2019) and the one-cycle schedule (Smith & Topin, arXiv:1708.07120)."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.hyper.learning_rate, weight_decay=self.hyper.weight_decay, fused=True
-        )
-        steps = self.hyper.epochs * len(self.train_dataloader())
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.hyper.learning_rate, total_steps=steps)
+        """Return AdamW (Loshchilov & Hutter, ICLR 2019) or Adam (Kingma & Ba, ICLR 2015), and the learning rate's course.
+
+        One-cycle: Smith & Topin, arXiv:1708.07120, as PyTorch has it; exponential: lower by a factor after every epoch.
+        """
+        hyper, scheduling = self.hyper, torch.optim.lr_scheduler
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[hyper.optimizer]
+        optimizer = kind(self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.weight_decay, fused=True)
+        schedule: torch.optim.lr_scheduler.LRScheduler
+        if hyper.schedule == "one_cycle":
+            schedule = scheduling.OneCycleLR(optimizer, hyper.learning_rate, total_steps=self.schedule.steps)
+        else:
+            schedule = scheduling.StepLR(optimizer, self.schedule.per_epoch, hyper.decay)
+        if self.snapshot is not None:
+            self.network.load_state_dict(self.snapshot["network"])
+            # the loaders keep what they are given, and training would go on in it
+            optimizer.load_state_dict(copy.deepcopy(self.snapshot["optimizer"]))
+            schedule.load_state_dict(copy.deepcopy(self.snapshot["schedule"]))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Forget the sums of the last epoch."""
-        self._loss_sums = {key: torch.zeros((), device=self.device) for key in ("train", "validation")}
+        """Forget the sums of the last epoch, and seed what layers such as dropout draw."""
+        self._sums = {key: torch.zeros((), device=self.where) for key in ("train", "validation")}
+        self._images = dict.fromkeys(self._sums, 0)
+        torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
 
     def _loss(self, batch: tuple[Tensor, Tensor], kind: str) -> Tensor:
         image, label = batch
-        loss = pixel_cross_entropy(self.network(image), label)
+        logits = self.network(image.contiguous(memory_format=torch.channels_last))
+        loss = LOSS[self.hyper.loss](logits.float(), label)
         # summed where it is, so that a GPU need not wait at every step
-        self._loss_sums[kind] += loss.detach() * len(image)
+        self._sums[kind] += loss.detach() * len(image)
+        self._images[kind] += len(image)
         return loss
 
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
         """Return the loss of a batch."""
+        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return self._loss(batch, "train")
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
@@ -109,60 +131,49 @@ class Segmentation(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Note the curves (validation comes before this), keep the best weights, and stop if the loss is not finite."""
-        train_loss = float(self._loss_sums["train"]) / len(self.images.image)
-        validation_loss = float(self._loss_sums["validation"]) / len(self.validation.images.image)
+        train_loss, validation_loss = (float(self._sums[kind]) / self._images[kind] for kind in self._sums)
         trained = self.trained
         trained.curves["train_loss"].append(train_loss)
         trained.curves["validation_loss"].append(validation_loss)
-        trained.curves["learning_rate"].append(self.trainer.optimizers[0].param_groups[0]["lr"])
+        trained.curves["learning_rate"].append(float(self._rate))
         if not math.isfinite(train_loss):
             trained.diverged = True
             self.trainer.should_stop = True
         elif validation_loss < trained.best_validation_loss:
-            trained.best_validation_loss, trained.best_epoch = validation_loss, self.current_epoch
+            trained.best_validation_loss, trained.best_epoch = validation_loss, self.epoch
             trained.weights = copy.deepcopy(self.network.state_dict())
+        if not trained.diverged and self.epoch + 1 < self.schedule.epochs:
+            self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        """Copy the state in memory, where it costs little: it is written only now and then, or when the job must end."""
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.trainer.optimizers[0].state_dict(),
+            "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+            "trained": vars(self.trained) | {"weights": None},
+        }
+        self.snapshot = {"epoch": self.epoch + 1, **copy.deepcopy(state)}
+        # never changed in place, so they need no copy
+        self.snapshot["trained"]["weights"] = self.trained.weights
+        if self._keep is not None:
+            self._keep(self.snapshot)
 
 
-def fit(spec: NetworkSpec, training: Images, validation: Images) -> Trained:
-    """Train one network, deterministically: initial weights and batches follow from its id alone.
-
-    Call it inside :func:`hrtem_ood.networks.hardware.reproducible`.
+class NowAndThen:
+    """Calls a function with a state if enough time has passed since it last did.
 
     Parameters
     ----------
-    spec : NetworkSpec
-    training, validation : Images
-        On the device that is to train.
-
-    Returns
-    -------
-    Trained
-        Weights of the best epoch.
+    save : callable
+    every_s : float, [s]
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(seed_sequence(spec.id, 0).generate_state(1, np.uint64)[0]))
-        module = Segmentation(build(spec.hyperparameters.architecture), spec, training, validation)
-    trainer = pl.Trainer(
-        accelerator=training.image.device.type,
-        devices=1,
-        # One process, whatever the surroundings look like: Lightning would take a SLURM job's tasks for ranks,
-        # and its USR1 for a wish to requeue.
-        plugins=[LightningEnvironment()],
-        max_epochs=spec.hyperparameters.epochs,
-        reload_dataloaders_every_n_epochs=1,
-        deterministic=True,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    with warnings.catch_warnings(), contextlib.suppress(SIGTERMException):
-        # Lightning 2.6 asks PyTorch 2.13 in a way that this has deprecated; nothing for a user to do.
-        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-        trainer.fit(module)
-    if trainer.received_sigterm:  # Lightning would end the process as if all had gone well, or even go on
-        raise SystemExit(128 + signal.SIGTERM)
-    trained = module.trained
-    trained.diverged |= trained.weights is None
-    return trained
+
+    def __init__(self, save: Callable[[State], None], every_s: float) -> None:
+        self._save, self._every_s, self._last = save, every_s, time.monotonic()
+
+    def __call__(self, state: State) -> None:
+        """Save the state if it is time."""
+        if time.monotonic() - self._last >= self._every_s:
+            self._save(state)
+            self._last = time.monotonic()

@@ -1,6 +1,6 @@
 """Which images a training set takes. Pure, and NumPy only."""
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +28,9 @@ class Pairs(NamedTuple):
 def select(spec: TrainingSetSpec) -> tuple[Pairs, Pairs]:
     """Choose the images that a training set trains on, and those that it validates on.
 
-    The last ``validation`` structures are kept for validation, under every condition; the others train. A set of many
-    datasets takes as many images as a set of one, for training and for validation, in equal shares: so sets differ in
-    what they show, not in how much, nor in what they cost. With fewer validation structures than datasets, some
-    datasets have no say in which epoch is best.
+    Every dataset gives exactly as many images as the spec says. The last ``validation`` structures are kept for
+    validation, each under one condition, in the proportions of training; the others train. With fewer validation
+    structures than datasets, some datasets have no say in which epoch is best.
 
     Parameters
     ----------
@@ -47,24 +46,51 @@ def select(spec: TrainingSetSpec) -> tuple[Pairs, Pairs]:
     ConfigError
         When there are fewer images than asked for.
     """
-    datasets, left = len(spec.datasets), spec.structures - spec.validation
-    if left < 1 or spec.images > left * datasets:
+    left = spec.structures - spec.validation
+    if left < 1 or max(spec.images) > left:
         raise ConfigError(
-            f"training_sets.images: {spec.images} images are asked for, but {max(left, 0)} structures "
-            f"({spec.structures} less {spec.validation} for validation) under {datasets} condition(s) give "
-            f"{max(left, 0) * datasets}; ask for that many at most."
+            f"training_sets.images: {max(spec.images)} images are asked for under one condition, but {max(left, 0)} "
+            f"structures ({spec.structures} less {spec.validation} for validation) give {max(left, 0)}; ask for that many "
+            "at most."
         )
-    training = _deal(np.arange(left), datasets, spec.images, np.random.default_rng(seed_sequence(spec.id, 0)))
+    training = _deal(np.arange(left), spec.images, np.random.default_rng(seed_sequence(spec.id, 0)))
     tail = np.arange(left, spec.structures)
-    return training, _deal(tail, datasets, spec.validation, np.random.default_rng(seed_sequence(spec.id, 1)))
+    shares = apportion(spec.validation, spec.images)
+    return training, _deal(tail, shares, np.random.default_rng(seed_sequence(spec.id, 1)))
 
 
-def _deal(structures: np.ndarray, datasets: int, images: int, rng: np.random.Generator) -> Pairs:
-    """Deal structures out to datasets: no pair twice, and every dataset gets its equal share, give or take one.
+def apportion(total: int, weights: Sequence[int]) -> list[int]:
+    """Divide a number in proportion to weights: the largest remainders are rounded up, the first of equal ones.
 
-    Structures come in random order, pass after pass, datasets in turn. Structures and datasets together repeat after
-    their least common multiple; there the turn skips one dataset, so that all pairs come before any comes again.
+    Parameters
+    ----------
+    total : int
+    weights : sequence of int
+
+    Returns
+    -------
+    list of int
+        With the sum ``total``; each the exact share rounded up or down.
+
+    Examples
+    --------
+    >>> apportion(4, [30, 10, 10])
+    [2, 1, 1]
     """
-    turn = np.arange(images)
-    shift = turn // math.lcm(structures.size, datasets)
-    return Pairs(rng.permutation(structures)[turn % structures.size], (turn + shift) % datasets)
+    whole = sum(weights)
+    shares = [total * weight // whole for weight in weights]
+    remainders = [total * weight % whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda index: -remainders[index])
+    for index in by_remainder[: total - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def _deal(structures: np.ndarray, counts: Sequence[int], rng: np.random.Generator) -> Pairs:
+    """Deal structures out to datasets: no pair twice, and every structure as often as any other, give or take one.
+
+    Structures lie in random order around a ring. Each dataset takes its number of neighbours, from where the one before
+    it stopped.
+    """
+    turn = np.arange(sum(counts)) % structures.size
+    return Pairs(rng.permutation(structures)[turn], np.repeat(np.arange(len(counts)), counts))

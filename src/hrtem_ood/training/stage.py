@@ -1,30 +1,40 @@
 """Stage `train`: the networks of a pack, one after the other, each kept as soon as it is trained."""
 
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hrtem_ood import store
-from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
+from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.device import Device
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.networks.checkpoint import pack_entry, read_network, write_network
-from hrtem_ood.networks.hardware import device_name, reproducible, torch_device
+from hrtem_ood.errors import ArtefactError, ConfigError, HrtemOodError
+from hrtem_ood.networks.checkpoint import TrainedOn, pack_entry, read_network, write_network
+from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
 from hrtem_ood.networks.images import Images
 from hrtem_ood.progress import log, track
-from hrtem_ood.training.data import read_pairs
-from hrtem_ood.training.module import fit
+from hrtem_ood.training.data import VARIABLE, read_pairs, told_by
+from hrtem_ood.training.fit import How, fit
 from hrtem_ood.training.selection import select
 
 
-def train(spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path, *, device: Device) -> None:
+def train(
+    spec: PackSpec,
+    datasets: Sequence[Path],
+    networks: Path,
+    output: Path,
+    *,
+    device: Device,
+    save_every_s: float = 60.0,
+    compile: bool = False,  # noqa: A002  # as torch and the configuration call it
+) -> None:
     """Train the networks of a pack that are not there yet, then write the pack.
 
     Every network depends on its own spec and the training set alone, so it comes out the same, bit for bit on one kind
-    of machine, in any pack and any order.
+    of machine, in any pack and any order, interrupted or not. One that fails does not keep the others from being
+    trained; the pack is written when all are there.
 
     Parameters
     ----------
@@ -32,10 +42,19 @@ def train(spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path
     datasets : sequence of Path
         ``datasets/<id>.zarr.zip``, as ``spec.training_set.datasets`` names them.
     networks : Path
-        Folder of networks: ``<id>.ckpt`` for each is read if it is there, else written.
+        Folder of networks: ``<id>.ckpt`` for each is read if it is there, else written. ``<id>.resume`` holds the state
+        of one that was stopped.
     output : Path
         ``packs/<id>.json``.
     device : {"auto", "cpu", "gpu"}
+    save_every_s : float, [s]
+    compile : bool
+        See :class:`hrtem_ood.training.fit.How`.
+
+    Raises
+    ------
+    HrtemOodError
+        Where networks failed, after the others were trained; names each, and why.
     """
     begin, where = time.monotonic(), torch_device(device)
     found = tuple(store.artefact_id(path) for path in datasets)
@@ -43,22 +62,27 @@ def train(spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path
         raise ArtefactError(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
         )
-    entries = {
-        network.id: pack_entry(read_network(path))
-        for network in spec.networks
-        if (path := networks / f"{network.id}.ckpt").exists()
-    }
-    for id_ in entries:
-        log(f"{id_} is trained already")
+    entries: dict[str, dict[str, Any]] = {}
+    for network in spec.networks:
+        if (path := networks / f"{network.id}.ckpt").exists():
+            entries[network.id] = pack_entry(read_network(path))
+            log(f"{network.id} is trained already")
     missing = [network for network in spec.networks if network.id not in entries]
+    failed: dict[str, str] = {}
     if missing:
-        images = _training_images(spec, datasets, where)
+        kinds = {network.hyperparameters.noise for network in missing}
+        shared = _read(datasets, spec.training_set, kinds, networks, How(where, save_every_s, compile))
         for network in track(missing, "networks", len(missing)):
-            path = networks / f"{network.id}.ckpt"
-            # another job may have trained it meanwhile
-            entries[network.id] = (
-                pack_entry(read_network(path)) if path.exists() else _train_one(network, *images, path, where)
-            )
+            try:
+                entries[network.id] = _train_one(network, shared)
+            except Exception as error:  # whatever one network stumbles on, the others are trained
+                failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
+                log(f"{network.id} failed: {failed[network.id]}")
+    if failed:
+        told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
+        raise HrtemOodError(
+            f"{len(failed)} of {len(spec.networks)} networks of {output} failed; the others are kept.\n  {told}"
+        )
     content = {
         "networks": {network.id: entries[network.id] for network in spec.networks},
         **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),
@@ -66,35 +90,66 @@ def train(spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path
     store.write_json(output, content)
 
 
-def _train_one(
-    spec: NetworkSpec, training: Images, validation: Images, path: Path, device: torch.device
-) -> dict[str, Any]:
-    begin = time.monotonic()
-    with reproducible():
-        trained = fit(spec, training, validation)
+def _unexpected(error: Exception) -> str:
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the networks of a pack share.
+
+    Attributes
+    ----------
+    training : dict of Images
+        By ``noise``.
+    validation : Images
+    told : TrainedOn
+    folder : Path
+        Of networks.
+    how : How
+    """
+
+    training: dict[str, Images]
+    validation: Images
+    told: TrainedOn
+    folder: Path
+    how: How
+
+
+def _read(datasets: Sequence[Path], spec: TrainingSetSpec, kinds: Iterable[str], folder: Path, how: How) -> _Shared:
+    """Read the images of a training set, once for all networks."""
+    pairs, validation_pairs = select(spec)
+    with told_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
+        training = {noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).near(how.device) for noise in kinds}
+        validation = read_pairs(datasets, validation_pairs).near(how.device)
+    share = float(next(iter(training.values())).label.float().mean())
+    if share in (0, 1):
+        raise ConfigError(
+            f"labels.phase_threshold_rad: {'every' if share else 'no'} pixel of the training images of "
+            f"{', '.join(spec.datasets)} is labelled particle, so there is nothing to learn; "
+            f"use a {'larger' if share else 'smaller'} threshold (or another labels.blur_A)."
+        )
+    return _Shared(training, validation, told_by(datasets, spec), folder, how)
+
+
+def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
+    """Train a network, unless another job has done so meanwhile, and return its entry in the pack."""
+    path, hyper = shared.folder / f"{spec.id}.ckpt", spec.hyperparameters
+    if path.exists():
+        return pack_entry(read_network(path))
+    begin, resume = time.monotonic(), path.with_suffix(".resume")
+    advice = (
+        f"Use a smaller batch_size (now {hyper.batch_size}), a smaller architecture (now {hyper.architecture.label}) "
+        "or smaller images; or give the job more memory."
+    )
+    with reproducible(), told_of_memory(f"training {spec.id}", advice):
+        trained = fit(spec, shared.training[hyper.noise], shared.validation, shared.how, resume)
     seconds = time.monotonic() - begin
     if trained.diverged:
         log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")
     else:
         log(f"{spec.id}: validation loss {trained.best_validation_loss:.4f} after epoch {trained.best_epoch + 1}")
-    return write_network(path, spec, trained, seconds=seconds, device=device_name(device))
-
-
-def _training_images(spec: PackSpec, datasets: Sequence[Path], device: torch.device) -> tuple[Images, Images]:
-    training, validation = (read_pairs(datasets, pairs) for pairs in select(spec.training_set))
-    side = training.image.shape[-1]
-    for architecture in {network.hyperparameters.architecture for network in spec.networks}:
-        # on the lowest level, batch norm needs more than one pixel
-        if side % architecture.stride or side < 2 * architecture.stride:
-            raise ConfigError(
-                f"networks.architecture.depth: images are {side} px wide, which depth = {architecture.depth} cannot "
-                f"halve {architecture.depth} times; the width must be a multiple, twice or more, of {architecture.stride} px."
-            )
-    share = float(training.label.float().mean())
-    if share in (0, 1):
-        raise ConfigError(
-            f"labels.phase_threshold_rad: {'every' if share else 'no'} pixel of the training images of "
-            f"{', '.join(spec.training_set.datasets)} is labelled particle, so there is nothing to learn; "
-            f"use a {'larger' if share else 'smaller'} threshold (or another labels.blur_A)."
-        )
-    return training.to(device), validation.to(device)
+    entry = write_network(path, spec, trained, shared.told, seconds=seconds, device=device_name(shared.how.device))
+    resume.unlink(missing_ok=True)
+    return entry

@@ -1,0 +1,177 @@
+"""Training through Lightning against a bare PyTorch loop, and a pack of networks against one process each.
+
+Ours is `fit`: building the network and the Trainer, batches gathered from integer counts, turned and standardised,
+steps, validation, snapshots of the state. The peer is a plain loop over the same images, which lie standardised in
+memory: index, forward, loss, backward, step, schedule, and the same validation; no augmentation, no bookkeeping.
+
+A pack is `hrtem-ood train`, from the start of the process to its end, with few steps, so that what is not steps shows;
+its overhead is what its networks take beyond the peer's time for the same steps. Images are noisy discs.
+
+    python benchmarks/training.py
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import evaluation
+import numpy as np
+import torch
+import xarray as xr
+from report import Budget, alternate, median_ratio, report
+
+from hrtem_ood import store
+from hrtem_ood.campaign.identity import canonical_json
+from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
+from hrtem_ood.networks.architectures import build
+from hrtem_ood.networks.hardware import reproducible
+from hrtem_ood.networks.images import Images, standardise
+from hrtem_ood.training.data import read_pairs
+from hrtem_ood.training.fit import How, fit
+from hrtem_ood.training.losses import pixel_cross_entropy
+from hrtem_ood.training.selection import select
+
+CPU = torch.device("cpu")
+SIDE, IMAGES, VALIDATION, BATCH = 128, 160, 16, 8
+CASES: dict[str, tuple[dict[str, Any], int]] = {
+    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 3),
+    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 1),
+}
+"""Architecture, and epochs."""
+
+REPEATS, PACK, PACK_STEPS = 5, 16, 4
+TRAINING_SET = TrainingSetSpec(datasets=("d",), structures=IMAGES + VALIDATION, images=(IMAGES,), validation=VALIDATION)
+
+
+def write_dataset(folder: Path) -> Path:
+    """Write one dataset of noisy discs."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    centre = rng.uniform(30, SIDE - 30, (2, IMAGES + VALIDATION, 1, 1))
+    label = (np.hypot(y - centre[0], x - centre[1]) < 25).astype(np.uint8)
+    counts = rng.poisson(60 + 10 * label).astype(np.uint8)
+    dims = ("image", "y", "x")
+    dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, label)}, coords={"image": np.arange(len(label))})
+    told = {"condition": canonical_json({"defocus_A": 100, "dose_e_per_A2": 400}), "pixel_A": 0.4, "energy_eV": 300e3}
+    path = folder / "datasets" / "d.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "d", "sha256_of_images": store.arrays_sha256(counts, label), **told})
+    return path
+
+
+def network_spec(architecture: dict[str, Any], seed: int = 0, **length: int) -> NetworkSpec:
+    """Return a network of the recipe that both sides follow."""
+    hyper = {"architecture": architecture, "batch_size": BATCH, "learning_rate": 6e-3, "seed": seed, **length}
+    return NetworkSpec(training_set=TRAINING_SET.id, hyperparameters=hyper)
+
+
+def ready(images: Images) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return standardised images and labels, as a bare loop would keep them."""
+    return standardise(images.counts).unsqueeze(1), images.label.long()
+
+
+def bare_loop(spec: NetworkSpec, training: tuple[torch.Tensor, ...], validation: tuple[torch.Tensor, ...]) -> None:
+    """Train without Lightning."""
+    hyper, images = spec.hyperparameters, len(training[0])
+    network = build(hyper.architecture)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=hyper.learning_rate, fused=True)
+    steps = hyper.steps or (hyper.epochs or 0) * -(-images // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, hyper.learning_rate, total_steps=steps)
+    taken = 0
+    while taken < steps:
+        network.train()
+        for part in torch.randperm(images).split(BATCH)[: steps - taken]:
+            optimizer.zero_grad()
+            pixel_cross_entropy(network(training[0][part]), training[1][part]).backward()
+            optimizer.step()
+            schedule.step()
+            taken += 1
+        network.eval()
+        with torch.no_grad():
+            for image, label in zip(*(tensor.split(BATCH) for tensor in validation), strict=True):
+                pixel_cross_entropy(network(image), label)
+
+
+def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
+    """Time `fit` and the bare loop in turn."""
+    images = [read_pairs([dataset], pairs) for pairs in select(TRAINING_SET)]
+    prepared, figures = [ready(part) for part in images], {}
+    for name, (architecture, epochs) in CASES.items():
+        spec = network_spec(architecture, epochs=epochs)
+        with reproducible():
+            seconds = alternate(
+                {
+                    "bare": lambda spec=spec: bare_loop(spec, *prepared),  # type: ignore[misc]
+                    "ours": lambda spec=spec: fit(spec, *images, How(CPU), folder / "none.resume"),  # type: ignore[misc]
+                },
+                REPEATS,
+            )
+        for side, measured in seconds.items():
+            figures[f"{name}: {side} [images/s]"] = epochs * IMAGES / median(measured)
+        figures[f"{name}: ours / bare"] = median_ratio(seconds["bare"], seconds["ours"])
+    return figures
+
+
+def run(folder: Path, dataset: Path, networks: list[NetworkSpec]) -> float:
+    """Run `hrtem-ood train` on a pack, and return its wall time [s]."""
+    pack = PackSpec(training_set=TRAINING_SET, networks=tuple(networks))
+    command = [sys.executable, "-m", "hrtem_ood", "train", pack.json_text, str(dataset), "--device", "cpu"]
+    command += ["--networks", str(folder / "networks"), "--output", str(folder / "packs" / f"{pack.id}.json")]
+    begin = perf_counter()
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # our own words
+    return perf_counter() - begin
+
+
+def packs(dataset: Path, folder: Path) -> dict[str, float]:
+    """Time a pack against a process for each network."""
+    architecture, _ = CASES["unet_8_3"]
+    networks = [network_spec(architecture, seed, steps=PACK_STEPS) for seed in range(PACK)]
+    prepared = [ready(read_pairs([dataset], pairs)) for pairs in select(TRAINING_SET)]
+    run(folder / "warm", dataset, networks[:1])
+    with reproducible():
+        steps = median(alternate({"bare": lambda: bare_loop(networks[0], *prepared)}, REPEATS)["bare"])
+    together = run(folder / "pack", dataset, networks) / PACK
+    apart = sum(run(folder / "apart", dataset, [network]) for network in networks) / PACK
+    files = sum(path.is_file() for path in (folder / "pack").rglob("*"))
+    return {
+        "bare steps and validation of a network [s]": steps,
+        f"pack of {PACK}: wall per network [s]": together,
+        f"pack of {PACK}: overhead per network [s]": together - steps,
+        "process each: wall per network [s]": apart,
+        "process each: overhead per network [s]": apart - steps,
+        f"pack of {PACK} / process each: wall": together / apart,
+        f"pack of {PACK} / process each: overhead": (together - steps) / (apart - steps),
+        "files per network": files / PACK,
+    }
+
+
+def main() -> None:
+    """Measure and report."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = write_dataset(folder)
+        figures = against_bare_loop(dataset, folder) | packs(dataset, folder)
+        figures |= {f"evaluation: {key}": value for key, value in evaluation.against_forward(folder / "e").items()}
+    report(
+        "training",
+        figures,
+        [
+            *(Budget(f"{case}: ours / bare", 0.95, "min") for case in CASES),
+            Budget(f"pack of {PACK}: overhead per network [s]", 0.5, "max"),
+            Budget(f"pack of {PACK} / process each: overhead", 0.1, "max"),
+            Budget("files per network", 2, "max"),
+            *(Budget(f"evaluation: {case}: ours / peer", 0.9, "min") for case in evaluation.CASES),
+        ],
+        [
+            f"{IMAGES} training and {VALIDATION} validation images of {SIDE} px in batches of {BATCH}; one CPU thread; "
+            f"medians of {REPEATS} rounds in turn.",
+            f"Packs: {PACK_STEPS} steps a network, from start to end of the process.",
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

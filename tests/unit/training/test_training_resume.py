@@ -1,0 +1,190 @@
+"""A network whose training was interrupted, in whatever way, ends as if it had not been."""
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from hrtem_ood import store
+from hrtem_ood.networks.checkpoint import read_network
+from hrtem_ood.training import stage
+from hrtem_ood.training.module import Segmentation
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> list[tuple[int, int]]:
+    """Let something happen in the second step of an epoch; tells all steps taken."""
+    taken: list[tuple[int, int]] = []
+    happened: list[bool] = []
+    step = Segmentation.training_step
+
+    def watched(self: Segmentation, batch: Any, index: int) -> torch.Tensor:
+        taken.append((self.epoch, index))
+        if (self.epoch, index) == (epoch, 1) and not happened:
+            happened.append(True)
+            how()
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Segmentation, "training_step", watched)
+    return taken
+
+
+def weights_of(told: dict[str, Any]) -> list[str]:
+    return [entry["sha256_of_weights"] for entry in told["networks"].values()]
+
+
+RECIPES: list[dict[str, Any]] = [
+    {},
+    {"schedule": "exponential", "decay": 0.7, "optimizer": "adam"},
+    {"epochs": None, "steps": 11, "noise": "fresh", "gradient_clip": 0.5},
+    {"precision": "bfloat16", "architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_job_that_is_asked_to_stop_goes_on_later(lab: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    pack = lab.pack(0, 1, epochs=4)
+    expected = weights_of(lab.at("whole").run(pack))
+    taken = stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), number))
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        lab.run(pack)
+    assert ended.value.code == 128 + number
+    assert signal.getsignal(number) == before
+    assert taken[-1] == (2, 1), "it stops at once"
+    assert not lab.network(pack.networks[0]).exists()
+    assert lab.network(pack.networks[0], ".resume").exists()
+    taken.clear()
+    assert weights_of(lab.run(pack)) == expected
+    assert taken[0] == (2, 0), "epochs that were finished are not repeated"
+    assert not list((lab.results / "networks").glob("*.resume"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_weights_and_curves_are_those_of_one_run(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, recipe: dict[str, Any], epoch: int
+) -> None:
+    pack = lab.pack(0, **({"epochs": 4} | recipe))
+    whole = lab.at("whole")
+    whole.run(pack)
+    stop_at(monkeypatch, epoch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        lab.run(pack)
+    lab.run(pack)
+    found, expected = (read_network(one.network(pack.networks[0])) for one in (lab, whole))
+    for key in ("sha256_of_weights", "best_epoch", "best_val_loss", "curves"):
+        assert found[key] == expected[key]
+    assert len(found["curves"]["train_loss"]) == 4
+
+
+def test_layers_that_draw_go_on_alike(lab: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    file = tmp_path / "dropping.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def Dropping():\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Dropout(0.5), nn.ReLU(), nn.Conv2d(4, 2, 1))\n"
+    )
+    pack = lab.pack(0, epochs=4, architecture={"name": "Dropping", "file": str(file)})
+    expected = weights_of(lab.at("whole").run(pack))
+    stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        lab.run(pack)
+    assert weights_of(lab.run(pack)) == expected
+
+
+def test_a_failure_in_the_middle_keeps_what_was_trained(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = lab.pack(0, epochs=4)
+    expected = weights_of(lab.at("whole").run(pack))
+
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    taken = stop_at(monkeypatch, 2, fail)
+    with pytest.raises(Exception, match="No space left"):
+        lab.run(pack)
+    taken.clear()
+    assert weights_of(lab.run(pack)) == expected
+    assert taken[0] == (2, 0)
+
+
+KILLED = """
+import os, signal
+from hrtem_ood import store
+from hrtem_ood.cli import main
+write = store.write_checkpoint
+def write_and_die(path, content):
+    write(path, content)
+    if content.get("epoch") == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+store.write_checkpoint = write_and_die
+main()
+"""
+
+
+def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, without any chance to tidy up."""
+    pack = lab.pack(0, epochs=8)
+    expected = weights_of(lab.at("whole").run(pack))
+    output = lab.results / "packs" / f"{pack.id}.json"
+    command = [sys.executable, "-c", KILLED, "train", pack.json_text, *map(str, lab.datasets)]
+    command += ["--networks", str(lab.results / "networks"), "--output", str(output), "--save-every", "0"]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not output.exists()
+    assert store.read_checkpoint(lab.network(pack.networks[0], ".resume"))["epoch"] == 5
+    taken = stop_at(monkeypatch, 99, lambda: None)
+    assert weights_of(lab.run(pack)) == expected
+    assert taken[0] == (5, 0)
+
+
+def test_the_state_is_saved_when_it_is_time(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    write = store.write_checkpoint
+
+    def watched(path: Any, content: Any) -> None:
+        saved.extend([content["epoch"]] if path.suffix == ".resume" else [])
+        write(path, content)
+
+    monkeypatch.setattr(store, "write_checkpoint", watched)
+    lab.fit(lab.spec(epochs=4), save_every_s=1000)
+    assert saved == []
+    lab.fit(lab.spec(epochs=4), save_every_s=0)
+    assert saved == [1, 2, 3], "after the last epoch there is nothing to resume"
+
+
+def test_a_damaged_state_is_told_of_and_not_used(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = lab.pack(0)
+    expected = weights_of(lab.at("whole").run(pack))
+    resume = lab.network(pack.networks[0], ".resume")
+    resume.parent.mkdir(parents=True)
+    resume.write_bytes(b"cut off")
+    taken = stop_at(monkeypatch, 9, lambda: None)
+    assert weights_of(lab.run(pack)) == expected
+    assert taken[0] == (0, 0)
+    assert "training starts anew" in capsys.readouterr().err
+
+
+def test_a_network_that_another_job_trained_meanwhile_is_taken(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, other = lab.pack(0, 1), lab.at("other")
+    other.run(lab.pack(1))
+    fitted = []
+    fit = stage.fit
+
+    def watched(spec: Any, *rest: Any) -> Any:
+        fitted.append(spec.id)
+        # another job finishes the second network while this one trains the first
+        for one in (spec, pack.networks[1]):
+            source = other.network(one)
+            if source.exists():
+                lab.network(one).parent.mkdir(parents=True, exist_ok=True)
+                lab.network(one).write_bytes(source.read_bytes())
+        return fit(spec, *rest)
+
+    monkeypatch.setattr(stage, "fit", watched)
+    lab.run(pack)
+    assert fitted == [pack.networks[0].id]
