@@ -248,7 +248,7 @@ CHANGES: list[dict[str, object]] = [
     {"weight_decay": 0},
     {"gradient_clip": 1},
     {"augmentation": "none"},
-    {"precision": "bfloat16"},
+    {"arithmetic": "bfloat16"},
     {"weights": "bfloat16"},
     {"seed": 7},
 ]

@@ -39,7 +39,7 @@ CHANGE = {
             "architecture": {"name": "resnet_unet", "channels": 4, "depth": 3},
             "epochs": 2,
             "batch_size": 4,
-            "precision": "bfloat16",
+            "arithmetic": "bfloat16",
         },
     },
 }

@@ -47,10 +47,10 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``f1``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles), ``in_domain``, ``sigma`` and
-        ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and ``minimum_contrast``, (condition,). Along
-        ``training_set``: ``name``, ``label``, ``short_label``, ``mixed``, ``networks`` and ``diverged`` (counts). Along
-        ``condition``: as in ``metrics``, and ``short_label``.
+        ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
+        ``in_domain``, ``sigma`` and ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
+        ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``mixed``,
+        ``networks`` and ``diverged`` (counts). Along ``condition``: as in ``metrics``, and ``short_label``.
     """
     labels = ConditionLabels(campaign.transfer.conditions)
     order = ordered_training_sets(campaign, labels)
@@ -68,6 +68,8 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
     result = xr.Dataset(
         {
             "f1": (both, reduced("mean_f1")),
+            "calibration_error": (both, reduced("mean_calibration_error")),
+            "entropy": (both, reduced("mean_entropy")),
             "gap": (both, reduced("gap_f1")),
             "gap_q25": (both, reduced("gap_f1", 0.25)),
             "gap_q75": (both, reduced("gap_f1", 0.75)),

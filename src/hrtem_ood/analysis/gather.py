@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,7 @@ from hrtem_ood import store
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import track
-
-SCORES = ("cross_entropy", "f1", "iou", "precision", "recall")
+from hrtem_ood.scores import SCORES
 
 Floats = NDArray[np.float32]
 
@@ -23,8 +23,8 @@ class Scores:
 
     Attributes
     ----------
-    per_image : dict of str to float32 array, (network, condition, image), [1], cross-entropy [nat]
-        By score; NaN where a dataset has fewer images than others.
+    per_image : dict of str to float32 array, (network, condition, image)
+        By score, in the units that :data:`hrtem_ood.scores.SCORES` tells; NaN where a dataset has fewer images than others.
     mean : dict of str to float32 array, (network, condition), likewise
         Means over images.
     """
@@ -84,9 +84,7 @@ def _check(path: Path, job: Evaluated, networks: NDArray[np.str_], datasets: NDA
         )
 
 
-def gather_training(
-    campaign: Campaign, results: Path, networks: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Read how training ended for every network.
 
     Parameters
@@ -98,11 +96,14 @@ def gather_training(
 
     Returns
     -------
-    best_val_loss : float64 array, (network,), [nat]
-        NaN where training diverged.
-    diverged : bool array, (network,)
+    dict of str to array, (network,)
+        ``best_val_loss`` (float64, NaN where training diverged), ``diverged`` (bool), ``epochs_trained`` and
+        ``parameter_count`` (int64), ``flops_per_image`` (float64; NaN where it is not known) and ``training_s`` (float64,
+        [s]).
     """
-    best, diverged = np.full(len(networks), np.nan), np.zeros(len(networks), bool)
+    kinds: dict[str, type] = {"best_val_loss": float, "flops_per_image": float, "training_s": float}
+    kinds |= {"epochs_trained": int, "parameter_count": int, "diverged": bool}
+    found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
     for pack in campaign.packs.values():
         path = results / artefact("packs", pack.id)
@@ -113,6 +114,14 @@ def gather_training(
                     f"{path} does not tell of network {network.id}. Delete {path} and run snakemake again to make it anew."
                 )
             entry = trained[network.id]
-            best[row[network.id]] = entry.get("best_val_loss", np.nan)
-            diverged[row[network.id]] = entry["diverged"]
-    return best, diverged
+            told = {
+                "best_val_loss": entry.get("best_val_loss", np.nan),
+                "diverged": entry["diverged"],
+                "epochs_trained": entry["epochs"],
+                "parameter_count": entry["parameter_count"],
+                "flops_per_image": np.nan if entry["flops_per_image"] is None else entry["flops_per_image"],
+                "training_s": entry["seconds"],
+            }
+            for name, value in told.items():
+                found[name][row[network.id]] = value
+    return found

@@ -11,12 +11,13 @@ from zarr.codecs import BloscCodec
 
 from hrtem_ood import store
 from hrtem_ood.analysis import predictors
-from hrtem_ood.analysis.gather import SCORES, gather_scores, gather_training
+from hrtem_ood.analysis.gather import gather_scores, gather_training
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.progress import log
+from hrtem_ood.scores import SCORES
 
 CHUNK = 2**20
 """About this many scores go into one chunk."""
@@ -59,8 +60,7 @@ def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     groups = np.array([campaign.set_names[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(coords=network_coordinates(campaign, results) | condition_coordinates(campaign, datasets))
-    for name in SCORES:
-        text, unit = name.replace("_", " "), "nat" if name == "cross_entropy" else "1"
+    for name, (text, unit, _) in SCORES.items():
         difference = predictors.gap(scores.mean[name], in_domain, groups)
         result[name] = (
             ("network", "condition", "image"),
@@ -127,21 +127,19 @@ def network_coordinates(campaign: Campaign, results: Path) -> Coordinates:
             "training_set": names[id_],
             "training_label": f"mixture of {len(conditions)} conditions" if mixed else conditions[0].label,
             "training_conditions": len(conditions),
-            "training_images": training_set.images,
+            "training_images": sum(training_set.images),
             "mixed": mixed,
         } | {f"training_{name}": np.nan if mixed else _number(getattr(conditions[0], name)) for name in varying}
     rows = [
         facts[network.training_set]
         | {"training_id": network.training_set}
         | network.hyperparameters.model_dump(exclude={"architecture"})
-        | {"architecture": network.hyperparameters.architecture.name}
-        | network.hyperparameters.architecture.model_dump(exclude={"name"})
+        | {"architecture": network.hyperparameters.architecture.label}
         for network in networks
     ]
-    best, diverged = gather_training(campaign, results, [network.id for network in networks])
     columns = {"network": _column(network.id for network in networks)}
     columns |= {key: _column(row[key] for row in rows) for key in rows[0]}
-    columns |= {"best_val_loss": best, "diverged": diverged}
+    columns |= gather_training(campaign, results, [network.id for network in networks])
     return {key: ("network", values, _units(key.removeprefix("training_"))) for key, values in columns.items()}
 
 
@@ -172,13 +170,13 @@ def _number(value: float | None) -> float:
 
 
 def _column(values: Iterable[Any]) -> NDArray[Any]:
-    """Make an array; of objects for text, as fixed-length unicode has no Zarr specification."""
-    items = list(values)
+    """Make an array; of objects for text, as fixed-length unicode has no Zarr specification. None becomes NaN."""
+    items = [np.nan if value is None else value for value in values]
     return np.array(items, dtype=object) if isinstance(items[0], str) else np.array(items)
 
 
 def _units(name: str) -> dict[str, str]:
-    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
+    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å"), ("_s", "s")):
         if name.endswith(ending):
             return {"units": unit}
     return {"units": "Å" if name[0] == "C" else "rad"} if name in Condition.model_fields else {}

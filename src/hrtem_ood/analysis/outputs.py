@@ -4,7 +4,10 @@ FIGURE_NAMES = ("examples", "ctf", "ood_matrix", "gap")
 
 FIGURES = tuple(f"figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("png", "svg"))
 
-TABLES = tuple(f"tables/{name}.csv" for name in ("ood_matrix", "gap", "predictors", "networks", "conditions"))
+TABLES = tuple(
+    f"tables/{name}.csv"
+    for name in ("ood_matrix", "gap", "predictors", "networks", "conditions", "architectures", "signs_of_trouble")
+)
 
 METRICS = "metrics.zarr.zip"
 

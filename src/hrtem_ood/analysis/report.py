@@ -19,6 +19,7 @@ from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.summary import score
 from hrtem_ood.analysis.tables import median_over
+from hrtem_ood.analysis.trouble import architectures, diverged, signs
 from hrtem_ood.campaign.campaign import Campaign
 
 SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
@@ -75,6 +76,9 @@ def report_html(
         predictors=_predictor_rows(predictors),
         training_sets=records(by_training_set(cells)),
         conditions=_condition_rows(cells),
+        architectures=records(architectures(metrics)),
+        lost=records(diverged(metrics)),
+        signs=records(signs(cells)),
         labels=ConditionLabels(campaign.transfer.conditions),
         minimum_contrast=MINIMUM_CONTRAST,
         resamples=RESAMPLES,

@@ -24,13 +24,14 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     """
     reduced = cells(campaign, read_metrics(campaign, results / campaign.name))
     rows, found = by_training_set(reduced), findings(reduced)
+    lost = f" {found.diverged} of {found.networks} networks diverged; the report names them." if found.diverged else ""
     several = rows.structure_set.nunique() > 1
     table = Table(
         title=f"Campaign {campaign.name}: F1, median over the networks of each training set",
         title_justify="left",
         caption=f"In-domain away from minimum contrast: median F1 {score(found.in_domain_f1)}. "
         f"Off-domain: median gap {score(found.gap, signed=True)} over {found.off_domain_cells} pairs of training set and "
-        "test condition.",
+        f"test condition.{lost}",
         caption_justify="left",
     )
     for name in ("training set", *(["tested on"] if several else [])):

@@ -3,6 +3,9 @@
 import pandas as pd
 import xarray as xr
 
+from hrtem_ood.analysis.trouble import architectures, signs
+from hrtem_ood.campaign.hyperparameters import Hyperparameters
+
 FORMAT = "%.6g"
 
 
@@ -32,6 +35,8 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame)
         "predictors": predictors,
         "networks": networks(metrics),
         "conditions": conditions(cells),
+        "architectures": architectures(metrics),
+        "signs_of_trouble": signs(cells),
     }
     return {f"tables/{name}.csv": csv(table) for name, table in tables.items()}
 
@@ -58,8 +63,9 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
 
 def median_over(metrics: xr.Dataset) -> str:
     """Names of the hyperparameters that vary, e.g. ``seed, learning_rate``; empty where none does."""
-    names = ("seed", "learning_rate", "weight_decay", "batch_size", "epochs", "architecture", "channels", "depth")
-    return ", ".join(name for name in names if len(set(metrics[name].values)) > 1)
+    names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed")]
+    # pandas takes all NaN (not set) for one value
+    return ", ".join(name for name in names if pd.Series(metrics[name].values).nunique(dropna=False) > 1)
 
 
 def gap(cells: xr.Dataset) -> pd.DataFrame:

@@ -132,7 +132,7 @@ class Hyperparameters(Model):
         description="`stored`: the datasets' counts. `fresh`: new Poisson counts every epoch, from the noise-free "
         "images; needs `imaging.expected_counts`.",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
+    arithmetic: Literal["float32", "bfloat16"] = Field(
         "float32", description="Arithmetic while training; `bfloat16` by autocast, where the GPU has it, else float32."
     )
     weights: Literal["float32", "bfloat16"] = Field(

@@ -37,8 +37,8 @@ class Trained:
         each epoch's last step.
     diverged : bool
         Whether the loss stopped being finite, or the validation loss never was.
-    precision : str
-        Of the arithmetic: ``float32`` or ``bfloat16``.
+    arithmetic : str
+        Of training: ``float32`` or ``bfloat16``.
     parameter_count : int
     flops_per_image : int or None
         See :mod:`hrtem_ood.networks.cost`.
@@ -51,7 +51,7 @@ class Trained:
         default_factory=lambda: {"train_loss": [], "validation_loss": [], "learning_rate": []}
     )
     diverged: bool = False
-    precision: str = "float32"
+    arithmetic: str = "float32"
     parameter_count: int = 0
     flops_per_image: int | None = None
 
@@ -108,7 +108,7 @@ def write_network(
         "best_epoch": trained.best_epoch,
         "best_val_loss": trained.best_validation_loss,
         "curves": trained.curves,
-        "precision": trained.precision,
+        "arithmetic": trained.arithmetic,
         "architecture": spec.hyperparameters.architecture.model_dump(),
         "parameter_count": trained.parameter_count,
         "flops_per_image": trained.flops_per_image,

@@ -82,8 +82,8 @@ def fit(spec: NetworkSpec, training: Images, validation: Images, how: How, resum
             network.compile()
         save = NowAndThen(lambda state: _save(state, resume), how.save_every_s)
         module = Segmentation(network, spec, training, validation, how.device, state=_load(resume), keep=save)
-        precision = arithmetic(spec, how.device)
-        trainer = _trainer(module, precision)
+        numbers = arithmetic(spec, how.device)
+        trainer = _trainer(module, numbers)
         with _stoppable():
             try:
                 with _quiet():
@@ -95,7 +95,7 @@ def fit(spec: NetworkSpec, training: Images, validation: Images, how: How, resum
                 raise
     trained = module.trained
     trained.diverged |= trained.weights is None
-    trained.precision, trained.parameter_count, trained.flops_per_image = precision, parameter_count(network), flops
+    trained.arithmetic, trained.parameter_count, trained.flops_per_image = numbers, parameter_count(network), flops
     return trained
 
 
@@ -111,21 +111,21 @@ def arithmetic(spec: NetworkSpec, device: torch.device) -> str:
     -------
     {"float32", "bfloat16"}
     """
-    wanted = spec.hyperparameters.precision
+    wanted = spec.hyperparameters.arithmetic
     if wanted == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         log(f"{spec.id}: {torch.cuda.get_device_name(device)} has no bfloat16, so it trains in float32")
         return "float32"
     return wanted
 
 
-def _trainer(module: Segmentation, precision: str) -> pl.Trainer:
+def _trainer(module: Segmentation, numbers: str) -> pl.Trainer:
     return pl.Trainer(
         accelerator=module.where.type,
         devices=1,
         # One process, whatever the surroundings look like: Lightning would take a SLURM job's tasks for ranks,
         # and its USR1 for a wish to requeue.
         plugins=[LightningEnvironment()],
-        precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+        precision="bf16-mixed" if numbers == "bfloat16" else "32-true",
         max_epochs=module.schedule.epochs - module.first_epoch,
         gradient_clip_val=module.hyper.gradient_clip,
         reload_dataloaders_every_n_epochs=1,

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from hrtem_ood import store
-from hrtem_ood.analysis.gather import SCORES
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.config import CampaignConfig
 from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec
+from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
 Rule = Callable[[NetworkSpec, ImageSpec, int], float]
@@ -86,9 +86,12 @@ def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged:
     transfer(campaign.transfer, made.path("transfer", campaign.transfer.id))
     for pack in campaign.packs.values():
         networks = {
-            network.id: {"diverged": True, "seconds": 1.5}
-            if network.id in diverged
-            else {"diverged": False, "best_val_loss": 0.1 + 0.01 * network.hyperparameters.seed, "seconds": 1.5}
+            network.id: {"epochs": 1, "seconds": 1.5, "parameter_count": 1234, "flops_per_image": 5_000_000}
+            | (
+                {"diverged": True}
+                if network.id in diverged
+                else {"diverged": False, "best_val_loss": 0.1 + 0.01 * network.hyperparameters.seed}
+            )
             for network in pack.networks
         }
         provenance = store.provenance(pack, seconds=3.0, device="cpu")
@@ -107,6 +110,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     images = np.arange(datasets[0].structures)
     f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.pack.networks])
     scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
+    scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2}
     assert set(scores) == set(SCORES)
     dims = ("network", "condition", "image")
     dataset = xr.Dataset(

@@ -67,7 +67,10 @@ def test_networks_carry_what_they_were_trained_on(synthetic: Any, metrics: xr.Da
             assert one.training_label.item() == "mixture of 2 conditions"
         assert float(one.best_val_loss) == pytest.approx(0.1 + 0.01 * int(one.seed))
         assert not one.diverged
-        assert one.architecture.item() == "unet"
+        assert one.architecture.item() == "unet(channels=8, depth=3)"
+        assert (one.epochs, one.epochs_trained, one.parameter_count, one.flops_per_image) == (1, 1, 1234, 5_000_000)
+        assert np.isnan(one.steps), "not set"
+        assert one.training_images == 4
     assert metrics.training_defocus_A.attrs["units"] == "Å"
     assert "training_dose_e_per_A2" not in metrics.coords  # the same everywhere
 

@@ -74,7 +74,7 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         {"gradient_clip": 0.01, "optimizer": "adam", "schedule": "exponential"},
         {"augmentation": "none"},
         {"noise": "fresh"},
-        {"precision": "bfloat16"},
+        {"arithmetic": "bfloat16"},
         {"architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
     ],
     ids=str,
@@ -85,7 +85,7 @@ def test_training_is_the_bare_loop(lab: Any, recipe: dict[str, Any]) -> None:
     images = lab.images(variable)
     trained = lab.fit(spec, images)
     with reproducible():
-        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.precision == "bfloat16")
+        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.arithmetic == "bfloat16")
     assert trained.weights is not None
     assert weights_sha256(trained.weights) == weights_sha256(weights)
     assert trained.curves["validation_loss"] == pytest.approx(curve, rel=1e-6)
@@ -100,7 +100,7 @@ def test_every_part_of_the_recipe_matters(lab: Any) -> None:
         {"schedule": "exponential"},
         {"schedule": "exponential", "decay": 0.5},
         {"gradient_clip": 1e-9, "optimizer": "adam"},
-        {"precision": "bfloat16"},
+        {"arithmetic": "bfloat16"},
         {"batch_size": 4},
     ]
     found = set()
@@ -149,10 +149,10 @@ def test_weights_can_be_stored_in_half_the_space(lab: Any) -> None:
     assert sizes[0] < 0.6 * sizes[1]
 
 
-def test_precision_is_told(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = lab.spec(precision="bfloat16")
-    assert lab.fit(spec).precision == "bfloat16"
-    assert lab.fit(lab.spec()).precision == "float32"
+def test_arithmetic_is_told(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = lab.spec(arithmetic="bfloat16")
+    assert lab.fit(spec).arithmetic == "bfloat16"
+    assert lab.fit(lab.spec()).arithmetic == "float32"
     # a GPU without it
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Old GPU")

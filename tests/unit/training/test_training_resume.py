@@ -40,7 +40,7 @@ RECIPES: list[dict[str, Any]] = [
     {},
     {"schedule": "exponential", "decay": 0.7, "optimizer": "adam"},
     {"epochs": None, "steps": 11, "noise": "fresh", "gradient_clip": 0.5},
-    {"precision": "bfloat16", "architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
+    {"arithmetic": "bfloat16", "architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
 ]
 
 

@@ -1,0 +1,82 @@
+"""Networks that cost too much, diverged, or are sure of what is wrong: tables for whoever has to decide."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.scores import SCORES
+
+SIGNS = ("calibration_error", "entropy")
+"""Scores that may tell of trouble; the entropy needs no labels for that."""
+
+
+def architectures(metrics: xr.Dataset) -> pd.DataFrame:
+    """Describe every architecture: one row each.
+
+    Parameters
+    ----------
+    metrics : xarray.Dataset
+        From :func:`hrtem_ood.analysis.cells.read_metrics`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``architecture``, ``networks``, ``diverged`` (counts), ``parameter_count``, ``flops_per_image`` (forward),
+        ``training_s`` (median over networks, [s]).
+    """
+    names = ["architecture", "diverged", "parameter_count", "flops_per_image", "training_s"]
+    groups = pd.DataFrame({name: metrics[name].values for name in names}).groupby("architecture", sort=False)
+    return pd.DataFrame(
+        {
+            "networks": groups.size(),
+            "diverged": groups.diverged.sum(),
+            "parameter_count": groups.parameter_count.first(),
+            "flops_per_image": groups.flops_per_image.first(),
+            "training_s": groups.training_s.median(),
+        }
+    ).reset_index()
+
+
+def diverged(metrics: xr.Dataset) -> pd.DataFrame:
+    """List the networks whose training diverged.
+
+    Parameters
+    ----------
+    metrics : xarray.Dataset
+        From :func:`hrtem_ood.analysis.cells.read_metrics`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``network``, ``training_label``, ``architecture``, ``learning_rate``, ``seed``, ``epochs_trained``.
+    """
+    names = ["network", "training_label", "architecture", "learning_rate", "seed", "epochs_trained"]
+    lost = metrics.diverged.values
+    return pd.DataFrame({name: metrics[name].values[lost] for name in names})
+
+
+def signs(cells: xr.Dataset) -> pd.DataFrame:
+    """Tell whether calibration error and entropy follow a fall of F1.
+
+    Parameters
+    ----------
+    cells : xarray.Dataset
+        From :func:`hrtem_ood.analysis.cells.cells`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per score: ``score``, ``in_domain`` and ``off_domain`` (medians over cells), ``spearman_rho`` with F1 over
+        all cells, ``low_95`` and ``high_95`` (bootstrap of training sets and test conditions), ``n`` (cells).
+    """
+    f1, seen = cells.f1.values, cells.in_domain.values
+    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
+    rows = []
+    for name in SIGNS:
+        values = cells[name].values
+        found = spearman(f1, values, np.ones_like(seen), columns, f"bootstrap of {name} with f1")
+        inside, outside = (pd.Series(values[part]).median() for part in (seen, ~seen))
+        rows.append((SCORES[name].long_name, inside, outside, found.rho, found.low, found.high, found.n))
+    names = ["score", "in_domain", "off_domain", "spearman_rho", "low_95", "high_95", "n"]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,102 @@
+"""What networks cost, which diverged, and whether they know when they fail; medians and quartiles by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hrtem_ood.analysis import stage
+from hrtem_ood.analysis.cells import cells, read_metrics
+from hrtem_ood.analysis.summary import summary_table
+from hrtem_ood.analysis.trouble import architectures, diverged, signs
+
+Make = Callable[..., Any]
+
+
+def gathered(made: Any) -> Any:
+    stage.metrics(made.campaign, made.results, made.folder / "metrics.zarr.zip")
+    return read_metrics(made.campaign, made.folder)
+
+
+def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -> None:
+    config["networks"]["unet"]["architecture"] = [{"channels": 4}, {"name": "resnet_unet", "channels": 8}]
+    found = architectures(gathered(make(config)))
+    assert list(found.architecture) == ["unet(channels=4, depth=3)", "resnet_unet(channels=8, depth=5)"]
+    assert list(found.networks) == [6, 6]
+    assert set(found.parameter_count) == {1234}
+    assert set(found.flops_per_image) == {5_000_000}
+    assert set(found.training_s) == {1.5}
+
+
+def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, Any]) -> None:
+    lost = next(iter(make(config).campaign.networks))
+    made = make(config, rule=lambda network, *_: np.nan if network.id == lost else 0.5, diverged=(lost,))
+    metrics = gathered(made)
+    found = diverged(metrics)
+    assert list(found.network) == [lost]
+    assert list(found.epochs_trained) == [1]
+    assert int(architectures(metrics).diverged.sum()) == 1
+    stage.report(made.campaign, made.results, made.folder)
+    text = (made.folder / "report.html").read_text()
+    assert lost in text
+    assert "1 network diverged" in text
+    assert "1 of 6 networks diverged" in str(summary_table(made.campaign, made.results).caption)
+
+
+def test_no_word_of_divergence_where_there_is_none(synthetic: Any) -> None:
+    metrics = gathered(synthetic)
+    assert diverged(metrics).empty
+    assert "diverged" not in str(summary_table(synthetic.campaign, synthetic.results).caption)
+
+
+def test_signs_of_trouble_by_hand(make: Make, config: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    values: dict[Any, float] = {}
+
+    def rule(network: Any, dataset: Any, image: int) -> float:
+        return values.setdefault((network.id, dataset.id, image), float(rng.uniform()))
+
+    made = make(config, rule=rule)
+    metrics = gathered(made)
+    reduced = cells(made.campaign, metrics)
+    found = signs(reduced).set_index("score")
+    entropy = found.loc["predictive entropy"]
+    # the long way: medians over seeds of means over images
+    frame = metrics[["mean_f1", "mean_entropy", "in_domain"]].to_dataframe().reset_index()
+    frame["training"] = frame.network.map(dict(zip(metrics.network.values, metrics.training_id.values, strict=True)))
+    by_cell = frame.groupby(["training", "condition"])[["mean_f1", "mean_entropy", "in_domain"]].median()
+    assert entropy.n == len(by_cell) == 9
+    assert entropy.spearman_rho == pytest.approx(stats.spearmanr(by_cell.mean_f1, by_cell.mean_entropy).statistic)
+    assert entropy.low_95 <= entropy.spearman_rho <= entropy.high_95
+    seen = by_cell.in_domain.astype(bool)
+    assert entropy.in_domain == pytest.approx(by_cell.mean_entropy[seen].median())
+    assert entropy.off_domain == pytest.approx(by_cell.mean_entropy[~seen].median())
+    # what the synthetic calibration error is: it falls as F1 rises
+    assert found.loc["expected calibration error"].spearman_rho == pytest.approx(-1)
+
+
+def test_cells_are_medians_and_quartiles_over_networks(make: Make, config: dict[str, Any]) -> None:
+    config["networks"]["unet"]["seed"] = [0, 1, 2, 3]
+    offset = {0: 0.0, 1: 0.1, 2: 0.2, 3: 0.9}  # the median is not the mean
+
+    def rule(network: Any, dataset: Any, _image: int) -> float:
+        known = dataset.condition.defocus_A == 100
+        return 0.9 if known else 0.9 - offset[network.hyperparameters.seed]
+
+    made = make(config, rule=rule)
+    reduced = cells(made.campaign, gathered(made))
+    (mixed,) = made.campaign.training_sets["mixed"]
+    single = next(
+        id_
+        for id_ in reduced.training_set.values
+        if id_ != mixed.id and bool(reduced.in_domain.sel(training_set=id_)[reduced.defocus_A.values == 100].all())
+    )
+    row = reduced.sel(training_set=single).isel(condition=int(np.flatnonzero(reduced.defocus_A.values == 0)[0]))
+    gaps = -pd.Series(offset.values())
+    assert float(row.f1) == pytest.approx(0.75)
+    assert float(row.gap) == pytest.approx(gaps.median())
+    assert float(row.gap_q25) == pytest.approx(gaps.quantile(0.25), abs=1e-6)
+    assert float(row.gap_q75) == pytest.approx(gaps.quantile(0.75), abs=1e-6)
