@@ -10,15 +10,17 @@ import torch
 import xarray as xr
 
 from hrtem_ood import store
+from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
-from hrtem_ood.errors import ArtefactError
+from hrtem_ood.errors import ArtefactError, DeviceError
 from hrtem_ood.evaluation import stage
-from hrtem_ood.evaluation.scores import SCORES
 from hrtem_ood.evaluation.stage import evaluate, index_suite
-from hrtem_ood.networks.checkpoint import Trained, network_from, read_network, write_network
-from hrtem_ood.networks.unet import build
+from hrtem_ood.networks.architectures import build
+from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, pack_entry, read_network, write_network
+from hrtem_ood.scores import SCORES
 
 IMAGES = 5
+TRAINED_ON = TrainedOn(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, 16)
 
 
 class Project:
@@ -40,21 +42,31 @@ class Project:
         store.write_zarr(self.path("datasets", name), xr.Dataset(data, coords={"image": np.arange(IMAGES)}), attributes)
         return name
 
-    def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = ()) -> list[str]:
+    def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = (), weights: str = "float32") -> list[str]:
         entries = {}
         for seed in seeds:
             spec = NetworkSpec(
                 training_set="t",
-                hyperparameters={"epochs": 1, "architecture": {"channels": 2, "depth": 1}, "seed": seed},
+                hyperparameters={
+                    "epochs": 1,
+                    "architecture": {"channels": 2, "depth": 1},
+                    "seed": seed,
+                    "weights": weights,
+                },
             )
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
                 trained = Trained(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
             trained.diverged = seed in diverged
             path = self.path("networks", spec.id, ".ckpt")
-            entries[spec.id] = write_network(path, spec, trained, seconds=0, device="cpu")
+            entries[spec.id] = write_network(path, spec, trained, TRAINED_ON, seconds=0, device="cpu")
         store.write_json(self.path("packs", name, ".json"), {"id": name, "networks": entries})
         return list(entries)
+
+    def pack_of(self, name: str, networks: list[str]) -> None:
+        """Write a pack of networks that are there."""
+        entries = {id_: pack_entry(read_network(self.path("networks", id_, ".ckpt"))) for id_ in networks}
+        store.write_json(self.path("packs", name, ".json"), {"id": name, "networks": entries})
 
     def suite(self, *datasets: str) -> str:
         spec = SuiteSpec(datasets=datasets)
@@ -62,11 +74,11 @@ class Project:
         index_suite(spec, paths, self.path("suites", spec.id, ".json"))
         return spec.id
 
-    def evaluate(self, pack: str, suite: str) -> xr.Dataset:
+    def evaluate(self, pack: str, suite: str, *, drop_weights_after: tuple[Path, ...] = ()) -> xr.Dataset:
         spec = EvaluateSpec(pack=pack, suite=suite)
         output = self.path("evaluations", spec.id)
         pack_path, suite_path = self.path("packs", pack, ".json"), self.path("suites", suite, ".json")
-        evaluate(spec, pack_path, suite_path, self.results, output, device="cpu")
+        evaluate(spec, pack_path, suite_path, self.results, output, device="cpu", drop_weights_after=drop_weights_after)
         return store.read_zarr(output)
 
 
@@ -77,10 +89,15 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the scores are computed of."""
+    """What the scores are computed of: one entry per network and dataset."""
     calls: list[Any] = []
     real = stage.network_scores
-    monkeypatch.setattr(stage, "network_scores", lambda network, images: calls.append(network) or real(network, images))
+
+    def watched(networks: Any, *rest: Any) -> Any:
+        calls.extend(networks)
+        return real(networks, *rest)
+
+    monkeypatch.setattr(stage, "network_scores", watched)
     return calls
 
 
@@ -169,7 +186,7 @@ def test_what_is_not_the_same_is_computed(
         path = project.path("networks", network, ".ckpt")
         state = {name: value + 1 for name, value in read_network(path)["state_dict"].items()}
         spec = NetworkSpec.model_validate_json(read_network(path)["parameters"])
-        entry = write_network(path, spec, Trained(state, 0, 0.5), seconds=0, device="cpu")
+        entry = write_network(path, spec, Trained(state, 0, 0.5), TRAINED_ON, seconds=0, device="cpu")
         store.write_json(project.path("packs", "q", ".json"), {"id": "q", "networks": {network: entry}})
     else:
         project.pack("q", 0)
@@ -192,7 +209,7 @@ def test_an_unreadable_evaluation_is_passed_over(
     project.evaluate("p", suite)
     (path,) = (project.results / "evaluations").iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    store.write_zarr(path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": 1})
+    store.write_zarr(path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluateSpec.version})
     project.pack("q", 0)
     project.evaluate("q", suite)
     assert len(computed) == 2
@@ -266,3 +283,71 @@ def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
     after = store.read_json(path)["datasets"]
     assert after["d1"] == before["d1"]
     assert after["d2"]["sha256"] != before["d2"]["sha256"]
+
+
+def evaluation(project: Project, pack: str, suite: str) -> Path:
+    return project.path("evaluations", EvaluateSpec(pack=pack, suite=suite).id)
+
+
+def test_weights_are_dropped_when_every_suite_is_scored(project: Project, computed: list[Any]) -> None:
+    one, other = project.suite(project.dataset("d1")), project.suite(project.dataset("d2"))
+    networks = project.pack("p", 0, 1, diverged=(1,))
+    path, lost = (project.path("networks", id_, ".ckpt") for id_ in networks)
+    all_of_pack = (evaluation(project, "p", one), evaluation(project, "p", other))
+    told = read_network(path)
+    project.evaluate("p", one, drop_weights_after=all_of_pack)
+    assert read_network(path)["state_dict"], "the other suite needs them"
+    project.evaluate("p", other, drop_weights_after=all_of_pack)
+    after = read_network(path)
+    assert after["state_dict"] == {}
+    assert {key: after[key] for key in ("curves", "sha256_of_weights", "trained_on", "parameters")} == {
+        key: told[key] for key in ("curves", "sha256_of_weights", "trained_on", "parameters")
+    }
+    assert read_network(lost)["diverged"]
+    # what was scored is known still, also to another pack, and dropping twice does no harm
+    before = len(computed)
+    project.pack_of("q", networks)
+    project.evaluate("q", project.suite("d1", "d2"), drop_weights_after=())
+    project.evaluate("p", one, drop_weights_after=all_of_pack)
+    assert len(computed) == before
+    # what is new is not
+    with pytest.raises(ArtefactError, match=rf"p\.json: network {networks[0]} keeps no weights"):
+        project.evaluate("p", project.suite(project.dataset("d3")))
+
+
+def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> None:
+    suite = project.suite(project.dataset("d1"), project.dataset("d2"))
+    project.pack("p", 0, 1, 2)
+    together = project.evaluate("p", suite)
+    for path in (project.results / "evaluations").iterdir():
+        path.unlink()
+    (alone,) = project.pack("q", 1)
+    xr.testing.assert_identical(project.evaluate("q", suite).drop_attrs(), together.sel(network=[alone]).drop_attrs())
+
+
+def test_weights_of_half_precision_are_tested_as_they_are_stored(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    (network,) = project.pack("p", 0, weights="bfloat16")
+    content = read_network(project.path("networks", network, ".ckpt"))
+    assert {tensor.dtype for tensor in content["state_dict"].values() if tensor.ndim > 1} == {torch.bfloat16}
+    found = project.evaluate("p", suite)
+    for image in range(IMAGES):
+        value = float(found.f1.sel(network=network, condition="d", image=image))
+        assert value == pytest.approx(expected_f1(project, network, "d", image), abs=1e-6)
+
+
+def test_a_lack_of_memory_names_the_network(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = project.suite(project.dataset("d"))
+    (network,) = project.pack("p", 0)
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 8 bytes")
+
+    monkeypatch.setattr(stage, "scores", fail)
+    with pytest.raises(DeviceError, match=rf"evaluating network {network}: out of memory on the CPU"):
+        project.evaluate("p", suite)
+
+
+@pytest.mark.parametrize(("side", "images"), [(32, 128), (128, 8), (640, 1), (4096, 1)])
+def test_batches_hold_a_bounded_number_of_pixels(side: int, images: int) -> None:
+    assert stage.batch_size(side, torch.device("cpu")) == images

@@ -8,14 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from torchmetrics.functional.classification import (
     binary_f1_score,
     binary_jaccard_index,
     binary_precision,
     binary_recall,
+    multiclass_calibration_error,
 )
 
-from hrtem_ood.evaluation.scores import SCORES, confusion, cross_entropy, f1, iou, precision, recall, scores
+from hrtem_ood.evaluation.scores import BINS, confusion, f1, iou, precision, recall, scores
+from hrtem_ood.networks.hardware import reproducible
+from hrtem_ood.scores import SCORES
 
 REFERENCE = {"f1": binary_f1_score, "iou": binary_jaccard_index, "precision": binary_precision, "recall": binary_recall}
 masks = hnp.arrays(np.int64, (3, 4, 5), elements=st.integers(0, 1))
@@ -26,11 +30,15 @@ def sure(mask: torch.Tensor) -> torch.Tensor:
     return torch.stack([1.0 - mask, mask.float()], dim=1)
 
 
+def all_scores(logits: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
+    return dict(zip(SCORES, scores(logits, label), strict=True))
+
+
 @given(masks, masks)
 @settings(max_examples=40, deadline=None)
 def test_ratios_are_those_of_torchmetrics(predicted_mask: np.ndarray, label_mask: np.ndarray) -> None:
     predicted, label = torch.from_numpy(predicted_mask), torch.from_numpy(label_mask)
-    found = dict(zip(SCORES, scores(sure(predicted), label), strict=True))
+    found = all_scores(sure(predicted), label)
     for index in range(len(label)):
         nothing_at_all = not (predicted[index].any() or label[index].any())
         for name, reference in REFERENCE.items():
@@ -45,14 +53,65 @@ def test_cross_entropy_by_definition(logits: np.ndarray, mask: np.ndarray) -> No
     true, other = (np.take_along_axis(logits.astype(float), c[:, None], axis=1)[:, 0] for c in (label, 1 - label))
     # −ln p = ln(1 + e^(other − true))
     expected = np.logaddexp(0, other - true).mean(axis=(1, 2))
-    found = cross_entropy(torch.from_numpy(logits), torch.from_numpy(label))
+    found = all_scores(torch.from_numpy(logits), torch.from_numpy(label))["cross_entropy"]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_knowing_nothing_costs_ln_2() -> None:
-    assert float(cross_entropy(torch.zeros(1, 2, 4, 4), torch.ones(1, 4, 4, dtype=torch.long))) == pytest.approx(
-        math.log(2)
-    )
+@given(hnp.arrays(np.float32, (2, 2, 3, 4), elements=st.floats(-30, 30, width=32)))
+@settings(max_examples=40, deadline=None)
+def test_entropy_by_definition(logits: np.ndarray) -> None:
+    p = special.softmax(logits.astype(float), axis=1)
+    expected = special.entr(p).sum(axis=1).mean(axis=(1, 2))
+    found = all_scores(torch.from_numpy(logits), torch.zeros(2, 3, 4, dtype=torch.long))["entropy"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    again = all_scores(torch.from_numpy(logits), torch.ones(2, 3, 4, dtype=torch.long))["entropy"]
+    np.testing.assert_array_equal(found, again, "it needs no label")
+
+
+@pytest.mark.parametrize("spread", [0.3, 2.0, 8.0])
+@pytest.mark.parametrize("skill", [0.0, 1.0, -1.0])
+def test_calibration_error_is_that_of_torchmetrics(spread: float, skill: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    label = torch.randint(2, (3, 40, 40), generator=generator)
+    signal = skill * (2 * torch.stack([1 - label, label], dim=1) - 1)
+    logits = spread * (torch.randn(3, 2, 40, 40, generator=generator) + signal)
+    found = all_scores(logits, label)["calibration_error"]
+    for index in range(3):
+        # torchmetrics counts a list of pixels
+        one = logits[index].movedim(0, -1).flatten(0, 1)
+        expected = multiclass_calibration_error(one, label[index].flatten(), 2, n_bins=BINS, norm="l1")
+        assert float(found[index]) == pytest.approx(float(expected), abs=2e-6)
+
+
+def test_calibration_error_by_hand() -> None:
+    # four pixels of confidence 0.7 of which three are right, in one bin
+    logit = math.log(0.7 / 0.3)
+    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [logit, logit, logit, -logit]]).view(1, 2, 1, 4)
+    label = torch.tensor([[[1, 1, 0, 0]]])
+    assert float(all_scores(logits, label)["calibration_error"]) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_knowing_nothing() -> None:
+    found = all_scores(torch.zeros(1, 2, 4, 4), torch.ones(1, 4, 4, dtype=torch.long))
+    assert float(found["cross_entropy"]) == float(found["entropy"]) == pytest.approx(math.log(2))
+    # a tie is background, of which it is half sure; all pixels are particle
+    assert float(found["calibration_error"]) == pytest.approx(0.5)
+
+
+def test_being_sure() -> None:
+    label = torch.randint(2, (2, 8, 8), generator=torch.Generator().manual_seed(0))
+    right, wrong = (all_scores(200 * sure(mask), label) for mask in (label, 1 - label))
+    assert float(right["calibration_error"].max()) == float(right["entropy"].max()) == 0
+    assert wrong["calibration_error"].tolist() == pytest.approx([1, 1])
+    assert float(wrong["entropy"].max()) == 0, "entropy cannot tell"
+
+
+def test_scores_of_an_image_do_not_depend_on_the_others() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, label = torch.randn(5, 2, 33, 33, generator=generator), torch.randint(2, (5, 33, 33), generator=generator)
+    with reproducible():
+        together, alone = scores(logits, label), [scores(logits[i : i + 1], label[i : i + 1]) for i in range(5)]
+    assert torch.equal(together, torch.cat(alone, dim=1))
 
 
 @pytest.mark.parametrize(
