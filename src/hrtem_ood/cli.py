@@ -104,6 +104,67 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
 
 
 @main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+def architectures(configs: tuple[Path, ...]) -> None:
+    """Show what the architectures of a campaign, and those built in, cost and see."""
+    from rich.console import Console
+
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.networks.overview import architectures_table
+
+    campaign = load_campaign(read_configs(configs))
+    Console(width=None if os.isatty(1) else 120).print(architectures_table(campaign))
+
+
+@main.command()
+@click.argument("network", type=FILE)
+@click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...")
+@click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
+@click.option(
+    "--pixel-A", "pixel_A", type=click.FloatRange(min=0, min_open=True), help="Pixel [Å]; by default as the files tell."
+)
+@click.option(
+    "--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to be held against training."
+)
+@results_option
+@device_option
+def predict(
+    network: Path,
+    images: tuple[Path, ...],
+    output: Path,
+    pixel_A: float | None,
+    condition: str | None,
+    results: Path,
+    device: Device,
+) -> None:
+    """Segment micrographs (TIFF, MRC, DM3, DM4) with a trained network, and tell how far it can be trusted."""
+    from hrtem_ood.prediction import stage, told
+    from hrtem_ood.prediction.condition import parse_condition
+
+    stated = None if condition is None else parse_condition(condition)
+    user = stage.load(network)
+    click.echo("\n".join(told.of_network(user)))
+    if stated is not None:
+        judged, path = stage.trust(user, stated, results, output)
+        click.echo("\n".join([*told.of_trust(judged, user), f"  wrote {path}"]))
+    for made in stage.predict(user, images, output, pixel_A=pixel_A, device=device):
+        click.echo("\n".join(told.of_prediction(made, user)))
+    if stated is None:
+        click.echo(told.how_to_state())
+
+
+@main.command()
+@click.argument("network", type=FILE)
+@click.option("--output", type=FILE, required=True, help="ONNX file to write.")
+def export(network: Path, output: Path) -> None:
+    """Write a trained network as ONNX, from counts to the probability of particle, for other programs."""
+    from hrtem_ood.prediction.export import export as run
+
+    run(network, output)
+    click.echo(f"wrote {output}")
+
+
+@main.command()
 @click.option("--schema", type=FILE, required=True, help="JSON schema to write.")
 @click.option("--page", type=FILE, required=True, help="Reference page to write.")
 def reference(schema: Path, page: Path) -> None:
@@ -159,14 +220,27 @@ def image(spec: str, exit_waves: tuple[Path, ...], output: Path, device: Device)
 @spec_argument
 @click.argument("datasets", nargs=-1, required=True, type=FILE)
 @click.option("--networks", type=FOLDER, required=True, help="Folder of trained networks.")
+@click.option(
+    "--save-every", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds between saves."
+)
+@click.option("--compile", is_flag=True, help="Train through torch.compile.")
 @output_option
 @device_option
-def train(spec: str, datasets: tuple[Path, ...], networks: Path, output: Path, device: Device) -> None:
+def train(
+    spec: str,
+    datasets: tuple[Path, ...],
+    networks: Path,
+    save_every: float,
+    compile: bool,  # noqa: A002  # the option's name
+    output: Path,
+    device: Device,
+) -> None:
     """Train the networks of a pack that are not there yet."""
     from hrtem_ood.campaign.specs import PackSpec
     from hrtem_ood.training.stage import train as run
 
-    run(_parsed(PackSpec, spec), datasets, networks, output, device=device)
+    pack = _parsed(PackSpec, spec)
+    run(pack, datasets, networks, output, device=device, save_every_s=save_every, compile=compile)
 
 
 @main.command()
@@ -186,14 +260,29 @@ def suite(spec: str, datasets: tuple[Path, ...], output: Path) -> None:
 @click.option("--pack", type=FILE, required=True, help="The pack's JSON.")
 @click.option("--suite", type=FILE, required=True, help="The suite's index.")
 @results_option
+@click.option(
+    "--drop-weights-after",
+    type=FILE,
+    multiple=True,
+    help="Give all evaluations of the pack: when all are there, its networks lose their weights.",
+)
 @output_option
 @device_option
-def evaluate(spec: str, pack: Path, suite: Path, results: Path, output: Path, device: Device) -> None:
+def evaluate(
+    spec: str,
+    pack: Path,
+    suite: Path,
+    results: Path,
+    drop_weights_after: tuple[Path, ...],
+    output: Path,
+    device: Device,
+) -> None:
     """Score the networks of a pack on every image of a suite."""
     from hrtem_ood.campaign.specs import EvaluateSpec
     from hrtem_ood.evaluation.stage import evaluate as run
 
-    run(_parsed(EvaluateSpec, spec), pack, suite, results, output, device=device)
+    job = _parsed(EvaluateSpec, spec)
+    run(job, pack, suite, results, output, device=device, drop_weights_after=drop_weights_after)
 
 
 @main.command()
