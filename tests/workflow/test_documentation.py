@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 HERE = (
     ".venv/bin/hrtem-ood validate config/experiments/wider.yaml",
+    ".venv/bin/hrtem-ood architectures config/config.yaml",
     ".venv/bin/snakemake --configfile config/experiments/wider.yaml --dry-run --quiet rules",
 )
 """Commands of the README that are run here; the others are run by .ci/run."""
@@ -47,5 +48,5 @@ def test_results_open_as_their_readme_says(finished, monkeypatch):
 
 def test_make_lists_its_targets():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
-    for target in ("env", "demo", "test", "lint", "docs", "dag", "clean"):
+    for target in ("env", "demo", "test", "lint", "docs", "dag", "bench", "clean"):
         assert f"make {target} " in done.stdout

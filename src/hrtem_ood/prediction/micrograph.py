@@ -1,5 +1,6 @@
 """Micrographs as people have them: TIFF, MRC, DM3 and DM4, read by RosettaSciIO, with their pixel size."""
 
+import gc
 import importlib
 import re
 import unicodedata
@@ -100,12 +101,14 @@ def _signals(path: Path) -> list[dict[str, Any]]:
 def _read(reader: str, path: Path) -> tuple[list[dict[str, Any]], str]:
     """Return what a reader gives, or what it stumbles on."""
     with warnings.catch_warnings():
-        # readers leave files to the garbage collector; the error is let go of here, with the file that it holds
+        # readers leave files to the garbage collector
         warnings.simplefilter("ignore", ResourceWarning)
         try:
             return importlib.import_module(f"rsciio.{reader}").file_reader(str(path)), ""
         except Exception as error:  # whatever it is
-            return [], f"{type(error).__name__}: {error}"
+            told = f"{type(error).__name__}: {error}"
+        gc.collect()  # the error is let go of here, with the file that its frames hold
+        return [], told
 
 
 def _stack(path: Path, signal: Mapping[str, Any]) -> NDArray[Any]:
