@@ -209,7 +209,9 @@ def test_an_unreadable_evaluation_is_passed_over(
     project.evaluate("p", suite)
     (path,) = (project.results / "evaluations").iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    store.write_zarr(path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluateSpec.version})
+    store.write_zarr(
+        path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluateSpec.version}
+    )
     project.pack("q", 0)
     project.evaluate("q", suite)
     assert len(computed) == 2
