@@ -1,0 +1,19 @@
+"""Arguments and options that verbs share."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+Device = Literal["auto", "cpu", "gpu"]
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+output_option = click.option("--output", type=FILE, required=True, help="The artefact to write.")
+results_option = click.option(
+    "--results", type=FOLDER, default=Path("results"), show_default=True, help="Results folder."
+)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to compute."
+)

@@ -1,0 +1,114 @@
+"""Verbs for people."""
+
+import os
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.group import main
+from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_option
+
+
+@main.command()
+@click.argument("configs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CONFIG...")
+def validate(configs: tuple[Path, ...]) -> None:
+    """Check configurations, merged as snakemake --configfile does, and tell what they amount to."""
+    from rich.console import Console
+
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.overview import overview, warnings
+
+    campaign = load_campaign(read_configs(configs))
+    console = Console(width=None if os.isatty(1) else 120)
+    console.print(overview(campaign))
+    for warning in warnings(campaign):
+        console.print(f"[yellow]note:[/yellow] {warning}")
+
+
+@main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+@results_option
+def summary(configs: tuple[Path, ...], results: Path) -> None:
+    """Show the results of a finished campaign as a short table, and where its report is."""
+    from rich.console import Console
+
+    from hrtem_ood.analysis.summary import summary_table
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+
+    campaign = load_campaign(read_configs(configs))
+    console = Console(width=None if os.isatty(1) else 120)
+    console.print(summary_table(campaign, results))
+    console.print(f"Report: {results / campaign.name / 'report.html'}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+def architectures(configs: tuple[Path, ...]) -> None:
+    """Show what the architectures of a campaign, and those built in, cost and see."""
+    from rich.console import Console
+
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.networks.overview import architectures_table
+
+    campaign = load_campaign(read_configs(configs))
+    Console(width=None if os.isatty(1) else 120).print(architectures_table(campaign))
+
+
+@main.command()
+@click.argument("network", type=FILE)
+@click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...")
+@click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
+@click.option(
+    "--pixel-A", "pixel_A", type=click.FloatRange(min=0, min_open=True), help="Pixel [Å]; by default as the files tell."
+)
+@click.option(
+    "--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to be held against training."
+)
+@results_option
+@device_option
+def predict(
+    network: Path,
+    images: tuple[Path, ...],
+    output: Path,
+    pixel_A: float | None,
+    condition: str | None,
+    results: Path,
+    device: Device,
+) -> None:
+    """Segment micrographs (TIFF, MRC, DM3, DM4) with a trained network, and tell how far it can be trusted."""
+    from hrtem_ood.prediction import stage, told
+    from hrtem_ood.prediction.condition import parse_condition
+
+    stated = None if condition is None else parse_condition(condition)
+    user = stage.load(network)
+    click.echo("\n".join(told.of_network(user)))
+    if stated is not None:
+        judged, path = stage.trust(user, stated, results, output)
+        click.echo("\n".join([*told.of_trust(judged, user), f"  wrote {path}"]))
+    for made in stage.predict(user, images, output, pixel_A=pixel_A, device=device):
+        click.echo("\n".join(told.of_prediction(made, user)))
+    if stated is None:
+        click.echo(told.how_to_state())
+
+
+@main.command()
+@click.argument("network", type=FILE)
+@click.option("--output", type=FILE, required=True, help="ONNX file to write.")
+def export(network: Path, output: Path) -> None:
+    """Write a trained network as ONNX, from counts to the probability of particle, for other programs."""
+    from hrtem_ood.prediction.export import export as run
+
+    run(network, output)
+    click.echo(f"wrote {output}")
+
+
+@main.command()
+@click.option("--schema", type=FILE, required=True, help="JSON schema to write.")
+@click.option("--page", type=FILE, required=True, help="Reference page to write.")
+def reference(schema: Path, page: Path) -> None:
+    """Write the configuration's JSON schema and reference page."""
+    from hrtem_ood.campaign.reference import reference_text, schema_text
+    from hrtem_ood.store import write_text
+
+    write_text(schema, schema_text())
+    write_text(page, reference_text())
