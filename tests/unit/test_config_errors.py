@@ -91,6 +91,10 @@ MISTAKES = {
         {"networks": {"unet": {"loss": "dice"}}},
         ["networks.unet.loss: must be 'cross_entropy' or 'cross_entropy_dice', not 'dice'"],
     ),
+    "a cycle of one step": (
+        {"networks": {"unet": {"epochs": 1, "batch_size": [4, 16]}}},
+        ["networks.unet.schedule: one_cycle needs two steps or more, but 16 images in batches of 16 give one"],
+    ),
     "fresh noise of stored counts": (
         {"networks": {"unet": {"noise": ["stored", "fresh"]}}},
         ["networks.unet.noise: `fresh` needs noise-free images", "imaging.expected_counts to true"],

@@ -16,7 +16,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     groups = (
         (_references,),
         (_cells, _shares),
-        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
+        (_particles, _sampling, _training_sizes, _cycles, _strides, _fresh_noise, _overlaps),
     )
     for group in groups:
         found = list(chain.from_iterable(check(campaign) for check in group))
@@ -183,6 +183,21 @@ def _fresh_noise(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
         if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
             yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
+
+
+def _cycles(campaign: Campaign) -> Iterator[str]:
+    """Find one-cycle schedules of a single step, which PyTorch begins and ends at a learning rate of almost nothing."""
+    for name, grid in campaign.config.networks.items():
+        if "one_cycle" not in grid.schedule:
+            continue
+        images = [sum(each.images) for sets in grid.training_sets for each in campaign.training_sets[sets]]
+        per_epoch = -(-min(images) // max(grid.batch_size))
+        steps = min(grid.steps) if grid.steps != (None,) else min(grid.epochs) * per_epoch
+        if steps < 2:
+            yield (
+                f"networks.{name}.schedule: one_cycle needs two steps or more, but {min(images)} images in batches of "
+                f"{max(grid.batch_size)} give one; use more epochs or steps, smaller batches, or `schedule: exponential`."
+            )
 
 
 def _strides(campaign: Campaign) -> Iterator[str]:

@@ -127,7 +127,6 @@ def _trainer(module: Segmentation, numbers: str) -> pl.Trainer:
         plugins=[LightningEnvironment()],
         precision="bf16-mixed" if numbers == "bfloat16" else "32-true",
         max_epochs=module.schedule.epochs - module.first_epoch,
-        gradient_clip_val=module.hyper.gradient_clip,
         reload_dataloaders_every_n_epochs=1,
         deterministic=True,
         num_sanity_val_steps=0,

@@ -105,6 +105,11 @@ class Segmentation(pl.LightningModule):
             schedule.load_state_dict(copy.deepcopy(self.snapshot["schedule"]))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clip the norm of all gradients together; Lightning itself refuses to beside bfloat16 and fused optimisers."""
+        if self.hyper.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.hyper.gradient_clip)
+
     def on_train_epoch_start(self) -> None:
         """Forget the sums of the last epoch, and seed what layers such as dropout draw."""
         self._sums = {key: torch.zeros((), device=self.where) for key in ("train", "validation")}

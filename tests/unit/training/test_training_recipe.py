@@ -72,6 +72,7 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         {"schedule": "exponential", "decay": 0.5},
         {"schedule": "exponential", "decay": 0.5, "optimizer": "adam", "epochs": None, "steps": 8},
         {"gradient_clip": 0.01, "optimizer": "adam", "schedule": "exponential"},
+        {"gradient_clip": 0.01, "arithmetic": "bfloat16", "optimizer": "adam"},
         {"augmentation": "none"},
         {"noise": "fresh"},
         {"arithmetic": "bfloat16"},
