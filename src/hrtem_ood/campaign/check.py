@@ -16,7 +16,8 @@ def mistakes(campaign: Campaign) -> list[str]:
     groups = (
         (_references,),
         (_cells, _shares),
-        (_particles, _sampling, _training_sizes, _cycles, _strides, _fresh_noise, _overlaps),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
+        (_cycles,),
     )
     for group in groups:
         found = list(chain.from_iterable(check(campaign) for check in group))
