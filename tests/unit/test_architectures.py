@@ -286,6 +286,7 @@ def test_what_makes_no_network_is_told(raw, own, name, parameters, message):
     [
         ("def Own(:\n", r"bad.py: cannot be run \(SyntaxError: "),
         ("import no_such_module\n", r"bad.py: cannot be run \(ModuleNotFoundError: No module named 'no_such_module'\)"),
+        ("import sys\nsys.exit(3)\n", r"bad.py: cannot be run \(SystemExit: 3\)"),
         ("1 / 0\n", r"bad.py: cannot be run \(ZeroDivisionError: division by zero\)"),
         ("\0", r"bad.py: cannot be run \("),
     ],
@@ -432,6 +433,7 @@ def test_command_shows_the_table_or_the_mistake(raw, own, tmp_path, monkeypatch)
     assert "forward pass of one image" in result.output
     wrong = merge(raw, {"networks": {"unet": {"architecture": {"name": "Missing", "file": own.name}}}})
     (tmp_path / "c.yaml").write_text(json.dumps(wrong))
-    result = CliRunner().invoke(main, ["architectures", "c.yaml"])
-    assert result.exit_code == 2
-    assert result.output.startswith("hrtem-ood: architecture `Missing` of own.py: the file defines no class")
+    for verb in ("architectures", "validate"):
+        result = CliRunner().invoke(main, [verb, "c.yaml"])
+        assert result.exit_code == 2
+        assert result.output.startswith("hrtem-ood: architecture `Missing` of own.py: the file defines no class")

@@ -74,11 +74,22 @@ class Project:
         index_suite(spec, paths, self.path("suites", spec.id, ".json"))
         return spec.id
 
-    def evaluate(self, pack: str, suite: str, *, drop_weights_after: tuple[Path, ...] = ()) -> xr.Dataset:
+    def evaluate(
+        self, pack: str, suite: str, *, drop_weights_after: tuple[Path, ...] = (), campaign: str = "mine"
+    ) -> xr.Dataset:
         spec = EvaluateSpec(pack=pack, suite=suite)
         output = self.path("evaluations", spec.id)
         pack_path, suite_path = self.path("packs", pack, ".json"), self.path("suites", suite, ".json")
-        evaluate(spec, pack_path, suite_path, self.results, output, device="cpu", drop_weights_after=drop_weights_after)
+        evaluate(
+            spec,
+            pack_path,
+            suite_path,
+            self.results,
+            output,
+            device="cpu",
+            drop_weights_after=drop_weights_after,
+            campaign=campaign,
+        )
         return store.read_zarr(output)
 
 
@@ -315,6 +326,17 @@ def test_weights_are_dropped_when_every_suite_is_scored(project: Project, comput
     # what is new is not
     with pytest.raises(ArtefactError, match=rf"p\.json: network {networks[0]} keeps no weights"):
         project.evaluate("p", project.suite(project.dataset("d3")))
+
+
+def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = project.suite(project.dataset("d"))
+    one, other = project.pack("p", 0, 1)
+    for name, asked in (("mine", other), ("theirs", one)):
+        store.write_text(project.results / name / "index.csv", f"stage,id,path\nnetworks,{asked},x\npacks,{other},y\n")
+    project.evaluate("p", suite, drop_weights_after=(evaluation(project, "p", suite),))
+    assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
+    assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
+    assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err
 
 
 def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> None:

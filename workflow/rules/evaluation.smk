@@ -24,7 +24,7 @@ def drop_weights_options(job):
     if campaign.config.execution.keep_weights:
         return []
     ids = [EvaluateSpec(pack=job.spec.pack, suite=suite).id for suite in campaign.suites]
-    return [f"--drop-weights-after={path('evaluations', id)}" for id in ids]
+    return [f"--campaign={campaign.name}", *(f"--drop-weights-after={path('evaluations', id)}" for id in ids)]
 
 
 rule evaluate:

@@ -64,6 +64,7 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
 def median_over(metrics: xr.Dataset) -> str:
     """Names of the hyperparameters that vary, e.g. ``seed, learning_rate``; empty where none does."""
     names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed")]
+    metrics = metrics.isel(network=~metrics.diverged.values)  # the others are in no median
     # pandas takes all NaN (not set) for one value
     return ", ".join(name for name in names if pd.Series(metrics[name].values).nunique(dropna=False) > 1)
 

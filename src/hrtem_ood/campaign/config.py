@@ -233,7 +233,8 @@ class Execution(Model):
     keep_weights: bool = Field(
         True,
         description="false: once every suite of the campaign has scored a pack, its networks' weights are dropped. "
-        "A new suite then needs them trained again, as `evaluate` will tell.",
+        "A new suite then needs them trained again, as `evaluate` will tell. Networks that another campaign of the same "
+        "results folder lists in its index.csv keep theirs.",
     )
 
 

@@ -19,6 +19,10 @@ def validate(configs: tuple[Path, ...]) -> None:
     from hrtem_ood.campaign.overview import overview, warnings
 
     campaign = load_campaign(read_configs(configs))
+    if any(architecture.file for grid in campaign.config.networks.values() for architecture in grid.architecture):
+        from hrtem_ood.networks.overview import try_own  # takes seconds to import
+
+        try_own(campaign)
     console = Console(width=None if os.isatty(1) else 120)
     console.print(overview(campaign))
     for warning in warnings(campaign):

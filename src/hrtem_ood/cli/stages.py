@@ -116,6 +116,7 @@ def suite(spec: str, datasets: tuple[Path, ...], output: Path) -> None:
     multiple=True,
     help="Give all evaluations of the pack: when all are there, its networks lose their weights.",
 )
+@click.option("--campaign", default="", help="The campaign that drops weights; what others ask for keeps them.")
 @output_option
 @device_option
 def evaluate(
@@ -124,6 +125,7 @@ def evaluate(
     suite: Path,
     results: Path,
     drop_weights_after: tuple[Path, ...],
+    campaign: str,
     output: Path,
     device: Device,
 ) -> None:
@@ -132,7 +134,7 @@ def evaluate(
     from hrtem_ood.evaluation.stage import evaluate as run
 
     job = _parsed(EvaluateSpec, spec)
-    run(job, pack, suite, results, output, device=device, drop_weights_after=drop_weights_after)
+    run(job, pack, suite, results, output, device=device, drop_weights_after=drop_weights_after, campaign=campaign)
 
 
 @main.command()

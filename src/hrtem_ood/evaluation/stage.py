@@ -17,11 +17,12 @@ from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.evaluation.scores import scores
+from hrtem_ood.evaluation.weights import drop_weights_of
 from hrtem_ood.networks.architectures import check_size
-from hrtem_ood.networks.checkpoint import drop_weights, network_from, read_network
+from hrtem_ood.networks.checkpoint import network_from, read_network
 from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
 from hrtem_ood.networks.images import Batches, Images, read_images
-from hrtem_ood.progress import log, track
+from hrtem_ood.progress import track
 
 PIXELS = {"cpu": 2**17, "cuda": 2**20}
 """Pixels per batch, which bounds memory. It knows nothing but the images' size and the kind of device, as sums may come
@@ -63,6 +64,7 @@ def evaluate(
     *,
     device: Device,
     drop_weights_after: Sequence[Path] = (),
+    campaign: str = "",
 ) -> None:
     """Score every network of a pack on every image of a suite; scores that another evaluation holds are copied.
 
@@ -80,6 +82,8 @@ def evaluate(
     device : {"auto", "cpu", "gpu"}
     drop_weights_after : sequence of Path
         Evaluations of the pack. When all of them are there, its networks lose their weights; none: they keep them.
+    campaign : str
+        Name of the campaign that wants them dropped; networks that another campaign asks for keep their weights.
     """
     begin, where = time.monotonic(), torch_device(device)
     for path, wanted in ((pack, spec.pack), (suite, spec.suite)):
@@ -99,14 +103,7 @@ def evaluate(
     store.write_zarr(output, cells.to_dataset(), told)
     # Of jobs that end at once, the last to write sees all files; a second time does no harm.
     if drop_weights_after and all(path.exists() for path in drop_weights_after):
-        _drop_weights([results / artefact("networks", id_) for id_, entry in networks.items() if not entry["diverged"]])
-
-
-def _drop_weights(paths: Sequence[Path]) -> None:
-    there = [path for path in paths if path.exists()]
-    for path in there:
-        drop_weights(path)
-    log(f"all suites are scored: {len(there)} networks lose their weights, as execution.keep_weights is false")
+        drop_weights_of([id_ for id_, entry in networks.items() if not entry["diverged"]], results, campaign)
 
 
 def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:

@@ -74,7 +74,7 @@ def _from_file(architecture: Architecture) -> nn.Module:
         raise ConfigError(f"{where}: the file defines no class or function `{architecture.name}`.")
     try:
         network = maker(**architecture.parameters)
-    except Exception as error:  # whatever a user's code stumbles on
+    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
         raise ConfigError(f"{where}: {architecture.label} fails with {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise ConfigError(f"{where}: {architecture.label} gives {type(network).__name__}, not a torch.nn.Module.")
@@ -104,7 +104,7 @@ def _module(path: Path, sha256: str | None) -> ModuleType:
     sys.modules[module.__name__] = module  # where dataclasses and pickle look for what the file defines
     try:
         exec(compile(source, path, "exec"), vars(module))  # noqa: S102  # what a user's file is for
-    except Exception as error:  # whatever a user's code stumbles on
+    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
         raise ConfigError(f"{path}: cannot be run ({type(error).__name__}: {error}).") from error
     return module
 
@@ -137,7 +137,7 @@ def check_size(network: nn.Module, architecture: Architecture, side: int) -> Non
     try:
         with torch.random.fork_rng(devices=[]):
             found = tuple(copy.deepcopy(network).cpu().eval()(given).shape)
-    except Exception as error:  # whatever a user's code stumbles on
+    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
         raise ConfigError(
             f"architecture {architecture.label}: fails on an image {tuple(given.shape)}: {type(error).__name__}: {error}"
         ) from error

@@ -49,6 +49,25 @@ def architectures_table(campaign: Campaign) -> Table:
     return table
 
 
+def try_own(campaign: Campaign) -> None:
+    """Build every architecture of a user's file, and try it on an image of every size of the campaign.
+
+    Parameters
+    ----------
+    campaign : Campaign
+
+    Raises
+    ------
+    ConfigError
+        Where one does not work.
+    """
+    for architecture in architectures_of(campaign):
+        if architecture.file is not None:
+            network = build(architecture)
+            for side in image_sides(campaign):
+                check_size(network, architecture, side)
+
+
 def image_sides(campaign: Campaign) -> list[int]:
     """Return the sides of the images that a campaign trains on and tests with [px], each once."""
     config = campaign.config
