@@ -10,6 +10,7 @@ its overhead is what its networks take beyond the peer's time for the same steps
     python benchmarks/training.py
 """
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -105,7 +106,7 @@ def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
             seconds = alternate(
                 {
                     "bare": lambda spec=spec: bare_loop(spec, *prepared),  # type: ignore[misc]
-                    "ours": lambda spec=spec: fit(spec, *images, How(CPU), folder / "none.resume"),  # type: ignore[misc]
+                    "ours": lambda spec=spec: fit(spec, *images, How(CPU, math.inf), folder / "none.resume"),  # type: ignore[misc]
                 },
                 REPEATS,
             )

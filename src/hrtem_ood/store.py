@@ -277,8 +277,8 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
         torch.save(dict(content), temporary)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint (tensors and plain values only) onto the CPU, and check its id."""
+def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint (tensors and plain values only) onto the CPU, and check its id, by default the one in its name."""
     import torch
 
     _check_there(path)
@@ -286,5 +286,5 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-    _check_id(path, content.get("id"), None)
+    _check_id(path, content.get("id"), expect_id)
     return content

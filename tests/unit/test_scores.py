@@ -106,6 +106,15 @@ def test_being_sure() -> None:
     assert float(wrong["entropy"].max()) == 0, "entropy cannot tell"
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_has_no_score(bad: float) -> None:
+    logits = torch.zeros(2, 2, 4, 4)
+    logits[0, 1, 2, 2] = bad
+    found = scores(logits, torch.zeros(2, 4, 4, dtype=torch.long))
+    assert found[:, 0].isnan().all()
+    assert found[:, 1].isfinite().all()
+
+
 def test_scores_of_an_image_do_not_depend_on_the_others() -> None:
     generator = torch.Generator().manual_seed(0)
     logits, label = torch.randn(5, 2, 33, 33, generator=generator), torch.randint(2, (5, 33, 33), generator=generator)

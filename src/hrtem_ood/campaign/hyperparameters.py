@@ -148,6 +148,12 @@ class Hyperparameters(Model):
             return {key: value for key, value in data.items() if key != "decay"}
         return data
 
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either `epochs` or `steps`")
+        return self
+
 
 class _TrainedOn(Model):
     training_sets: Names = Field(description="Names under `training_sets`.")

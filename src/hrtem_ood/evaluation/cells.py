@@ -62,7 +62,7 @@ class Cells:
                 if shared:
                     self._copy(store.read_zarr(path), shared)
                     log(f"{len(shared)} cells are copied from {path}")
-            except (ArtefactError, KeyError, ValueError) as error:
+            except (ArtefactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
                 log(f"{path} is of no use here: {error}")
 
     def _shared(self, attributes: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

@@ -215,4 +215,6 @@ def scores(logits: Tensor, label: Tensor) -> Tensor:
         "calibration_error": calibration_error(found, counts),
         "entropy": entropy(found),
     }
-    return torch.stack([values[name] for name in SCORES])
+    # a network that gives no numbers has no scores, rather than those of an empty mask
+    sound = gain.sum(dim=1).isfinite()
+    return torch.stack([values[name] for name in SCORES]).where(sound, torch.nan)

@@ -37,6 +37,8 @@ class Trained:
         each epoch's last step.
     diverged : bool
         Whether the loss stopped being finite, or the validation loss never was.
+    earlier_s : float, [s]
+        Spent by processes that were stopped before this one went on.
     arithmetic : str
         Of training: ``float32`` or ``bfloat16``.
     parameter_count : int
@@ -51,6 +53,7 @@ class Trained:
         default_factory=lambda: {"train_loss": [], "validation_loss": [], "learning_rate": []}
     )
     diverged: bool = False
+    earlier_s: float = 0.0
     arithmetic: str = "float32"
     parameter_count: int = 0
     flops_per_image: int | None = None
@@ -95,9 +98,12 @@ def write_network(
     arrays of two dimensions or more (kernels) are rounded; biases and the statistics of batch norm stay as they are.
     """
     weights = {} if trained.diverged or trained.weights is None else trained.weights
-    kernel = torch.bfloat16 if spec.hyperparameters.weights == "bfloat16" else torch.float32
+    half = spec.hyperparameters.weights == "bfloat16"
     weights = {
-        name: (tensor.to(kernel) if tensor.ndim > 1 else tensor).detach().cpu().contiguous()
+        name: (tensor.bfloat16() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor)
+        .detach()
+        .cpu()
+        .contiguous()
         for name, tensor in weights.items()
     }
     content = {

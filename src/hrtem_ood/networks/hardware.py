@@ -76,7 +76,7 @@ def told_of_memory(what: str, advice: str) -> Iterator[None]:
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """Compute on one CPU thread and with deterministic algorithms only, inside the block.
+    """Compute on one CPU thread, with deterministic algorithms only, and in full float32, inside the block.
 
     Sums come out differently when threads share them. With one thread, results do not depend on how many cores a job
     got, and several jobs on one machine do not fight for its cores.
@@ -84,8 +84,11 @@ def reproducible() -> Iterator[None]:
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     switches: Any = torch.utils.deterministic  # a module with a property, which mypy knows not
     fill = switches.fill_uninitialized_memory
+    tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    # GPUs would round float32 factors to 10 bits of mantissa
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     # cuBLAS is deterministic only with a workspace of its own, asked for before it is first used
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # A debugging aid that writes NaN into all new memory first; a tenth of the time.
@@ -96,3 +99,4 @@ def reproducible() -> Iterator[None]:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
         switches.fill_uninitialized_memory = fill
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32

@@ -1,9 +1,8 @@
 """Training one network with Lightning, from the beginning or from where it was stopped."""
 
 import contextlib
+import importlib.metadata
 import logging
-import signal
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,20 +18,22 @@ from hrtem_ood.errors import ArtefactError
 from hrtem_ood.networks.architectures import build, check_size
 from hrtem_ood.networks.checkpoint import Trained
 from hrtem_ood.networks.cost import flops_per_image, parameter_count
+from hrtem_ood.networks.hardware import device_name
 from hrtem_ood.networks.images import Images
 from hrtem_ood.progress import log
 from hrtem_ood.training.data import torch_seed
 from hrtem_ood.training.module import NowAndThen, Segmentation, State
+from hrtem_ood.training.stopping import Stop
 
 # Lightning tells which devices it sees and gives tips for every network; its warnings still show.
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals by which a job is asked to end."""
-
 
 class How(NamedTuple):
-    """How networks are trained, as far as it changes nothing but the last digits of what comes out.
+    """How networks are trained, as far as it is part of no identity.
+
+    On one kind of device it changes nothing but, if compiled, the last digits of what comes out. Between kinds of devices
+    last digits differ, too, and so does all that PyTorch draws while training: fresh noise, dropout.
 
     Attributes
     ----------
@@ -41,11 +42,14 @@ class How(NamedTuple):
         At the end of an epoch, the state is saved if it was not for so long.
     compile : bool
         Whether to train through ``torch.compile``.
+    stop : Stop
+        Asked before every batch.
     """
 
     device: torch.device
     save_every_s: float = 60.0
     compile: bool = False
+    stop: Stop = Stop()
 
 
 def fit(spec: NetworkSpec, training: Images, validation: Images, how: How, resume: Path) -> Trained:
@@ -79,20 +83,26 @@ def fit(spec: NetworkSpec, training: Images, validation: Images, how: How, resum
         check_size(network, spec.hyperparameters.architecture, side)
         flops = flops_per_image(network, side)
         if how.compile:
-            network.compile()
-        save = NowAndThen(lambda state: _save(state, resume), how.save_every_s)
-        module = Segmentation(network, spec, training, validation, how.device, state=_load(resume), keep=save)
+            # What was compiled for other networks counts towards a limit, beyond which nothing is compiled.
+            torch.compiler.reset()
+            network.compile(dynamic=False)
+        made_by = _made_by(how)
+        save = NowAndThen(lambda state: _save(state, resume, spec, made_by), how.save_every_s)
+        state = _load(resume, spec, made_by)
+        module = Segmentation(
+            network, spec, training, validation, how.device, state=state, keep=save, check=how.stop.check
+        )
         numbers = arithmetic(spec, how.device)
         trainer = _trainer(module, numbers)
-        with _stoppable():
-            try:
-                with _quiet():
-                    trainer.fit(module)
-            except BaseException:
-                if module.snapshot is not None:
-                    _save(module.snapshot, resume)
-                    log(f"{spec.id} has stopped; it will go on after epoch {module.snapshot['epoch']}")
-                raise
+        try:
+            with _quiet():
+                trainer.fit(module)
+        except BaseException:
+            if module.snapshot is not None:
+                _save(module.snapshot, resume, spec, made_by)
+                log(f"{spec.id} has stopped; it will go on after epoch {module.snapshot['epoch']}")
+            how.stop.check()  # Lightning has an exit of its own after SIGTERM, with code 0
+            raise
     trained = module.trained
     trained.diverged |= trained.weights is None
     trained.arithmetic, trained.parameter_count, trained.flops_per_image = numbers, parameter_count(network), flops
@@ -145,39 +155,27 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Turn the first signal that asks the job to end into an exit with the usual code; more of them change nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    stopping = False
-
-    def stop(number: int, _frame: Any) -> None:
-        nonlocal stopping
-        if not stopping:
-            stopping = True
-            raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, stop) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _made_by(how: How) -> dict[str, Any]:
+    """Tell with what a state can be gone on from: anything else would end with other weights, or not fit."""
+    versions = {name: importlib.metadata.version(name) for name in ("hrtem-ood", "pytorch-lightning", "torch")}
+    return {"compile": how.compile, "device": device_name(how.device), **versions}
 
 
-def _save(state: State, path: Path) -> None:
-    store.write_checkpoint(path, {"id": store.artefact_id(path), **state})
+def _save(state: State, path: Path, spec: NetworkSpec, made_by: dict[str, Any]) -> None:
+    store.write_checkpoint(path, {**state, "id": spec.id, "made_by": made_by})
 
 
-def _load(path: Path) -> State | None:
+def _load(path: Path, spec: NetworkSpec, made_by: dict[str, Any]) -> State | None:
+    """Read the state of a network that was stopped, if it is there and still of use."""
     if not path.exists():
         return None
     try:
-        state = store.read_checkpoint(path)
-    except ArtefactError as error:
-        log(f"training starts anew: {error}")
+        state = store.read_checkpoint(path, expect_id=spec.id)
+    except ArtefactError:
+        log(f"{spec.id}: training starts anew, as {path} is damaged or of another network")
         return None
-    log(f"{path.stem}: training goes on after epoch {state['epoch']}")
+    if state.get("made_by") != made_by or state["trained"].keys() != vars(Trained()).keys():
+        log(f"{spec.id}: training starts anew, as {path} was made by {state.get('made_by')}, not by {made_by}")
+        return None
+    log(f"{spec.id}: training goes on after epoch {state['epoch']}")
     return state

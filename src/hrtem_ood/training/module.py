@@ -35,6 +35,8 @@ class Segmentation(pl.LightningModule):
         A ``snapshot`` to go on from.
     keep : callable, optional
         Called with every snapshot.
+    check : callable, optional
+        Called before every batch; may end the training by raising.
 
     Attributes
     ----------
@@ -54,6 +56,7 @@ class Segmentation(pl.LightningModule):
         *,
         state: State | None = None,
         keep: Callable[[State], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.spec, self.where = network, spec, where
@@ -62,7 +65,8 @@ class Segmentation(pl.LightningModule):
         self.schedule = Schedule(spec, len(training.counts))
         self.trained = Trained() if state is None else Trained(**copy.deepcopy(state["trained"]))
         self.first_epoch = 0 if state is None else int(state["epoch"])
-        self.snapshot, self._keep = state, keep
+        self.snapshot, self._keep, self._check = state, keep, check
+        self._begin = time.monotonic()
         self._sums: dict[str, Tensor] = {}
         self._images: dict[str, int] = {}
         self._rate = math.nan
@@ -117,6 +121,8 @@ class Segmentation(pl.LightningModule):
         torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
 
     def _loss(self, batch: tuple[Tensor, Tensor], kind: str) -> Tensor:
+        if self._check is not None:
+            self._check()
         image, label = batch
         logits = self.network(image.contiguous(memory_format=torch.channels_last))
         loss = LOSS[self.hyper.loss](logits.float(), label)
@@ -152,17 +158,21 @@ class Segmentation(pl.LightningModule):
 
     def _take_snapshot(self) -> None:
         """Copy the state in memory, where it costs little: it is written only now and then, or when the job must end."""
-        state = {
-            "network": self.network.state_dict(),
-            "optimizer": self.trainer.optimizers[0].state_dict(),
-            "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
-            "trained": vars(self.trained) | {"weights": None},
-        }
-        self.snapshot = {"epoch": self.epoch + 1, **copy.deepcopy(state)}
+        spent = self.trained.earlier_s + time.monotonic() - self._begin
+        snapshot: State = copy.deepcopy(
+            {
+                "epoch": self.epoch + 1,
+                "network": self.network.state_dict(),
+                "optimizer": self.trainer.optimizers[0].state_dict(),
+                "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+                "trained": vars(self.trained) | {"weights": None, "earlier_s": spent},
+            }
+        )
         # never changed in place, so they need no copy
-        self.snapshot["trained"]["weights"] = self.trained.weights
+        snapshot["trained"]["weights"] = self.trained.weights
+        self.snapshot = snapshot
         if self._keep is not None:
-            self._keep(self.snapshot)
+            self._keep(snapshot)
 
 
 class NowAndThen:

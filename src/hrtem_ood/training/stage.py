@@ -1,5 +1,6 @@
 """Stage `train`: the networks of a pack, one after the other, each kept as soon as it is trained."""
 
+import gc
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from hrtem_ood.progress import log, track
 from hrtem_ood.training.data import VARIABLE, read_pairs, told_by
 from hrtem_ood.training.fit import How, fit
 from hrtem_ood.training.selection import select
+from hrtem_ood.training.stopping import stoppable
 
 
 def train(
@@ -62,32 +64,44 @@ def train(
         raise ArtefactError(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
         )
-    entries: dict[str, dict[str, Any]] = {}
-    for network in spec.networks:
-        if (path := networks / f"{network.id}.ckpt").exists():
-            entries[network.id] = pack_entry(read_network(path))
-            log(f"{network.id} is trained already")
-    missing = [network for network in spec.networks if network.id not in entries]
-    failed: dict[str, str] = {}
-    if missing:
-        kinds = {network.hyperparameters.noise for network in missing}
-        shared = _read(datasets, spec.training_set, kinds, networks, How(where, save_every_s, compile))
-        for network in track(missing, "networks", len(missing)):
-            try:
-                entries[network.id] = _train_one(network, shared)
-            except Exception as error:  # whatever one network stumbles on, the others are trained
-                failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
-                log(f"{network.id} failed: {failed[network.id]}")
-    if failed:
-        told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
-        raise HrtemOodError(
-            f"{len(failed)} of {len(spec.networks)} networks of {output} failed; the others are kept.\n  {told}"
-        )
+    how = How(where, save_every_s, compile)
+    with stoppable() as stop:
+        entries = _train_all(spec, datasets, networks, output, how._replace(stop=stop))
     content = {
         "networks": {network.id: entries[network.id] for network in spec.networks},
         **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),
     }
     store.write_json(output, content)
+
+
+def _train_all(
+    spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path, how: How
+) -> dict[str, dict[str, Any]]:
+    """Train what is missing, and return the entries of all networks."""
+    entries: dict[str, dict[str, Any]] = {}
+    for network in spec.networks:
+        if (path := networks / f"{network.id}.ckpt").exists():
+            entries[network.id] = _entry(path)
+            log(f"{network.id} is trained already")
+    missing = [network for network in spec.networks if network.id not in entries]
+    failed: dict[str, str] = {}
+    if missing:
+        kinds = {network.hyperparameters.noise for network in missing}
+        shared = _read(datasets, spec.training_set, kinds, networks, how)
+        for network in track(missing, "networks", len(missing)):
+            how.stop.check()
+            try:
+                entries[network.id] = _train_one(network, shared)
+            except Exception as error:  # whatever one network stumbles on, the others are trained
+                failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
+                log(f"{network.id} failed: {failed[network.id]}")
+            gc.collect()  # Trainer and network hold each other, and with them much memory
+    if failed:
+        told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
+        raise HrtemOodError(
+            f"{len(failed)} of {len(spec.networks)} networks of {output} failed; the others are kept.\n  {told}"
+        )
+    return entries
 
 
 def _unexpected(error: Exception) -> str:
@@ -123,12 +137,13 @@ def _read(datasets: Sequence[Path], spec: TrainingSetSpec, kinds: Iterable[str],
     with told_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
         training = {noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).near(how.device) for noise in kinds}
         validation = read_pairs(datasets, validation_pairs).near(how.device)
-    share = float(next(iter(training.values())).label.float().mean())
-    if share in (0, 1):
+    label = next(iter(training.values())).label
+    some, all_ = bool(label.any()), bool(label.all())
+    if all_ or not some:
         raise ConfigError(
-            f"labels.phase_threshold_rad: {'every' if share else 'no'} pixel of the training images of "
+            f"labels.phase_threshold_rad: {'every' if some else 'no'} pixel of the training images of "
             f"{', '.join(spec.datasets)} is labelled particle, so there is nothing to learn; "
-            f"use a {'larger' if share else 'smaller'} threshold (or another labels.blur_A)."
+            f"use a {'larger' if some else 'smaller'} threshold (or another labels.blur_A)."
         )
     return _Shared(training, validation, told_by(datasets, spec), folder, how)
 
@@ -136,20 +151,29 @@ def _read(datasets: Sequence[Path], spec: TrainingSetSpec, kinds: Iterable[str],
 def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
     """Train a network, unless another job has done so meanwhile, and return its entry in the pack."""
     path, hyper = shared.folder / f"{spec.id}.ckpt", spec.hyperparameters
-    if path.exists():
-        return pack_entry(read_network(path))
     begin, resume = time.monotonic(), path.with_suffix(".resume")
+    if path.exists():
+        return _entry(path)
     advice = (
         f"Use a smaller batch_size (now {hyper.batch_size}), a smaller architecture (now {hyper.architecture.label}) "
         "or smaller images; or give the job more memory."
     )
     with reproducible(), told_of_memory(f"training {spec.id}", advice):
         trained = fit(spec, shared.training[hyper.noise], shared.validation, shared.how, resume)
-    seconds = time.monotonic() - begin
+    seconds = trained.earlier_s + time.monotonic() - begin
     if trained.diverged:
         log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")
     else:
         log(f"{spec.id}: validation loss {trained.best_validation_loss:.4f} after epoch {trained.best_epoch + 1}")
+    if path.exists():  # another job was quicker, and what its pack tells of must stay
+        return _entry(path)
     entry = write_network(path, spec, trained, shared.told, seconds=seconds, device=device_name(shared.how.device))
     resume.unlink(missing_ok=True)
+    return entry
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """Return the entry of a network that is there, and tidy up what its training may have left."""
+    entry = pack_entry(read_network(path))
+    path.with_suffix(".resume").unlink(missing_ok=True)
     return entry

@@ -12,7 +12,7 @@ from torch import nn
 from hrtem_ood.campaign.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import read_network, weights_sha256
+from hrtem_ood.networks.checkpoint import network_from, read_network, weights_sha256
 from hrtem_ood.networks.hardware import reproducible
 from hrtem_ood.networks.images import Batches, Images
 from hrtem_ood.training import fit as fitting
@@ -148,6 +148,25 @@ def test_weights_can_be_stored_in_half_the_space(lab: Any) -> None:
     lab.run(whole)
     sizes = [lab.network(one.networks[0]).stat().st_size for one in (pack, whole)]
     assert sizes[0] < 0.6 * sizes[1]
+
+
+@pytest.mark.parametrize("weights", ["float32", "bfloat16"])
+def test_tables_of_integers_are_stored_as_they_are(lab: Any, tmp_path: Any, weights: str) -> None:
+    file = tmp_path / "table.py"
+    file.write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Table(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.convolution = nn.Conv2d(1, 2, 3, padding=1)\n"
+        "        self.register_buffer('table', torch.arange(400).view(20, 20) + 16_777_217)\n"
+        "    def forward(self, image):\n"
+        "        return self.convolution(image)\n"
+    )
+    pack = lab.pack(0, epochs=1, weights=weights, architecture={"name": "Table", "file": str(file)})
+    lab.run(pack)
+    state = network_from(read_network(lab.network(pack.networks[0]))).state_dict()
+    assert torch.equal(state["table"], torch.arange(400).view(20, 20) + 16_777_217)
 
 
 def test_arithmetic_is_told(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,8 @@ def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.
     command += ["--networks", str(lab.results / "networks"), "--output", str(output), "--save-every", "0"]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert not output.exists()
-    assert store.read_checkpoint(lab.network(pack.networks[0], ".resume"))["epoch"] == 5
+    resume = lab.network(pack.networks[0], ".resume")
+    assert store.read_checkpoint(resume, expect_id=pack.networks[0].id)["epoch"] == 5
     taken = stop_at(monkeypatch, 99, lambda: None)
     assert weights_of(lab.run(pack)) == expected
     assert taken[0] == (5, 0)
@@ -167,6 +168,74 @@ def test_a_damaged_state_is_told_of_and_not_used(
     assert weights_of(lab.run(pack)) == expected
     assert taken[0] == (0, 0)
     assert "training starts anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["torch", "another network"])
+def test_a_state_of_something_else_is_told_of_and_not_used(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    pack = lab.pack(0, epochs=4)
+    expected = weights_of(lab.at("whole").run(pack))
+    stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        lab.run(pack)
+    resume = lab.network(pack.networks[0], ".resume")
+    state = store.read_checkpoint(resume, expect_id=pack.networks[0].id)
+    if change == "torch":
+        state["made_by"]["torch"] = "1.0"
+    else:
+        state["id"] = "other"
+    store.write_checkpoint(resume, state)
+    taken = stop_at(monkeypatch, 99, lambda: None)
+    assert weights_of(lab.run(pack)) == expected
+    assert taken[0] == (0, 0)
+    assert f"training starts anew, as {resume}" in capsys.readouterr().err
+
+
+def test_the_time_of_all_processes_counts(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = lab.pack(0, epochs=4)
+    stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        lab.run(pack)
+    resume = lab.network(pack.networks[0], ".resume")
+    state = store.read_checkpoint(resume, expect_id=pack.networks[0].id)
+    assert state["trained"]["earlier_s"] > 0
+    state["trained"]["earlier_s"] = 1000.0
+    store.write_checkpoint(resume, state)
+    (entry,) = lab.run(pack)["networks"].values()
+    assert 1000 < entry["seconds"] < 1100
+
+
+def test_a_signal_between_networks_keeps_the_one_that_is_done(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = lab.pack(0, 1)
+    write = stage.write_network
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(stage, "write_network", interrupted)
+    with pytest.raises(SystemExit, match=str(128 + signal.SIGUSR1)):
+        lab.run(pack)
+    assert read_network(lab.network(pack.networks[0]))["state_dict"]
+    assert not lab.network(pack.networks[1]).exists()
+
+
+def test_what_another_job_wrote_first_stays(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, other = lab.pack(0), lab.at("other")
+    other.run(pack)
+    theirs = other.network(pack.networks[0]).read_bytes()
+    fit = stage.fit
+
+    def watched(spec: Any, *rest: Any) -> Any:
+        trained = fit(spec, *rest)
+        lab.network(spec).parent.mkdir(parents=True, exist_ok=True)
+        lab.network(spec).write_bytes(theirs)
+        return trained
+
+    monkeypatch.setattr(stage, "fit", watched)
+    lab.run(pack)
+    assert lab.network(pack.networks[0]).read_bytes() == theirs
 
 
 def test_a_network_that_another_job_trained_meanwhile_is_taken(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
