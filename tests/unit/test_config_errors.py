@@ -91,6 +91,10 @@ MISTAKES = {
         {"networks": {"unet": {"loss": "dice"}}},
         ["networks.unet.loss: must be 'cross_entropy' or 'cross_entropy_dice', not 'dice'"],
     ),
+    "images of one stride": (
+        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.8}},
+        ["images of structure_sets.train, structure_sets.test are 64 px wide", "twice or more, of 64"],
+    ),
     "a cycle of one step": (
         {"networks": {"unet": {"epochs": 1, "batch_size": [4, 16]}}},
         ["networks.unet.schedule: one_cycle needs two steps or more, but 16 images in batches of 16 give one"],

@@ -248,3 +248,8 @@ def test_images_live_on_a_device_that_has_room(needed: int, free: int, expected:
 def test_images_stay_on_the_cpu() -> None:
     images = numbered(2)
     assert images.near(CPU) is images
+
+
+def test_a_large_offset_changes_nothing() -> None:
+    counts = torch.randint(50, (2, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
+    assert torch.equal(standardise(counts + 2**30), standardise(counts))

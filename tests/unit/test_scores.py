@@ -98,6 +98,12 @@ def test_knowing_nothing() -> None:
     assert float(found["calibration_error"]) == pytest.approx(0.5)
 
 
+def test_ties_count_as_half_sure_of_background() -> None:
+    label = torch.tensor([0] * 4 + [1] * 12).view(1, 4, 4)
+    # all of confidence one half, a quarter right
+    assert float(all_scores(torch.zeros(1, 2, 4, 4), label)["calibration_error"]) == pytest.approx(0.25)
+
+
 def test_being_sure() -> None:
     label = torch.randint(2, (2, 8, 8), generator=torch.Generator().manual_seed(0))
     right, wrong = (all_scores(200 * sure(mask), label) for mask in (label, 1 - label))

@@ -125,7 +125,7 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
         os.killpg(process.pid, signal.SIGINT)  # Ctrl-C
         process.wait(60)
     assert not (networks / f"{network}.ckpt").exists()
-    reached = store.read_checkpoint(networks / f"{network}.resume")["epoch"]
+    reached = store.read_checkpoint(networks / f"{network}.resume", expect_id=network)["epoch"]
     assert 0 < reached < 400
     project.run("--configfile", str(path))
     log = next((project.folder / "results/logs/packs").glob("1networks*.log")).read_text()

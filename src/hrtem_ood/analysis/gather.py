@@ -98,10 +98,9 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     -------
     dict of str to array, (network,)
         ``best_val_loss`` (float64, NaN where training diverged), ``diverged`` (bool), ``epochs_trained`` and
-        ``parameter_count`` (int64), ``flops_per_image`` (float64; NaN where it is not known) and ``training_s`` (float64,
-        [s]).
+        ``parameter_count`` (int64), ``flops_per_image`` (float64; NaN where it is not known).
     """
-    kinds: dict[str, type] = {"best_val_loss": float, "flops_per_image": float, "training_s": float}
+    kinds: dict[str, type] = {"best_val_loss": float, "flops_per_image": float}
     kinds |= {"epochs_trained": int, "parameter_count": int, "diverged": bool}
     found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
@@ -120,7 +119,6 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
                 "epochs_trained": entry["epochs"],
                 "parameter_count": entry["parameter_count"],
                 "flops_per_image": np.nan if entry["flops_per_image"] is None else entry["flops_per_image"],
-                "training_s": entry["seconds"],
             }
             for name, value in told.items():
                 found[name][row[network.id]] = value

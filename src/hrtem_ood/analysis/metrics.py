@@ -176,7 +176,7 @@ def _column(values: Iterable[Any]) -> NDArray[Any]:
 
 
 def _units(name: str) -> dict[str, str]:
-    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å"), ("_s", "s")):
+    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
         if name.endswith(ending):
             return {"units": unit}
     return {"units": "Å" if name[0] == "C" else "rad"} if name in Condition.model_fields else {}

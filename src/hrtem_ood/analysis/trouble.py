@@ -22,10 +22,9 @@ def architectures(metrics: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``architecture``, ``networks``, ``diverged`` (counts), ``parameter_count``, ``flops_per_image`` (forward),
-        ``training_s`` (median over networks, [s]).
+        ``architecture``, ``networks``, ``diverged`` (counts), ``parameter_count``, ``flops_per_image`` (forward).
     """
-    names = ["architecture", "diverged", "parameter_count", "flops_per_image", "training_s"]
+    names = ["architecture", "diverged", "parameter_count", "flops_per_image"]
     groups = pd.DataFrame({name: metrics[name].values for name in names}).groupby("architecture", sort=False)
     return pd.DataFrame(
         {
@@ -33,7 +32,6 @@ def architectures(metrics: xr.Dataset) -> pd.DataFrame:
             "diverged": groups.diverged.sum(),
             "parameter_count": groups.parameter_count.first(),
             "flops_per_image": groups.flops_per_image.first(),
-            "training_s": groups.training_s.median(),
         }
     ).reset_index()
 

@@ -227,8 +227,8 @@ class Execution(Model):
     )
     compile: bool = Field(
         False,
-        description="Train through torch.compile: faster on GPUs after a minute's compilation per architecture; "
-        "numbers differ by rounding.",
+        description="Train through torch.compile: made for GPUs and long trainings, as every network is compiled first, "
+        "which takes up to a minute; numbers differ by rounding.",
     )
     keep_weights: bool = Field(
         True,

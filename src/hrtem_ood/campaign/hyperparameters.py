@@ -133,7 +133,9 @@ class Hyperparameters(Model):
         "images; needs `imaging.expected_counts`.",
     )
     arithmetic: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Arithmetic while training; `bfloat16` by autocast, where the GPU has it, else float32."
+        "float32",
+        description="Arithmetic while training; `bfloat16` by autocast. A GPU without it computes in float32, as the network's "
+        "file then tells.",
     )
     weights: Literal["float32", "bfloat16"] = Field(
         "float32", description="How weights are stored, hence tested; `bfloat16` halves the files."

@@ -65,6 +65,8 @@ class Expected:
         Whether that ρ says that F1 falls with σ, see :data:`LEVEL`.
     inside : bool
         Whether σ lies within the measured range.
+    measured : bool
+        Whether the points are measurements of the very condition.
     """
 
     points: pd.DataFrame
@@ -74,6 +76,7 @@ class Expected:
     rho: float
     orders: bool
     inside: bool
+    measured: bool
 
 
 def find_measured(results: Path, network: str) -> Measured | None:
@@ -127,14 +130,16 @@ def _points(metrics: xr.Dataset) -> pd.DataFrame:
     return table.dropna(ignore_index=True)  # a network may be scored on a part of the campaign's datasets
 
 
-def expected_f1(points: pd.DataFrame, sigma: float) -> Expected:
-    """Tell what F1 the measured conditions nearest in σ had.
+def expected_f1(points: pd.DataFrame, sigma: float, label: str = "") -> Expected:
+    """Tell what F1 the measured conditions nearest in σ had; where the very condition was measured, what it had.
 
     Parameters
     ----------
     points : pandas.DataFrame
         See :class:`Measured`; at least one.
     sigma : float, [1]
+    label : str
+        Of the condition.
 
     Returns
     -------
@@ -143,7 +148,8 @@ def expected_f1(points: pd.DataFrame, sigma: float) -> Expected:
     distance = (points.sigma - sigma).abs().round(6)  # the metrics keep σ in single precision
     order = distance.sort_values(kind="stable")
     last = order.iloc[min(NEAREST, len(order)) - 1]
-    nearest = points.loc[order.index[order <= last]]
+    same = points[points.label == label]
+    nearest = same if len(same) else points.loc[order.index[order <= last]]
     rho, p = _spearman(points)
     return Expected(
         points=nearest,
@@ -153,6 +159,7 @@ def expected_f1(points: pd.DataFrame, sigma: float) -> Expected:
         rho=rho,
         orders=len(points) >= FEWEST and rho > 0 and p < LEVEL,
         inside=bool(points.sigma.min() - 1e-6 <= sigma <= points.sigma.max() + 1e-6),
+        measured=bool(len(same)),
     )
 
 

@@ -45,8 +45,8 @@ class InUse:
     network : torch.nn.Module
         On the CPU, in evaluation mode.
     trained_on : TrainedOn
-    validation_loss : float, [nat]
-        Mean cross-entropy per validation pixel at the end of the training.
+    validation_loss : float
+        After the best epoch: mean cross-entropy per pixel [nat], plus the Dice loss if that was trained on.
     """
 
     id: str
@@ -95,6 +95,8 @@ def load(path: Path) -> InUse:
     ArtefactError
         Where it is missing, damaged, has no weights, or was written by another version.
     """
+    if path.suffix != ".ckpt":
+        raise ArtefactError(f"{path} is no network. Give the path of one: results/networks/ID.ckpt.")
     content = read_network(path)
     try:
         return InUse(content["id"], network_from(content), trained_on(content), content["best_val_loss"])
@@ -162,7 +164,7 @@ def trust(user: InUse, condition: Condition, results: Path, output: Path) -> tup
     """
     measured = find_measured(results, user.id)
     far = distance(condition, user.trained_on, measured.transfer if measured else Transfer())
-    result = Trust(far, measured, expected_f1(measured.points, far.sigma) if measured else None)
+    result = Trust(far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None)
     path = output / TRUST
     store.write_bytes(path, draw_trust(result, user.id))
     return result, path

@@ -42,7 +42,7 @@ def of_prediction(made: Prediction, user: InUse) -> Iterator[str]:
     yield from _sizes(found.particles)
     yield (
         f"  mean predictive entropy {found.entropy:.4f} nat per pixel "
-        f"(cross-entropy in validation: {user.validation_loss:.4f}); low is no proof of trust"
+        f"(loss in validation: {user.validation_loss:.4f}); low is no proof of trust"
     )
     yield from (f"  note: {note}" for note in notes(made))
     yield f"  wrote {', '.join(str(path) for path in made.outputs)}"
@@ -85,7 +85,8 @@ def of_trust(judged: Trust, user: InUse) -> Iterator[str]:
         yield "  F1 to expect: unknown, as no campaign in the results folder has measured this network"
         return
     measured, expected = judged.measured, judged.expected
-    yield f"  measured in campaign {measured.campaign} at {len(measured.points)} test conditions; nearest in σ:"
+    which = "this one among them:" if expected.measured else "nearest in σ:"
+    yield f"  measured in campaign {measured.campaign} at {len(measured.points)} test conditions; {which}"
     several = measured.points.structure_set.nunique() > 1
     for one in expected.points.itertuples():
         where = f" [{one.structure_set}]" if several else ""
@@ -111,6 +112,9 @@ def _distances(far: Distance, user: InUse) -> Iterator[str]:
 
 def warnings(expected: Expected, points: pd.DataFrame, far: Distance) -> Iterator[str]:
     """Say where the F1 to expect is not to be relied on."""
+    if expected.measured:
+        yield "this is what simulated images gave under that very condition."
+        return
     if not expected.inside:
         yield (
             f"σ = {far.sigma:.3f} lies outside the measured {points.sigma.min():.3f} to {points.sigma.max():.3f}: "

@@ -28,7 +28,6 @@ def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -
     assert list(found.networks) == [6, 6]
     assert set(found.parameter_count) == {1234}
     assert set(found.flops_per_image) == {5_000_000}
-    assert set(found.training_s) == {1.5}
 
 
 def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     found = findings(probability, 0.4)
     assert len(pd.read_csv(folder / "sample.csv")) == len(found.particles)
     assert f"cover {found.covered:.1%} of the image; connected: {len(found.particles)}" in said
-    assert f"entropy {found.entropy:.4f} nat per pixel (cross-entropy in validation: 0.2500)" in said
+    assert f"entropy {found.entropy:.4f} nat per pixel (loss in validation: 0.2500)" in said
     assert "64 × 96 px of 0.4 Å, as it is" in said
     assert "Δf −100 Å" in said
     assert "State theirs: --condition 'defocus_A=" in said
@@ -201,7 +201,7 @@ def test_entropy_is_no_alarm(run, write, counts):
     content = store.read_checkpoint(run.network)
     store.write_checkpoint(run.network, content | {"best_val_loss": 1e-3})
     said = run(write("a.mrc", counts(64, 64)))
-    assert "(cross-entropy in validation: 0.0010); low is no proof of trust" in said
+    assert "(loss in validation: 0.0010); low is no proof of trust" in said
     assert "note:" not in said
 
 

@@ -111,6 +111,17 @@ def test_the_f1_to_expect_is_that_of_the_nearest_in_sigma():
     assert expected.orders
 
 
+def test_a_condition_that_was_measured_is_not_interpolated():
+    table = points([0.5, 1.0, 1.0, 1.0], [0.1, 0.9, 0.15, 0.8])
+    table["label"] = ["a", "b", "low dose", "c"]
+    expected = expected_f1(table, 1.0, "low dose")
+    assert expected.measured
+    assert (expected.median, expected.low, expected.high, len(expected.points)) == (0.15, 0.15, 0.15, 1)
+    assert not expected_f1(table, 1.0, "new").measured
+    (note,) = told.warnings(expected, table, None)
+    assert "that very condition" in note
+
+
 def test_conditions_as_near_as_the_last_count_too():
     expected = expected_f1(points([0.5, *[1.0] * 8], np.linspace(0.1, 0.9, 9)), 1.0)
     assert len(expected.points) == 8

@@ -81,6 +81,17 @@ def test_weights_and_curves_are_those_of_one_run(
     assert len(found["curves"]["train_loss"]) == 4
 
 
+def test_stopped_twice_in_one_epoch(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = lab.pack(0, epochs=4)
+    expected = weights_of(lab.at("whole").run(pack))
+    for _ in range(2):
+        stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(SystemExit):
+            lab.run(pack)
+        monkeypatch.undo()
+    assert weights_of(lab.run(pack)) == expected
+
+
 def test_layers_that_draw_go_on_alike(lab: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     file = tmp_path / "dropping.py"
     file.write_text(

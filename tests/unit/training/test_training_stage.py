@@ -9,7 +9,7 @@ import torch
 
 from hrtem_ood import store
 from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.campaign.specs import NetworkSpec
+from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
 from hrtem_ood.errors import ArtefactError, ConfigError, DeviceError, HrtemOodError
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.checkpoint import network_from, read_network, trained_on, weights_sha256
@@ -169,6 +169,35 @@ def test_a_diverged_network_is_told_of_and_does_not_stop_the_others(
     # and it is not tried again
     monkeypatch.setattr(fitting.pl, "Trainer", None)
     assert lab.run(pack)["networks"] == told
+
+
+@pytest.mark.parametrize("kind", ["train", "validation"])
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_a_loss_that_is_no_number_is_divergence(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, kind: str, value: float
+) -> None:
+    loss = Segmentation._loss
+
+    def broken(self: Segmentation, batch: Any, which: str) -> torch.Tensor:
+        found = loss(self, batch, which)
+        if which == kind:
+            self._sums[which] += value
+        return found
+
+    monkeypatch.setattr(Segmentation, "_loss", broken)
+    trained = lab.fit(lab.spec())
+    assert trained.diverged
+    assert trained.weights is None
+    assert len(trained.curves["train_loss"]) == (1 if kind == "train" else 3)
+
+
+def test_only_the_noise_that_is_missing_is_read(lab: Any) -> None:
+    fresh, stored = lab.pack(0, noise="fresh"), lab.pack(0)
+    lab.run(fresh)
+    for path in lab.datasets:
+        store.write_zarr(path, store.read_zarr(path).drop_vars("expected_counts"), {})
+    both = PackSpec(training_set=stored.training_set, networks=(*fresh.networks, *stored.networks))
+    assert len(lab.run(both)["networks"]) == 2
 
 
 def test_datasets_must_be_those_of_the_training_set(lab: Any) -> None:
