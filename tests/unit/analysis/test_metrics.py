@@ -119,7 +119,9 @@ def test_metrics_of_another_configuration_are_refused(make: Callable[..., Any], 
     made = make(config)
     stage.metrics(made.campaign, made.results, made.folder / "metrics.zarr.zip")
     changed = make(config | {"imaging": {"pixel_A": 0.8}})
-    with pytest.raises(ArtefactError, match=r"metrics\.zarr\.zip holds the results of another version .* Run snakemake"):
+    with pytest.raises(
+        ArtefactError, match=r"metrics\.zarr\.zip holds the results of another version .* Run snakemake"
+    ):
         read_metrics(changed.campaign, made.folder)
 
 
