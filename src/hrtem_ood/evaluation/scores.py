@@ -216,5 +216,5 @@ def scores(logits: Tensor, label: Tensor) -> Tensor:
         "entropy": entropy(found),
     }
     # a network that gives no numbers has no scores, rather than those of an empty mask
-    sound = gain.sum(dim=1).isfinite()
+    sound = (values["cross_entropy"] + values["entropy"]).isfinite()
     return torch.stack([values[name] for name in SCORES]).where(sound, torch.nan)

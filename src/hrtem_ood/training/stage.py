@@ -88,6 +88,7 @@ def _train_all(
     if missing:
         kinds = {network.hyperparameters.noise for network in missing}
         shared = _read(datasets, spec.training_set, kinds, networks, how)
+        gc.freeze()  # what lives as long as the process need not be looked at after every network
         for network in track(missing, "networks", len(missing)):
             how.stop.check()
             try:
