@@ -11,9 +11,7 @@ include: "workflow/rules/common.smk"
 
 rule all:
     input:
-        f"{RESULTS}/{campaign.name}/metrics.zarr.zip",
-        f"{RESULTS}/{campaign.name}/report.html",
-        f"{RESULTS}/{campaign.name}/index.csv",
+        lambda wildcards: paths(jobs.targets(campaign)),
 
 
 include: "workflow/rules/structures.smk"

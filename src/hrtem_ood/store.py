@@ -16,17 +16,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from hrtem_ood.errors import ArtefactError
+from hrtem_ood.progress import log
 
 if TYPE_CHECKING:
     import xarray as xr
     from ase import Atoms
-
-    from hrtem_ood.campaign.specs import Spec
 
 PACKAGES = ("abtem", "ase", "numpy", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
 
@@ -42,12 +41,43 @@ def git_revision() -> str:
     return answer.stdout.strip() or "unknown"
 
 
-def provenance(spec: "Spec", *, seconds: float, device: str) -> dict[str, Any]:
+class Described(Protocol):
+    """What tells of an artefact: a spec, or :class:`Made`."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def json_text(self) -> str: ...  # noqa: D102
+
+
+class Made(NamedTuple):
+    """Tells of an artefact that has no spec.
+
+    Attributes
+    ----------
+    id, stage : str
+    version : int
+        Of the stage.
+    json_text : str
+        Parameters.
+    """
+
+    id: str
+    stage: str
+    version: int
+    json_text: str
+
+
+def provenance(spec: Described, *, seconds: float, device: str) -> dict[str, Any]:
     """Tell how an artefact was made.
 
     Parameters
     ----------
-    spec : Spec
+    spec : Spec or Made
     seconds : float, [s]
         Wall time of the work.
     device : str
@@ -89,6 +119,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def link(path: Path, target: Path) -> None:
+    """Let ``path`` lead to ``target``, in one step; whatever is there and is no link stays, with a line that says so."""
+    if path.exists() and not path.is_symlink():
+        log(f"{path} is left as it is: it was not made by this program; the results are in {target}")
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary.symlink_to(os.path.relpath(target, path.parent), target_is_directory=True)
+    temporary.replace(path)
+
+
 def arrays_sha256(*arrays: np.ndarray) -> str:
     """Sha256 of the types, shapes and values of arrays, as 64 hex digits."""
     digest = hashlib.sha256()
@@ -100,7 +140,7 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 def artefact_id(path: Path) -> str:
     """Id of the artefact that a path names."""
-    for suffix in (".zarr.zip", ".extxyz", ".json", ".ckpt"):
+    for suffix in (".zarr.zip", ".extxyz", ".json", ".ckpt", ".csv"):
         if path.name.endswith(suffix):
             return path.name.removesuffix(suffix)
     return path.name
@@ -245,6 +285,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a text file whose name says what is in it, unless it is there."""
+    if not path.exists():
+        write_text(path, text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,65 +1,43 @@
-# These outputs keep their names when the campaign changes; the tracked parameter `id` tells Snakemake that they are stale.
-from hrtem_ood.analysis.outputs import FIGURES, TABLES
-
-HERE = f"{RESULTS}/{campaign.name}"
-
-
 rule metrics:
     input:
-        paths("evaluations", campaign.evaluations),
-        paths("packs", campaign.packs),
-        paths("transfer", [campaign.transfer.id]),
+        inputs_of("metrics"),
     output:
-        f"{HERE}/metrics.zarr.zip",
+        output_of("metrics"),
     log:
-        f"{LOGS}/{campaign.name}/metrics.log",
+        log_of("metrics"),
     benchmark:
-        f"{BENCHMARKS}/{campaign.name}/metrics.tsv"
-    params:
-        id=campaign.metrics_id,
-        config=lambda wildcards, input: campaign.config_json,
+        benchmark_of("metrics")
     message:
-        "Gathering scores of campaign {campaign.name}"
+        "Gathering scores: {wildcards.id}"
     shell:
-        "{CLI} analyze metrics {params.config:q} --results {RESULTS} --output {output} > {log} 2>&1"
+        f"{CLI} analyze metrics {WHERE}"
 
 
 rule report:
     input:
-        # Not ancient(): Snakemake looks at the parameters of no job behind one that will run, so only its input tells it.
-        f"{HERE}/metrics.zarr.zip",
-        paths("transfer", [campaign.transfer.id]),
-        paths(
-            "datasets",
-            dict.fromkeys(id for suite in campaign.suites.values() for id in suite.datasets),
-        ),
+        inputs_of("reports"),
     output:
-        f"{HERE}/report.html",
-        [f"{HERE}/{name}" for name in (*FIGURES, *TABLES)],
+        [f"{RESULTS}/{path}" for path in jobs.outputs("reports", "{id}")],
     log:
-        f"{LOGS}/{campaign.name}/report.log",
+        log_of("reports"),
     benchmark:
-        f"{BENCHMARKS}/{campaign.name}/report.tsv"
-    params:
-        id=campaign.report_id,
-        config=lambda wildcards, input: campaign.config_json,
+        benchmark_of("reports")
     message:
-        "Drawing figures and writing the report of campaign {campaign.name}"
+        "Drawing figures and writing the report: {wildcards.id}"
     shell:
-        "{CLI} analyze report {params.config:q} --results {RESULTS} --folder {HERE} > {log} 2>&1"
+        f"{CLI} analyze report {WHERE}"
 
 
 rule index:
+    input:
+        inputs_of("indexes"),
     output:
-        f"{HERE}/index.csv",
+        output_of("indexes"),
     log:
-        f"{LOGS}/{campaign.name}/index.log",
+        log_of("indexes"),
     benchmark:
-        f"{BENCHMARKS}/{campaign.name}/index.tsv"
-    params:
-        id=campaign.index_id,
-        config=lambda wildcards, output: campaign.config_json,
+        benchmark_of("indexes")
     message:
-        "Listing every artefact of campaign {campaign.name}"
+        "Listing every artefact: {wildcards.id}"
     shell:
-        "{CLI} analyze index {params.config:q} --output {output} > {log} 2>&1"
+        f"{CLI} analyze index {WHERE}"

@@ -1,21 +1,21 @@
-# Loads the campaign and gives the rules their words. Nothing here writes, and nothing here imports torch or abTEM.
+# Loads the campaign and gives the rules their words. Nothing here imports torch or abTEM, and parsing writes nothing.
 #
-# An artefact's name says what is in it, so its age says nothing: inputs are ancient(), and of the rerun triggers only
-# "params" counts, for the few outputs whose names stay the same (see profiles/default). A parameter function that takes
-# `input` or `output` is not tracked by Snakemake; such ones carry what a job needs but what does not change its output.
+# An artefact's name says what is in it: one that is there needs nothing, whatever its age and whether its inputs are
+# there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.jobs, and none where the output
+# exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
+# job on a cluster parses it again.
 import shlex
 import sys
 from pathlib import Path
 
+from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.store import write_once
 from snakemake.exceptions import WorkflowError
 
 RESULTS = "results"
-LOGS = f"{RESULTS}/logs"
-BENCHMARKS = f"{RESULTS}/benchmarks"
-CLI = f"{shlex.quote(sys.executable)} -m hrtem_ood"
 
 try:
     for file in workflow.configfiles:
@@ -25,32 +25,63 @@ except ConfigError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
-DEVICE = campaign.config.execution.device
+CONFIG = f"{RESULTS}/{artefact('configs', campaign.config_id)}"
+CLI = f"{shlex.quote(sys.executable)} -m hrtem_ood"
+WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
+
+is_there = jobs.present(Path(RESULTS))
 
 
-def path(stage, spec_id):
-    """Path of an artefact."""
-    return f"{RESULTS}/{artefact(stage, spec_id)}"
+onstart:
+    # The jobs read it: command lines stay short, and a file that is edited meanwhile changes no job of this run.
+    write_once(Path(CONFIG), campaign.config_json)
 
 
-def paths(stage, spec_ids):
-    """Paths of artefacts, whose age does not matter."""
-    return [ancient(path(stage, spec_id)) for spec_id in spec_ids]
-
-
-def pattern(stage):
+def output_of(stage):
     """Output pattern of a stage."""
     return f"{RESULTS}/{stage}/{{id}}{SUFFIX[stage]}"
 
 
-def wanted(table, spec_id):
-    """Look an id up among what the campaign asks for."""
-    try:
-        return table[spec_id]
-    except KeyError:
-        raise WorkflowError(
-            f"{spec_id}: campaign {campaign.name} asks for no such artefact; see index.csv for those it asks for."
-        )
+def log_of(stage):
+    """Log of a job."""
+    return f"{RESULTS}/logs/{stage}/{{id}}.log"
+
+
+def benchmark_of(stage):
+    """Seconds and memory of a job."""
+    return f"{RESULTS}/benchmarks/{stage}/{{id}}.tsv"
+
+
+def paths(artefacts):
+    """Paths of artefacts, whose age does not matter."""
+    return [ancient(f"{RESULTS}/{jobs.outputs(*each)[0]}") for each in artefacts]
+
+
+def forced():
+    """Whether what is there is made again (--forceall and the like), so that its inputs count."""
+    settings = workflow.dag_settings  # not set yet while the workflow is parsed
+    return bool(settings.forceall or settings.forcerun or settings.forcetargets)
+
+
+def inputs_of(stage):
+    """Input function of a stage: what a job reads; nothing where its output is there."""
+
+    def of(wildcards):
+        try:
+            needed = jobs.inputs(campaign, stage, wildcards.id)
+        except KeyError:
+            raise WorkflowError(
+                f"{wildcards.id}: campaign {campaign.name} asks for none of that id among its {stage}; "
+                "the newest file in results/indexes lists those it asks for."
+            )
+        return paths(needed) if forced() or not is_there(stage, wildcards.id) else []
+
+    return of
+
+
+def all_of(stage):
+    """Input function of all artefacts of a stage."""
+    return lambda wildcards: paths((stage, id_) for id_ in jobs.ids(campaign, stage))
 
 
 wildcard_constraints:

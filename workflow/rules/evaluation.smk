@@ -1,52 +1,34 @@
-from hrtem_ood.campaign.specs import EvaluateSpec
-
-
-# One small file stands for all datasets of a suite, so that an evaluation has two inputs, not hundreds.
+# One small file stands for all datasets of a suite, so that an evaluation has one input for them, not hundreds.
 rule suite:
     input:
-        lambda wildcards: paths("datasets", wanted(campaign.suites, wildcards.id).datasets),
+        inputs_of("suites"),
     output:
-        pattern("suites"),
+        output_of("suites"),
     log:
-        f"{LOGS}/suites/{{id}}.log",
+        log_of("suites"),
     benchmark:
-        f"{BENCHMARKS}/suites/{{id}}.tsv"
-    params:
-        spec=lambda wildcards, output: campaign.suites[wildcards.id].json_text,
+        benchmark_of("suites")
     message:
         "Indexing test datasets: {wildcards.id}"
     shell:
-        "{CLI} suite {params.spec:q} {input} --output {output} > {log} 2>&1"
-
-
-def drop_weights_options(job):
-    """Options that drop a pack's weights once all its evaluations are there, where the campaign keeps none."""
-    if campaign.config.execution.keep_weights:
-        return []
-    ids = [EvaluateSpec(pack=job.spec.pack, suite=suite).id for suite in campaign.suites]
-    return [f"--campaign={campaign.name}", *(f"--drop-weights-after={path('evaluations', id)}" for id in ids)]
+        f"{CLI} suite {WHERE}"
 
 
 rule evaluate:
     input:
-        pack=lambda wildcards: paths("packs", [wanted(campaign.evaluations, wildcards.id).pack.id]),
-        suite=lambda wildcards: paths("suites", [campaign.evaluations[wildcards.id].suite.id]),
+        inputs_of("evaluations"),
     output:
-        pattern("evaluations"),
+        output_of("evaluations"),
     log:
-        f"{LOGS}/evaluations/{{id}}.log",
+        log_of("evaluations"),
     benchmark:
-        f"{BENCHMARKS}/evaluations/{{id}}.tsv"
-    params:
-        spec=lambda wildcards, output: campaign.evaluations[wildcards.id].spec.json_text,
-        drop_weights=lambda wildcards, output: drop_weights_options(campaign.evaluations[wildcards.id]),
+        benchmark_of("evaluations")
     message:
         "Evaluating: {wildcards.id}"
     shell:
-        "{CLI} evaluate {params.spec:q} --pack {input.pack} --suite {input.suite} --results {RESULTS} --output {output}"
-        " --device {DEVICE} {params.drop_weights:q} > {log} 2>&1"
+        f"{CLI} evaluate {WHERE}"
 
 
 rule evaluations:
     input:
-        paths("evaluations", campaign.evaluations),
+        all_of("evaluations"),

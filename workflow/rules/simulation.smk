@@ -1,15 +1,13 @@
 rule simulate:
     input:
-        lambda wildcards: paths("structures", [wanted(campaign.structures_of, wildcards.id).id]),
+        inputs_of("exit_waves"),
     output:
-        pattern("exit_waves"),
+        output_of("exit_waves"),
     log:
-        f"{LOGS}/exit_waves/{{id}}.log",
+        log_of("exit_waves"),
     benchmark:
-        f"{BENCHMARKS}/exit_waves/{{id}}.tsv"
-    params:
-        spec=lambda wildcards, output: campaign.exit_waves[wildcards.id].json_text,
+        benchmark_of("exit_waves")
     message:
         "Simulating exit waves: {wildcards.id}"
     shell:
-        "{CLI} simulate {params.spec:q} --structures {input} --output {output} --device {DEVICE} > {log} 2>&1"
+        f"{CLI} simulate {WHERE}"

@@ -1,13 +1,13 @@
 rule build:
+    input:
+        inputs_of("structures"),
     output:
-        pattern("structures"),
+        output_of("structures"),
     log:
-        f"{LOGS}/structures/{{id}}.log",
+        log_of("structures"),
     benchmark:
-        f"{BENCHMARKS}/structures/{{id}}.tsv"
-    params:
-        spec=lambda wildcards, output: wanted(campaign.structures, wildcards.id).json_text,
+        benchmark_of("structures")
     message:
         "Drawing random scenes: {wildcards.id}"
     shell:
-        "{CLI} build {params.spec:q} --output {output} > {log} 2>&1"
+        f"{CLI} build {WHERE}"

@@ -1,27 +1,18 @@
-def train_options(execution):
-    """How networks are trained, which changes none of them."""
-    return f"--save-every {execution.save_every_s:g}" + (" --compile" if execution.compile else "")
-
-
 rule train:
     input:
-        lambda wildcards: paths("datasets", wanted(campaign.packs, wildcards.id).training_set.datasets),
+        inputs_of("packs"),
     output:
-        pattern("packs"),
+        output_of("packs"),
     log:
-        f"{LOGS}/packs/{{id}}.log",
+        log_of("packs"),
     benchmark:
-        f"{BENCHMARKS}/packs/{{id}}.tsv"
-    params:
-        spec=lambda wildcards, output: campaign.packs[wildcards.id].json_text,
-        how=lambda wildcards, output: train_options(campaign.config.execution),
+        benchmark_of("packs")
     message:
         "Training: {wildcards.id}"
     shell:
-        "{CLI} train {params.spec:q} {input} --networks {RESULTS}/networks --output {output}"
-        " --device {DEVICE} {params.how} > {log} 2>&1"
+        f"{CLI} train {WHERE}"
 
 
 rule networks:
     input:
-        paths("packs", campaign.packs),
+        all_of("packs"),

@@ -1,13 +1,13 @@
 rule transfer:
+    input:
+        inputs_of("transfer"),
     output:
-        path("transfer", campaign.transfer.id),
+        output_of("transfer"),
     log:
-        f"{LOGS}/transfer/{campaign.transfer.id}.log",
+        log_of("transfer"),
     benchmark:
-        f"{BENCHMARKS}/transfer/{campaign.transfer.id}.tsv"
-    params:
-        spec=lambda wildcards, output: campaign.transfer.json_text,
+        benchmark_of("transfer")
     message:
-        "Computing information transfer"
+        "Computing information transfer: {wildcards.id}"
     shell:
-        "{CLI} transfer {params.spec:q} --output {output} > {log} 2>&1"
+        f"{CLI} transfer {WHERE}"

@@ -9,30 +9,23 @@ import xarray as xr
 from hrtem_ood import store
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.analysis.metrics import training_conditions
-from hrtem_ood.analysis.outputs import METRICS
-from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.errors import ArtefactError
+from hrtem_ood.campaign.campaign import Campaign, artefact
 
 
-def read_metrics(campaign: Campaign, folder: Path) -> xr.Dataset:
+def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     """Read a campaign's metrics without the scores per image.
 
     Parameters
     ----------
     campaign : Campaign
-    folder : Path
-        ``results/<campaign>``.
+    results : Path
+        The results folder.
 
     Returns
     -------
     xarray.Dataset
     """
-    path = folder / METRICS
-    if store.zarr_attributes(path).get("id") != campaign.metrics_id:
-        raise ArtefactError(
-            f"{path} holds the results of another version of the configuration. Run snakemake to bring it up to date."
-        )
-    with store.open_zarr(path, expect_id=campaign.metrics_id) as found:
+    with store.open_zarr(results / artefact("metrics", campaign.metrics_id)) as found:
         loaded = found.drop_dims("image").load()
     # zarr gives NumPy's variable-length strings, which pandas does not take
     texts = {name: values.astype(object) for name, values in loaded.coords.items() if values.dtype.kind == "T"}

@@ -76,11 +76,11 @@ def gather_scores(campaign: Campaign, results: Path, networks: Sequence[str], da
 
 
 def _check(path: Path, job: Evaluated, networks: NDArray[np.str_], datasets: NDArray[np.str_]) -> None:
-    asked = ({network.id for network in job.pack.networks}, set(job.suite.datasets))
+    asked = ({network.id for network in job.networks}, set(job.suite.datasets))
     if (set(map(str, networks)), set(map(str, datasets))) != asked:
         raise ArtefactError(
-            f"{path} holds scores of other networks or test datasets than its pack {job.pack.id} and suite "
-            f"{job.suite.id} ask for. Delete {path} and run snakemake again to make it anew."
+            f"{path} holds scores of other networks or test datasets than its name says. "
+            f"Delete {path} and run snakemake again to make it anew."
         )
 
 

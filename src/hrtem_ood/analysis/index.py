@@ -50,7 +50,7 @@ def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
     for suite in campaign.suites.values():
         yield suite, suite_names[suite.id]
     for job in campaign.evaluations.values():
-        yield job.spec, f"{names[job.pack.training_set.id]} on {suite_names[job.suite.id]}"
+        yield job.spec, f"{names[job.networks[0].training_set]} on {suite_names[job.suite.id]}"
     yield campaign.transfer, campaign.name
 
 

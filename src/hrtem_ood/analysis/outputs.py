@@ -1,4 +1,4 @@
-"""Names of what `report` writes, below ``results/<campaign>/``. Light to import: the workflow reads it."""
+"""Names of what `report` writes, below its folder. Light to import: the workflow reads it."""
 
 FIGURE_NAMES = ("examples", "ctf", "ood_matrix", "gap")
 
@@ -8,7 +8,5 @@ TABLES = tuple(
     f"tables/{name}.csv"
     for name in ("ood_matrix", "gap", "predictors", "networks", "conditions", "architectures", "signs_of_trouble")
 )
-
-METRICS = "metrics.zarr.zip"
 
 REPORT = "report.html"

@@ -12,39 +12,37 @@ from hrtem_ood.analysis.metrics import metrics_dataset
 from hrtem_ood.analysis.outputs import REPORT
 from hrtem_ood.analysis.report import report_html
 from hrtem_ood.analysis.tables import all_tables, csv
-from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.campaign import Campaign, artefact
 
 
-def metrics(campaign: Campaign, results: Path, output: Path) -> None:
-    """Gather all evaluations of a campaign into one store.
+def metrics(campaign: Campaign, results: Path) -> None:
+    """Gather all evaluations of a campaign into one store, ``metrics/<id>.zarr.zip``.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
         The results folder: evaluations, packs and transfer are read.
-    output : Path
-        ``results/<campaign>/metrics.zarr.zip``.
     """
     begin = time.monotonic()
     dataset = metrics_dataset(campaign, results)
-    provenance = store.provenance(campaign.transfer, seconds=time.monotonic() - begin, device="cpu")
-    own = {"id": campaign.metrics_id, "stage": "metrics", "stage_version": analysis.VERSION}
-    store.write_zarr(output, dataset, provenance | own | {"parameters": campaign.config_json})
+    made = store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json)
+    provenance = store.provenance(made, seconds=time.monotonic() - begin, device="cpu")
+    store.write_zarr(results / artefact("metrics", campaign.metrics_id), dataset, provenance)
 
 
-def report(campaign: Campaign, results: Path, folder: Path) -> None:
-    """Write a campaign's tables, figures and report, the report last.
+def report(campaign: Campaign, results: Path) -> None:
+    """Write a campaign's tables, figures and report, the report last, and let ``results/<campaign>`` lead there.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
-        The results folder: transfer and the test datasets are read, and the attributes of whatever else is there.
-    folder : Path
-        ``results/<campaign>``, where the metrics are.
+        The results folder: metrics, transfer and some test datasets are read, and the attributes of whatever else is
+        there.
     """
-    gathered = read_metrics(campaign, folder)
+    folder = results / artefact("reports", campaign.report_id)
+    gathered = read_metrics(campaign, results)
     reduced = cells(campaign, gathered)
     predictors = predictor_table(reduced)
     for name, text in all_tables(gathered, reduced, predictors).items():
@@ -53,15 +51,15 @@ def report(campaign: Campaign, results: Path, folder: Path) -> None:
     for name, content in figures.items():
         store.write_bytes(folder / name, content)
     store.write_text(folder / REPORT, report_html(campaign, results, gathered, reduced, predictors, figures))
+    store.link(results / campaign.name, folder)
 
 
-def index(campaign: Campaign, output: Path) -> None:
-    """Write the table of every artefact id of a campaign, with its path, names and parameters.
+def index(campaign: Campaign, results: Path) -> None:
+    """Write the table of every artefact id of a campaign, with its path, names and parameters: ``indexes/<id>.csv``.
 
     Parameters
     ----------
     campaign : Campaign
-    output : Path
-        ``results/<campaign>/index.csv``.
+    results : Path
     """
-    store.write_text(output, csv(index_table(campaign)))
+    store.write_text(results / artefact("indexes", campaign.index_id), csv(index_table(campaign)))

@@ -22,7 +22,7 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     -------
     rich.table.Table
     """
-    reduced = cells(campaign, read_metrics(campaign, results / campaign.name))
+    reduced = cells(campaign, read_metrics(campaign, results))
     rows, found = by_training_set(reduced), findings(reduced)
     lost = f" {found.diverged} of {found.networks} networks diverged; the report names them." if found.diverged else ""
     several = rows.structure_set.nunique() > 1

@@ -11,7 +11,7 @@ from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.condition import Condition, expand
 from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
-from hrtem_ood.campaign.identity import canonical_json, digest
+from hrtem_ood.campaign.identity import canonical_json, content_id
 from hrtem_ood.campaign.specs import (
     BuildSpec,
     EvaluateSpec,
@@ -35,7 +35,12 @@ SUFFIX = {
     "suites": ".json",
     "evaluations": ".zarr.zip",
     "transfer": ".zarr.zip",
+    "metrics": ".zarr.zip",
+    "reports": "",
+    "indexes": ".csv",
+    "configs": ".json",
 }
+"""Stages, that is folders of the results folder, and what their artefacts' names end in; a report is a folder."""
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 
@@ -47,10 +52,11 @@ def artefact(stage: str, id_: str) -> str:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation job: a pack on a suite."""
+    """One evaluation job: networks of one training set on a suite."""
 
     spec: EvaluateSpec
-    pack: PackSpec
+    networks: tuple[NetworkSpec, ...]
+    packs: tuple[PackSpec, ...]
     suite: SuiteSpec
 
 
@@ -220,16 +226,25 @@ class Campaign:
         return by_id(training_set for group in self.training_sets.values() for training_set in group)
 
     @cached_property
-    def packs(self) -> dict[str, PackSpec]:
-        """Packs by id."""
+    def _by_training_set(self) -> dict[str, list[NetworkSpec]]:
         groups: dict[str, list[NetworkSpec]] = {}
         for network in self.networks.values():
             groups.setdefault(network.training_set, []).append(network)
+        return groups
+
+    @cached_property
+    def packs(self) -> dict[str, PackSpec]:
+        """Packs by id."""
         return by_id(
             PackSpec(training_set=self.training_set_by_id[training_set], networks=pack)
-            for training_set, group in groups.items()
+            for training_set, group in self._by_training_set.items()
             for pack in packs.split(group, self.config.execution.networks_per_job)
         )
+
+    @cached_property
+    def pack_of(self) -> dict[str, PackSpec]:
+        """Network id → its pack."""
+        return {network.id: pack for pack in self.packs.values() for network in pack.networks}
 
     # --- suites, evaluations, analysis --------------------------------------------------------
 
@@ -257,11 +272,26 @@ class Campaign:
     def evaluations(self) -> dict[str, Evaluated]:
         """Evaluation jobs by id."""
         jobs = [
-            Evaluated(EvaluateSpec(pack=pack.id, suite=suite.id), pack, suite)
-            for pack in self.packs.values()
+            Evaluated(
+                EvaluateSpec(networks=tuple(network.id for network in networks), suite=suite.id),
+                networks,
+                packs_,
+                suite,
+            )
+            for networks, packs_ in self._tested_together
             for suite in self.suites.values()
         ]
         return {job.spec.id: job for job in jobs}
+
+    @cached_property
+    def _tested_together(self) -> list[tuple[tuple[NetworkSpec, ...], tuple[PackSpec, ...]]]:
+        """Groups of networks that one job tests, and the packs that they come from."""
+        groups = [
+            group
+            for networks in self._by_training_set.values()
+            for group in packs.split(networks, self.config.execution.networks_per_evaluation)
+        ]
+        return [(group, tuple(by_id(self.pack_of[network.id] for network in group).values())) for group in groups]
 
     @cached_property
     def transfer(self) -> TransferSpec:
@@ -280,22 +310,28 @@ class Campaign:
         return canonical_json(self.config.model_dump(mode="json"))
 
     @cached_property
-    def metrics_id(self) -> str:
-        """Digest of everything that determines the metrics: not how work is grouped, not how figures look."""
-        training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
-        suites = {name: suite.id for name, suite in self.suite_of.items()}
-        names = [self.name, training_sets, suites, self.set_names]
-        return digest(["metrics", analysis.VERSION, evaluation.VERSION, self.transfer.id, sorted(self.networks), names])
+    def config_id(self) -> str:
+        """Id of the configuration, execution included."""
+        return content_id(self.name, self.config.model_dump(mode="json"))
 
     @cached_property
-    def index_id(self) -> str:
-        """Digest of everything that the list of artefacts tells."""
-        return digest([self.metrics_id, sorted(self.exit_waves), sorted(self.packs)])
+    def metrics_id(self) -> str:
+        """Id of everything that determines the metrics: not how work is grouped, not how figures look."""
+        training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
+        suites = {name: suite.id for name, suite in self.suite_of.items()}
+        content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.set_names]
+        return content_id(self.name, ["metrics", analysis.VERSION, evaluation.VERSION, self.name, content])
 
     @cached_property
     def report_id(self) -> str:
-        """Digest of everything that determines figures and report."""
-        return digest([self.metrics_id, self.config.report.model_dump(mode="json")])
+        """Id of everything that determines figures and report."""
+        return content_id(self.name, ["reports", self.metrics_id, self.config.report.model_dump(mode="json")])
+
+    @cached_property
+    def index_id(self) -> str:
+        """Id of everything that the list of artefacts tells."""
+        grouped = [sorted(table) for table in (self.structures, self.exit_waves, self.packs, self.evaluations)]
+        return content_id(self.name, ["indexes", self.metrics_id, grouped])
 
 
 def equal_shares(ids: Sequence[str], images: int) -> dict[str, int]:

@@ -219,6 +219,9 @@ class Execution(Model):
 
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
+    networks_per_evaluation: Annotated[int, Field(ge=1)] = Field(
+        64, description="Most networks that one job tests on a suite; all of one training set."
+    )
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto` takes a GPU where there is one.")
     save_every_s: Annotated[float, Field(ge=0)] = Field(
         60.0,

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -141,6 +142,24 @@ class Hyperparameters(Model):
         "float32", description="How weights are stored, hence tested; `bfloat16` halves the files."
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
+
+    @property
+    def slug(self) -> str:
+        """Architecture, learning rate and seed."""
+        return f"{self.architecture.name}-lr{self.learning_rate:g}-s{self.seed}"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What identities are computed from: an architecture's file counts by its content, not its path."""
+        content = self.model_dump(mode="json")
+        if self.architecture.sha256:
+            del content["architecture"]["file"]
+        return content
+
+    @cached_property
+    def content_json(self) -> str:
+        """Canonical JSON of :attr:`content`."""
+        return canonical_json(self.content)
 
     @model_validator(mode="before")
     @classmethod

@@ -72,7 +72,16 @@ def content_id(slug: str, value: Any) -> str:
     >>> content_id("df 100", {"defocus_A": 100})
     'df-100-87b56deca0'
     """
-    return f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug).strip('-')}-{digest(value)[:DIGITS]}"
+    return _named(slug, digest(value))
+
+
+def id_of_text(slug: str, text: str) -> str:
+    """Make the id of a value whose canonical JSON is ``text``; see :func:`content_id`."""
+    return _named(slug, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _named(slug: str, digits: str) -> str:
+    return f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug).strip('-')}-{digits[:DIGITS]}"
 
 
 def seed_sequence(stream: str, *key: int) -> np.random.SeedSequence:

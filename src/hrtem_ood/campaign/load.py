@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import json
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML file.
+    """Read one YAML file, or one JSON file.
 
     Raises
     ------
@@ -45,11 +46,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         When it is missing, is not YAML, or is not a mapping.
     """
     try:
-        content = yaml.load(path.read_text(), _Loader)  # noqa: S506  # a SafeLoader
+        text = path.read_text()
+        # YAML 1.1 takes JSON's 1e-05 for text
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}). Give the path of a YAML file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid YAML.\n{error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: is not valid {'JSON' if path.suffix == '.json' else 'YAML'}.\n{error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; see docs/configuration.md.")
     return content
@@ -65,9 +68,13 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
-    """Read configurations as ``snakemake --configfile`` would: on top of the default one, where that exists."""
+    """Read configurations as ``snakemake --configfile`` would: on top of the default one, where that exists.
+
+    One that the workflow wrote, below ``results/configs``, is whole, and stands alone.
+    """
     paths = list(paths)
-    if DEFAULT.exists() and not any(path.resolve() == DEFAULT.resolve() for path in paths):
+    whole = any(path.parent.name == "configs" and path.suffix == ".json" for path in paths)
+    if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
     merged: dict[str, Any] = {}
     for path in paths:

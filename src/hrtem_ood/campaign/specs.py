@@ -12,7 +12,7 @@ from hrtem_ood import evaluation, imaging, simulation, structures, training, tra
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.config import Imaging, Labels, Material, Particles, Simulation, Substrate, Transfer
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
-from hrtem_ood.campaign.identity import canonical_json, content_id, digest
+from hrtem_ood.campaign.identity import canonical_json, content_id, digest, id_of_text
 from hrtem_ood.campaign.types import Model
 
 
@@ -156,15 +156,18 @@ class NetworkSpec(Spec):
     @property
     def slug(self) -> str:
         """Architecture, learning rate and seed."""
-        h = self.hyperparameters
-        return f"{h.architecture.name}-lr{h.learning_rate:g}-s{h.seed}"
+        return self.hyperparameters.slug
 
     def content(self) -> Any:
         """Return everything but the path of the architecture's file, whose content counts."""
-        content = self.model_dump(mode="json")
-        if self.hyperparameters.architecture.sha256:
-            del content["hyperparameters"]["architecture"]["file"]
-        return content
+        return {"hyperparameters": self.hyperparameters.content, "training_set": self.training_set}
+
+    @cached_property
+    def id(self) -> str:
+        """Content id: as any spec's, but thousands of networks share the text of their hyperparameters."""
+        hyperparameters, training_set = self.hyperparameters.content_json, canonical_json(self.training_set)
+        content = f'{{"hyperparameters":{hyperparameters},"training_set":{training_set}}}'
+        return id_of_text(self.slug, f'["{self.stage}",{self.version},{content}]')
 
 
 class PackSpec(Spec):
@@ -199,12 +202,17 @@ class SuiteSpec(Spec):
 
 
 class EvaluateSpec(Spec):
-    """Per-image scores of the networks of a pack on the datasets of a suite."""
+    """Per-image scores of networks of one training set on the datasets of a suite."""
 
     stage: ClassVar[str] = "evaluations"
     version: ClassVar[int] = evaluation.VERSION
-    pack: str
+    networks: tuple[str, ...]
     suite: str
+
+    @property
+    def slug(self) -> str:
+        """How many networks."""
+        return f"{len(self.networks)}networks"
 
 
 class TransferSpec(Spec):

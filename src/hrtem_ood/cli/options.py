@@ -10,7 +10,12 @@ Device = Literal["auto", "cpu", "gpu"]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
-output_option = click.option("--output", type=FILE, required=True, help="The artefact to write.")
+config_option = click.option(
+    "--config",
+    type=FILE,
+    multiple=True,
+    help="Configuration that asks for it, on top of config/config.yaml; several are merged in turn.",
+)
 results_option = click.option(
     "--results", type=FOLDER, default=Path("results"), show_default=True, help="Results folder."
 )

@@ -36,13 +36,15 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     """Show the results of a finished campaign as a short table, and where its report is."""
     from rich.console import Console
 
+    from hrtem_ood.analysis.outputs import REPORT
     from hrtem_ood.analysis.summary import summary_table
+    from hrtem_ood.campaign.campaign import artefact
     from hrtem_ood.campaign.load import load_campaign, read_configs
 
     campaign = load_campaign(read_configs(configs))
     console = Console(width=None if os.isatty(1) else 120)
     console.print(summary_table(campaign, results))
-    console.print(f"Report: {results / campaign.name / 'report.html'}", soft_wrap=True)
+    console.print(f"Report: {results / artefact('reports', campaign.report_id) / REPORT}", soft_wrap=True)
 
 
 @main.command()

@@ -1,151 +1,105 @@
-"""Verbs that the workflow calls: one per stage."""
+"""Verbs that the workflow calls: one per stage. Each makes one artefact of a campaign, given its id."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
-from pydantic import ValidationError
 
+from hrtem_ood.cli.asked import asked
 from hrtem_ood.cli.group import main
-from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, output_option, results_option
+from hrtem_ood.cli.options import config_option, results_option
 
-if TYPE_CHECKING:
-    from hrtem_ood.campaign.specs import Spec
-
-AnySpec = TypeVar("AnySpec", bound="Spec")
-
-spec_argument = click.argument("spec", metavar="SPEC_JSON")
-config_argument = click.argument("config", metavar="CONFIG_JSON")
+Verb = TypeVar("Verb", bound=Callable[..., None])
 
 
-def _parsed(model: type[AnySpec], text: str) -> AnySpec:
-    """Read a spec as the workflow passes it."""
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise click.BadParameter(
-            f"is no {model.__name__}: {error.errors()[0]['msg']}", param_hint="SPEC_JSON"
-        ) from None
+def _artefact(function: Verb) -> Verb:
+    """Give a verb the id of its artefact, the configuration that asks for it, and the results folder."""
+    id_argument = click.argument("id_", metavar="ID")
+    return id_argument(config_option(results_option(function)))
 
 
 @main.command()
-@spec_argument
-@output_option
-def build(spec: str, output: Path) -> None:
+@_artefact
+def build(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Draw a shard of random scenes."""
-    from hrtem_ood.campaign.specs import BuildSpec
-    from hrtem_ood.structures.stage import build as run
+    with asked("structures", id_, config, results) as job:
+        from hrtem_ood.structures.stage import build as run
 
-    run(_parsed(BuildSpec, spec), output)
+        run(job.campaign.structures[id_], job.output)
 
 
 @main.command()
-@spec_argument
-@click.option("--structures", type=FILE, required=True, help="The shard's structures.")
-@output_option
-@device_option
-def simulate(spec: str, structures: Path, output: Path, device: Device) -> None:
+@_artefact
+def simulate(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Simulate the exit waves of a shard by frozen-phonon multislice."""
-    from hrtem_ood.campaign.specs import SimulateSpec
-    from hrtem_ood.simulation.stage import simulate as run
+    with asked("exit_waves", id_, config, results) as job:
+        from hrtem_ood.simulation.stage import simulate as run
 
-    run(_parsed(SimulateSpec, spec), structures, output, device=device)
+        (structures,) = job.inputs
+        run(job.campaign.exit_waves[id_], structures, job.output, device=job.execution.device)
 
 
 @main.command()
-@spec_argument
-@click.argument("exit_waves", nargs=-1, required=True, type=FILE)
-@output_option
-@device_option
-def image(spec: str, exit_waves: tuple[Path, ...], output: Path, device: Device) -> None:
+@_artefact
+def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Image exit waves under one condition."""
-    from hrtem_ood.campaign.specs import ImageSpec
-    from hrtem_ood.imaging.stage import image as run
+    with asked("datasets", id_, config, results) as job:
+        from hrtem_ood.imaging.stage import image as run
 
-    run(_parsed(ImageSpec, spec), exit_waves, output, device=device)
+        run(job.campaign.datasets[id_], job.inputs, job.output, device=job.execution.device)
 
 
 @main.command()
-@spec_argument
-@click.argument("datasets", nargs=-1, required=True, type=FILE)
-@click.option("--networks", type=FOLDER, required=True, help="Folder of trained networks.")
-@click.option(
-    "--save-every", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds between saves."
-)
-@click.option("--compile", is_flag=True, help="Train through torch.compile.")
-@output_option
-@device_option
-def train(
-    spec: str,
-    datasets: tuple[Path, ...],
-    networks: Path,
-    save_every: float,
-    compile: bool,  # noqa: A002  # the option's name
-    output: Path,
-    device: Device,
-) -> None:
+@_artefact
+def train(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Train the networks of a pack that are not there yet."""
-    from hrtem_ood.campaign.specs import PackSpec
-    from hrtem_ood.training.stage import train as run
+    with asked("packs", id_, config, results) as job:
+        from hrtem_ood.training.stage import train as run
 
-    pack = _parsed(PackSpec, spec)
-    run(pack, datasets, networks, output, device=device, save_every_s=save_every, compile=compile)
+        run(
+            job.campaign.packs[id_],
+            job.inputs,
+            results / "networks",
+            job.output,
+            device=job.execution.device,
+            save_every_s=job.execution.save_every_s,
+            compile=job.execution.compile,
+        )
 
 
 @main.command()
-@spec_argument
-@click.argument("datasets", nargs=-1, required=True, type=FILE)
-@output_option
-def suite(spec: str, datasets: tuple[Path, ...], output: Path) -> None:
+@_artefact
+def suite(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Write the index of a suite of test datasets."""
-    from hrtem_ood.campaign.specs import SuiteSpec
-    from hrtem_ood.evaluation.stage import index_suite as run
+    with asked("suites", id_, config, results) as job:
+        from hrtem_ood.evaluation.stage import index_suite as run
 
-    run(_parsed(SuiteSpec, spec), datasets, output)
-
-
-@main.command()
-@spec_argument
-@click.option("--pack", type=FILE, required=True, help="The pack's JSON.")
-@click.option("--suite", type=FILE, required=True, help="The suite's index.")
-@results_option
-@click.option(
-    "--drop-weights-after",
-    type=FILE,
-    multiple=True,
-    help="Give all evaluations of the pack: when all are there, its networks lose their weights.",
-)
-@click.option("--campaign", default="", help="The campaign that drops weights; what others ask for keeps them.")
-@output_option
-@device_option
-def evaluate(
-    spec: str,
-    pack: Path,
-    suite: Path,
-    results: Path,
-    drop_weights_after: tuple[Path, ...],
-    campaign: str,
-    output: Path,
-    device: Device,
-) -> None:
-    """Score the networks of a pack on every image of a suite."""
-    from hrtem_ood.campaign.specs import EvaluateSpec
-    from hrtem_ood.evaluation.stage import evaluate as run
-
-    job = _parsed(EvaluateSpec, spec)
-    run(job, pack, suite, results, output, device=device, drop_weights_after=drop_weights_after, campaign=campaign)
+        run(job.campaign.suites[id_], job.inputs, job.output)
 
 
 @main.command()
-@spec_argument
-@output_option
-def transfer(spec: str, output: Path) -> None:
+@_artefact
+def evaluate(id_: str, config: tuple[Path, ...], results: Path) -> None:
+    """Score networks of one training set on every image of a suite."""
+    with asked("evaluations", id_, config, results) as job:
+        from hrtem_ood.evaluation.stage import evaluate as run
+        from hrtem_ood.evaluation.weights import drop_scored
+
+        spec, *packs, suite_ = job.campaign.evaluations[id_].spec, *job.inputs
+        run(spec, packs, suite_, results, job.output, device=job.execution.device)
+        if not job.execution.keep_weights:
+            drop_scored(job.campaign, spec.networks, results)
+
+
+@main.command()
+@_artefact
+def transfer(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Compute contrast transfer and the information-transfer measures of all conditions."""
-    from hrtem_ood.campaign.specs import TransferSpec
-    from hrtem_ood.transfer.stage import transfer as run
+    with asked("transfer", id_, config, results) as job:
+        from hrtem_ood.transfer.stage import transfer as run
 
-    run(_parsed(TransferSpec, spec), output)
+        run(job.campaign.transfer, job.output)
 
 
 @main.group()
@@ -154,35 +108,30 @@ def analyze() -> None:
 
 
 @analyze.command()
-@config_argument
-@results_option
-@output_option
-def metrics(config: str, results: Path, output: Path) -> None:
+@_artefact
+def metrics(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Gather all evaluations of a campaign into one store."""
-    from hrtem_ood.analysis.stage import metrics as run
-    from hrtem_ood.campaign.load import load_campaign
+    with asked("metrics", id_, config, results) as job:
+        from hrtem_ood.analysis.stage import metrics as run
 
-    run(load_campaign(json.loads(config)), results, output)
+        run(job.campaign, results)
 
 
 @analyze.command()
-@config_argument
-@results_option
-@click.option("--folder", type=FOLDER, required=True, help="The campaign's results folder.")
-def report(config: str, results: Path, folder: Path) -> None:
+@_artefact
+def report(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Draw figures, write tables and the report."""
-    from hrtem_ood.analysis.stage import report as run
-    from hrtem_ood.campaign.load import load_campaign
+    with asked("reports", id_, config, results) as job:
+        from hrtem_ood.analysis.stage import report as run
 
-    run(load_campaign(json.loads(config)), results, folder)
+        run(job.campaign, results)
 
 
 @analyze.command()
-@config_argument
-@output_option
-def index(config: str, output: Path) -> None:
+@_artefact
+def index(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Write the table of every artefact id and its parameters."""
-    from hrtem_ood.analysis.stage import index as run
-    from hrtem_ood.campaign.load import load_campaign
+    with asked("indexes", id_, config, results) as job:
+        from hrtem_ood.analysis.stage import index as run
 
-    run(load_campaign(json.loads(config)), output)
+        run(job.campaign, results)

@@ -17,7 +17,6 @@ from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.evaluation.scores import scores
-from hrtem_ood.evaluation.weights import drop_weights_of
 from hrtem_ood.networks.architectures import check_size
 from hrtem_ood.networks.checkpoint import network_from, read_network
 from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
@@ -56,23 +55,15 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
 
 
 def evaluate(
-    spec: EvaluateSpec,
-    pack: Path,
-    suite: Path,
-    results: Path,
-    output: Path,
-    *,
-    device: Device,
-    drop_weights_after: Sequence[Path] = (),
-    campaign: str = "",
+    spec: EvaluateSpec, packs: Sequence[Path], suite: Path, results: Path, output: Path, *, device: Device
 ) -> None:
-    """Score every network of a pack on every image of a suite; scores that another evaluation holds are copied.
+    """Score networks of one training set on every image of a suite; scores that another evaluation holds are copied.
 
     Parameters
     ----------
     spec : EvaluateSpec
-    pack : Path
-        ``packs/<id>.json``. Networks that diverged get NaN.
+    packs : sequence of Path
+        ``packs/<id>.json`` of the packs that the networks come from. Networks that diverged get NaN.
     suite : Path
         ``suites/<id>.json``.
     results : Path
@@ -80,16 +71,11 @@ def evaluate(
     output : Path
         ``evaluations/<id>.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
-    drop_weights_after : sequence of Path
-        Evaluations of the pack. When all of them are there, its networks lose their weights; none: they keep them.
-    campaign : str
-        Name of the campaign that wants them dropped; networks that another campaign asks for keep their weights.
     """
     begin, where = time.monotonic(), torch_device(device)
-    for path, wanted in ((pack, spec.pack), (suite, spec.suite)):
-        if store.artefact_id(path) != wanted:
-            raise ArtefactError(f"{output} needs {wanted}, not {path}.")
-    networks, datasets = store.read_json(pack)["networks"], store.read_json(suite)["datasets"]
+    if store.artefact_id(suite) != spec.suite:
+        raise ArtefactError(f"{output} needs {spec.suite}, not {suite}.")
+    networks, datasets = _entries(spec, packs, output), store.read_json(suite)["datasets"]
     cells = Cells(
         {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()},
         {id_: entry["sha256"] for id_, entry in datasets.items()},
@@ -98,12 +84,21 @@ def evaluate(
     cells.reuse(results / "evaluations", version=spec.version, except_for=output)
     if not cells.known.all():
         with reproducible():
-            _compute(cells, pack, suite, results, where)
+            _compute(cells, {id_: entry["pack"] for id_, entry in networks.items()}, suite, results, where)
     told = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
     store.write_zarr(output, cells.to_dataset(), told)
-    # Of jobs that end at once, the last to write sees all files; a second time does no harm.
-    if drop_weights_after and all(path.exists() for path in drop_weights_after):
-        drop_weights_of([id_ for id_, entry in networks.items() if not entry["diverged"]], results, campaign)
+
+
+def _entries(spec: EvaluateSpec, packs: Sequence[Path], output: Path) -> dict[str, dict[str, Any]]:
+    """Read what packs tell of the networks of an evaluation, in its order, and which ``pack`` does."""
+    found: dict[str, dict[str, Any]] = {}
+    for pack in packs:
+        found |= {id_: entry | {"pack": pack} for id_, entry in store.read_json(pack)["networks"].items()}
+    missing = [id_ for id_ in spec.networks if id_ not in found]
+    if missing:
+        listed = ", ".join(map(str, packs)) or "no pack"
+        raise ArtefactError(f"{output} needs {', '.join(missing)}, of which {listed} does not tell.")
+    return {id_: found[id_] for id_ in spec.networks}
 
 
 def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
@@ -113,7 +108,7 @@ def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
     return int(images.pop())
 
 
-def _compute(cells: Cells, pack: Path, suite: Path, results: Path, device: torch.device) -> None:
+def _compute(cells: Cells, packs: Mapping[str, Path], suite: Path, results: Path, device: torch.device) -> None:
     """Compute the cells that are not known, reading every network and every dataset once."""
     ids, names = list(cells.networks), list(cells.datasets)
     missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
@@ -121,7 +116,7 @@ def _compute(cells: Cells, pack: Path, suite: Path, results: Path, device: torch
     networks: dict[str, nn.Module] = {}
     for column in track(columns, "test datasets", len(columns)):
         images = _images(results / artefact("datasets", names[column]), cells.datasets[names[column]], suite)
-        networks = networks or _networks(missing, pack, results, images.counts.shape[-1], device)
+        networks = networks or _networks(missing, packs, results, images.counts.shape[-1], device)
         unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
         for id_, values in network_scores(unknown, images, device).items():
             cells.fill(ids.index(id_), column, values)
@@ -138,18 +133,18 @@ def _images(path: Path, sha256: str, suite: Path) -> Images:
 
 
 def _networks(
-    sha256: Mapping[str, str | None], pack: Path, results: Path, side: int, device: torch.device
+    sha256: Mapping[str, str | None], packs: Mapping[str, Path], results: Path, side: int, device: torch.device
 ) -> dict[str, nn.Module]:
-    """Read networks of a pack, given the sha256 of their weights, and check that they take images of that size."""
+    """Read networks, given the sha256 of their weights, and check that they take images of that size."""
     networks = {}
     for id_, digest in sha256.items():
-        content = _checkpoint(results / artefact("networks", id_), digest, pack)
+        content = _checkpoint(results / artefact("networks", id_), digest, packs[id_])
         try:
             networks[id_] = network_from(content)
         except ArtefactError as error:
-            raise ArtefactError(f"{pack}: {error}") from error
+            raise ArtefactError(f"{packs[id_]}: {error}") from error
         check_size(networks[id_], Architecture(**content["architecture"]), side)
-    with told_of_memory(f"{len(networks)} networks of {pack}", "Use a smaller execution.networks_per_job."):
+    with told_of_memory(f"{len(networks)} networks", "Use a smaller execution.networks_per_evaluation."):
         return {id_: network.to(device) for id_, network in networks.items()}
 
 

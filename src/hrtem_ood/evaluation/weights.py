@@ -4,36 +4,42 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from hrtem_ood.campaign.campaign import artefact
-from hrtem_ood.networks.checkpoint import drop_weights
+from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.networks.checkpoint import drop_weights, read_network
 from hrtem_ood.progress import log
 
 
-def drop_weights_of(networks: Iterable[str], results: Path, campaign: str) -> None:
-    """Take the weights out of networks' files, except of those that another campaign asks for.
+def drop_scored(campaign: Campaign, networks: Iterable[str], results: Path) -> None:
+    """Take the weights out of networks' files once every suite of the campaign has scored them.
+
+    Networks that another campaign asks for keep theirs, and one that diverged has none.
 
     Parameters
     ----------
+    campaign : Campaign
     networks : iterable of str
-        Ids.
+        Ids of networks that are tested together.
     results : Path
-    campaign : str
-        Name of the campaign that keeps no weights.
     """
-    shared = asked_for_by_others(results, campaign)
+    ids = set(networks)
+    jobs = [job for job in campaign.evaluations.values() if not ids.isdisjoint(job.spec.networks)]
+    # Of jobs that end at once, the last to write sees all files; a second time does no harm.
+    if not all((results / artefact("evaluations", job.spec.id)).exists() for job in jobs):
+        return
+    shared = asked_for_by_others(results, campaign.name)
     dropped = 0
-    for id_ in networks:
+    for id_ in sorted(ids):
         path = results / artefact("networks", id_)
         if id_ in shared:
             log(f"{id_} keeps its weights: campaign {shared[id_]} asks for it, too")
-        elif path.exists():
+        elif path.exists() and read_network(path)["sha256_of_weights"] is not None:
             drop_weights(path)
             dropped += 1
     log(f"all suites are scored: {dropped} networks lose their weights, as execution.keep_weights is false")
 
 
 def asked_for_by_others(results: Path, campaign: str) -> dict[str, str]:
-    """Return the networks that other campaigns list in their ``index.csv``.
+    """Return the networks that other campaigns list in their indexes, those of earlier versions of them included.
 
     Parameters
     ----------
@@ -47,8 +53,10 @@ def asked_for_by_others(results: Path, campaign: str) -> dict[str, str]:
         Name of a campaign by id of network.
     """
     found: dict[str, str] = {}
-    for path in sorted(results.glob("*/index.csv")):
-        if path.parent.name != campaign:
-            with path.open(newline="") as file:
-                found |= {row["id"]: path.parent.name for row in csv.DictReader(file) if row["stage"] == "networks"}
+    for path in sorted((results / "indexes").glob("*.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = {row["names"] for row in rows if row["stage"] == "transfer"}  # of the campaign
+        if campaign not in names:
+            found |= {row["id"]: ", ".join(names) for row in rows if row["stage"] == "networks"}
     return found

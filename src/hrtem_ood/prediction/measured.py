@@ -30,6 +30,8 @@ class Measured:
 
     Attributes
     ----------
+    campaign : str
+        Its name.
     path : Path
         The campaign's metrics.
     transfer : Transfer
@@ -39,14 +41,10 @@ class Measured:
         over images), ``in_domain``.
     """
 
+    campaign: str
     path: Path
     transfer: Transfer
     points: pd.DataFrame
-
-    @property
-    def campaign(self) -> str:
-        """Name of the campaign."""
-        return self.path.parent.name
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def find_measured(results: Path, network: str) -> Measured | None:
     Parameters
     ----------
     results : Path
-        The results folder; ``<campaign>/metrics.zarr.zip`` are looked into. One that cannot be read is passed over,
+        The results folder; all its ``metrics`` are looked into, the newest first. One that cannot be read is passed over,
         with a line that says so.
     network : str
         Id.
@@ -95,7 +93,7 @@ def find_measured(results: Path, network: str) -> Measured | None:
     Measured, or None
     """
     found = []
-    for path in sorted(results.glob("*/metrics.zarr.zip")):
+    for path in sorted((results / "metrics").glob("*.zarr.zip"), key=lambda path: -path.stat().st_mtime_ns):
         try:
             measured = _read(path, network)
         except ArtefactError as error:
@@ -114,7 +112,7 @@ def _read(path: Path, network: str) -> Measured | None:
             return None
         here = metrics[["mean_f1", "sigma", "in_domain"]].isel(network=int(row[0])).load()
     parameters = json.loads(attributes["parameters"])
-    return Measured(path, Transfer(**parameters.get("transfer", {})), _points(here))
+    return Measured(str(parameters["campaign"]), path, Transfer(**parameters.get("transfer", {})), _points(here))
 
 
 def _points(metrics: xr.Dataset) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     # datasets in an order that is not the analysis' own
     datasets = [campaign.datasets[id_] for id_ in sorted(job.suite.datasets, reverse=True)]
     images = np.arange(datasets[0].structures)
-    f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.pack.networks])
+    f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.networks])
     scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
     scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2}
     assert set(scores) == set(SCORES)
@@ -116,7 +116,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     dataset = xr.Dataset(
         {name: (dims, values.astype(np.float32)) for name, values in scores.items()},
         coords={
-            "network": np.array([network.id for network in job.pack.networks], dtype=object),
+            "network": np.array([network.id for network in job.networks], dtype=object),
             "condition": np.array([d.id for d in datasets], dtype=object),
             "image": images,
         },

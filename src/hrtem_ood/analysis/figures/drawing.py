@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from hrtem_ood import store
 from hrtem_ood.analysis.figures import ctf, examples, gap, ood_matrix
-from hrtem_ood.analysis.figures.style import rendered, spread, theme
+from hrtem_ood.analysis.figures.style import rendered, theme
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.analysis.outputs import FIGURE_NAMES
+from hrtem_ood.analysis.shown import shown_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.progress import track
 
@@ -60,7 +61,7 @@ def _drawn(
     name: str, campaign: Campaign, results: Path, cells: xr.Dataset, predictors: pd.DataFrame, labels: ConditionLabels
 ) -> Figure:
     if name == "examples":
-        return examples.draw(*_examples(campaign, results, cells, labels))
+        return examples.draw(*_examples(campaign, results, labels))
     if name == "ctf":
         with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as transfer:
             return ctf.draw(transfer, campaign.transfer.conditions)
@@ -70,20 +71,18 @@ def _drawn(
 
 
 def _examples(
-    campaign: Campaign, results: Path, cells: xr.Dataset, labels: ConditionLabels
+    campaign: Campaign, results: Path, labels: ConditionLabels
 ) -> tuple[list[examples.Example], list[tuple[int, str]]]:
-    """Read the first images of test datasets: of every structure set, under a spread of its conditions."""
+    """Read the first images of the test datasets that are shown."""
     chosen, sets, row = [], [], 0
-    names = cells.structure_set.values
-    for name in dict.fromkeys(names):
-        ids = [str(id_) for id_ in cells.condition.values[names == name]]
+    for name, ids in shown_datasets(campaign).items():
         count = min(campaign.config.report.examples, campaign.datasets[ids[0]].structures)
-        for column, position in enumerate(spread(len(ids), examples.COLUMNS)):
-            condition = campaign.datasets[ids[position]].condition
-            with store.open_zarr(results / artefact("datasets", ids[position])) as found:
+        for column, id_ in enumerate(ids):
+            condition = campaign.datasets[id_].condition
+            with store.open_zarr(results / artefact("datasets", id_)) as found:
                 counts, label = (found[key].isel(image=slice(count)).values for key in ("counts", "label"))
                 pixel = float(found.attrs["pixel_A"])
             chosen.append(examples.Example(row, column, labels.title(condition), counts, label, pixel))
-        sets.append((row, str(name)))
+        sets.append((row, name))
         row += count
     return chosen, sets

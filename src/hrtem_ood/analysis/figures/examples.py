@@ -9,9 +9,6 @@ from matplotlib.figure import Figure
 
 from hrtem_ood.analysis.figures.style import ORANGE, new_figure
 
-COLUMNS = 12
-"""At most this many conditions are shown."""
-
 CHARACTERS = 11
 """Titles are broken into lines of this many characters per inch."""
 

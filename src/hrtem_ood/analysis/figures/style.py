@@ -82,13 +82,6 @@ def thinned(labels: Sequence[str], most: int = TICKS) -> tuple[np.ndarray, list[
     return positions, list(labels[::step])
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Choose at most ``most`` of ``count`` things, evenly, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return [round(position) for position in np.linspace(0, count - 1, most)]
-
-
 def are_turned(labels: Sequence[str]) -> bool:
     """Whether labels along x are too long or too many to stand upright."""
     return len(labels) > DENSE or (len(labels) > 1 and max(map(len, labels)) > 5)

@@ -1,0 +1,144 @@
+"""Which job makes what, and of what: the workflow's rules and `hrtem-ood plan` both ask here, so they cannot disagree."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+from hrtem_ood.analysis.outputs import FIGURES, REPORT, TABLES
+from hrtem_ood.analysis.shown import shown_datasets
+from hrtem_ood.campaign.campaign import Campaign, artefact
+
+RULES = {
+    "structures": "build",
+    "exit_waves": "simulate",
+    "datasets": "image",
+    "packs": "train",
+    "suites": "suite",
+    "evaluations": "evaluate",
+    "transfer": "transfer",
+    "metrics": "metrics",
+    "reports": "report",
+    "indexes": "index",
+}
+"""The rule, which is the verb too, that makes the artefacts of each stage, in the order of the data's flow."""
+
+STAGES = tuple(RULES)
+
+Present = Callable[[str, str], bool]
+"""Tells whether an artefact (stage, id) is there."""
+
+
+def ids(campaign: Campaign, stage: str) -> list[str]:
+    """Ids of all artefacts of a stage that a campaign asks for."""
+    single = {
+        "transfer": lambda: campaign.transfer.id,
+        "metrics": lambda: campaign.metrics_id,
+        "reports": lambda: campaign.report_id,
+        "indexes": lambda: campaign.index_id,
+    }
+    return [single[stage]()] if stage in single else list(getattr(campaign, stage))
+
+
+def inputs(campaign: Campaign, stage: str, id_: str) -> list[tuple[str, str]]:
+    """Return stage and id of everything that a job reads.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    stage, id_ : str
+        Of the artefact that the job makes.
+
+    Returns
+    -------
+    list of (str, str)
+
+    Raises
+    ------
+    KeyError
+        When the campaign asks for no such artefact.
+    """
+    if stage == "exit_waves":
+        return [("structures", campaign.structures_of[id_].id)]
+    if stage == "datasets":
+        return [("exit_waves", shard.id) for shard in campaign.exit_waves_of[id_]]
+    if stage == "packs":
+        return [("datasets", dataset) for dataset in campaign.packs[id_].training_set.datasets]
+    if stage == "suites":
+        return [("datasets", dataset) for dataset in campaign.suites[id_].datasets]
+    if stage == "evaluations":
+        job = campaign.evaluations[id_]
+        return [*(("packs", pack.id) for pack in job.packs), ("suites", job.suite.id)]
+    if id_ not in ids(campaign, stage):
+        raise KeyError(id_)
+    transfer = ("transfer", campaign.transfer.id)
+    if stage == "metrics":
+        gathered = [(stage, each) for stage in ("evaluations", "packs") for each in ids(campaign, stage)]
+        return [*gathered, transfer]
+    if stage == "reports":
+        shown = [("datasets", dataset) for group in shown_datasets(campaign).values() for dataset in group]
+        return [("metrics", campaign.metrics_id), transfer, *shown]
+    return []
+
+
+def outputs(stage: str, id_: str) -> list[str]:
+    """Paths of an artefact's files, below the results folder; the first is written last."""
+    path = artefact(stage, id_)
+    return [f"{path}/{name}" for name in (REPORT, *FIGURES, *TABLES)] if stage == "reports" else [path]
+
+
+def targets(campaign: Campaign) -> list[tuple[str, str]]:
+    """Return stage and id of what a whole run makes in the end."""
+    return [(stage, id_) for stage in ("metrics", "reports", "indexes") for id_ in ids(campaign, stage)]
+
+
+def present(results: Path) -> Present:
+    """Return a function that tells which artefacts are there; it looks into each stage's folder once."""
+
+    @cache
+    def names(folder: str) -> frozenset[str]:
+        try:
+            with os.scandir(results / folder) as entries:
+                return frozenset(entry.name for entry in entries)
+        except FileNotFoundError:
+            return frozenset()
+
+    def is_there(stage: str, id_: str) -> bool:
+        return all(name in names(folder) for folder, _, name in (path.rpartition("/") for path in outputs(stage, id_)))
+
+    return is_there
+
+
+def to_make(
+    campaign: Campaign, is_there: Present, wanted: Iterable[tuple[str, str]] | None = None
+) -> dict[str, list[str]]:
+    """Return what a run would make: what is missing and needed.
+
+    An artefact's name says what is in it, so one that is there needs nothing: neither an older input nor a missing one
+    makes it anew. Hence the walk back from what is wanted ends at whatever is there.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    is_there : callable
+        From :func:`present`.
+    wanted : iterable of (str, str), optional
+        Stages and ids; by default :func:`targets`.
+
+    Returns
+    -------
+    dict of str to list of str
+        Ids by stage, for every stage, in the order of the data's flow.
+    """
+    ahead = list(targets(campaign) if wanted is None else wanted)
+    found = dict.fromkeys(each for each in ahead if not is_there(*each))
+    ahead = list(found)
+    while ahead:
+        for each in inputs(campaign, *ahead.pop()):
+            if each not in found and not is_there(*each):
+                found[each] = None
+                ahead.append(each)
+    missing: dict[str, list[str]] = {stage: [] for stage in STAGES}
+    for stage, id_ in found:
+        missing[stage].append(id_)
+    return missing
