@@ -291,8 +291,11 @@ def test_valid_configuration_is_summed_up(tmp_path, monkeypatch, raw):
         assert words in result.output
 
 
-def test_a_spec_that_is_none_is_told(tmp_path):
-    result = CliRunner().invoke(main, ["build", "{bad", "--output", str(tmp_path / "x.extxyz")])
-    assert result.exit_code == 2
-    assert "SPEC_JSON: is no BuildSpec: Invalid JSON" in result.output
-    assert not list(tmp_path.iterdir())
+def test_an_id_that_the_campaign_does_not_ask_for_is_told(tmp_path, monkeypatch, raw):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(json.dumps(raw))
+    result = CliRunner().invoke(main, ["build", "Au-0-8-0123456789", "--config", "mine.yaml"])
+    assert result.exit_code == 1
+    assert "Au-0-8-0123456789: campaign" in result.output
+    assert "none of that id among its structures" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]

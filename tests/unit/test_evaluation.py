@@ -15,6 +15,7 @@ from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
 from hrtem_ood.errors import ArtefactError, DeviceError
 from hrtem_ood.evaluation import stage
 from hrtem_ood.evaluation.stage import evaluate, index_suite
+from hrtem_ood.evaluation.weights import drop_scored
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, pack_entry, read_network, write_network
 from hrtem_ood.scores import SCORES
@@ -74,22 +75,18 @@ class Project:
         index_suite(spec, paths, self.path("suites", spec.id, ".json"))
         return spec.id
 
-    def evaluate(
-        self, pack: str, suite: str, *, drop_weights_after: tuple[Path, ...] = (), campaign: str = "mine"
-    ) -> xr.Dataset:
-        spec = EvaluateSpec(pack=pack, suite=suite)
+    def networks_of(self, packs: tuple[str, ...]) -> list[str]:
+        return [id_ for pack in packs for id_ in store.read_json(self.path("packs", pack, ".json"))["networks"]]
+
+    def evaluation(self, suite: str, *packs: str) -> EvaluateSpec:
+        return EvaluateSpec(networks=self.networks_of(packs), suite=suite)
+
+    def evaluate(self, packs: str | tuple[str, ...], suite: str) -> xr.Dataset:
+        packs = (packs,) if isinstance(packs, str) else packs
+        spec = self.evaluation(suite, *packs)
         output = self.path("evaluations", spec.id)
-        pack_path, suite_path = self.path("packs", pack, ".json"), self.path("suites", suite, ".json")
-        evaluate(
-            spec,
-            pack_path,
-            suite_path,
-            self.results,
-            output,
-            device="cpu",
-            drop_weights_after=drop_weights_after,
-            campaign=campaign,
-        )
+        paths = [self.path("packs", pack, ".json") for pack in packs]
+        evaluate(spec, paths, self.path("suites", suite, ".json"), self.results, output, device="cpu")
         return store.read_zarr(output)
 
 
@@ -218,13 +215,13 @@ def test_an_unreadable_evaluation_is_passed_over(
     suite = project.suite(project.dataset("d"))
     project.pack("p", 0)
     project.evaluate("p", suite)
-    (path,) = (project.results / "evaluations").iterdir()
+    (whole,) = (project.results / "evaluations").iterdir()
+    path = whole.rename(whole.with_name("damaged.zarr.zip"))
     path.write_bytes(path.read_bytes()[:100])
     store.write_zarr(
         path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluateSpec.version}
     )
-    project.pack("q", 0)
-    project.evaluate("q", suite)
+    project.evaluate("p", suite)
     assert len(computed) == 2
     told = capsys.readouterr().err
     assert f"{path} is of no use here" in told
@@ -262,10 +259,14 @@ def test_other_weights_than_the_pack_lists_are_an_error(project: Project) -> Non
 
 def test_inputs_must_be_those_of_the_spec(project: Project) -> None:
     suite = project.suite(project.dataset("d"))
-    project.pack("p", 0)
-    paths = project.path("packs", "p", ".json"), project.path("suites", suite, ".json")
-    with pytest.raises(ArtefactError, match=r"needs q, not .*p\.json"):
-        evaluate(EvaluateSpec(pack="q", suite=suite), *paths, project.results, project.results / "o", device="cpu")
+    (network,) = project.pack("p", 0)
+    paths = [project.path("packs", "p", ".json")], project.path("suites", suite, ".json")
+    too_many = EvaluateSpec(networks=(network, "q"), suite=suite)
+    with pytest.raises(ArtefactError, match=r"needs q, of which .*p\.json does not tell"):
+        evaluate(too_many, *paths, project.results, project.results / "o", device="cpu")
+    foreign = EvaluateSpec(networks=(network,), suite="other")
+    with pytest.raises(ArtefactError, match=rf"needs other, not .*{suite}\.json"):
+        evaluate(foreign, *paths, project.results, project.results / "o", device="cpu")
     with pytest.raises(ArtefactError, match="needs the datasets d, e, not d"):
         index_suite(SuiteSpec(datasets=("d", "e")), [project.path("datasets", "d")], project.results / "s.json")
 
@@ -298,42 +299,52 @@ def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
     assert after["d2"]["sha256"] != before["d2"]["sha256"]
 
 
-def evaluation(project: Project, pack: str, suite: str) -> Path:
-    return project.path("evaluations", EvaluateSpec(pack=pack, suite=suite).id)
-
-
 def test_weights_are_dropped_when_every_suite_is_scored(project: Project, computed: list[Any]) -> None:
     one, other = project.suite(project.dataset("d1")), project.suite(project.dataset("d2"))
     networks = project.pack("p", 0, 1, diverged=(1,))
     path, lost = (project.path("networks", id_, ".ckpt") for id_ in networks)
-    all_of_pack = (evaluation(project, "p", one), evaluation(project, "p", other))
+    evaluations = [project.path("evaluations", project.evaluation(suite, "p").id) for suite in (one, other)]
     told = read_network(path)
-    project.evaluate("p", one, drop_weights_after=all_of_pack)
+    project.evaluate("p", one)
+    drop_scored(networks, evaluations, project.results, "mine")
     assert read_network(path)["state_dict"], "the other suite needs them"
-    project.evaluate("p", other, drop_weights_after=all_of_pack)
+    project.evaluate("p", other)
+    drop_scored(networks, evaluations, project.results, "mine")
     after = read_network(path)
     assert after["state_dict"] == {}
     assert {key: after[key] for key in ("curves", "sha256_of_weights", "trained_on", "parameters")} == {
         key: told[key] for key in ("curves", "sha256_of_weights", "trained_on", "parameters")
     }
     assert read_network(lost)["diverged"]
-    # what was scored is known still, also to another pack, and dropping twice does no harm
+    # what was scored is known still, also beside other networks, and dropping twice does no harm
     before = len(computed)
-    project.pack_of("q", networks)
-    project.evaluate("q", project.suite("d1", "d2"), drop_weights_after=())
-    project.evaluate("p", one, drop_weights_after=all_of_pack)
+    project.pack_of("q", networks[:1])
+    project.evaluate("q", project.suite("d1", "d2"))
+    drop_scored(networks, evaluations, project.results, "mine")
     assert len(computed) == before
     # what is new is not
     with pytest.raises(ArtefactError, match=rf"p\.json: network {networks[0]} keeps no weights"):
         project.evaluate("p", project.suite(project.dataset("d3")))
 
 
+def test_networks_of_several_packs_are_tested_together(project: Project) -> None:
+    suite = project.suite(project.dataset("d1"))
+    project.pack("p", 0, 1)
+    project.pack("q", 2)
+    together = project.evaluate(("p", "q"), suite)
+    alone = [project.evaluate(pack, suite) for pack in ("p", "q")]
+    assert together.drop_attrs().equals(xr.concat(alone, "network").drop_attrs())
+
+
 def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     suite = project.suite(project.dataset("d"))
     one, other = project.pack("p", 0, 1)
     for name, asked in (("mine", other), ("theirs", one)):
-        store.write_text(project.results / name / "index.csv", f"stage,id,path\nnetworks,{asked},x\npacks,{other},y\n")
-    project.evaluate("p", suite, drop_weights_after=(evaluation(project, "p", suite),))
+        rows = f"stage,id,path,names\nnetworks,{asked},x,n\npacks,{other},y,n\ntransfer,t,z,{name}\n"
+        store.write_text(project.results / f"indexes/{name}-0.csv", rows)
+    project.evaluate("p", suite)
+    evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
+    drop_scored([one, other], evaluations, project.results, "mine")
     assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
     assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
     assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err

@@ -82,7 +82,7 @@ class Project:
 
     def copy(self, folder: Path) -> "Project":
         """Return a copy that a test may change."""
-        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
 
     def configure(self, raw: dict[str, Any]) -> None:
@@ -95,23 +95,23 @@ class Project:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
         return [*command, "--directory", str(self.folder)]
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as in the repository's root, with its default profile."""
         command = [*self.command(), *arguments]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"} | (environment or {})
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
         )
 
-    def run(self, *arguments: str) -> dict[str, int]:
+    def run(self, *arguments: str, environment: dict[str, str] | None = None) -> dict[str, int]:
         """Run to the end and return the jobs that ran, by rule."""
-        done = self.snakemake(*arguments)
+        done = self.snakemake(*arguments, environment=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return job_stats(done.stdout + done.stderr)
 
-    def would_run(self, *arguments: str) -> dict[str, int]:
+    def would_run(self, *arguments: str, environment: dict[str, str] | None = None) -> dict[str, int]:
         """Return the jobs that a dry run announces, by rule."""
-        return self.run("--dry-run", *arguments)
+        return self.run("--dry-run", *arguments, environment=environment)
 
     def after(self, change: dict[str, Any]) -> dict[str, int]:
         """Return the jobs that a dry run announces when a file with ``change`` is merged on the configuration."""

@@ -57,7 +57,7 @@ def varied(finished, tmp_path_factory):
 
 def test_every_kind_is_trained_and_scored(varied):
     campaign = varied.campaign()
-    metrics = store.read_zarr(varied.folder / "results/tiny/metrics.zarr.zip", expect_id=campaign.metrics_id)
+    metrics = store.read_zarr(varied.folder / f"results/metrics/{campaign.metrics_id}.zarr.zip")
     assert metrics.sizes["network"] == 8
     assert not metrics.diverged.values.any()
     assert metrics.mean_f1.notnull().all()

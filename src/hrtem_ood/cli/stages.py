@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.cli.asked import asked
 from hrtem_ood.cli.group import main
 from hrtem_ood.cli.options import config_option, results_option
@@ -89,7 +90,9 @@ def evaluate(id_: str, config: tuple[Path, ...], results: Path) -> None:
         spec, *packs, suite_ = job.campaign.evaluations[id_].spec, *job.inputs
         run(spec, packs, suite_, results, job.output, device=job.execution.device)
         if not job.execution.keep_weights:
-            drop_scored(job.campaign, spec.networks, results)
+            tested = [each.spec for each in job.campaign.evaluations.values() if each.spec.networks == spec.networks]
+            evaluations = [results / artefact("evaluations", each.id) for each in tested]
+            drop_scored(spec.networks, evaluations, results, job.campaign.name)
 
 
 @main.command()

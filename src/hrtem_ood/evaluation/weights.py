@@ -4,35 +4,36 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.networks.checkpoint import drop_weights, read_network
 from hrtem_ood.progress import log
 
 
-def drop_scored(campaign: Campaign, networks: Iterable[str], results: Path) -> None:
+def drop_scored(networks: Iterable[str], evaluations: Iterable[Path], results: Path, campaign: str) -> None:
     """Take the weights out of networks' files once every suite of the campaign has scored them.
 
-    Networks that another campaign asks for keep theirs, and one that diverged has none.
+    Networks that another campaign asks for keep theirs.
 
     Parameters
     ----------
-    campaign : Campaign
     networks : iterable of str
         Ids of networks that are tested together.
+    evaluations : iterable of Path
+        Their evaluations, on every suite. Until all of them are there, nothing happens.
     results : Path
+    campaign : str
+        Name of the campaign that keeps no weights.
     """
-    ids = set(networks)
-    jobs = [job for job in campaign.evaluations.values() if not ids.isdisjoint(job.spec.networks)]
     # Of jobs that end at once, the last to write sees all files; a second time does no harm.
-    if not all((results / artefact("evaluations", job.spec.id)).exists() for job in jobs):
+    if not all(path.exists() for path in evaluations):
         return
-    shared = asked_for_by_others(results, campaign.name)
+    shared = asked_for_by_others(results, campaign)
     dropped = 0
-    for id_ in sorted(ids):
+    for id_ in networks:
         path = results / artefact("networks", id_)
         if id_ in shared:
             log(f"{id_} keeps its weights: campaign {shared[id_]} asks for it, too")
-        elif path.exists() and read_network(path)["sha256_of_weights"] is not None:
+        elif path.exists() and not read_network(path)["diverged"]:
             drop_weights(path)
             dropped += 1
     log(f"all suites are scored: {dropped} networks lose their weights, as execution.keep_weights is false")

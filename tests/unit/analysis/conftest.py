@@ -74,7 +74,12 @@ class Written:
 
     @property
     def folder(self) -> Path:
-        return self.results / self.campaign.name
+        """Of the report."""
+        return self.path("reports", self.campaign.report_id)
+
+    @property
+    def metrics(self) -> Path:
+        return self.path("metrics", self.campaign.metrics_id)
 
     def path(self, stage: str, id_: str) -> Path:
         return self.results / artefact(stage, id_)

@@ -16,7 +16,7 @@ from rich.console import Console
 from hrtem_ood.analysis import correlation, stage
 from hrtem_ood.analysis.cells import cells, read_metrics
 from hrtem_ood.analysis.findings import by_training_set, findings
-from hrtem_ood.analysis.outputs import FIGURE_NAMES, FIGURES, METRICS, REPORT, TABLES
+from hrtem_ood.analysis.outputs import FIGURE_NAMES, FIGURES, REPORT, TABLES
 from hrtem_ood.analysis.summary import summary_table
 from hrtem_ood.errors import ConfigError
 
@@ -46,8 +46,8 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reported(made: Any) -> Any:
-    stage.metrics(made.campaign, made.results, made.folder / METRICS)
-    stage.report(made.campaign, made.results, made.folder)
+    stage.metrics(made.campaign, made.results)
+    stage.report(made.campaign, made.results)
     return made
 
 
@@ -98,7 +98,7 @@ def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic
 def test_figures_are_the_same_bytes_for_the_same_data(folder: Path, synthetic: Any) -> None:
     before = {name: (folder / name).read_bytes() for name in (*FIGURES, *TABLES)}
     correlation.RESAMPLES = 1000
-    stage.report(synthetic.campaign, synthetic.results, folder)
+    stage.report(synthetic.campaign, synthetic.results)
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -145,8 +145,9 @@ def test_network_and_condition_tables(folder: Path, synthetic: Any) -> None:
     assert conditions.epsilon[1] == 0
 
 
-def test_key_numbers_and_summary(folder: Path, synthetic: Any) -> None:
-    reduced = cells(synthetic.campaign, read_metrics(synthetic.campaign, folder))
+@pytest.mark.usefixtures("folder")
+def test_key_numbers_and_summary(synthetic: Any) -> None:
+    reduced = cells(synthetic.campaign, read_metrics(synthetic.campaign, synthetic.results))
     found = findings(reduced)
     assert (found.networks, found.diverged, found.training_sets) == (6, 0, 3)
     assert (found.conditions, found.datasets, found.images) == (3, 3, 9)
@@ -183,7 +184,7 @@ def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dic
     matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
     assert sum(name.startswith("other: ") for name in matrix.columns) == 2
     assert len(pd.read_csv(made.folder / "tables/gap.csv")) == 3 * 5
-    rows = by_training_set(cells(made.campaign, read_metrics(made.campaign, made.folder)))
+    rows = by_training_set(cells(made.campaign, read_metrics(made.campaign, made.results)))
     assert list(rows.structure_set) == ["test", "other"] * 3
 
 
@@ -202,8 +203,8 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
     config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"images": 2}
     config["networks"]["unet"]["training_sets"] = ["single", "fewer"]
     made = make(config)
-    stage.metrics(made.campaign, made.results, made.folder / METRICS)
-    reduced = cells(made.campaign, read_metrics(made.campaign, made.folder))
+    stage.metrics(made.campaign, made.results)
+    reduced = cells(made.campaign, read_metrics(made.campaign, made.results))
     assert list(reduced.short_label.values) == ["−100 (single)", "−100 (fewer)", "+100 (single)", "+100 (fewer)"]
 
 
@@ -226,9 +227,9 @@ def test_an_unknown_palette_is_a_configuration_error(make: Callable[..., Any], c
 
 def test_index_lists_every_artefact_once(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
-    stage.index(made.campaign, made.folder / "index.csv")
-    table = pd.read_csv(made.folder / "index.csv", keep_default_na=False)
+    stage.index(made.campaign, made.results)
     campaign = made.campaign
+    table = pd.read_csv(made.path("indexes", campaign.index_id), keep_default_na=False)
     expected = [
         *campaign.structures, *campaign.exit_waves, *campaign.datasets, *campaign.training_set_by_id,
         *campaign.networks, *campaign.packs, *campaign.suites, *campaign.evaluations, campaign.transfer.id,
@@ -242,7 +243,7 @@ def test_index_lists_every_artefact_once(make: Callable[..., Any], config: dict[
     names = dict(zip(table.id, table.names, strict=True))
     mixed = campaign.training_sets["mixed"][0]
     assert names[mixed.id] == "mixed: 2 conditions"
-    evaluation = next(job for job in campaign.evaluations.values() if job.pack.training_set.id == mixed.id)
+    evaluation = next(job for job in campaign.evaluations.values() if job.networks[0].training_set == mixed.id)
     assert names[evaluation.spec.id] == "mixed: 2 conditions on test"
 
 

@@ -17,8 +17,8 @@ Make = Callable[..., Any]
 
 
 def gathered(made: Any) -> Any:
-    stage.metrics(made.campaign, made.results, made.folder / "metrics.zarr.zip")
-    return read_metrics(made.campaign, made.folder)
+    stage.metrics(made.campaign, made.results)
+    return read_metrics(made.campaign, made.results)
 
 
 def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, An
     assert list(found.network) == [lost]
     assert list(found.epochs_trained) == [1]
     assert int(architectures(metrics).diverged.sum()) == 1
-    stage.report(made.campaign, made.results, made.folder)
+    stage.report(made.campaign, made.results)
     text = (made.folder / "report.html").read_text()
     assert lost in text
     assert "1 network diverged" in text

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def campaign(tmp_path_factory):
     config = synthetic.base_config()
     config["conditions"]["focus"] |= {"defocus_A": [0, 60, 250], "C12": [0, 90], "dose_e_per_A2": [100, 400]}
     made = synthetic.write(Campaign(CampaignConfig.model_validate(config)), tmp_path_factory.mktemp("made"))
-    metrics(made.campaign, made.results, made.folder / "metrics.zarr.zip")
+    metrics(made.campaign, made.results)
     return made
 
 
@@ -54,7 +55,7 @@ def users(campaign, make_network):
 
 
 def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
-    written = store.read_zarr(campaign.folder / "metrics.zarr.zip", expect_id=campaign.campaign.metrics_id)
+    written = store.read_zarr(campaign.metrics)
     assert len(users) > 2
     for id_, user in users.items():
         for dataset in written.condition.values:
@@ -68,7 +69,7 @@ def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
 
 
 def test_points_are_those_of_the_metrics(campaign, users):
-    written = store.read_zarr(campaign.folder / "metrics.zarr.zip", expect_id=campaign.campaign.metrics_id)
+    written = store.read_zarr(campaign.metrics)
     for id_ in users:
         measured = find_measured(campaign.results, id_)
         assert measured.campaign == "synthetic"
@@ -81,18 +82,19 @@ def test_points_are_those_of_the_metrics(campaign, users):
 
 def test_the_campaign_with_most_of_the_networks_conditions_counts(campaign, users, tmp_path, capsys):
     id_ = next(iter(users))
-    source = campaign.folder / "metrics.zarr.zip"
+    source = campaign.metrics
     attributes = store.zarr_attributes(source)
-    written = store.read_zarr(source, expect_id=attributes["id"])
+    written = store.read_zarr(source)
     written["mean_f1"][:, 3] = np.nan  # not scored there
-    store.write_zarr(tmp_path / "a/metrics.zarr.zip", written.isel(condition=slice(5)), attributes)
-    store.write_zarr(tmp_path / "b/metrics.zarr.zip", written, attributes)
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c/metrics.zarr.zip").write_bytes(source.read_bytes()[:1000])
+    for name, part in (("a-0", written.isel(condition=slice(5))), ("b-0", written)):
+        parameters = json.loads(attributes["parameters"]) | {"campaign": name[0]}
+        told = attributes | {"id": name, "parameters": json.dumps(parameters)}
+        store.write_zarr(tmp_path / f"metrics/{name}.zarr.zip", part, told)
+    (tmp_path / "metrics/c-0.zarr.zip").write_bytes(source.read_bytes()[:1000])
     measured = find_measured(tmp_path, id_)
     assert measured.campaign == "b"
     assert len(measured.points) == written.sizes["condition"] - 1
-    assert "c/metrics.zarr.zip is damaged" in capsys.readouterr().err
+    assert "c-0.zarr.zip is damaged" in capsys.readouterr().err
 
 
 def points(sigma, f1):
