@@ -187,6 +187,7 @@ def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, 
     assert f"results/datasets/{path.name} is damaged or cut off" in text
     assert f"Delete results/datasets/{path.name} and run snakemake again" in text
     assert "Traceback" not in text
+    assert path.exists()
     assert len(project.artefacts("networks")) == len(before) + 1, "the network on the other condition is trained"
     path.unlink()
     # two packs and their evaluations are left

@@ -33,7 +33,7 @@ def validate(configs: tuple[Path, ...]) -> None:
 @click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
 @results_option
 def summary(configs: tuple[Path, ...], results: Path) -> None:
-    """Show the results of a finished campaign as a short table, and where its report is."""
+    """Show the results of a finished campaign as a short table, and where its metrics and its report are."""
     from rich.console import Console
 
     from hrtem_ood.analysis.outputs import REPORT
@@ -44,7 +44,18 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     campaign = load_campaign(read_configs(configs))
     console = Console(width=None if os.isatty(1) else 120)
     console.print(summary_table(campaign, results))
+    console.print(f"Metrics: {results / artefact('metrics', campaign.metrics_id)}", soft_wrap=True)
     console.print(f"Report: {results / artefact('reports', campaign.report_id) / REPORT}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+def dag(configs: tuple[Path, ...]) -> None:
+    """Draw a campaign's stages, with the number of jobs and files of each, as a Mermaid flow chart."""
+    from hrtem_ood.campaign.graph import stage_graph
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+
+    click.echo(stage_graph(load_campaign(read_configs(configs))), nl=False)
 
 
 @main.command()

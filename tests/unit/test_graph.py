@@ -1,0 +1,25 @@
+"""The graph of a campaign's stages."""
+
+import re
+
+from hrtem_ood.campaign import jobs
+from hrtem_ood.campaign.graph import stage_graph
+from hrtem_ood.campaign.load import load_campaign
+
+
+def test_numbers_on_nodes_and_arrows(raw):
+    campaign = load_campaign(raw)
+    text = stage_graph(campaign)
+    assert text.startswith("flowchart LR\n")
+    for stage in jobs.STAGES:
+        (count,) = re.findall(rf'^    {stage}\["<b>{jobs.RULES[stage]}</b><br/>([\d,]+) ', text, re.MULTILINE)
+        assert int(count) == len(jobs.ids(campaign, stage))
+    assert "8 networks" in text  # 4 training sets, 2 seeds
+    # 6 test structures under 4 conditions, 8 networks
+    assert f"{6 * 4 * 8} images scored" in text
+    arrows = {(one, other): int(count) for one, count, other in re.findall(r"(\w+) -->\|(\d+)\| (\w+)", text)}
+    # 3 shards of the training set and 1 of the test set, under 4 conditions each
+    assert arrows["exit_waves", "datasets"] == 4 * 3 + 4 * 1
+    # three training sets of one condition, and one of all four
+    assert arrows["datasets", "packs"] == 3 + 4
+    assert ("datasets", "metrics") not in arrows
