@@ -224,6 +224,7 @@ MISTAKES = {
         {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.32}},
         ["networks.unet.architecture", "160 px wide", "twice or more, of 64"],
     ),
+    "a campaign like a folder": ({"campaign": "datasets"}, ["campaign: `datasets` is a folder of the results"]),
     "band upside down": ({"transfer": {"q_max_per_A": 0.01}}, ["transfer.q_max_per_A", "above q_min_per_A"]),
 }
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
 
@@ -14,7 +14,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     Checks that need others to hold run only when those hold, so that one mistake gives one message.
     """
     groups = (
-        (_references,),
+        (_name, _references),
         (_cells, _shares),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
         (_cycles,),
@@ -24,6 +24,11 @@ def mistakes(campaign: Campaign) -> list[str]:
         if found:
             return found
     return []
+
+
+def _name(campaign: Campaign) -> Iterator[str]:
+    if campaign.name in (*SUFFIX, "logs", "benchmarks", "jobs"):
+        yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 
 def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:

@@ -5,8 +5,9 @@ as JSON. Series — endless sequences of scenes, exit waves and images of which 
 their own, so that grouping structures into shards changes no dataset and no network.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from hrtem_ood import evaluation, imaging, simulation, structures, training, transfer
 from hrtem_ood.campaign.condition import Condition
@@ -229,3 +230,11 @@ class TransferSpec(Spec):
     def slug(self) -> str:
         """How many conditions."""
         return f"{len(self.conditions)}conditions"
+
+
+AnySpec = TypeVar("AnySpec", bound=Spec)
+
+
+def by_id(specs: Iterable[AnySpec]) -> dict[str, AnySpec]:
+    """Index specs by id, each once, in order of first appearance."""
+    return {spec.id: spec for spec in specs}

@@ -1,0 +1,117 @@
+"""The part of a campaign that is simulated and imaged: structures, exit waves, datasets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from hrtem_ood.campaign.condition import Condition, expand
+from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
+from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SceneRecipe, SimulateSpec, by_id
+
+
+@dataclass
+class SimulatedData:
+    """Structures, exit waves and datasets that a configuration asks for, by id.
+
+    Attributes
+    ----------
+    config : CampaignConfig
+    """
+
+    config: CampaignConfig
+    _recipes: dict[str, SceneRecipe] = field(default_factory=dict)
+
+    def recipe(self, name: str) -> SceneRecipe:
+        """Return the recipe of a structure set, with its material written out."""
+        if name not in self._recipes:
+            chosen = self.config.structure_sets[name]
+            fields = {
+                key: getattr(chosen, key) for key in StructureSet.model_fields if key not in ("structures", "material")
+            }
+            self._recipes[name] = SceneRecipe(material=self.config.materials[chosen.material], **fields)
+        return self._recipes[name]
+
+    def shards(self, name: str) -> list[tuple[BuildSpec, SimulateSpec]]:
+        """Return the shards of a structure set, in order of structure."""
+        recipe, count = self.recipe(name), self.config.structure_sets[name].structures
+        size = self.config.execution.structures_per_shard
+        ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
+        return [
+            (
+                BuildSpec(recipe=recipe, start=start, stop=stop),
+                SimulateSpec(scenes=recipe.series, simulation=self.config.simulation, start=start, stop=stop),
+            )
+            for start, stop in ranges
+        ]
+
+    @property
+    def _users(self) -> list[TrainingSetGrid | Suite]:
+        return [*self.config.training_sets.values(), *self.config.suites.values()]
+
+    @cached_property
+    def used_sets(self) -> tuple[str, ...]:
+        """Names of the structure sets that some training set or suite uses."""
+        return tuple(dict.fromkeys(user.structures for user in self._users))
+
+    @cached_property
+    def structures(self) -> dict[str, BuildSpec]:
+        """Structure shards by id."""
+        return by_id(build for name in self.used_sets for build, _ in self.shards(name))
+
+    @cached_property
+    def exit_waves(self) -> dict[str, SimulateSpec]:
+        """Exit-wave shards by id."""
+        return by_id(simulate for name in self.used_sets for _, simulate in self.shards(name))
+
+    @cached_property
+    def structures_of(self) -> dict[str, BuildSpec]:
+        """Exit-wave shard id → the structure shard that it is simulated from."""
+        return {simulate.id: build for name in self.used_sets for build, simulate in self.shards(name)}
+
+    @cached_property
+    def conditions(self) -> dict[str, tuple[Condition, ...]]:
+        """Conditions of each named grid."""
+        return {
+            name: tuple(Condition(**values) for values in expand(grid, Condition))
+            for name, grid in self.config.conditions.items()
+        }
+
+    def _conditions_of(self, grids: Iterable[str]) -> list[Condition]:
+        return list(dict.fromkeys(condition for grid in grids for condition in self.conditions[grid]))
+
+    def _dataset(self, name: str, condition: Condition) -> ImageSpec:
+        return ImageSpec(
+            waves=SimulateSpec(
+                scenes=self.recipe(name).series, simulation=self.config.simulation, start=0, stop=0
+            ).series,
+            structures=self.config.structure_sets[name].structures,
+            condition=condition,
+            imaging=self.config.imaging,
+            labels=self.config.labels,
+        )
+
+    @cached_property
+    def _datasets_of(self) -> dict[tuple[str, Condition], ImageSpec]:
+        wanted = dict.fromkeys(
+            (user.structures, condition) for user in self._users for condition in self._conditions_of(user.conditions)
+        )
+        return {(name, condition): self._dataset(name, condition) for name, condition in wanted}
+
+    @cached_property
+    def datasets(self) -> dict[str, ImageSpec]:
+        """Datasets by id."""
+        return by_id(self._datasets_of.values())
+
+    @cached_property
+    def exit_waves_of(self) -> dict[str, list[SimulateSpec]]:
+        """Dataset id → the exit-wave shards that it is imaged from, in order of structure."""
+        shards = {name: [simulate for _, simulate in self.shards(name)] for name in self.used_sets}
+        return {dataset.id: shards[name] for (name, _), dataset in self._datasets_of.items()}
+
+    @cached_property
+    def set_names(self) -> dict[str, str]:
+        """Dataset id → name of its structure set (the first, where several share one recipe and size)."""
+        names: dict[str, str] = {}
+        for (name, _), dataset in self._datasets_of.items():
+            names.setdefault(dataset.id, name)
+        return names
