@@ -4,6 +4,7 @@
 # there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.jobs, and none where the output
 # exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
 # job on a cluster parses it again.
+import gc
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.store import write_once
 from snakemake.exceptions import WorkflowError
+
+# Snakemake's graph of jobs is all live objects: looking for garbage in it at every turn costs a quarter of a dry run.
+gc.set_threshold(100_000, 50, 100)
 
 RESULTS = "results"
 
@@ -52,9 +56,9 @@ def benchmark_of(stage):
     return f"{RESULTS}/benchmarks/{stage}/{{id}}.tsv"
 
 
-def paths(artefacts):
-    """Paths of artefacts, whose age does not matter."""
-    return [ancient(f"{RESULTS}/{jobs.outputs(*each)[0]}") for each in artefacts]
+def paths(artefacts, whole=False):
+    """Paths of artefacts, whose age does not matter; of a whole report, all its files."""
+    return [ancient(f"{RESULTS}/{path}") for each in artefacts for path in jobs.outputs(*each)[: None if whole else 1]]
 
 
 def forced():

@@ -1,0 +1,230 @@
+"""How long Snakemake takes to see what there is to do in config/paper.yaml, beside a naive workflow of the same size.
+
+Every figure is of a whole process, `snakemake --dry-run` where nothing else is said: wall time, and peak resident memory
+as the kernel tells at its end. The peer is what one writes first: one training and one evaluation per network, where
+every evaluation names all test sets as inputs and every training one dataset; datasets come from nowhere. It has as many
+networks and test sets, the same profile, and nothing to load.
+
+    python benchmarks/dag.py [--quick]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import yaml
+from report import Budget, report
+
+from hrtem_ood.campaign import jobs
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "config"
+REPEATS = 3
+
+TENTH = {
+    "networks": {
+        "unet": {"seed": [0]},
+        "resnet_unet": {"seed": [0], "learning_rate": [1.0e-4, 3.0e-4, 1.0e-3, 2.0e-3]},
+    }
+}
+"""On top of config/paper.yaml: a tenth of its networks, on the same training sets and suites."""
+
+FEWEST = {"networks": {name: {"seed": [0], "learning_rate": [1.0e-3]} for name in ("unet", "resnet_unet")}}
+SINGLY = {"execution": {"networks_per_job": 1}}
+
+EMPTY = "rule all:\n"
+PEER = """
+NETWORKS, TRAINING, TESTS = {networks}, {training}, {tests}
+
+rule all:
+    input: expand("evaluations/{{network}}.json", network=range(NETWORKS))
+
+rule image:
+    output: "datasets/{{dataset}}.zip"
+    shell: "image {{wildcards.dataset}} {{output}}"
+
+rule train:
+    input: lambda wildcards: f"datasets/training{{int(wildcards.network) % TRAINING}}.zip"
+    output: "networks/{{network}}.ckpt"
+    shell: "train {{wildcards.network}} {{input}} {{output}}"
+
+rule evaluate:
+    input: "networks/{{network}}.ckpt", expand("datasets/test{{test}}.zip", test=range(TESTS))
+    output: "evaluations/{{network}}.json"
+    shell: "evaluate {{input}} {{output}}"
+"""
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a process took: wall time [s], and peak resident memory [MB]."""
+
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A working directory in which Snakemake is called."""
+
+    path: Path
+
+    @classmethod
+    def of_campaign(cls, path: Path) -> "Folder":
+        """Return a folder with the repository's configuration, and without results."""
+        path.mkdir(parents=True)
+        shutil.copytree(CONFIG, path / "config")
+        return cls(path)
+
+    def ours(self, *words: str, change: Mapping[str, object] | None = None) -> list[str]:
+        """Return the words that call Snakemake on the paper campaign; words that are options come last."""
+        configs = [self.path / "config/paper.yaml"]
+        if change:
+            configs.append(self.path / f"change{len(list(self.path.glob('change*')))}.yaml")
+            configs[-1].write_text(yaml.safe_dump(dict(change)))
+        return [*self._snakemake(ROOT / "Snakefile", words), "--configfile", *map(str, configs)]
+
+    def other(self, text: str, *words: str) -> list[str]:
+        """Return the words that call Snakemake on another workflow."""
+        (self.path / "Snakefile").write_text(text)
+        return self._snakemake(self.path / "Snakefile", words)
+
+    def _snakemake(self, snakefile: Path, words: Sequence[str]) -> list[str]:
+        # the profile that a run in the repository's root finds by itself; `--quiet` would swallow a target behind it
+        command = [sys.executable, "-m", "snakemake", *(words or ("--dry-run",)), "--snakefile", str(snakefile)]
+        command += ["--workflow-profile", str(ROOT / "profiles/default")]
+        return [*command, "--directory", str(self.path), "--quiet", "all"]
+
+
+def run(command: Sequence[str]) -> Process:
+    """Run a process to its end and measure it."""
+    with tempfile.TemporaryFile("w+") as told:
+        begin = perf_counter()
+        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603  # our own words
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it again
+        if process.returncode:
+            told.seek(0)
+            sys.exit(f"{' '.join(command)} ended with exit code {process.returncode}:\n{told.read()}")
+    return Process(seconds, usage.ru_maxrss * 1024 / 1e6)
+
+
+def in_turn(commands: Mapping[str, Sequence[str]], repeats: int) -> dict[str, Process]:
+    """Run some processes in turn, and return the median time and memory of each."""
+    runs: dict[str, list[Process]] = {name: [] for name in commands}
+    for _ in range(repeats):
+        for name, command in commands.items():
+            runs[name].append(run(command))
+    return {
+        name: Process(median(one.seconds for one in done), median(one.megabytes for one in done))
+        for name, done in runs.items()
+    }
+
+
+def campaign_of(change: Mapping[str, object]) -> Campaign:
+    """Return the paper campaign with a change."""
+    raw = merge(read_yaml(CONFIG / "config.yaml"), read_yaml(CONFIG / "paper.yaml"))
+    return load_campaign(merge(raw, change))
+
+
+def fill(folder: Folder, campaign: Campaign, change: Mapping[str, object]) -> None:
+    """Leave what a finished run leaves: every artefact, though empty, and Snakemake's records of every job."""
+    for stage in jobs.STAGES:
+        for id_ in jobs.ids(campaign, stage):
+            for output in jobs.outputs(stage, id_):
+                path = folder.path / "results" / output
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+    run(folder.ours("--touch", "--forceall", change=change))
+
+
+def clean(folder: Folder, full: Mapping[str, object], small: Mapping[str, object], repeats: int) -> dict[str, Process]:
+    """Measure what starts from nothing."""
+    cases = {
+        "empty workflow": folder.other(EMPTY),
+        "clean": folder.ours(change=full),
+        "clean, a tenth": folder.ours(change=small),
+        "clean, a job per network": folder.ours(change=merge(full, SINGLY)),
+        "clean, a job per network, a tenth": folder.ours(change=merge(small, SINGLY)),
+        "empty workflow, parsing": folder.other(EMPTY, "--list-rules"),
+        "parsing": folder.ours("--list-rules", change=full),
+    }
+    return in_turn(cases, repeats)
+
+
+def built(folder: Folder, campaign: Campaign, full: Mapping[str, object], repeats: int) -> dict[str, Process]:
+    """Measure with everything there, and what one job's process on a cluster sees."""
+    fill(folder, campaign, full)
+    done = in_turn({"built": folder.ours(change=full)}, repeats)
+    pack = f"results/{jobs.outputs('packs', next(iter(campaign.packs)))[0]}"
+    (folder.path / pack).unlink()
+    return done | in_turn({"one job's process": folder.ours(pack, "--dry-run", change=full)}, repeats)
+
+
+def peer(folder: Folder, campaign: Campaign) -> Process:
+    """Measure the naive workflow, once."""
+    trained = {id_ for each in campaign.training_set_by_id.values() for id_ in each.datasets}
+    tested = {id_ for suite in campaign.suites.values() for id_ in suite.datasets}
+    text = PEER.format(networks=len(campaign.networks), training=len(trained), tests=len(tested))
+    return run(folder.other(text))
+
+
+def growth(done: Mapping[str, Process], case: str, networks: float) -> float:
+    """Return how time grows, without that of an empty workflow, over how networks do."""
+    nothing = done["empty workflow"].seconds
+    return (done[case].seconds - nothing) / (done[f"{case}, a tenth"].seconds - nothing) / networks
+
+
+def main() -> None:
+    """Measure and report."""
+    quick = "--quick" in sys.argv
+    full, small, repeats = (TENTH, FEWEST, 1) if quick else ({}, TENTH, REPEATS)
+    with tempfile.TemporaryDirectory() as name:
+        here = Path(name)
+        # before this process loads a campaign: a new process counts its parent's memory as its own until it is replaced
+        done = clean(Folder.of_campaign(here / "clean"), full, small, repeats)
+        campaign = campaign_of(full)
+        done |= built(Folder.of_campaign(here / "built"), campaign, full, repeats)
+        done["peer, clean"] = peer(Folder.of_campaign(here / "peer"), campaign)
+    networks = len(campaign.networks) / len(campaign_of(small).networks)
+    figures = {f"{case} [s]": process.seconds for case, process in done.items()}
+    figures |= {f"{case} [MB]": done[case].megabytes for case in ("clean", "built", "peer, clean")}
+    figures |= {
+        "parsing, without that of an empty workflow [s]": done["parsing"].seconds
+        - done["empty workflow, parsing"].seconds,
+        "growth of time / growth of networks": growth(done, "clean", networks),
+        "growth of time / growth of networks, a job per network": growth(done, "clean, a job per network", networks),
+        "peer / ours, time": done["peer, clean"].seconds / done["clean"].seconds,
+        "peer / ours, memory": done["peer, clean"].megabytes / done["clean"].megabytes,
+    }
+    report(
+        "dag",
+        figures,
+        [
+            Budget("clean [s]", 6, "max"),
+            Budget("clean [MB]", 250, "max"),
+            Budget("built [s]", 5, "max"),
+            Budget("clean, a job per network [s]", 30, "max"),
+            Budget("growth of time / growth of networks", 1, "max"),
+            Budget("parsing, without that of an empty workflow [s]", 1.5, "max"),
+        ],
+        [
+            f"{len(campaign.networks)} networks, {sum(len(jobs.ids(campaign, stage)) for stage in jobs.STAGES)} jobs; "
+            f"a tenth: {networks:.3g} times fewer networks on the same training sets and suites.",
+            f"Medians of {repeats} in turn, the peer once. Whole processes, at least as long as an empty workflow's.",
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
