@@ -1,7 +1,8 @@
 """How long Snakemake takes to see what there is to do in config/paper.yaml, beside a naive workflow of the same size.
 
-Every figure is of a whole process, `snakemake --dry-run` where nothing else is said: wall time, and peak resident memory
-as the kernel tells at its end. The peer is what one writes first: one training and one evaluation per network, where
+Every figure is of a whole process, `snakemake --dry-run --quiet` where nothing else is said: wall time, and peak resident
+memory as the kernel tells at its end. That option ends when it is known what runs; `--quiet rules`, which counts it, and
+others go through every job once more. The peer is what one writes first: one training and one evaluation per network, where
 every evaluation names all test sets as inputs and every training one dataset; datasets come from nowhere. It has as many
 networks and test sets, the same profile, and nothing to load.
 
@@ -40,6 +41,14 @@ TENTH = {
 
 FEWEST = {"networks": {name: {"seed": [0], "learning_rate": [1.0e-3]} for name in ("unet", "resnet_unet")}}
 SINGLY = {"execution": {"networks_per_job": 1}}
+
+TOUCH = """
+from snakemake.cli import main
+from snakemake.executors.touch import Executor
+Executor.SLEEPING_TIME = 0  # at each job, which adds up to minutes
+main()
+"""
+"""Snakemake, for a run that writes its records of every job and runs none."""
 
 EMPTY = "rule all:\n"
 PEER = """
@@ -86,7 +95,7 @@ class Folder:
         return cls(path)
 
     def ours(self, *words: str, change: Mapping[str, object] | None = None) -> list[str]:
-        """Return the words that call Snakemake on the paper campaign; words that are options come last."""
+        """Return the words that call Snakemake on the paper campaign; by default for a dry run."""
         configs = [self.path / "config/paper.yaml"]
         if change:
             configs.append(self.path / f"change{len(list(self.path.glob('change*')))}.yaml")
@@ -99,10 +108,10 @@ class Folder:
         return self._snakemake(self.path / "Snakefile", words)
 
     def _snakemake(self, snakefile: Path, words: Sequence[str]) -> list[str]:
-        # the profile that a run in the repository's root finds by itself; `--quiet` would swallow a target behind it
-        command = [sys.executable, "-m", "snakemake", *(words or ("--dry-run",)), "--snakefile", str(snakefile)]
-        command += ["--workflow-profile", str(ROOT / "profiles/default")]
-        return [*command, "--directory", str(self.path), "--quiet", "all"]
+        # an option follows `--quiet`, which would swallow a target; the profile is that of a run in the repository's root
+        words = words or ("--dry-run", "--quiet")
+        command = [sys.executable, "-m", "snakemake", *words, "--snakefile", str(snakefile)]
+        return [*command, "--workflow-profile", str(ROOT / "profiles/default"), "--directory", str(self.path)]
 
 
 def run(command: Sequence[str]) -> Process:
@@ -145,7 +154,8 @@ def fill(folder: Folder, campaign: Campaign, change: Mapping[str, object]) -> No
                 path = folder.path / "results" / output
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-    run(folder.ours("--touch", "--forceall", change=change))
+    python, _, _, *words = folder.ours("--touch", "--forceall", "--quiet", change=change)
+    run([python, "-c", TOUCH, *words])
 
 
 def clean(folder: Folder, full: Mapping[str, object], small: Mapping[str, object], repeats: int) -> dict[str, Process]:
@@ -153,6 +163,7 @@ def clean(folder: Folder, full: Mapping[str, object], small: Mapping[str, object
     cases = {
         "empty workflow": folder.other(EMPTY),
         "clean": folder.ours(change=full),
+        "clean, with the table of jobs": folder.ours("--dry-run", "--quiet", "rules", change=full),
         "clean, a tenth": folder.ours(change=small),
         "clean, a job per network": folder.ours(change=merge(full, SINGLY)),
         "clean, a job per network, a tenth": folder.ours(change=merge(small, SINGLY)),
@@ -168,7 +179,7 @@ def built(folder: Folder, campaign: Campaign, full: Mapping[str, object], repeat
     done = in_turn({"built": folder.ours(change=full)}, repeats)
     pack = f"results/{jobs.outputs('packs', next(iter(campaign.packs)))[0]}"
     (folder.path / pack).unlink()
-    return done | in_turn({"one job's process": folder.ours(pack, "--dry-run", change=full)}, repeats)
+    return done | in_turn({"one job's process": folder.ours(pack, "--dry-run", "--quiet", change=full)}, repeats)
 
 
 def peer(folder: Folder, campaign: Campaign) -> Process:
