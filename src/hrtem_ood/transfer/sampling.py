@@ -31,19 +31,37 @@ def transfer_of(condition: Condition, grid: PolarGrid, *, wavelength_A: float) -
     float64 array, (q, phi), [1]
         Signed T where ``defocus_sd_A`` is 0, else its r.m.s.
     """
+    mean, rms = transfer_moments(condition, grid, wavelength_A=wavelength_A)
+    return rms if condition.defocus_sd_A else mean
 
-    def sample(defocus_A: float) -> NDArray[np.float64]:
-        q, azimuth = grid.q_per_A[:, None], grid.azimuth_rad[None, :]
+
+def transfer_moments(
+    condition: Condition, grid: PolarGrid, *, wavelength_A: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sample mean and root mean square of the phase-contrast transfer over the distribution that a condition is.
+
+    Parameters
+    ----------
+    condition, grid, wavelength_A
+        As in :func:`transfer_of`.
+
+    Returns
+    -------
+    mean : float64 array, (q, phi), [1]
+        Signed.
+    rms : float64 array, (q, phi), [1]
+        |T| where nothing is spread.
+    """
+    q, azimuth = grid.q_per_A[:, None], grid.azimuth_rad[None, :]
+    mean, square = np.zeros((2, q.size, azimuth.size))
+    deviations, weights = np.zeros(1), np.ones(1)
+    if condition.defocus_sd_A:
+        deviations, weights = defocus_quadrature(condition.defocus_sd_A, wavelength_A, float(grid.q_per_A[-1]))
+    for defocus_A, weight in zip(condition.defocus_A + deviations, weights, strict=True):
         values = phase_contrast_transfer(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A)
-        return np.broadcast_to(values, (q.size, azimuth.size))
-
-    if not condition.defocus_sd_A:
-        return sample(condition.defocus_A)
-    deviations, weights = defocus_quadrature(condition.defocus_sd_A, wavelength_A, float(grid.q_per_A[-1]))
-    square = np.zeros((grid.q_per_A.size, grid.azimuth_rad.size))
-    for deviation, weight in zip(deviations, weights, strict=True):
-        square += weight * sample(condition.defocus_A + deviation) ** 2
-    return np.sqrt(square)
+        mean += weight * values
+        square += weight * values**2
+    return mean, np.sqrt(square)
 
 
 def defocus_quadrature(
