@@ -35,7 +35,7 @@ CASES = {
 }
 """Architecture, and how many networks of it are in the pack."""
 
-DATASETS, IMAGES, SIDE = 4, 48, 128
+DATASETS, IMAGES, SIDE = 10, 48, 128
 REPEATS = 5
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 

@@ -42,8 +42,8 @@ from hrtem_ood.training.selection import select
 CPU = torch.device("cpu")
 SIDE, PIXEL_A, IMAGES, VALIDATION, BATCH = 128, 0.4, 160, 16, 8
 CASES: dict[str, tuple[dict[str, Any], int]] = {
-    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 3),
-    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 1),
+    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 6),
+    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 2),
 }
 """Architecture, and epochs."""
 
