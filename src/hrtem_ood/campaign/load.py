@@ -125,6 +125,7 @@ def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
     kinds = (
         ("materials", None, "a crystal file that ASE reads (CIF, extxyz, …)"),
         ("networks", "architecture", "the Python file that defines the architecture"),
+        ("predictors", None, "the Python file that defines the predictor"),
     )
     for section, key, what in kinds:
         entries = raw.get(section)
