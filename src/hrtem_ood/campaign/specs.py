@@ -56,10 +56,20 @@ class SceneRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
-        content = self.model_dump(mode="json")
-        if content["material"]["sha256"]:
-            del content["material"]["file"]
-        return digest(["scenes", structures.VERSION, content])
+        return scene_series(self.model_dump(mode="json"), structures.VERSION)
+
+
+def scene_series(recipe: dict[str, Any], version: int) -> str:
+    """Id of the endless series of scenes of a recipe, given as a mapping, by a version of the stage."""
+    material = recipe["material"]
+    if material["sha256"]:
+        material = {key: value for key, value in material.items() if key != "file"}
+    return digest(["scenes", version, recipe | {"material": material}])
+
+
+def wave_series(scenes: str, simulation: dict[str, Any], version: int) -> str:
+    """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
+    return digest(["waves", version, scenes, simulation])
 
 
 class BuildSpec(Spec):
@@ -100,7 +110,7 @@ class SimulateSpec(Spec):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of exit waves."""
-        return digest(["waves", self.version, self.scenes, self.simulation.model_dump(mode="json")])
+        return wave_series(self.scenes, self.simulation.model_dump(mode="json"), self.version)
 
     def content(self) -> Any:
         """Return the series and the range."""
