@@ -167,7 +167,8 @@ class Known(Source):
                 if name not in training_sets:
                     training_sets[name] = Told(name, _version(name, content), content, {})
                 if f"{id_}.ckpt" in there:
-                    networks[id_] = Told(id_, training_sets[name].version, parameters, entries[id_])
+                    more = {"device": pack.more["device"], **entries[id_]}
+                    networks[id_] = Told(id_, training_sets[name].version, parameters, more)
         return training_sets, networks
 
 

@@ -112,14 +112,14 @@ class Reasons:
     def _compare(self, stage: str, new_id: str, old_id: str) -> tuple[Change, ...]:
         """Return what differs, what both are made from included."""
         new, old = _by_name(self.wanted, stage)[new_id], _by_name(self.known, stage)[old_id]
-        changes = _changes(new, old, except_for={LINKS.get(stage, ("",))[0], LISTS.get(stage, ""), SHARES})
+        found = changes(new, old, except_for={LINKS.get(stage, ("",))[0], LISTS.get(stage, ""), SHARES})
         if stage in LINKS:
-            changes += self._of_link(*LINKS[stage], new, old)
+            found += self._of_link(*LINKS[stage], new, old)
         if stage in LISTS:
-            changes += self._of_list(LISTS[stage], new, old)
-        if not changes and new.version != old.version:
-            changes = [Change(f"VERSION of {CODE.get(stage, stage)}", old.version or UNKNOWN, new.version)]
-        return tuple(dict.fromkeys(changes))
+            found += self._of_list(LISTS[stage], new, old)
+        if not found and new.version != old.version:
+            found = [Change(f"VERSION of {CODE.get(stage, stage)}", old.version or UNKNOWN, new.version)]
+        return tuple(dict.fromkeys(found))
 
     def _of_link(self, key: str, stage: str, new: Told, old: Told) -> Sequence[Change]:
         one, other = new.parameters[key], old.parameters[key]
@@ -137,14 +137,14 @@ class Reasons:
         left = {id_: told for id_, told in theirs.items() if id_ not in ours}
         if None in left.values():
             return [Change(key, UNKNOWN, "other ones")]
-        changes: list[Change] = []
+        found: list[Change] = []
         for id_ in sorted(ours.keys() - theirs.keys()):
             one, other = ours[id_], nearest(ours[id_], left.values())
             if one is not None and other is not None:
-                changes += self._between(key, id_, other.id) if key == "datasets" else _changes(one, other)
+                found += self._between(key, id_, other.id) if key == "datasets" else changes(one, other)
         if sorted(new.parameters.get(SHARES, ())) != sorted(old.parameters.get(SHARES, ())):
-            changes.append(Change(SHARES, old.parameters[SHARES], new.parameters[SHARES]))
-        return changes
+            found.append(Change(SHARES, old.parameters[SHARES], new.parameters[SHARES]))
+        return found
 
     def _listed(self, source: Source, key: str, told: Told) -> dict[str, Told | None]:
         if key == "datasets":
@@ -166,7 +166,8 @@ def _by_name(source: Source, stage: str) -> Tolds:
     return source.of(stage) | source.waves if stage == "exit_waves" else source.of(stage)
 
 
-def _changes(new: Told, old: Told, *, except_for: Iterable[str] = ()) -> list[Change]:
+def changes(new: Told, old: Told, *, except_for: Iterable[str] = ()) -> list[Change]:
+    """Return the parameters that differ, nested ones as ``a.b.c``, except for some."""
     keys = [key for key in {**new.flat, **old.flat} if key not in except_for]
     pairs = ((key, old.flat.get(key), new.flat.get(key)) for key in keys)
     return [Change(*pair) for pair in pairs if pair[1] != pair[2]]
@@ -175,18 +176,19 @@ def _changes(new: Told, old: Told, *, except_for: Iterable[str] = ()) -> list[Ch
 # --- wording ---------------------------------------------------------------------------------
 
 
-def _phrase(changes: Sequence[Change], *, added: bool) -> str:
+def _phrase(found: Sequence[Change], *, added: bool) -> str:
     """Say what changed; of what is asked for beside the nearest one, what it adds."""
-    told = [change for change in changes if change.key not in RANGE]
-    if changes and not told:
+    told = [change for change in found if change.key not in RANGE]
+    if found and not told:
         return "other ranges of structures"
-    texts = [_added(change) if added else _changed(change) for change in told[:SHOWN]]
+    texts = [_added(change) if added else told_of(change) for change in told[:SHOWN]]
     if len(told) > SHOWN:
         texts.append(f"and {len(told) - SHOWN} more")
     return ", ".join(texts) or "another grouping"
 
 
-def _changed(change: Change) -> str:
+def told_of(change: Change) -> str:
+    """Say what a parameter was and is."""
     if change.old is UNKNOWN:
         return f"{change.key}: {_value(change.new)}"
     return f"{_key(change.key)} {_value(change.old)} → {_value(change.new)}"
@@ -194,7 +196,7 @@ def _changed(change: Change) -> str:
 
 def _added(change: Change) -> str:
     known = change.old is not UNKNOWN and not change.key.startswith("number of")
-    return f"new {_key(change.key)} {_value(change.new)}" if known else _changed(change)
+    return f"new {_key(change.key)} {_value(change.new)}" if known else told_of(change)
 
 
 def _key(key: str) -> str:
