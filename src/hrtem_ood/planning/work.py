@@ -41,6 +41,7 @@ class Works:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._images = cache(self._find_images)
+        self._forward = cache(self._find_forward)
 
     def of(self, stage: str, told: Told) -> Work | None:
         """Count the work for an artefact.
@@ -97,32 +98,40 @@ class Works:
     def _network(self, told: Told) -> Work | None:
         training_set = self.source.of("training_sets")[told.parameters["training_set"]].parameters
         hyper, images = told.parameters["hyperparameters"], sum(training_set["images"])
-        cost = self._forward(told, training_set["datasets"][0])
-        if cost is None:
+        flops, label, weights = self._forward(told.id, self._images(training_set["datasets"][0])[0])
+        if flops is None:
             return None
-        flops, architecture = cost
         shown = images * hyper["epochs"] if hyper["epochs"] else hyper["steps"] * hyper["batch_size"]
         validated = training_set["validation"] * math.ceil(shown / images)
         each = 2 if hyper["weights"] == "bfloat16" else 4
-        weights = weight_count(architecture) or told.more.get("parameter_count", 0)
-        return Work(flops * (TRAINING_PASSES * shown + validated), each * weights, architecture.label)
+        return Work(flops * (TRAINING_PASSES * shown + validated), each * weights, label)
 
-    def _forward(self, told: Told, dataset: str) -> tuple[float, Architecture] | None:
-        """Return the operations of a network on an image of a dataset, and its architecture."""
-        architecture = _architecture(told.parameters["hyperparameters"]["architecture"])
-        flops = told.more.get("flops_per_image") or flops_per_image(architecture, self._images(dataset)[0])
-        return None if flops is None else (flops, architecture)
+    def _find_forward(self, id_: str, side: int) -> "_Forward":
+        """Return what a network takes for an image."""
+        told = self.source.of("networks")[id_]
+        architecture = _of_text(canonical_json(told.parameters["hyperparameters"]["architecture"]))
+        flops = flops_per_image(architecture, side) or told.more.get("flops_per_image")
+        weights = weight_count(architecture) or told.more.get("parameter_count", 0)
+        return _Forward(flops, architecture.label, weights)
 
     def _evaluation(self, told: Told) -> Work | None:
         datasets = self.source.of("suites")[told.parameters["suite"]].parameters["datasets"]
         images = sum(self.source.of("datasets")[id_].parameters["structures"] for id_ in datasets)
-        networks = [self.source.of("networks")[id_] for id_ in told.parameters["networks"]]
-        costs = [self._forward(network, datasets[0]) for network in networks]
-        if None in costs:
+        side, _ = self._images(datasets[0])
+        costs = [self._forward(network, side) for network in told.parameters["networks"]]
+        if any(cost.flops is None for cost in costs):
             return None
-        flops = sum(cost[0] for cost in costs if cost)
-        labels = {cost[1].label for cost in costs if cost}
-        return Work(images * flops, images * len(networks) * len(SCORES) * 4, " ".join(sorted(labels)))
+        flops = sum(cost.flops for cost in costs if cost.flops)
+        labels = {cost.architecture for cost in costs}
+        return Work(images * flops, images * len(costs) * len(SCORES) * 4, " ".join(sorted(labels)))
+
+
+class _Forward(NamedTuple):
+    """Operations of a network on an image, its architecture, and how many weights it has."""
+
+    flops: float | None
+    architecture: str
+    weights: int
 
 
 def _transfer(told: Told) -> Work:
@@ -134,10 +143,6 @@ def _transfer(told: Told) -> Work:
 @cache
 def _of_text(text: str) -> Architecture:
     return Architecture.model_validate_json(text)
-
-
-def _architecture(parameters: Mapping[str, Any]) -> Architecture:
-    return _of_text(canonical_json(parameters))
 
 
 def _count(told: Told) -> int:
