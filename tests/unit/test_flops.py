@@ -9,7 +9,14 @@ from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.cost import flops_per_image
 from hrtem_ood.planning import flops
 
-CASES = [("unet", 8, 3), ("unet", 5, 1), ("unet", 32, 4), ("resnet_unet", 64, 5), ("resnet_unet", 4, 3), ("resnet_unet", 3, 1)]
+CASES = [
+    ("unet", 8, 3),
+    ("unet", 5, 1),
+    ("unet", 32, 4),
+    ("resnet_unet", 64, 5),
+    ("resnet_unet", 4, 3),
+    ("resnet_unet", 3, 1),
+]
 
 
 @pytest.mark.parametrize(("name", "channels", "depth"), CASES)

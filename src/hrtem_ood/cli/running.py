@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import click
@@ -27,3 +28,36 @@ def plan(configs: tuple[Path, ...], results: Path, as_json: bool) -> None:
         click.echo(json.dumps(made.to_dict(), ensure_ascii=False))
     else:
         Console(width=None if os.isatty(1) else 120).print(shown(made))
+
+
+@main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+@results_option
+@click.option("--watch", is_flag=True, help="Show it again and again, until all is there.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds between, with --watch."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(configs: tuple[Path, ...], results: Path, watch: bool, every: float, as_json: bool) -> None:
+    """Tell how far a campaign is: what is done, runs, failed (and why) and waits."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.running.shown import shown
+    from hrtem_ood.running.status import status as run
+
+    campaign = load_campaign(read_configs(configs))
+    if as_json:
+        click.echo(json.dumps(run(campaign, results).to_dict(), ensure_ascii=False))
+        return
+    console = Console(width=None if os.isatty(1) else 120)
+    found = run(campaign, results)
+    if not watch:
+        console.print(shown(found))
+        return
+    with Live(shown(found), console=console, auto_refresh=False) as live:
+        while not found.done:
+            time.sleep(every)
+            found = run(campaign, results)
+            live.update(shown(found), refresh=True)

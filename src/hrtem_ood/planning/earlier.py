@@ -81,4 +81,3 @@ def earlier(campaign: Campaign, results: Path) -> Earlier | None:
         return None
     nearest = min(runs, key=lambda id_: (len(runs[id_]), id_))
     return Earlier(nearest, tuple(KeyChange(change.key, told_of(change)) for change in runs[nearest]))
-

@@ -5,7 +5,7 @@ turn, so that a network says "dose_e_per_A2 1000 → 500", not that its training
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 

@@ -222,5 +222,3 @@ def slurm_states(jobs: Collection[str]) -> dict[str, str] | None:
         return None
     pairs = (line.split() for line in answer.stdout.splitlines())
     return {pair[0]: pair[1] for pair in pairs if len(pair) == len(("job", "state"))}
-
-
