@@ -61,3 +61,34 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, every: float, 
             time.sleep(every)
             found = run(campaign, results)
             live.update(shown(found), refresh=True)
+
+
+@main.command()
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@results_option
+@click.option("--delete", is_flag=True, help="Delete it, after a question.")
+@click.option("--yes", is_flag=True, help="Ask no question.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json: bool) -> None:
+    """Tell what none of some campaigns needs any more, with sizes, and delete it if asked to.
+
+    Each CONFIG is a campaign of its own; one that is merged of several files is written a.yaml,b.yaml.
+    """
+    from rich.console import Console
+
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.planning import garbage
+    from hrtem_ood.planning.shown import shown_garbage
+
+    campaigns = [load_campaign(read_configs([Path(name) for name in each.split(",")])) for each in configs]
+    found = garbage.garbage(campaigns, results)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        Console(width=None if os.isatty(1) else 120).print(shown_garbage(found))
+    if not delete or not found.files:
+        return
+    if not yes and not click.confirm(f"Delete {len(found.sizes):,} files?", err=True):
+        return
+    garbage.delete(found, results)
+    click.echo(f"{len(found.sizes):,} files are deleted.", err=as_json)

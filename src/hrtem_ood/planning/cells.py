@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 
 from hrtem_ood import evaluation
@@ -25,15 +26,29 @@ class KnownCells:
         self.known = known
 
     @cached_property
+    def _holders(self) -> list[tuple[str, set[str], set[str]]]:
+        """Evaluations of this version: id, networks, datasets."""
+        return [
+            (told.id, {*told.parameters["networks"]}, {*json.loads(told.more["datasets"])})
+            for told in self.known.of("evaluations").values()
+            if told.version == evaluation.VERSION
+        ]
+
+    @cached_property
     def _scored(self) -> dict[str, set[str]]:
         """Network → the datasets on which it is scored."""
         found: dict[str, set[str]] = defaultdict(set)
-        for told in self.known.of("evaluations").values():
-            if told.version == evaluation.VERSION:
-                datasets = json.loads(told.more["datasets"])
-                for network in told.parameters["networks"]:
-                    found[network].update(datasets)
+        for _, networks, datasets in self._holders:
+            for network in networks:
+                found[network] |= datasets
         return found
+
+    def sources(self, job: Evaluated) -> Iterator[str]:
+        """Yield the ids of evaluations that hold scores which a job needs."""
+        networks, datasets = {*job.spec.networks}, {*job.suite.datasets}
+        for id_, theirs, on in self._holders:
+            if theirs & networks and on & datasets:
+                yield id_
 
     def count(self, job: Evaluated) -> int:
         """Return how many of a job's scores of a network on a dataset are known."""

@@ -1,4 +1,4 @@
-"""A plan as tables for people."""
+"""Plans, and what is not needed, as tables for people."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from rich.table import Table
 
 from hrtem_ood.campaign.jobs import RULES
 from hrtem_ood.planning.costs import Estimate
+from hrtem_ood.planning.garbage import Garbage
 from hrtem_ood.planning.plan import COUNTED, PackPlan, Plan, StagePlan
 
 REASONS = 4
@@ -97,6 +98,25 @@ def _of_costs(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
     unknown = {stage: each.unknown for stage, each in estimates if each.unknown}
     for stage, count in unknown.items():
         yield f"Of {count:,} {stage.replace('_', ' ')} the cost is unknown, and not counted."
+
+
+def shown_garbage(found: Garbage) -> RenderableType:
+    """Return what is not needed as a table, and what to know before it is deleted."""
+    table = Table(title="Needed by none of the campaigns", title_justify="left")
+    table.add_column("what")
+    table.add_column("files", justify="right")
+    table.add_column("size", justify="right")
+    for group, paths in found.files.items():
+        table.add_row(group.replace("_", " "), f"{len(paths):,}", _bytes(found.bytes(group)))
+    table.add_section()
+    table.add_row("", f"{len(found.sizes):,}", _bytes(sum(found.sizes.values())))
+    return Group(table, *_of_others(found), *(f"Kept: {what}." for what in found.kept))
+
+
+def _of_others(found: Garbage) -> Iterator[str]:
+    for name, count in found.others.items():
+        files = "it cannot be told how many of these files are" if count < 0 else f"{count:,} of these files are"
+        yield f"Campaign {name} was run here and is not named: {files} its own. Name its configuration to keep them."
 
 
 def _hours(hours: float | None) -> str:
