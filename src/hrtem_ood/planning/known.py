@@ -41,8 +41,8 @@ class Told:
 
     @cached_property
     def items(self) -> frozenset[tuple[str, Any]]:
-        """The same as a set: what tells two artefacts apart is its symmetric difference."""
-        return frozenset(self.flat.items())
+        """The same as a set, with the version: what tells two artefacts apart is its symmetric difference."""
+        return frozenset([*self.flat.items(), ("", self.version)])
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -4,11 +4,11 @@ Specs name what they are made from by id, or by the id of a series. Where that d
 turn, so that a network says "dose_e_per_A2 1000 → 500", not that its training set has another id.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+from hrtem_ood.campaign.identity import canonical_json
 from hrtem_ood.planning.known import Known, Source, Told, Tolds, Wanted
 
 NEVER = "never made"
@@ -48,6 +48,7 @@ class Change(NamedTuple):
 
 
 UNKNOWN = object()
+COUNT = "number of conditions"
 
 
 class Reasons:
@@ -82,9 +83,10 @@ class Reasons:
         if stage in LISTS:
             old = self._fewest_changes(stage, new, candidates)
         elif stage == "networks":
-            old = nearest(new, self._networks_of.get(self._nearest_set(new.parameters["training_set"]), ()))
+            among = self._networks_of.get(self._nearest_set(new.parameters["training_set"]), ())
+            old = nearest(new, among, wanted=self.wanted.of(stage))
         else:
-            old = nearest(new, candidates)
+            old = nearest(new, candidates, wanted=self.wanted.of(stage))
         if old is None:
             return NEVER
         return _phrase(self._between(stage, new.id, old.id), added=old.id in self.wanted.of(stage))
@@ -105,7 +107,11 @@ class Reasons:
         return None if found is None else found.id
 
     def _fewest_changes(self, stage: str, new: Told, candidates: Iterable[Told]) -> Told | None:
-        return min(candidates, key=lambda told: (len(self._between(stage, new.id, told.id)), told.id), default=None)
+        def distance(told: Told) -> int:
+            found = self._between(stage, new.id, told.id)
+            return sum(SHOWN if change.key == COUNT else 1 for change in found)
+
+        return min(candidates, key=lambda told: (distance(told), told.id), default=None)
 
     # --- comparing ----------------------------------------------------------------------------
 
@@ -117,8 +123,8 @@ class Reasons:
             found += self._of_link(*LINKS[stage], new, old)
         if stage in LISTS:
             found += self._of_list(LISTS[stage], new, old)
-        if not found and new.version != old.version:
-            found = [Change(f"VERSION of {CODE.get(stage, stage)}", old.version or UNKNOWN, new.version)]
+        if new.version != old.version:
+            found.append(Change(f"VERSION of {CODE.get(stage, stage)}", old.version or UNKNOWN, new.version))
         return tuple(dict.fromkeys(found))
 
     def _of_link(self, key: str, stage: str, new: Told, old: Told) -> Sequence[Change]:
@@ -127,13 +133,14 @@ class Reasons:
             return []
         if other not in _by_name(self.known, stage):
             return [Change(stage.replace("_", " "), UNKNOWN, "other ones")]
-        return self._between(stage, one, other)
+        # which shard stands for a series means nothing
+        return [change for change in self._between(stage, one, other) if change.key not in RANGE]
 
     def _of_list(self, key: str, new: Told, old: Told) -> list[Change]:
         """Compare what is listed: how much it is, or that which is in one list only."""
         ours, theirs = self._listed(self.wanted, key, new), self._listed(self.known, key, old)
         if len(ours) != len(theirs):
-            return [Change("number of conditions", len(theirs), len(ours))]
+            return [Change(COUNT, len(theirs), len(ours))]
         left = {id_: told for id_, told in theirs.items() if id_ not in ours}
         if None in left.values():
             return [Change(key, UNKNOWN, "other ones")]
@@ -143,20 +150,22 @@ class Reasons:
             if one is not None and other is not None:
                 found += self._between(key, id_, other.id) if key == "datasets" else changes(one, other)
         if sorted(new.parameters.get(SHARES, ())) != sorted(old.parameters.get(SHARES, ())):
-            found.append(Change(SHARES, old.parameters[SHARES], new.parameters[SHARES]))
+            found.append(Change(SHARES, old.flat[SHARES], new.flat[SHARES]))
         return found
 
     def _listed(self, source: Source, key: str, told: Told) -> dict[str, Told | None]:
         if key == "datasets":
             return {id_: source.of("datasets").get(id_) for id_ in told.parameters[key]}
-        texts = {json.dumps(condition, sort_keys=True): condition for condition in told.parameters[key]}
+        texts = {canonical_json(condition): condition for condition in told.parameters[key]}
         return {text: Told(text, 0, condition, {}) for text, condition in texts.items()}
 
 
-def nearest(new: Told | None, candidates: Iterable[Told | None]) -> Told | None:
-    """Return the candidate that differs in the fewest parameters; of several, the first by id."""
+def nearest(new: Told | None, candidates: Iterable[Told | None], wanted: Container[str] = ()) -> Told | None:
+    """Return the candidate that differs in the fewest parameters; of several, one that is not wanted any more."""
+    if new is None:
+        return None
     found = [told for told in candidates if told is not None]
-    return min(found, key=lambda told: (len(new.items ^ told.items), told.id), default=None) if new else None
+    return min(found, key=lambda told: (len(new.items ^ told.items), told.id in wanted, told.id), default=None)
 
 
 def _by_name(source: Source, stage: str) -> Tolds:
@@ -195,7 +204,7 @@ def told_of(change: Change) -> str:
 
 
 def _added(change: Change) -> str:
-    known = change.old is not UNKNOWN and not change.key.startswith("number of")
+    known = change.old is not UNKNOWN and change.key != COUNT
     return f"new {_key(change.key)} {_value(change.new)}" if known else told_of(change)
 
 
@@ -204,6 +213,4 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    return "none" if value is None else value if isinstance(value, str) else canonical_json(value)

@@ -102,6 +102,8 @@ def _of_costs(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
 
 def shown_garbage(found: Garbage) -> RenderableType:
     """Return what is not needed as a table, and what to know before it is deleted."""
+    if not found.files:
+        return Group("The campaigns need all that is there.", *(f"Kept: {what}." for what in found.kept))
     table = Table(title="Needed by none of the campaigns", title_justify="left")
     table.add_column("what")
     table.add_column("files", justify="right")
