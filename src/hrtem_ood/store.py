@@ -22,6 +22,7 @@ import numpy as np
 
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import log
+from hrtem_ood.zarr_writer import ZarrWriter
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -178,18 +179,18 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
     attributes : mapping
         Added to the root's attributes; see :func:`provenance`.
     """
-    from zarr.storage import MemoryStore
+    with writing_zarr(path) as writer:
+        writer.complete(dataset, attributes)
 
-    # Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind.
-    memory: dict[str, Any] = {}
-    # Only strings of any length have a place in the Zarr 3 specification.
-    dataset = dataset.assign(
-        {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
-    )
-    dataset.assign_attrs(attributes).to_zarr(MemoryStore(memory), mode="w", consolidated=False, zarr_format=3)
+
+@contextmanager
+def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
+    """Write a ``.zarr.zip`` block by block; see :class:`hrtem_ood.zarr_writer.ZarrWriter`.
+
+    The file takes its place when the block ends well, as with :func:`write_zarr`.
+    """
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for key in sorted(memory):
-            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), memory[key].to_bytes())
+        yield ZarrWriter(archive)
 
 
 @contextmanager
