@@ -46,7 +46,7 @@ class ZarrWriter:
         """Write rows of an array, of whole chunks, from ``start`` on; each row once."""
         array = self._arrays[name]
         stop, rows = start + len(block), array.chunks[0]
-        if start % rows or (stop % rows and stop != len(array)):
+        if start % rows or (stop % rows and stop != array.shape[0]):
             raise ValueError(f"{name}: rows {start} to {stop} are no whole chunks of {rows}")
         array[start:stop] = block
         for key in sorted(key for key in self._members if not key.endswith("zarr.json")):
