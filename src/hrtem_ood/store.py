@@ -194,7 +194,7 @@ def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
 
 
 @contextmanager
-def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Dataset"]:
+def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) -> Iterator["xr.Dataset"]:
     """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.
 
     Parameters
@@ -202,6 +202,8 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     path : Path
     expect_id : str, optional
         The id that it must carry; by default the one in its name.
+    dask : bool
+        False leaves dask out, which takes longer to get going than a small file to be read. Lazy either way.
 
     Yields
     ------
@@ -218,7 +220,7 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     _check_id(path, zarr_attributes(path).get("id"), expect_id)
     with ZipStore(path, mode="r") as store:
         try:
-            dataset = xr.open_zarr(store, consolidated=False)
+            dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
         except (KeyError, FileNotFoundError, ValueError) as error:
             raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
         try:

@@ -86,7 +86,7 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
 def _fill(values: Floats, row: dict[str, int], column: dict[str, int], job: Evaluated, results: Path) -> None:
     """Read one evaluation into its rows and columns."""
     path = results / artefact("evaluations", job.spec.id)
-    with store.open_zarr(path) as found:
+    with store.open_zarr(path, dask=False) as found:
         _check(path, job, found)
         rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
         columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
