@@ -83,10 +83,12 @@ def test_blocks_that_do_not_fit_leave_nothing_behind(tmp_path, starts, said):
 
 
 def test_a_block_is_written_once(tmp_path):
-    with pytest.raises(ValueError, match="f1/c/0/0 is written already"), store.writing_zarr(tmp_path / "a") as writer:
+    block = np.ones((2, 2), np.float32)
+    with store.writing_zarr(tmp_path / "a") as writer:
         writer.add_array("f1", ("x", "y"), (2, 2), "float32", {"chunks": (2, 2)})
-        for _ in range(2):
-            writer.write("f1", 0, np.ones((2, 2), np.float32))
+        writer.write("f1", 0, block)
+        with pytest.raises(ValueError, match="f1/c/0/0 is written already"):
+            writer.write("f1", 0, block)
 
 
 def test_renamed_artefact_is_refused(tmp_path, dataset):
