@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
-from hrtem_ood.campaign.types import IntegerRange, Model, Name, Names, NumberRange
+from hrtem_ood.campaign.types import IntegerRange, Model, Name, Names, NumberRange, grid_of
 
 Length = Annotated[float, Field(gt=0)]
 
@@ -250,8 +250,10 @@ class CampaignConfig(Model):
     simulation: Simulation
     labels: Labels = Labels()
     imaging: Imaging
-    conditions: dict[Name, ConditionGrid] = Field(
-        min_length=1, description="Named grids of imaging conditions; a list of values is an axis of the grid."
+    conditions: dict[Name, grid_of(ConditionGrid)] = Field(  # type: ignore[valid-type]
+        min_length=1,
+        description="Named grids of imaging conditions; a list of values is an axis of the grid. A list of mappings is "
+        "the union of their grids: with single values, a list of conditions one by one.",
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")

@@ -3,10 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
 
 from hrtem_ood.campaign.condition import Condition, expand
 from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
 from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SceneRecipe, SimulateSpec, by_id
+from hrtem_ood.errors import ConfigError
+
+
+def _condition(name: str, values: dict[str, Any]) -> Condition:
+    try:
+        return Condition(**values)
+    except ValidationError as error:  # values that are valid one by one, but not together
+        message = "; ".join(details["msg"].removeprefix("Value error, ") for details in error.errors())
+        raise ConfigError(f"conditions.{name}: {message}.") from None
 
 
 @dataclass
@@ -72,8 +84,8 @@ class SimulatedData:
     def conditions(self) -> dict[str, tuple[Condition, ...]]:
         """Conditions of each named grid."""
         return {
-            name: tuple(Condition(**values) for values in expand(grid, Condition))
-            for name, grid in self.config.conditions.items()
+            name: tuple(dict.fromkeys(_condition(name, values) for grid in grids for values in expand(grid, Condition)))
+            for name, grids in self.config.conditions.items()
         }
 
     def _conditions_of(self, grids: Iterable[str]) -> list[Condition]:
