@@ -16,7 +16,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     groups = (
         (_name, _references),
         (_cells, _shares),
-        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
         (_cycles,),
     )
     for group in groups:
@@ -119,7 +119,8 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
     for name, conditions in campaign.conditions.items():
-        apertures = [condition.aperture_mrad for condition in conditions if condition.aperture_mrad]
+        # with what jitter adds to nearly all images
+        apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
         reach = max(apertures, default=0.0) * 1e-3 / wavelength
         if reach > nyquist:
             yield (
@@ -189,6 +190,15 @@ def _fresh_noise(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
         if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
             yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
+
+
+def _detector(campaign: Campaign) -> Iterator[str]:
+    imaging = campaign.config.imaging
+    if imaging.expected_counts and imaging.detector is not None and not imaging.detector.counts_electrons:
+        yield (
+            "imaging.expected_counts: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
+            "these out of imaging.detector, or set expected_counts to false."
+        )
 
 
 def _cycles(campaign: Campaign) -> Iterator[str]:

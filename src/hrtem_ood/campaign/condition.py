@@ -229,6 +229,14 @@ _LABEL = {
 }
 
 
+def unit_of(parameter: str) -> str:
+    """Return the unit of a parameter of a condition, from its name."""
+    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
+        if parameter.endswith(ending):
+            return unit
+    return "Å" if parameter.startswith("C") else "rad"
+
+
 def grid_model(name: str, model: type[Model], doc: str) -> Any:
     """Make the model of a grid: every field of ``model``, each taking one value or a list of values."""
     fields: dict[str, Any] = {}

@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
@@ -140,6 +140,45 @@ class Labels(Model):
     )
 
 
+def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) < 2 or not all(0 < value <= 1 for value in values):
+        raise ValueError("needs two values or more, each above 0 and at most 1")
+    return values
+
+
+Curve = Annotated[tuple[float, ...], AfterValidator(_shares)]
+
+
+class Detector(Model):
+    """What the detector makes of the electrons; curves are measured values, a line between each two."""
+
+    mtf: Curve | None = Field(
+        None,
+        description="Modulation transfer function at equal steps from frequency 0, where it is 1, to the Nyquist frequency "
+        "of the image's pixel. Left out: 1 throughout.",
+    )
+    dqe: Curve | None = Field(
+        None,
+        description="Detective quantum efficiency at equal steps from frequency 0 to the Nyquist frequency. Left out: every "
+        "electron counts and noise stays white, a DQE of MTF².",
+    )
+    integrate_pixels: bool = Field(
+        False, description="true: multiply the MTF by that of a square pixel, which a measured MTF holds already."
+    )
+    gain: Annotated[float, Field(gt=0, le=1e4)] = Field(1.0, description="Stored number per electron; then rounded.")
+
+    @model_validator(mode="after")
+    def _unit_at_zero(self) -> Self:
+        if self.mtf is not None and self.mtf[0] != 1:
+            raise ValueError("`mtf` begins with 1, its value at frequency 0; electrons that are lost belong to `dqe`")
+        return self
+
+    @property
+    def counts_electrons(self) -> bool:
+        """Whether images are whole electron counts, with Poisson noise pixel by pixel."""
+        return self.dqe is None and self.gain == 1
+
+
 class Imaging(Model):
     """How images are sampled."""
 
@@ -148,6 +187,17 @@ class Imaging(Model):
         False,
         description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
         "several times the size of the counts.",
+    )
+    coherence: Literal["envelope", "focal_integration"] = Field(
+        "envelope",
+        description="How a focal spread acts: `envelope` damps the wave, fast and good to a few per cent; "
+        "`focal_integration` averages the intensities over the focus, at the cost of some 5 to 100 images.",
+        exclude_if=lambda value: value == "envelope",
+    )
+    detector: Detector | None = Field(
+        None,
+        description="Left out: every electron is counted in the pixel where it lands.",
+        exclude_if=lambda value: value is None,
     )
 
 
