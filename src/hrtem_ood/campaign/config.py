@@ -9,24 +9,51 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
+from hrtem_ood.campaign.materials import PRESETS
 from hrtem_ood.campaign.types import IntegerRange, Model, Name, Names, NumberRange, grid_of
 
 Length = Annotated[float, Field(gt=0)]
 
 
 class Material(Model):
-    """A crystal: built by ``ase.build.bulk`` from a formula, or read from any file that ASE reads."""
+    """A crystal: a preset, built from a formula and a structure, or read from any file that ASE reads."""
 
+    preset: Literal["ZnS", "CdSe", "Cu", "Ag", "C", "Si", "Fe", "Fe3O4", "Co3O4"] | None = Field(
+        None,
+        description="A crystal whose cell is known: wurtzite `ZnS` and `CdSe`, fcc `Cu` and `Ag`, diamond `C` and `Si`, bcc "
+        "`Fe`, spinels `Fe3O4` and `Co3O4`. The same as its formula, structure and lattice constants written out.",
+        exclude_if=lambda value: value is None,
+    )
     formula: str | None = Field(None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`.")
     structure: (
         Literal[
-            "sc", "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cesiumchloride", "fluorite", "wurtzite"
+            "sc",
+            "fcc",
+            "bcc",
+            "hcp",
+            "diamond",
+            "zincblende",
+            "rocksalt",
+            "cesiumchloride",
+            "fluorite",
+            "wurtzite",
+            "spinel",
         ]
         | None
-    ) = Field(None, description="Crystal structure for `ase.build.bulk`.")
+    ) = Field(
+        None,
+        description="Crystal structure: as `ase.build.bulk` knows it, or `spinel`, whose formula begins with the one cation "
+        "on tetrahedral sites, as `MgAl2O4`, or has one kind of cation only, as `Fe3O4`.",
+    )
     a_A: Annotated[float, Field(gt=1, lt=50)] | None = Field(None, description="Lattice constant a [Å].")
     c_A: Annotated[float, Field(gt=1, lt=100)] | None = Field(
         None, description="Lattice constant c [Å], where it is free."
+    )
+    u: Annotated[float, Field(gt=0.2, lt=0.3)] | None = Field(
+        None,
+        description="Position u of the anions of a `spinel`, with the origin at the centre of inversion (1/4: cubic close "
+        "packing).",
+        exclude_if=lambda value: value is None,
     )
     file: str | None = Field(
         None,
@@ -45,10 +72,26 @@ class Material(Model):
         None, description="Displacement across a stacking fault, in fractional coordinates of the crystal's cell."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, data: Any) -> Any:
+        """Put the fields of a preset in its place, so that it is the same material as without the name."""
+        known = isinstance(data, dict) and isinstance(data.get("preset"), str) and PRESETS.get(data["preset"])
+        if not known:
+            return data  # a preset that is none is told of by its type
+        others = sorted(key for key in data if key not in ("preset", "fault_normal", "fault_vector"))
+        if others:
+            raise ValueError(
+                f"`preset` stands alone; leave out {', '.join(others)}, or write the crystal out without it"
+            )
+        return known | {key: value for key, value in data.items() if key != "preset"}
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.file is None) == (self.formula is None):
-            raise ValueError("give either `formula` (with `structure` and `a_A`) or `file`")
+            raise ValueError("give either `preset`, or `formula` (with `structure` and `a_A`), or `file`")
+        if (self.u is None) == (self.structure == "spinel"):
+            raise ValueError("a `spinel` needs `u`, the position of its anions (about 0.26), and nothing else has it")
         if self.formula is not None and (self.structure is None or self.a_A is None):
             raise ValueError("a `formula` needs `structure` and `a_A` too")
         if (self.fault_normal is None) != (self.fault_vector is None):
@@ -67,6 +110,12 @@ class Particles(Model):
     stacking_faults: IntegerRange = Field(
         (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
     )
+    zone_axis: tuple[int, int, int] | None = Field(
+        None,
+        description="Lattice direction [u, v, w] along the beam, with any azimuth: of the cubic cell for cubic structures, of "
+        "the hexagonal one for wurtzite and hcp (three indices), of the file's cell for a file. Left out: any orientation.",
+        exclude_if=lambda value: value is None,
+    )
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -76,6 +125,8 @@ class Particles(Model):
             raise ValueError("`radius_A` must be above 2 Å: a smaller sphere may hold no atom")
         if self.stacking_faults[0] < 0:
             raise ValueError("`stacking_faults` must be 0 or more")
+        if self.zone_axis == (0, 0, 0):
+            raise ValueError("`zone_axis` [0, 0, 0] is no direction; give e.g. [1, 1, 0]")
         return self
 
 
