@@ -202,7 +202,7 @@ MISTAKES = {
     ),
     "no source of a crystal": (
         {"materials": {"CdSe": {"formula": None}}},
-        ["materials.CdSe: give either `preset`, or `formula`"],
+        ["materials.CdSe: give either `preset`, or"],
     ),
     "stacking faults of an unknown kind": (
         {

@@ -7,9 +7,9 @@ from ase.neighborlist import neighbor_list
 from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
-from hrtem_ood.campaign.config import Material, Particles, Substrate
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.materials import PRESETS
+from hrtem_ood.campaign.scenes import Material, Particles, Substrate
 from hrtem_ood.campaign.specs import SceneRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import direction, unit_cell

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.scenes import StructureSet
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
 
@@ -42,8 +43,9 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -
 
 def _references(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
-    for name, structure_set in config.structure_sets.items():
-        yield from _unknown(f"structure_sets.{name}.material", [structure_set.material], config.materials, "materials")
+    for name, chosen in config.structure_sets.items():
+        if isinstance(chosen, StructureSet):
+            yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
     for kind, users in (("training_sets", config.training_sets), ("suites", config.suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
@@ -80,6 +82,8 @@ def _sets_by_cell(campaign: Campaign) -> dict[float, str]:
 def _particles(campaign: Campaign) -> Iterator[str]:
     for name in campaign.used_sets:
         chosen = campaign.config.structure_sets[name]
+        if not isinstance(chosen, StructureSet):
+            continue
         particles, cell = chosen.particles, chosen.cell_A
         key = f"structure_sets.{name}.particles"
         # a particle keeps its distance from its own periodic images, too

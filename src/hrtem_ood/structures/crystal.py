@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal as of_space_group
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ArtefactError, ConfigError
 
 HEXAGONAL = ("hcp", "wurtzite")

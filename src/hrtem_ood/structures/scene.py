@@ -7,8 +7,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.config import Substrate
 from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.campaign.scenes import Substrate
 from hrtem_ood.campaign.specs import SceneRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.carbon import carbon_film, on_grid
