@@ -5,15 +5,15 @@ import pytest
 from scipy.special import ndtr
 
 from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Particles, Transfer
+from hrtem_ood.campaign.config import Labels, Transfer
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer import information, overlap, texture
 from hrtem_ood.transfer.grid import polar_grid
 from hrtem_ood.transfer.measures import sigma
-from hrtem_ood.transfer.objects import ObjectSpectrum, covered_share, object_spectrum
+from hrtem_ood.transfer.objects import ObjectSpectrum, labelled_share, object_spectrum
 from hrtem_ood.transfer.registry import MEASURES, OF_UNIONS
-from hrtem_ood.transfer.sampling import transfer_of
-from hrtem_ood.transfer.seen import Seen, seen, union
+from hrtem_ood.transfer.sampling import transfer_moments, transfer_of
+from hrtem_ood.transfer.seen import Seen, mean_noise, seen, union
 
 WAVELENGTH = electron_wavelength_A(300e3)
 GRID = polar_grid(Transfer(radial_points=256, azimuthal_points=8), pixel_A=0.4)
@@ -80,10 +80,29 @@ def test_a_grating_keeps_its_power() -> None:
     np.testing.assert_allclose(found.film, 0, atol=1e-20)
 
 
-def test_covered_share() -> None:
-    expected = 1.5 * np.pi * (64 + 8 * 14 + 196) / 3 / 51.2**2
-    assert covered_share(Particles(count=(1, 2), radius_A=(8, 14)), 51.2) == pytest.approx(expected)
-    assert covered_share(Particles(count=(9, 9), radius_A=(20, 20)), 51.2) == 0.9
+def test_labelled_share_of_a_disc() -> None:
+    y, x = (np.mgrid[:200, :200] - 100) * 0.25
+    phase = np.where(np.hypot(x, y) < 12, 0.5, 0.0)[None]
+    sharp = Labels(coverage=0.5)  # half of a blurred edge is where the edge was
+    assert labelled_share(phase, sharp, pixel_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
+    assert labelled_share(phase, Labels(), pixel_A=0.25) > labelled_share(phase, sharp, pixel_A=0.25)
+    assert labelled_share(0 * phase, sharp, pixel_A=0.25) == 1 / 200**2
+
+
+def test_a_spread_of_defocus_by_either_rule() -> None:
+    """The Sobol sequence, which anything that varies beside the defocus asks for, against the trapezoidal rule."""
+    alone = Condition(defocus_A=100, defocus_sd_A=40, dose_e_per_A2=400)
+    both = alone.model_copy(update={"C30": 1.0, "C30_sd": 1e-6})
+    for one, two in zip(
+        *(transfer_moments(each, GRID, wavelength_A=WAVELENGTH) for each in (alone, both)), strict=True
+    ):
+        np.testing.assert_allclose(one, two, atol=0.02)
+
+
+def test_a_spread_dose_adds_noise() -> None:
+    doses = 400 + 80 * np.random.default_rng(1).standard_normal(200_000)
+    condition = Condition(defocus_A=100, dose_e_per_A2=400, dose_sd_e_per_A2=80)
+    assert mean_noise(condition) == pytest.approx((1 / doses).mean(), rel=0.01)
 
 
 def test_the_spectrum_of_a_standardised_image_has_unit_variance() -> None:

@@ -219,7 +219,7 @@ class Campaign(SimulatedData):
         own = {name: entry.model_dump(mode="json", exclude={"file"}) for name, entry in self.config.predictors.items()}
         waves = sorted([shards[0].series, number] for shards, number in self.waves_of_recipe.values())
         content = [self.transfer.id, self.trained_on, self.tested_on, waves, own]
-        return content_id(self.name, ["predictors", predictors.VERSION, content])
+        return content_id(f"{len(self.trained_on)}sets", ["predictors", predictors.VERSION, content])
 
     @cached_property
     def config_json(self) -> str:

@@ -16,7 +16,7 @@ from hrtem_ood.predictors.pairs import Dataset, TrainingSet, coordinates
 from hrtem_ood.predictors.registry import PREDICTORS, Predictor, own
 from hrtem_ood.progress import track
 from hrtem_ood.transfer.grid import polar_grid
-from hrtem_ood.transfer.objects import ObjectSpectrum, covered_share, object_spectrum
+from hrtem_ood.transfer.objects import ObjectSpectrum, labelled_share, object_spectrum
 from hrtem_ood.transfer.seen import Seen, seen
 
 
@@ -115,7 +115,6 @@ def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpec
         recipe = campaign.recipe_id(name)
         if recipe not in spectra:
             shards, number = campaign.waves_of_recipe[recipe]
-            chosen_set = campaign.config.structure_sets[name]
             waves, phases, pixel_A = [], [], 0.0
             for shard in shards:
                 with store.open_zarr(results / artefact("exit_waves", shard.id)) as dataset:
@@ -126,8 +125,7 @@ def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpec
                     pixel_A = float(dataset.attrs["sampling_A"])
             if len(waves) != number:
                 raise ArtefactError(f"exit waves of {name}: {number} structures are needed, not {len(waves)}.")
-            covered = covered_share(chosen_set.particles, chosen_set.cell_A)
-            spectra[recipe] = object_spectrum(
-                np.stack(waves)[:, None], np.concatenate(phases), pixel_A=pixel_A, covered=covered
-            )
+            phase = np.concatenate(phases)
+            covered = labelled_share(phase, campaign.config.labels, pixel_A=pixel_A)
+            spectra[recipe] = object_spectrum(np.stack(waves)[:, None], phase, pixel_A=pixel_A, covered=covered)
     return {name: spectra[campaign.recipe_id(name)] for name in campaign.used_sets}

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from hrtem_ood.campaign.config import Particles
+from hrtem_ood.campaign.config import Labels
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def object_spectrum(
     particle_phase : float array, (structure, y, x), [rad]
     pixel_A : float, [Å]
     covered : float, [1]
-        Share of the area that particles cover, see :func:`covered_share`.
+        Share of the area that particles cover, see :func:`labelled_share`.
 
     Returns
     -------
@@ -82,26 +83,21 @@ def _ring_means(phase: Floats, pixel_A: float) -> tuple[Floats, Floats]:
     return np.arange(count.size) / side_A, np.bincount(ring[kept], power[kept]) / count
 
 
-def covered_share(particles: Particles, cell_A: float) -> float:
-    """Return the share of the cell that particles are expected to cover: mean number times mean cross-section, over its area.
-
-    ⟨n⟩ π ⟨R²⟩ / a², with ⟨R²⟩ = (R₁² + R₁R₂ + R₂²)/3 for a radius uniform in [R₁, R₂]; never above 0.9, as spheres that
-    keep apart do not cover everything.
+def labelled_share(particle_phase: NDArray[np.floating], labels: Labels, *, pixel_A: float) -> float:
+    """Return the share of the area that would be labelled particle, on the grid of the waves.
 
     Parameters
     ----------
-    particles : Particles
-    cell_A : float, [Å]
+    particle_phase : float array, (structure, y, x), [rad]
+    labels : Labels
+    pixel_A : float, [Å]
 
     Returns
     -------
     float, [1]
-
-    Examples
-    --------
-    >>> round(covered_share(Particles(radius_A=(10, 10)), 100), 4)
-    0.0314
+        At least one pixel's share, so that spectra per covered area exist.
     """
-    low, high = particles.radius_A
-    number = sum(particles.count) / 2
-    return float(min(0.9, number * np.pi * (low**2 + low * high + high**2) / 3 / cell_A**2))
+    columns = (particle_phase > labels.phase_threshold_rad).astype(np.float64)
+    width = labels.blur_A / pixel_A
+    blurred = gaussian_filter(columns, (0, width, width), mode="wrap") if width else columns
+    return float(max((blurred > labels.coverage).mean(), 1 / columns[0].size))

@@ -102,11 +102,17 @@ def seen(
     """
     mean, rms = transfer_moments(condition, grid, wavelength_A=wavelength_A)
     particle, film = (power[:, None] for power in objects.at(grid.q_per_A))
-    area, noise = grid.area_per_A2, 1 / condition.dose_e_per_A2
+    area, noise = grid.area_per_A2, mean_noise(condition)
     signal, background = 4 * rms**2 * particle, 4 * rms**2 * film + noise
     beyond = max(0.0, 1 / pixel_A**2 - float(area.sum()))
     inside = float((background + objects.covered * signal).mean(axis=-1) @ area)
     return Seen(mean, rms, particle, signal, background, noise, inside + noise * beyond, grid.weight, area)
+
+
+def mean_noise(condition: Condition) -> float:
+    """Mean of 1/D over the dose's distribution [Å²], to second order in its standard deviation."""
+    spread = condition.dose_sd_e_per_A2 / condition.dose_e_per_A2
+    return (1 + spread**2) / condition.dose_e_per_A2
 
 
 def union(parts: Sequence[Seen], shares: Sequence[float]) -> Seen:
