@@ -75,9 +75,6 @@ class Analysis(Model):
     forecast: Name = Field(
         "texture_gap", description="The predictor of the forecast: the score in-domain plus a monotone function of it."
     )
-    minimum_contrast: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="A condition is at minimum contrast where its ε is below this share of the median ε."
-    )
     resamples: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="Two-way bootstrap resamples.")
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of the bootstrap's intervals.")
     coverage: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.9, description="Level of the forecast's intervals.")

@@ -67,7 +67,10 @@ class SimulatedData:
     def recipe_id(self, name: str) -> str:
         """Return what tells the recipe of a structure set from others: all but its seed and its size."""
         recipe = self.recipe(name)
-        return recipe.series if isinstance(recipe, FileRecipe) else recipe.model_copy(update={"seed": 0}).series
+        if isinstance(recipe, FileRecipe):
+            return recipe.series
+        fields: dict[str, Any] = {key: getattr(recipe, key) for key in SceneRecipe.model_fields}
+        return SceneRecipe(**fields | {"seed": 0}).series
 
     @cached_property
     def waves_of_recipe(self) -> dict[str, tuple[tuple[SimulateSpec, ...], int]]:

@@ -1,13 +1,24 @@
 """The league and the forecast on outcomes whose answer is known."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from hrtem_ood import store
+from hrtem_ood.analysis.cells import read_metrics
 from hrtem_ood.analysis.league.bootstrap import weighted_spearman
 from hrtem_ood.analysis.league.forecast import forecast
 from hrtem_ood.analysis.league.monotone import fit_monotone
+from hrtem_ood.analysis.league.outcomes import outcomes, shift
 from hrtem_ood.analysis.league.scoring import Contest, score
+from hrtem_ood.analysis.league.tables import league
+from hrtem_ood.analysis.stage import metrics
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.config import CampaignConfig
 
 ROWS, COLUMNS = 14, 18
 
@@ -94,7 +105,7 @@ def test_intervals_know_that_cells_share_rows() -> None:
 
 def test_too_few_cells_get_no_scores_and_missing_cells_are_left_out_for_all() -> None:
     outcome = np.full((3, 3), np.nan)
-    outcome[0] = [1, 2, 3]
+    outcome[0, :2] = [1, 2]
     assert score(contest(outcome), {"noise": outcome}, "noise").empty
     rng = np.random.default_rng(5)
     outcome, values = rng.standard_normal((2, 6, 6))
@@ -146,3 +157,71 @@ def test_a_forecast_of_little_says_nothing() -> None:
     )  # fmt: skip
     assert made.n == 0
     assert np.isnan(made.coverage)
+
+
+# --- outcomes of a campaign ------------------------------------------------------------------
+
+
+def test_shifts_are_named_by_what_changes() -> None:
+    base = Condition(defocus_A=100, dose_e_per_A2=400)
+
+    def other(**values: float) -> Condition:
+        return base.model_copy(update=values)
+
+    assert shift([base], base, same_objects=True) == "in-domain"
+    assert shift([base], other(defocus_A=50.0), same_objects=True) == "defocus"
+    assert shift([base], other(dose_e_per_A2=50.0), same_objects=True) == "dose"
+    assert shift([base], other(C12=30.0, phi12=0.1, focal_spread_A=20.0), same_objects=True) == "aberrations"
+    assert shift([base], other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "several"
+    assert shift([base], base, same_objects=False) == "structure"
+    assert shift([base], other(C12=30.0), same_objects=False) == "structure and imaging"
+    # of a mixture, the nearest
+    mixture = [base, other(C12=30.0)]
+    assert shift(mixture, other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "dose"
+
+
+def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., Any]) -> None:
+    """Gap and regret from a rule: another material costs 0.2, each Å of defocus 0.001, and whoever trained there knows."""
+    sets = config["structure_sets"]
+    config["materials"]["Au"] = {"formula": "Au", "structure": "fcc", "a_A": 4.078}
+    sets["gold"] = sets["train"] | {"material": "Au", "seed": 5}
+    sets["gold_test"] = sets["test"] | {"material": "Au", "seed": 6}
+    config["training_sets"]["gold"] = {"structures": "gold", "conditions": "focus", "images": 4, "validation": 1}
+    config["networks"]["unet"]["training_sets"] = ["single", "mixed", "gold"]
+    config["suites"]["gold"] = {"structures": "gold_test", "conditions": ["trained", "focus"]}
+
+    def rule(network: Any, dataset: Any, _: int) -> float:
+        known = [made.datasets[id_] for id_ in made.training_set_by_id[network.training_set].datasets]
+        change = min(abs(each.condition.defocus_A - dataset.condition.defocus_A) for each in known)
+        same = made.recipe_id(made.set_names[known[0].id]) == made.recipe_id(made.set_names[dataset.id])
+        return 0.8 - 0.001 * change - 0.2 * (not same)
+
+    made = Campaign(CampaignConfig.model_validate(config))
+    written = make(config, rule=rule)
+    metrics(made, written.results)
+    found = outcomes(made, read_metrics(made, written.results))
+    kind, gap, regret = found["shift"].values, found.gap.values, found.regret.values
+    np.testing.assert_allclose(found.in_domain, 0.8, atol=1e-6)
+    np.testing.assert_allclose(gap[kind == "structure"], -0.2, atol=1e-6)
+    np.testing.assert_allclose(gap[kind == "defocus"].min(), -0.2, atol=1e-6)
+    assert set(np.unique(kind)) == {"in-domain", "defocus", "structure", "structure and imaging"}
+    # nobody trained on CdSe in focus alone, or on gold out of focus: no regret there
+    for column, id_ in enumerate(made.tested_on):
+        focus = made.datasets[id_].condition.defocus_A == 0
+        gold = made.set_names[id_] == "gold_test"
+        assert np.isnan(regret[:, column]).all() == (focus != gold)
+    some = np.isfinite(regret)
+    np.testing.assert_allclose(regret[some], (found.score.values - 0.8)[some], atol=1e-6)
+    # the predictors know two recipes, and which is which
+    with store.open_zarr(written.path("predictors", made.predictors_id)) as compared:
+        values = compared.load()
+    assert list(values.training_set.values) == made.trained_on
+    assert list(values.condition.values) == made.tested_on
+    inside = values.sigma.values[kind == "in-domain"]
+    np.testing.assert_allclose(inside[inside > 0], 1)
+    assert (values.abs_delta_defocus_A.values[kind == "in-domain"] == 0).all()
+    table = league(values, found, made.config.analysis)
+    assert {"gap", "regret"} == set(table.outcome)
+    ranked = table[(table.outcome == "gap") & (table.cells == "defocus only")].set_index("predictor")
+    assert ranked.rho["abs_delta_defocus_A"] > 0.99  # the rule itself
+    assert ranked.rho_gain["abs_delta_defocus_A"] == 0

@@ -12,7 +12,7 @@ from hrtem_ood.analysis.league.monotone import fit_monotone, r_squared
 
 Floats = NDArray[np.float64]
 
-FEWEST = 6
+FEWEST = 3
 """Fewer cells than this get no scores."""
 
 
