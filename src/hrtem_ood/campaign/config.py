@@ -217,7 +217,7 @@ class CampaignConfig(Model):
     suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
     transfer: Transfer = Transfer()
     predictors: dict[Name, OwnPredictor] = Field(
-        {}, description="Predictors of your own by name, beside those that come with the project (docs/predictors.md)."
+        {}, description="Predictors of your own by name, beside those that come with the project (docs/methods.md)."
     )
     analysis: Analysis = Analysis()
     report: Report = Report()
