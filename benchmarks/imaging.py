@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import abtem
 import numpy as np
@@ -83,7 +84,7 @@ def abtem_waves(waves: np.ndarray) -> abtem.Waves:
     return abtem.Waves(array, energy=ENERGY_EV, extent=CELL_A, ensemble_axes_metadata=axes)
 
 
-def aberrations(condition: Condition) -> dict[str, float]:
+def aberrations(condition: Condition) -> dict[str, Any]:
     """Return a condition's parameters as abTEM names them."""
     return {"defocus": condition.defocus_A, "focal_spread": condition.focal_spread_A, **condition.aberrations}
 
@@ -99,7 +100,8 @@ def abtem_grid(waves: np.ndarray, defoci: np.ndarray) -> np.ndarray:
     """Image one structure at a series of defoci, the only kind of list that abTEM takes as one."""
     sampled = abtem_waves(waves).lazy()
     ctf = abtem.CTF(energy=ENERGY_EV, defocus=abtem.distributions.from_values(defoci), focal_spread=30, C30=1e5)
-    return sampled.apply_ctf(ctf).intensity().reduce_ensemble().compute(progress_bar=False).array
+    images: Any = sampled.apply_ctf(ctf).intensity().reduce_ensemble()  # abTEM annotates what it does not return
+    return np.asarray(images.compute(progress_bar=False).array)
 
 
 def lists() -> dict[str, float]:
