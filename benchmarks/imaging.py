@@ -80,7 +80,7 @@ def abtem_waves(waves: np.ndarray) -> abtem.Waves:
     """Give abTEM the waves, sampled down to the images' grid once."""
     spectra = crop_spectrum(CPU.fft.fft2(waves), (SIZE, SIZE))
     array = np.ascontiguousarray(CPU.fft.ifft2(spectra).transpose(0, 2, 1))
-    axes = [abtem.core.axes.FrozenPhononsAxis(_ensemble_mean=True)]
+    axes: list[Any] = [abtem.core.axes.FrozenPhononsAxis(_ensemble_mean=True)]
     return abtem.Waves(array, energy=ENERGY_EV, extent=CELL_A, ensemble_axes_metadata=axes)
 
 
