@@ -109,7 +109,7 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
     assert told.hours == pytest.approx(0.5)
     assert told.networks == (1, 2)
     shown_ = text(found)
-    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost after"):
+    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost, begun"):
         assert words in shown_
     assert "line 3" not in shown_
 
