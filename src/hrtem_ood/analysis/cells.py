@@ -13,7 +13,7 @@ from hrtem_ood.campaign.campaign import Campaign, artefact
 
 
 def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
-    """Read a campaign's metrics without the scores per image.
+    """Read a campaign's metrics without the scores per image, networks in the campaign's own order.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     """
     with store.open_zarr(results / artefact("metrics", campaign.metrics_id)) as found:
         loaded = found.drop_dims("image").load()
+    order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
+    loaded = loaded.isel(network=order)
     # zarr gives NumPy's variable-length strings, which pandas does not take
     texts = {name: values.astype(object) for name, values in loaded.coords.items() if values.dtype.kind == "T"}
     return loaded.assign_coords(texts)
