@@ -2,10 +2,12 @@
 
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 
 import pytest
@@ -107,13 +109,30 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
     assert told.hours == pytest.approx(0.5)
     assert told.networks == (1, 2)
     shown_ = text(found)
-    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost after"):
+    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost, begun"):
         assert words in shown_
     assert "line 3" not in shown_
 
     note(results, "packs", failed.id, "stopped", ended="2026-11-24T10:30:00+00:00")
     stage = row(status(small, results), "packs")
     assert (stage.failed, stage.ready) == (1, 1), "what was asked to stop goes on when it is run again"
+
+
+def test_the_rate_is_that_since_the_last_pause(small, results):
+    """Two datasets an hour ago, then three in a minute: 2 per 30 s."""
+    (results / artefact("metrics", small.metrics_id)).unlink()
+    (results / artefact("suites", next(iter(small.suites)))).unlink()
+    *made, gone = [results / artefact("datasets", id_) for id_ in small.datasets]
+    gone.unlink()
+    for evaluation in small.evaluations:
+        (results / artefact("evaluations", evaluation)).unlink()
+    now = time.time()
+    ages = [3000, 2990, 100, 70, 40, 10] + [5000] * len(made)
+    for path, age in zip(made, ages, strict=False):
+        os.utime(path, (now - age, now - age))
+    stage = row(status(small, results), "datasets")
+    assert stage.rate_per_h == pytest.approx(3 / 90 * 3600, rel=1e-3)
+    assert stage.remaining_h == pytest.approx(90 / 3 / 3600, rel=1e-3)
 
 
 def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypatch):
