@@ -88,7 +88,8 @@ def _broken(title: str, width: int) -> str:
         if lines and len(f"{lines[-1]} {part}") <= width:
             lines[-1] += f" {part}"
         else:
-            lines += textwrap.wrap(part, width, break_long_words=False)
+            whole = "\u00a0".join(part.rsplit(" ", 1))  # a number stays with its unit
+            lines += textwrap.wrap(whole, width, break_long_words=False)
     return "\n".join(lines)
 
 

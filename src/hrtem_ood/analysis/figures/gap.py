@@ -17,14 +17,14 @@ from hrtem_ood.analysis.figures.style import GREY, VERMILION, new_figure
 CROWD = 2000
 """More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
 
-BINS = 12
+BINS = 10
 """Bins of as many points each, give or take those of equal predictors."""
 
 CAPTION = (
     "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every off-domain pair of training set "
     "and test condition, median over networks, against shared transfer σ (left) and change of defocus (right; both to the "
-    "nearest training condition). Vertical lines: quartiles over the networks of a few pairs; of many pairs, medians and "
-    "quartiles over bins (orange). Colour: transfer ε of the test condition. Titles: Spearman's ρ with its 95 % bootstrap "
+    "nearest training condition). Vertical lines: quartiles over the networks of a few pairs; of many pairs, median and "
+    "quartiles over bins. Colour: transfer ε of the test condition. Titles: Spearman's ρ with its 95 % bootstrap "
     "interval over training sets and test conditions."
 )
 
@@ -105,19 +105,10 @@ def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
     """Draw medians and quartiles of the gap over bins of the predictor."""
     bins = pd.qcut(frame[name], BINS, duplicates="drop")
     groups = frame.groupby(bins, observed=True)
-    at, gap = groups[name].median(), groups.gap.quantile([0.25, 0.5, 0.75]).unstack()
-    axes.errorbar(
-        at,
-        gap[0.5],
-        yerr=[gap[0.5] - gap[0.25], gap[0.75] - gap[0.5]],
-        color=VERMILION,
-        marker="s",
-        markersize=4,
-        linewidth=1.2,
-        elinewidth=1.2,
-        capsize=2.5,
-        zorder=3,
-    )
+    at = groups[name].median()
+    axes.fill_between(at, groups.gap.quantile(0.25), groups.gap.quantile(0.75), color="white", alpha=0.55, linewidth=0)
+    for level, width in ((0.25, 1.0), (0.5, 2.2), (0.75, 1.0)):
+        axes.plot(at, groups.gap.quantile(level), color=VERMILION, linewidth=width, zorder=3)
 
 
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
