@@ -192,6 +192,65 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
             archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), memory[key].to_bytes())
 
 
+class BlockWriter:
+    """Writes a dataset block by block along its first axis; see :func:`writing_zarr`.
+
+    Attributes
+    ----------
+    attributes : dict
+        Added to the root's attributes at the end.
+    """
+
+    def __init__(self, dataset: "xr.Dataset", archive: zipfile.ZipFile) -> None:
+        import zarr
+        from zarr.storage import MemoryStore
+
+        self.attributes: dict[str, Any] = {}
+        self._archive = archive
+        self._memory: dict[str, Any] = {}
+        dataset.to_zarr(MemoryStore(self._memory), mode="w", consolidated=False, zarr_format=3)
+        self._group = zarr.open_group(MemoryStore(self._memory), mode="r+", zarr_format=3)
+
+    def put(self, place: int, values: Mapping[str, Any]) -> None:
+        """Write variables at one place of the first axis, compressed, and let go of them."""
+        for name, value in values.items():
+            self._group[name][place] = value  # type: ignore[index]  # arrays all
+            if np.ndim(value):  # a chunk of its own, which is complete
+                self._flush(sorted(key for key in self._memory if key.startswith(f"{name}/c/{place}/")))
+
+    def finish(self) -> None:
+        """Write what is left: coordinates, small variables, and what describes them."""
+        self._group.attrs.update(self.attributes)
+        self._flush(sorted(self._memory))
+
+    def _flush(self, keys: list[str]) -> None:
+        for key in keys:
+            self._archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), self._memory.pop(key).to_bytes())
+
+
+@contextmanager
+def writing_zarr(path: Path, dataset: "xr.Dataset") -> Iterator[BlockWriter]:
+    """Write a large dataset as :func:`write_zarr` does, without ever holding it in memory.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.zarr.zip``.
+    dataset : xarray.Dataset
+        Its layout: coordinates, attributes, and variables of zeros that :meth:`BlockWriter.put` fills. Those with more than
+        one dimension have chunks of size 1 along the first.
+
+    Yields
+    ------
+    BlockWriter
+        The file takes its place when the block ends well.
+    """
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        writer = BlockWriter(dataset, archive)
+        yield writer
+        writer.finish()
+
+
 @contextmanager
 def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Dataset"]:
     """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.

@@ -69,7 +69,9 @@ class FusedMultislice:
         for first in range(0, len(self.wave), ROWS):
             self.forward(self.wave[first : first + ROWS], self.blocks[0])
             for row in range(first, min(first + ROWS, self.head + self.tail)):
-                spectrum[row if row < self.head else row - self.head - self.tail] = self.blocks[0][row - first, : self.size]
+                spectrum[row if row < self.head else row - self.head - self.tail] = self.blocks[0][
+                    row - first, : self.size
+                ]
         return spectrum.T
 
     def _project(self, each: Slice, factors: dict[int, np.ndarray]) -> None:
@@ -129,5 +131,5 @@ class FusedMultislice:
                 self.spaces.pop(list(self.spaces)[-1])
             free = propagator(self.size, self.side_A, self.wavelength_A, distance_A)
             kept = np.concatenate([free[: self.head], free[self.size - self.tail :]])
-            self.spaces[distance_A] = kept / np.float32(self.size**2)
+            self.spaces[distance_A] = (kept / self.size**2).astype(np.complex64)
         return self.spaces[distance_A]

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numba import njit
 
+
 @njit(cache=True)
 def spread(grid: np.ndarray, size: int, pixels: np.ndarray, width: int, beta: float) -> None:
     """Add the kernel of every atom, (atom, 2) of x and y [px], to a periodic grid, (y, x)."""

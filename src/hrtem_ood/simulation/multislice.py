@@ -34,7 +34,8 @@ def propagator(size: int, side_A: float, wavelength_A: float, distance_A: float)
     """
     index = np.fft.fftfreq(size, 1 / size)
     free = np.exp(-1j * np.pi * wavelength_A * distance_A * (index / side_A) ** 2)
-    return (aperture(size) * free[:, None] * free).astype(np.complex64)
+    limited: NDArray[np.complex64] = (aperture(size) * free[:, None] * free).astype(np.complex64)
+    return limited
 
 
 @lru_cache(maxsize=1)

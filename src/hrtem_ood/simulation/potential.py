@@ -76,7 +76,7 @@ def cut(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     index = np.minimum((atoms.positions[:, 2] % height) / thickness + 1e-9, number - 1).astype(int)
     pixels = atoms.positions[:, :2] / (side / size) % size
     occupied = np.unique(index)
-    ends = [*occupied[1:], number - 0.5]
+    ends = np.append(occupied, number - 0.5)[1:]
     found = []
     for here, end in zip(occupied, ends, strict=True):
         inside = index == here
@@ -119,8 +119,8 @@ def form_factors(number: int, size: int, side_A: float, energy_eV: float, parame
             f"simulation.parametrization: `{parametrization}` does not know the element {symbol}; "
             f"it knows {', '.join(known.parameters)}."
         )
-    index = np.arange(size // 2 + 1)
-    quadrant = known.projected_scattering_factor(symbol)((index[:, None] ** 2 + index**2) / side_A**2)
+    index = np.arange(size // 2 + 1, dtype=np.float64)
+    quadrant = known.projected_scattering_factor(symbol)((index[:, None] ** 2 + index**2) / side_A**2)  # type: ignore[misc]  # wrongly typed there
     kernel = kernel_transform(index, size)
     quadrant *= energy2sigma(energy_eV) / side_A**2 / (kernel[:, None] * kernel)
     return np.asarray(quadrant[np.minimum(np.arange(size), size - np.arange(size))], np.float32)
@@ -154,7 +154,9 @@ def kernel_matrix(pixels: Array, size: int, xp: ModuleType) -> Array:
     return xp.asarray(xp.where(inside > 0, kernel, xp.zeros_like(kernel)), dtype=xp.float32)
 
 
-def phases(slices: Iterable[Slice], factors: dict[int, Array], size: int, am: ArrayModule) -> Iterable[tuple[Array, float]]:
+def phases(
+    slices: Iterable[Slice], factors: dict[int, Array], size: int, am: ArrayModule
+) -> Iterable[tuple[Array, float]]:
     """Yield the phase σ v of each slice and the distance behind it: the plain form, for any array module.
 
     An atom's kernel is the product of one along y and one along x, so that the sum over a species' atoms is a product of

@@ -1,7 +1,7 @@
 """Stage `simulate`: exit waves, phase and zero defocus of the scenes of a shard."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from hrtem_ood.device import ArrayModule, Device, array_module
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.optics.fourier import band_limited_size
 from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.simulation.scenes import check_scenes
 from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
 from hrtem_ood.simulation.zero_defocus import zero_defocus
 
@@ -91,22 +92,27 @@ def simulate(spec: SimulateSpec, structures: Path, output: Path, *, device: Devi
     output : Path
         The exit waves, ``.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
+
+    Raises
+    ------
+    ArtefactError, ConfigError
+        See :func:`~hrtem_ood.simulation.scenes.check_scenes` and :func:`~hrtem_ood.simulation.waves.grid_size`.
     """
     begin, am = time.monotonic(), array_module(device)
     scenes, indices = store.read_structures(structures), range(spec.start, spec.stop)
     if [scene.info.get("structure") for scene in scenes] != list(indices):
         raise ArtefactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
-    dataset = allocate(spec, cell_A=float(scenes[0].cell.lengths()[0]))
-    for place, scene in enumerate(progress.track(scenes, "exit waves", len(scenes))):
-        seeds = [phonon_seed(spec, indices[place], phonon) for phonon in range(spec.simulation.phonons)]
-        simulated = simulate_scene(scene, spec.simulation, seeds, am)
-        for name in dataset.data_vars:
-            dataset[name].values[place] = getattr(simulated, str(name))
-    store.write_zarr(output, dataset, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+    check_scenes(scenes, spec.simulation, structures)
+    dataset = layout(spec, cell_A=float(scenes[0].cell.lengths()[0]))
+    with store.writing_zarr(output, dataset) as writer:
+        for place, scene in enumerate(progress.track(scenes, "exit waves", len(scenes))):
+            seeds = [phonon_seed(spec, indices[place], phonon) for phonon in range(spec.simulation.phonons)]
+            writer.put(place, asdict(simulate_scene(scene, spec.simulation, seeds, am)))
+        writer.attributes |= store.provenance(spec, seconds=time.monotonic() - begin, device=am.name)
 
 
-def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
-    """Lay out the exit waves of a shard, to be filled in."""
+def layout(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
+    """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
     number, phonons = spec.stop - spec.start, spec.simulation.phonons
     size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
     pixel_A = cell_A / size
@@ -115,12 +121,12 @@ def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
         {
             "exit_wave": (
                 ("structure", "phonon", "y", "x"),
-                np.zeros((number, phonons, size, size), np.complex64),
+                np.broadcast_to(np.complex64(0), (number, phonons, size, size)),
                 {"long_name": "exit wave, incident wave 1", "units": "1"},
             ),
             "particle_phase": (
                 ("structure", "y", "x"),
-                np.zeros((number, size, size), np.float32),
+                np.broadcast_to(np.float32(0), (number, size, size)),
                 {"long_name": "phase of the mean exit wave of the particles alone in vacuum", "units": "rad"},
             ),
             "zero_defocus_A": (

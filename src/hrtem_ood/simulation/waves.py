@@ -20,6 +20,7 @@ from hrtem_ood.simulation.potential import cut, form_factors, phases
 if TYPE_CHECKING:
     from hrtem_ood.simulation.fused import FusedMultislice
 
+
 def grid_size(cell_A: float, sampling_A: float) -> int:
     """Grid points along a side of the cell.
 
