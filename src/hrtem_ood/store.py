@@ -281,6 +281,32 @@ def read_structures(path: Path) -> "list[Atoms]":
     return scenes
 
 
+def structures_attributes(path: Path) -> dict[str, Any]:
+    """Read what the first frame of a structure shard tells, its attributes among it, without the atoms."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    _check_there(path)
+    try:
+        with path.open() as file:
+            file.readline()
+            told: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
+            return told
+    except Exception as error:  # ASE raises whatever its parser stumbles on
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Read how an artefact was made, see :func:`provenance`; a network's is too long to read just for that.
+
+    Raises
+    ------
+    ArtefactError
+    """
+    if path.name.endswith(".zarr.zip"):
+        return zarr_attributes(path)
+    return structures_attributes(path) if path.suffix == ".extxyz" else read_json(path)
+
+
 # --- JSON and checkpoints --------------------------------------------------------------------
 
 

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from hrtem_ood.campaign.condition import ABERRATIONS, Condition
+from hrtem_ood.campaign.condition import ABERRATIONS, JITTERED, Condition
 
 SYMBOLS = {
     "defocus_A": ("Δf", "Å"),
-    "defocus_sd_A": ("s.d. of Δf", "Å"),
     "dose_e_per_A2": ("dose", "e/Å²"),
     "focal_spread_A": ("focal spread", "Å"),
     "angular_spread_mrad": ("angular spread", "mrad"),
     "aperture_mrad": ("aperture", "mrad"),
 } | {name: (name, "rad" if name.startswith("phi") else "Å") for name in ABERRATIONS}
+SYMBOLS |= {deviation: (f"s.d. of {SYMBOLS[name][0]}", SYMBOLS[name][1]) for name, deviation in JITTERED.items()}
 """Symbol and unit of every parameter of a condition."""
 
 SELF_EXPLAINING = ("dose_e_per_A2",)

@@ -215,7 +215,7 @@ def _units(name: str) -> dict[str, str]:
     for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
         if name.endswith(ending):
             return {"units": unit}
-    return {"units": "Å" if name[0] == "C" else "rad"} if name in Condition.model_fields else {}
+    return {"units": "Å" if name.startswith("C") else "rad"} if name in Condition.model_fields else {}
 
 
 def _attributes(text: str, unit: str = "1") -> dict[str, str]:
