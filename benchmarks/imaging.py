@@ -12,8 +12,10 @@ import warnings
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import abtem
+import dask
 import numpy as np
 import xarray as xr
 from report import Budget, alternate, median_ratio, report
@@ -24,6 +26,7 @@ from hrtem_ood.campaign.config import Imaging, Labels, Simulation
 from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
 from hrtem_ood.device import array_module
 from hrtem_ood.imaging.microscope import Microscope
+from hrtem_ood.imaging.poisson import poisson_counts
 from hrtem_ood.imaging.stage import image
 from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
@@ -79,11 +82,11 @@ def abtem_waves(waves: np.ndarray) -> abtem.Waves:
     """Give abTEM the waves, sampled down to the images' grid once."""
     spectra = crop_spectrum(CPU.fft.fft2(waves), (SIZE, SIZE))
     array = np.ascontiguousarray(CPU.fft.ifft2(spectra).transpose(0, 2, 1))
-    axes = [abtem.core.axes.FrozenPhononsAxis(_ensemble_mean=True)]
+    axes: list[Any] = [abtem.core.axes.FrozenPhononsAxis(_ensemble_mean=True)]
     return abtem.Waves(array, energy=ENERGY_EV, extent=CELL_A, ensemble_axes_metadata=axes)
 
 
-def aberrations(condition: Condition) -> dict[str, float]:
+def aberrations(condition: Condition) -> dict[str, Any]:
     """Return a condition's parameters as abTEM names them."""
     return {"defocus": condition.defocus_A, "focal_spread": condition.focal_spread_A, **condition.aberrations}
 
@@ -98,8 +101,9 @@ def abtem_loop(waves: np.ndarray, conditions: list[Condition]) -> list[np.ndarra
 def abtem_grid(waves: np.ndarray, defoci: np.ndarray) -> np.ndarray:
     """Image one structure at a series of defoci, the only kind of list that abTEM takes as one."""
     sampled = abtem_waves(waves).lazy()
-    ctf = abtem.CTF(energy=ENERGY_EV, defocus=abtem.distributions.from_values(defoci), focal_spread=30, C30=1e5)
-    return sampled.apply_ctf(ctf).intensity().reduce_ensemble().compute(progress_bar=False).array
+    ctf: Any = abtem.CTF(energy=ENERGY_EV, defocus=abtem.distributions.from_values(defoci), focal_spread=30, C30=1e5)
+    images: Any = sampled.apply_ctf(ctf).intensity().reduce_ensemble().compute(progress_bar=False)
+    return np.asarray(images.array)
 
 
 def lists() -> dict[str, float]:
@@ -169,8 +173,6 @@ def job(folder: Path) -> dict[str, float]:
 
 def counting() -> dict[str, float]:
     """Time the drawing of counts against NumPy's, at three doses."""
-    from hrtem_ood.imaging.poisson import poisson_counts
-
     found = {}
     for mean in (1.2, 16.0, 64.0):
         means = mean * (1 + 0.2 * np.random.default_rng(0).standard_normal((SIZE, SIZE)).clip(-3, 3))
@@ -186,7 +188,8 @@ def main() -> None:
     """Measure and report."""
     warnings.filterwarnings("ignore")
     begin = perf_counter()
-    with tempfile.TemporaryDirectory() as name, abtem.config.set({"diagnostics.progress_bar": False}):
+    settings = abtem.config.set({"diagnostics.progress_bar": False, "precision": "float32"})
+    with tempfile.TemporaryDirectory() as name, settings, dask.config.set(scheduler="synchronous"):
         figures = counting() | job(Path(name)) | lists()
     report(
         "imaging",
