@@ -30,7 +30,7 @@ from hrtem_ood.imaging.poisson import poisson_counts
 from hrtem_ood.imaging.stage import image
 from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.stage import allocate
+from hrtem_ood.simulation.stage import layout
 
 CPU = array_module("cpu")
 CELL_A, SIZE, PIXEL_A, ENERGY_EV = 128.0, 640, 0.2, 300e3
@@ -40,7 +40,7 @@ SIMULATION = Simulation(sampling_A=0.1, phonons=PHONONS)
 
 def exit_waves(spec: SimulateSpec) -> xr.Dataset:
     """Make random phase objects with the size, the band and the contrast of exit waves."""
-    dataset = allocate(spec, CELL_A)
+    dataset = layout(spec, CELL_A).copy(deep=True)
     points = dataset.sizes["x"]
     q, _ = polar_frequencies((points, points), CELL_A / points)
     low_pass = np.exp(-((q / 0.8) ** 2)) * (q < 3.2)

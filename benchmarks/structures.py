@@ -1,5 +1,6 @@
 """How long scenes take: 12.8 nm wide, up to five particles with faults, on films of 2 to 8 nm of carbon."""
 
+from functools import partial
 from statistics import median
 
 from report import Budget, alternate, report

@@ -26,7 +26,18 @@ class Simulation(Model):
         0.1, description="Standard deviation of the thermal displacements along each axis [Å]; 0 freezes all atoms."
     )
     parametrization: Literal["lobato", "kirkland"] = Field("lobato", description="Atomic potentials.")
-    projection: Literal["infinite", "finite"] = Field("infinite", description="Projection of atoms onto slices.")
+    projection: Literal["infinite", "finite"] = Field(
+        "infinite", description="Projection of atoms onto slices: each wholly in its own, or spread (`engine: abtem`)."
+    )
+    engine: Literal["fast", "abtem"] = Field(
+        "fast", description="This project's multislice, or abTEM's: slower, and less accurate at the same sampling."
+    )
+
+    @model_validator(mode="after")
+    def _finite(self) -> Self:
+        if self.projection == "finite" and self.engine == "fast":
+            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: fast` knows `infinite` only")
+        return self
 
 
 class Labels(Model):

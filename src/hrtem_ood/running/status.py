@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from hrtem_ood.campaign import jobs
@@ -13,6 +15,9 @@ from hrtem_ood.running.records import Record, alive, records
 
 WINDOW_S = 3600.0
 """Rates are those of so many last seconds [s]."""
+
+PAUSE_S = 600.0
+"""What took longer [s], and much longer than usual, is no work but a pause between two runs."""
 
 LOG_LINES = 6
 
@@ -178,12 +183,16 @@ def _times(stage: str, ids: Iterable[str], results: Path) -> list[float]:
 
 
 def _rate(times: Iterable[float], *, going_on: bool) -> float | None:
+    """Return how many artefacts were finished per hour [1/h], of late and since the last pause."""
     now = time.time()
     recent = sorted(when for when in times if when > now - WINDOW_S)
     if len(recent) < 2:  # an interval has two ends
         return None
-    span = (now if going_on else recent[-1]) - recent[0]
-    return (len(recent) - 1) / span * 3600 if span > 0 else None
+    steps = [after - before for before, after in pairwise(recent)]
+    long = max(PAUSE_S, 10 * median(steps))
+    first = max((number + 1 for number, step in enumerate(steps) if step > long), default=0)
+    span, count = (now if going_on else recent[-1]) - recent[first], len(recent) - 1 - first
+    return count / span * 3600 if count and span > 0 else None
 
 
 def _left(count: int, rate: float | None) -> float | None:
