@@ -28,7 +28,7 @@ from hrtem_ood.device import array_module
 from hrtem_ood.imaging.microscope import Microscope
 from hrtem_ood.imaging.poisson import poisson_counts
 from hrtem_ood.imaging.stage import image
-from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
+from hrtem_ood.optics.fourier import crop_spectrum, cropped_spectra, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 from hrtem_ood.simulation.stage import layout
 
@@ -74,7 +74,7 @@ def irregular() -> list[Condition]:
 def ours(waves: np.ndarray, conditions: list[Condition]) -> list[np.ndarray]:
     """Image one structure under every condition."""
     microscope = Microscope(Imaging(pixel_A=PIXEL_A), SIZE, electron_wavelength_A(ENERGY_EV), 3.3, CPU)
-    spectra = crop_spectrum(CPU.fft.fft2(waves), (SIZE, SIZE))
+    spectra = cropped_spectra(waves, SIZE, CPU)
     return [microscope.intensity(spectra, condition, condition.defocus_A) for condition in conditions]
 
 
@@ -153,7 +153,7 @@ def job(folder: Path) -> dict[str, float]:
     def imaging() -> None:
         microscope = Microscope(dataset.imaging, SIZE, electron_wavelength_A(ENERGY_EV), 3.3, CPU)
         for structure in stack:
-            spectra = crop_spectrum(CPU.fft.fft2(structure), (SIZE, SIZE))
+            spectra = cropped_spectra(structure, SIZE, CPU)
             microscope.intensity(spectra, condition, condition.defocus_A)
 
     def whole() -> None:
