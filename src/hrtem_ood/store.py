@@ -22,6 +22,7 @@ import numpy as np
 
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import log
+from hrtem_ood.zarr_mapping import mapped_rows as mapped_rows
 from hrtem_ood.zarr_writer import ZarrWriter
 
 if TYPE_CHECKING:

@@ -186,8 +186,8 @@ def layout(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
         },
         attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
     )
-    for name in LARGE:
-        variable = dataset[name]
-        codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=variable.dtype.itemsize)
-        variable.encoding = {"chunks": (1, *variable.shape[1:]), "compressors": [codec]}
+    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
+    # waves hardly shrink, and stored as they are they are read without a copy, once per condition
+    for name, codecs in zip(LARGE, ([], [codec]), strict=True):
+        dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": codecs}
     return dataset
