@@ -12,6 +12,7 @@ from pathlib import Path
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.cluster.signals import pass_on
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.store import write_once
 from snakemake.exceptions import WorkflowError
@@ -30,8 +31,14 @@ except ConfigError as error:
     sys.exit(2)
 
 CONFIG = f"{RESULTS}/{artefact('configs', campaign.config_id)}"
-CLI = f"{shlex.quote(sys.executable)} -m hrtem_ood"
-WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
+# A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
+# die of a warning (trap), and no shell between Snakemake and them dies of anything (exec). Logs are added to, so that
+# those of earlier attempts, and of two jobs at once, stay whole.
+CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
+WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} >> {{log}} 2>&1"
+
+if workflow.remote_exec:
+    pass_on()
 
 is_there = jobs.present(Path(RESULTS))
 

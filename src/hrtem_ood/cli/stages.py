@@ -10,6 +10,7 @@ from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.cli.asked import asked
 from hrtem_ood.cli.group import main
 from hrtem_ood.cli.options import config_option, results_option
+from hrtem_ood.cluster.preemption import requeued_when_preempted
 
 Verb = TypeVar("Verb", bound=Callable[..., None])
 
@@ -55,7 +56,7 @@ def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
 @_artefact
 def train(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Train the networks of a pack that are not there yet."""
-    with asked("packs", id_, config, results) as job:
+    with asked("packs", id_, config, results) as job, requeued_when_preempted():
         from hrtem_ood.training.stage import train as run
 
         run(

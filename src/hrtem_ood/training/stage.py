@@ -12,6 +12,7 @@ from hrtem_ood import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError, ConfigError, HrtemOodError
+from hrtem_ood.lease import Leases
 from hrtem_ood.networks.checkpoint import TrainedOn, pack_entry, read_network, write_network
 from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
 from hrtem_ood.networks.images import Images
@@ -89,14 +90,16 @@ def _train_all(
         kinds = {network.hyperparameters.noise for network in missing}
         shared = _read(datasets, spec.training_set, kinds, networks, how)
         gc.freeze()  # what lives as long as the process need not be looked at after every network
-        for network in track(missing, "networks", len(missing)):
-            how.stop.check()
-            try:
-                entries[network.id] = _train_one(network, shared)
-            except Exception as error:  # whatever one network stumbles on, the others are trained
-                failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
-                log(f"{network.id} failed: {failed[network.id]}")
-            gc.collect()  # Trainer and network hold each other, and with them much memory
+        with Leases() as leases:
+            turns = leases.in_turn(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
+            for network in track(turns, "networks", len(missing)):
+                how.stop.check()
+                try:
+                    entries[network.id] = _train_one(network, shared)
+                except Exception as error:  # whatever one network stumbles on, the others are trained
+                    failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
+                    log(f"{network.id} failed: {failed[network.id]}")
+                gc.collect()  # Trainer and network hold each other, and with them much memory
     if failed:
         told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
         raise HrtemOodError(
