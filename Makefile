@@ -28,6 +28,7 @@ lint: env  ## ruff, mypy and snakefmt, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
 
 format: env  ## let ruff and snakefmt format the code

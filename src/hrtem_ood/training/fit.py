@@ -151,7 +151,7 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Lightning 2.6 asks PyTorch 2.13 in a way that this has deprecated; nothing for a user to do.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-        # Where SLURM is installed; but one network has one process, see _trainer.
+        # Where SLURM is installed, Lightning wants to be started by it, one process per GPU; here one process is all.
         warnings.filterwarnings("ignore", "The `srun` command is available on your system but is not used")
         yield
 
