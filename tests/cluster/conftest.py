@@ -20,6 +20,9 @@ from hrtem_ood.campaign.load import merge
 
 SCRIPT = Path(__file__).with_name("slurm-cluster")
 HERE = Path(__file__).parent
+PROFILE = ROOT / "profiles/slurm"
+OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "networks", "--slurm-init-seconds-before-status-checks", "2"]
+OFTEN += ["--max-status-checks-per-second", "1"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -127,19 +130,35 @@ class Campaign:
 
     def start(self, *arguments: str, extra: str = "", signal: str = "USR2@90") -> subprocess.Popen[str]:
         """Start Snakemake on the cluster, with the profile that users have, asking more often."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory"]
-        command += [str(self.folder), "--workflow-profile", str(ROOT / "profiles/slurm"), "--nolock"]
-        command += ["--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "1"]
-        resources = [f"train:slurm_extra='--signal={signal} {extra}'", *arguments]
-        command += ["networks", "--set-resources", *resources]
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(PROFILE), "--nolock"]
+        command += [*OFTEN, "--set-resources", f"train:slurm_extra='--signal={signal} {extra}'", *arguments]
         with (self.folder / "head.txt").open("a") as out:
             head = subprocess.Popen(command, cwd=self.folder, stdout=out, stderr=out, text=True, start_new_session=True)
         self.heads.append(head)
         return head
 
+    def hrtem_ood(self, *words: str) -> str:
+        """Run a verb in the campaign's folder."""
+        command = [sys.executable, "-m", "hrtem_ood", *words]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def submit(self, *arguments: str, minutes: int = 60) -> str:
+        """Submit a head as users do; return its SLURM job."""
+        words = [f"--snakemake={word}" for word in [*OFTEN, *arguments]]
+        told = self.hrtem_ood("submit", "--profile", str(PROFILE), "--minutes", str(minutes), *words)
+        job = told.split()[3].rstrip(";")
+        assert job.isdigit(), told
+        return job
+
     def out(self) -> str:
-        """What Snakemake printed."""
-        return (self.folder / "head.txt").read_text()
+        """What Snakemake printed, and heads."""
+        return "".join(
+            path.read_text()
+            for path in [self.folder / "head.txt", *self.folder.glob("results/logs/head/*.out")]
+            if path.exists()
+        )
 
     def log(self) -> str:
         """Logs of all trainings, all attempts."""
@@ -147,9 +166,17 @@ class Campaign:
 
     def jobs(self) -> dict[str, str]:
         """SLURM jobs of this campaign that are not over, with their node."""
-        lines = slurm("squeue", "--noheader", "--format=%A|%Z|%N").splitlines()
+        lines = slurm("squeue", "--noheader", "--format=%A|%Z|%N|%j").splitlines()
         rows = [line.split("|") for line in lines]
-        return {job: node for job, where, node in rows if Path(where) == self.folder}
+        return {
+            job: node
+            for job, where, node, name in rows
+            if Path(where) == self.folder and not name.startswith("hrtem-ood-")
+        }
+
+    def over(self, job: str) -> None:
+        """Wait for a SLURM job to end."""
+        wait(lambda: job not in slurm("squeue", "--noheader", "--format=%A").split(), f"job {job} to end", 400)
 
     def training(self) -> str:
         """Wait until a network is in training and has saved a state; return the SLURM job."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import IO
 
 import pytest
 from tests.cluster.conftest import Campaign, daemons, slurm, wait
@@ -149,7 +150,45 @@ def database_is_down(campaign: Campaign) -> None:
     campaign.check(resumed=False)
 
 
+def head_is_killed(campaign: Campaign) -> None:
+    first = campaign.submit()
+    job = campaign.training()
+    slurm("scancel", "--signal=KILL", "--full", first)
+    campaign.over(first)
+    assert list(campaign.jobs()) == [job], "it goes on"
+    second = campaign.submit()
+    campaign.over(second)
+    assert state_of(second) == "COMPLETED", campaign.out()
+    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1
+    campaign.check(resumed=False)
+
+
+def head_reaches_its_limit(campaign: Campaign) -> None:
+    head = campaign.submit(minutes=2)  # and is warned 90 seconds before it
+    job = campaign.training()
+    campaign.over(head)
+    assert "the head stops here; its jobs go on" in campaign.out()
+    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1
+    campaign.check(resumed=False)
+
+
+def submit_limit(campaign: Campaign) -> None:
+    slurm("sacctmgr", "--immediate", "add", "account", "limited", "cluster=test")
+    slurm("sacctmgr", "--immediate", "add", "user", "root", "account=limited", "maxsubmitjobs=1")
+    campaign.change({"execution": {"networks_per_job": 1}})
+    head = campaign.submit("--set-resources", "train:slurm_account=limited")
+    campaign.over(head)
+    assert "SLURM took not all jobs" in campaign.out(), campaign.out()
+    assert state_of(head) == "COMPLETED", campaign.out()
+    campaign.check(resumed=False)
+
+
 SIDE_BY_SIDE: list[Row] = [
+    submit_limit,
+    head_reaches_its_limit,
+    head_is_killed,
     time_limit,
     node_is_lost,
     preemption,
