@@ -5,6 +5,7 @@
 # exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
 # job on a cluster parses it again.
 import gc
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -88,6 +89,12 @@ def inputs_of(stage):
         return paths(needed) if forced() or not is_there(stage, wildcards.id) else []
 
     return of
+
+
+def asked_for(resources, threads):
+    """What a profile asks for a job, as JSON."""
+    given = {name: value for name, value in resources.items() if isinstance(value, int | str)}
+    return json.dumps(given | {"threads": threads}, sort_keys=True)
 
 
 def all_of(stage):
