@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -121,6 +122,22 @@ class Campaign:
     reference: dict[str, Any]
     heads: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        threading.Thread(target=self._keep_logs, daemon=True).start()
+
+    def _keep_logs(self) -> None:
+        """Give every log another name: Snakemake deletes that of an earlier attempt."""
+        kept = self.folder / "kept"
+        kept.mkdir()
+        while kept.exists():
+            for path in [
+                *self.folder.glob("results/logs/packs/*.log"),
+                *self.folder.glob("results/logs/tasks/*/*.out"),
+            ]:
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
+                    os.link(path, kept / f"{path.stat().st_ino}.log")
+            time.sleep(0.1)
+
     @property
     def folder(self) -> Path:
         return self.project.folder
@@ -162,7 +179,8 @@ class Campaign:
 
     def log(self) -> str:
         """Logs of all trainings, all attempts."""
-        return "".join(path.read_text() for path in sorted((self.folder / "results/logs/packs").glob("*.log")))
+        time.sleep(0.3)
+        return "".join(path.read_text() for path in sorted((self.folder / "kept").glob("*.log")))
 
     def jobs(self) -> dict[str, str]:
         """SLURM jobs of this campaign that are not over, with their node."""

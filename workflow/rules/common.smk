@@ -33,10 +33,9 @@ except ConfigError as error:
 
 CONFIG = f"{RESULTS}/{artefact('configs', campaign.config_id)}"
 # A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
-# die of a warning (trap), and no shell between Snakemake and them dies of anything (exec). Logs are added to, so that
-# those of earlier attempts, and of two jobs at once, stay whole.
+# die of a warning (trap), and no shell between Snakemake and them dies of anything (exec).
 CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
-WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} >> {{log}} 2>&1"
+WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
     pass_on()
