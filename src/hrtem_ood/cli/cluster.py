@@ -1,10 +1,13 @@
 """Verbs that run campaigns on a SLURM cluster."""
 
+import os
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.group import main
+from hrtem_ood.cli.options import results_option
+from hrtem_ood.errors import HrtemOodError
 
 CONFIGS = click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
 
@@ -56,3 +59,22 @@ def cancel(configs: tuple[Path, ...]) -> None:
     name = load_campaign(read_configs(configs)).name
     heads, jobs = queue.cancel_campaign(name, Path.cwd())
     click.echo(f"cancelled: {heads} head, {jobs} jobs")
+
+
+@main.command()
+@results_option
+def doctor(results: Path) -> None:
+    """Look at GPU, CuPy, PyTorch, FFTs, scratch space and SLURM: tell what is wrong, and how to mend it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hrtem_ood.cluster.doctor import examine
+
+    colour = {"good": "green", "absent": "dim", "wrong": "red"}
+    table = Table("", "state", "found", "what to do")
+    found = examine(results)
+    for each in found:
+        table.add_row(each.what, f"[{colour[each.state]}]{each.state}", each.told, each.mend)
+    Console(width=None if os.isatty(1) else 160).print(table)
+    if any(each.state == "wrong" for each in found):
+        raise HrtemOodError("something is wrong here, as the table tells.")

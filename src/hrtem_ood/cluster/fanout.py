@@ -1,6 +1,5 @@
 """The networks of a pack as tasks of their own, each a job of SLURM's or a process here, through submitit."""
 
-import getpass
 import os
 import shutil
 import time
@@ -13,7 +12,7 @@ import submitit
 
 from hrtem_ood.cluster.preemption import requeued_when_preempted
 from hrtem_ood.cluster.queue import prefix
-from hrtem_ood.cluster.slurm import SlurmError, ask
+from hrtem_ood.cluster.slurm import SlurmError, ask, submit_limits
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.progress import log
 
@@ -78,7 +77,7 @@ def fan_out(
             break
         log(f"{len(ahead)} networks of {pack} go to {'SLURM' if slurm else 'processes of this machine'}, one each")
         tasks = [Task(pack, id_, tuple(configs), results) for id_ in ahead]
-        failed |= _run(executor, tasks, slurm=slurm)
+        failed |= _run(executor, tasks, asked.get("slurm_account"), slurm=slurm)
     else:
         left = [id_ for id_ in networks if not (results / f"networks/{id_}.ckpt").exists() and id_ not in failed]
         failed |= dict.fromkeys(left, f"its task ended {ROUNDS} times without a result; see {executor.folder}")
@@ -111,12 +110,12 @@ def _executor(pack: str, campaign: str, results: Path, asked: Mapping[str, Any])
     return executor, True
 
 
-def _run(executor: "submitit.Executor", tasks: Sequence[Task], *, slurm: bool) -> dict[str, str]:
+def _run(executor: "submitit.Executor", tasks: Sequence[Task], account: str | None, *, slurm: bool) -> dict[str, str]:
     """Run tasks, as many at once as there is room for; return what went wrong, by network."""
     ahead, running = list(tasks), dict[Task, Any]()
     failed: dict[str, str] = {}
     while ahead or running:
-        chunk = ahead[: _room(len(running), slurm=slurm)]
+        chunk = ahead[: _room(account, len(running)) if slurm else _idle(len(running))]
         if chunk:
             try:
                 jobs = executor.map_array(Task.__call__, chunk)
@@ -151,38 +150,18 @@ def _over(running: Mapping[Task, Any], *, slurm: bool) -> list[Task]:
     return [task for task, job in running.items() if job.paths.result_pickle.exists() or job.job_id not in there]
 
 
-def _room(running: int, *, slurm: bool) -> int:
-    """Return how many more tasks can be started now."""
-    if not slurm:
-        return max(0, len(os.sched_getaffinity(0)) - running)
+def _idle(running: int) -> int:
+    """Return how many processors are free here."""
+    return max(0, len(os.sched_getaffinity(0)) - running)
+
+
+def _room(account: str | None, running: int) -> int:
+    """Return how many more tasks SLURM would take now, as one array."""
     try:
-        limits = submit_limits()
+        limits = submit_limits(account)
         queued = len(ask("squeue", "--me", "--array", "--noheader", "--format=%i").split())
     except SlurmError as error:
         log(str(error))
         return 0
-    room = (limits["MaxArraySize"] or 1001) - 1
-    return room if limits["MaxSubmitJobs"] is None else max(0, min(room, limits["MaxSubmitJobs"] - queued))
-
-
-def submit_limits() -> dict[str, int | None]:
-    """Ask SLURM how large an array may be, and how many jobs a user may have in the queue.
-
-    Returns
-    -------
-    dict
-        ``MaxArraySize``; ``MaxSubmitJobs``, the smallest of the user's associations, None where there is none.
-
-    Raises
-    ------
-    SlurmError
-    """
-    config = dict(line.split("=", 1) for line in ask("scontrol", "show", "config").splitlines() if "=" in line)
-    size = {key.strip(): value.strip() for key, value in config.items()}["MaxArraySize"]
-    try:
-        user = getpass.getuser()
-        told = ask("sacctmgr", "--noheader", "--parsable2", "show", "assoc", f"user={user}", "format=MaxSubmitJobs")
-        jobs = [int(word) for word in told.split() if word.isdigit()]
-    except SlurmError:  # no accounting, no such limit
-        jobs = []
-    return {"MaxArraySize": int(size), "MaxSubmitJobs": min(jobs, default=None)}
+    room = limits.array - 1
+    return room if limits.jobs is None else max(0, min(room, limits.jobs - max(queued, running)))

@@ -1,8 +1,10 @@
 """Questions to SLURM, through its own commands."""
 
+import getpass
 import os
 import subprocess
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hrtem_ood.errors import HrtemOodError
 
@@ -39,3 +41,46 @@ def job_fields(job: str) -> dict[str, str]:
     """Return what ``scontrol show job`` tells of a job."""
     words: Sequence[str] = ask("scontrol", "show", "job", "--oneliner", job).split()
     return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def config() -> dict[str, str]:
+    """Return what ``scontrol show config`` tells."""
+    lines = [line.split("=", 1) for line in ask("scontrol", "show", "config").splitlines() if "=" in line]
+    return {key.strip(): value.strip() for key, value in lines}
+
+
+class Limits(NamedTuple):
+    """How much may be submitted.
+
+    Attributes
+    ----------
+    array : int
+        Tasks of an array, and one (MaxArraySize).
+    jobs : int or None
+        Jobs of a user in the queue, tasks of arrays one by one (MaxSubmitJobs); None where nothing is said.
+    """
+
+    array: int
+    jobs: int | None
+
+
+def submit_limits(account: str | None = None) -> Limits:
+    """Ask SLURM how much may be submitted.
+
+    Parameters
+    ----------
+    account : str, optional
+        By default, the user's default account.
+
+    Raises
+    ------
+    SlurmError
+    """
+    size = int(config()["MaxArraySize"])
+    command = ("sacctmgr", "--noheader", "--parsable2", "show", "user", getpass.getuser(), "withassoc")
+    try:
+        rows = [row.split("|") for row in ask(*command, "format=DefaultAccount,Account,MaxSubmitJobs").splitlines()]
+    except SlurmError:  # no accounting, no such limit
+        rows = []
+    jobs = [int(most) for default, each, most in rows if each == (account or default) and most.isdigit()]
+    return Limits(size, min(jobs, default=None))
