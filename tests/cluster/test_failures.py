@@ -59,7 +59,8 @@ def preemption(campaign: Campaign) -> None:
 def node_is_lost(campaign: Campaign) -> None:
     """The daemon of a node dies; SLURM starts the job elsewhere, while it still runs there."""
     head = campaign.start("train:slurm_partition=pair")
-    node = campaign.jobs()[campaign.training()]
+    job = campaign.training()
+    node = campaign.jobs()[job]
     daemons(node, "kill")
     try:
         wait(lambda: set(campaign.jobs().values()) - {node, ""}, "the job on another node", 90)

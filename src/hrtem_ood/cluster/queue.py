@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.cluster.slurm import SlurmError, ask
+from hrtem_ood.cluster.slurm import ask
 
 STAGE_OF = {rule: stage for stage, rule in jobs.RULES.items()}
 
@@ -89,12 +89,11 @@ def at_work(campaign: Campaign, folder: Path) -> list[Queued]:
     ]
 
 
-def cancel(found: Iterable[Queued]) -> int:
-    """Cancel jobs, and return how many."""
+def cancel(found: Iterable[Queued]) -> None:
+    """Cancel jobs."""
     numbers = [job.number for job in found]
     if numbers:
         ask("scancel", *numbers)
-    return len(numbers)
 
 
 def cancel_campaign(campaign: str, folder: Path) -> tuple[int, int]:
@@ -108,12 +107,11 @@ def cancel_campaign(campaign: str, folder: Path) -> tuple[int, int]:
     for job in found:
         # at once: one that is asked kindly has half a minute to submit more
         ask("scancel", "--signal=KILL", "--full", job.number)
-    ended = cancel(found)
-    jobs_ = 0
-    for _ in range(3):  # a job may have been on its way to the queue
-        jobs_ += cancel(submitted(campaign, folder))
+    cancel(found)
+    jobs_: dict[str, Queued] = {}
+    for _ in range(3):  # one may have been on its way to the queue
+        there = submitted(campaign, folder)
+        cancel(there)
+        jobs_ |= {job.number: job for job in there}
         time.sleep(0.5)
-    return ended, jobs_
-
-
-__all__ = ["Queued", "SlurmError", "at_work", "cancel", "cancel_campaign", "head_name", "heads", "prefix", "submitted"]
+    return len(found), len(jobs_)
