@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hrtem_ood.cluster.slurm import SlurmError, config, submit_limits
+from hrtem_ood.cluster.slurm import SlurmError, config, is_there, submit_limits
 
 State = Literal["good", "absent", "wrong"]
 
@@ -149,8 +149,8 @@ def folder(results: Path) -> Finding:
 
 def slurm() -> Finding:
     """Whether SLURM answers, and its limits."""
-    if shutil.which("sbatch") is None:
-        return Finding("SLURM", "absent", "no sbatch here: campaigns run on this machine")
+    if not is_there():
+        return Finding("SLURM", "absent", "campaigns run on this machine")
     try:
         limits = submit_limits()
     except SlurmError as error:
@@ -164,8 +164,8 @@ def slurm() -> Finding:
 
 def slurm_jobs() -> Finding:
     """Whether jobs that have ended are known for long enough to be asked after."""
-    if shutil.which("scontrol") is None:
-        return Finding("SLURM jobs", "absent", "no scontrol here")
+    if not is_there():
+        return Finding("SLURM jobs", "absent", "no SLURM here")
     try:
         age = int(config()["MinJobAge"].split()[0])
     except SlurmError as error:

@@ -1,7 +1,6 @@
 """The networks of a pack as tasks of their own, each a job of SLURM's or a process here, through submitit."""
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import submitit
 
 from hrtem_ood.cluster.preemption import requeued_when_preempted
 from hrtem_ood.cluster.queue import prefix
-from hrtem_ood.cluster.slurm import SlurmError, ask, submit_limits
+from hrtem_ood.cluster.slurm import SlurmError, ask, is_there, submit_limits
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.progress import log
 
@@ -90,7 +89,7 @@ def fan_out(
 
 def _executor(pack: str, campaign: str, results: Path, asked: Mapping[str, Any]) -> tuple["submitit.Executor", bool]:
     folder = results / "logs/tasks" / pack
-    if shutil.which("sbatch") is None:
+    if not is_there():
         local = submitit.LocalExecutor(folder)
         local.update_parameters(timeout_min=int(asked.get("runtime", 60 * 24 * 7)))
         return local, False

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -47,6 +48,17 @@ def config() -> dict[str, str]:
     """Return what ``scontrol show config`` tells."""
     lines = [line.split("=", 1) for line in ask("scontrol", "show", "config").splitlines() if "=" in line]
     return {key.strip(): value.strip() for key, value in lines}
+
+
+def is_there() -> bool:
+    """Whether this machine belongs to a SLURM cluster, be it that it does not answer now; its commands alone prove nothing."""
+    if shutil.which("sbatch") is None:
+        return False
+    try:
+        config()
+    except SlurmError as error:
+        return "Could not establish a configuration source" not in str(error)
+    return True
 
 
 class Limits(NamedTuple):
