@@ -22,6 +22,7 @@ import numpy as np
 
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import log
+from hrtem_ood.zarr_writer import ZarrWriter
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -178,22 +179,22 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
     attributes : mapping
         Added to the root's attributes; see :func:`provenance`.
     """
-    from zarr.storage import MemoryStore
-
-    # Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind.
-    memory: dict[str, Any] = {}
-    # Only strings of any length have a place in the Zarr 3 specification.
-    dataset = dataset.assign(
-        {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
-    )
-    dataset.assign_attrs(attributes).to_zarr(MemoryStore(memory), mode="w", consolidated=False, zarr_format=3)
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for key in sorted(memory):
-            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), memory[key].to_bytes())
+    with writing_zarr(path) as writer:
+        writer.complete(dataset, attributes)
 
 
 @contextmanager
-def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Dataset"]:
+def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
+    """Write a ``.zarr.zip`` block by block; see :class:`hrtem_ood.zarr_writer.ZarrWriter`.
+
+    The file takes its place when the block ends well, as with :func:`write_zarr`.
+    """
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        yield ZarrWriter(archive)
+
+
+@contextmanager
+def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) -> Iterator["xr.Dataset"]:
     """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.
 
     Parameters
@@ -201,6 +202,8 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     path : Path
     expect_id : str, optional
         The id that it must carry; by default the one in its name.
+    dask : bool
+        False leaves dask out, which takes longer to get going than a small file to be read. Lazy either way.
 
     Yields
     ------
@@ -217,7 +220,7 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     _check_id(path, zarr_attributes(path).get("id"), expect_id)
     with ZipStore(path, mode="r") as store:
         try:
-            dataset = xr.open_zarr(store, consolidated=False)
+            dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
         except (KeyError, FileNotFoundError, ValueError) as error:
             raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
         try:
@@ -276,6 +279,32 @@ def read_structures(path: Path) -> "list[Atoms]":
     if len(scenes) != frames or any(not np.isfinite(scene.positions).all() for scene in scenes):
         raise ArtefactError(f"{path} holds {len(scenes)} sound scenes of {frames}. {_advice(path)}")
     return scenes
+
+
+def structures_attributes(path: Path) -> dict[str, Any]:
+    """Read what the first frame of a structure shard tells, its attributes among it, without the atoms."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    _check_there(path)
+    try:
+        with path.open() as file:
+            file.readline()
+            told: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
+            return told
+    except Exception as error:  # ASE raises whatever its parser stumbles on
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Read how an artefact was made, see :func:`provenance`; a network's is too long to read just for that.
+
+    Raises
+    ------
+    ArtefactError
+    """
+    if path.name.endswith(".zarr.zip"):
+        return zarr_attributes(path)
+    return structures_attributes(path) if path.suffix == ".extxyz" else read_json(path)
 
 
 # --- JSON and checkpoints --------------------------------------------------------------------

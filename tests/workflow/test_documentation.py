@@ -3,11 +3,15 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from hrtem_ood.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +38,26 @@ def test_commands_work(command):
         [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+RUNNING = re.findall(r"^    hrtem-ood (.*)$", (ROOT / "docs/running.md").read_text(), re.MULTILINE)
+
+
+def test_the_page_on_running_shows_its_verbs():
+    assert {command.split()[0] for command in RUNNING} == {"plan", "status", "gc"}
+
+
+@pytest.mark.parametrize("command", RUNNING)
+def test_commands_around_a_run_work(command, tmp_path, monkeypatch):
+    def interrupt(_seconds):
+        raise KeyboardInterrupt
+
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.sleep", interrupt)  # --watch ends by Ctrl-C
+    done = CliRunner().invoke(main, shlex.split(command), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "ampaign" in done.output
 
 
 def test_results_open_as_their_readme_says(finished, monkeypatch):

@@ -27,6 +27,7 @@ SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf�
 TITLES = {
     "examples": "Test images",
     "ctf": "Contrast transfer of the conditions",
+    "power": "Power transfer of the conditions",
     "ood_matrix": "Every training set under every test condition",
     "gap": "What predicts the gap",
 }

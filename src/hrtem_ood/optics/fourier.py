@@ -67,6 +67,32 @@ def crop_spectrum(spectrum: Array, shape: tuple[int, int], xp: ModuleType = np) 
     return spectrum * (shape[0] * shape[1] / (before[0] * before[1]))
 
 
+def pad_spectrum(spectrum: Array, size: int, xp: ModuleType = np) -> Array:
+    """Extend a square spectrum by zeros to a finer grid over the same cell: the opposite of :func:`crop_spectrum`.
+
+    Parameters
+    ----------
+    spectrum : complex array, (…, y, x), [1]
+        Of even sides. What it holds at its own Nyquist frequency, which stands for both +q and −q, is left out.
+    size : int
+        Points along each side of the finer grid.
+    xp : module
+        The array's module, NumPy or CuPy.
+
+    Returns
+    -------
+    complex array, (…, size, size), [1]
+    """
+    before = spectrum.shape[-1]
+    half = before // 2
+    result = xp.zeros((*spectrum.shape[:-2], size, size), spectrum.dtype)
+    for rows in (slice(0, half), slice(-half + 1, None)):
+        for columns in (slice(0, half), slice(-half + 1, None)):
+            result[..., rows, columns] = spectrum[..., rows, columns]
+    result *= (size / before) ** 2
+    return result
+
+
 def polar_frequencies(shape: tuple[int, int], pixel_A: float, xp: ModuleType = np) -> tuple[Array, Array]:
     """Spatial frequencies of an unshifted Fourier grid, in polar coordinates and double precision.
 

@@ -11,14 +11,13 @@ import xarray as xr
 from hrtem_ood import store
 from hrtem_ood.analysis import predictors, stage
 from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.metrics import metrics_dataset
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.errors import ArtefactError
 
 
 @pytest.fixture(scope="module")
 def metrics(synthetic: Any) -> xr.Dataset:
-    return metrics_dataset(synthetic.campaign, synthetic.results)
+    return synthetic.gathered()
 
 
 def defoci(synthetic: Any, network: str) -> list[float]:
@@ -130,7 +129,7 @@ def test_sets_of_different_size_are_padded_and_shared_datasets_counted_once(
     config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
     config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
     made = make(config)
-    found = metrics_dataset(made.campaign, made.results)
+    found = made.gathered()
     assert found.f1.shape == (6, 5, 3)
     assert list(found.structure_set.values) == ["test"] * 3 + ["other"] * 2
     assert list(found.images.values) == [3, 3, 3, 2, 2]
@@ -150,7 +149,7 @@ def test_networks_without_an_in_domain_test_have_no_gap(
 ) -> None:
     config["suites"]["test"]["conditions"] = ["focus"]
     made = make(config)
-    found = metrics_dataset(made.campaign, made.results)
+    found = made.gathered()
     assert np.isnan(found.gap_f1.values).all()
     assert "6 networks of training sets mixed, single are tested under none of their" in capsys.readouterr().err
 
@@ -181,7 +180,7 @@ def test_a_missing_evaluation_is_named(make: Callable[..., Any], config: dict[st
     path = made.path("evaluations", next(iter(made.campaign.evaluations)))
     path.unlink()
     with pytest.raises(ArtefactError, match=rf"{path.name} is missing. Run snakemake"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -190,7 +189,7 @@ def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], co
     foreign = store.read_zarr(made.path("evaluations", second))
     store.write_zarr(made.path("evaluations", first), foreign, {"id": first})
     with pytest.raises(ArtefactError, match=rf"{first}.* holds scores of other networks"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -199,7 +198,7 @@ def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config
     content = store.read_json(made.path("packs", id_))
     store.write_json(made.path("packs", id_), content | {"networks": {}})
     with pytest.raises(ArtefactError, match=rf"{id_}.* does not tell of network"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_gap_by_hand() -> None:
