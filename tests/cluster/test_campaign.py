@@ -1,5 +1,6 @@
 """A campaign on a SLURM cluster: what jobs ask for and get, tasks of their own, and the end by hand."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,8 +67,13 @@ def test_cancel(new_campaign: Callable[[str], Campaign]) -> None:
     campaign = new_campaign("cancel")
     head = campaign.submit()
     job = campaign.training()
+    (told,) = (each for each in json.loads(campaign.hrtem_ood("status", "--json"))["jobs"] if each["stage"] == "head")
+    assert told["state"] == "running"
+    assert f"SLURM job {head}" in told["where"]
+    assert (campaign.folder / told["log"]).exists()
     assert campaign.hrtem_ood("cancel") == "cancelled: 1 head, 1 jobs\n"
     for each in (head, job):
         campaign.over(each)
     assert not campaign.jobs()
+    assert "No job is running" in campaign.hrtem_ood("status")
     assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"

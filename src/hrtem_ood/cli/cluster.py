@@ -55,9 +55,11 @@ def cancel(configs: tuple[Path, ...]) -> None:
     """End a campaign that was submitted: its head, then its jobs. What is finished stays."""
     from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.cluster import queue
+    from hrtem_ood.running.records import FOLDER, HEAD
 
     name = load_campaign(read_configs(configs)).name
     heads, jobs = queue.cancel_campaign(name, Path.cwd())
+    (Path("results") / FOLDER / HEAD / f"{name}.json").unlink(missing_ok=True)
     click.echo(f"cancelled: {heads} head, {jobs} jobs")
 
 

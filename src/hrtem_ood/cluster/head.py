@@ -12,11 +12,14 @@ import yaml
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.load import load_campaign, read_configs
 from hrtem_ood.cluster import queue
+from hrtem_ood.cluster.preemption import requeued_when_preempted
 from hrtem_ood.cluster.slurm import SlurmError
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.progress import log
+from hrtem_ood.running.records import HEAD, recorded
 
-LOGS = Path("results/logs/head")
+RESULTS = Path("results")
+LOGS = RESULTS / "logs" / HEAD
 
 REFUSED = "SLURM sbatch failed"
 """What the executor plugin says of a job that SLURM did not take."""
@@ -57,14 +60,18 @@ class Head:
         HrtemOodError
             When Snakemake ends with failed jobs.
         """
-        campaign, here = load_campaign(read_configs(self.configs)), Path.cwd()
+        campaign = load_campaign(read_configs(self.configs))
+        with requeued_when_preempted(), recorded(HEAD, campaign.name, RESULTS, self.configs):
+            self._go_on(campaign, Path.cwd())
+
+    def _go_on(self, campaign: Campaign, here: Path) -> None:
         while True:
             # what waits was submitted by a head that is gone; it is submitted anew, with this one's knowledge
             queue.cancel(job for job in queue.submitted(campaign.name, here) if job.state == "PENDING")
             left = queue.at_work(campaign, here)
             for job in left:
                 log(f"SLURM job {job.number} is at {job.stage}/{job.id}: left to it")
-            made = [f"results/{artefact(job.stage, job.id)}" for job in left if job.stage and job.id]
+            made = [str(RESULTS / artefact(job.stage, job.id)) for job in left if job.stage and job.id]
             code, refused = self._run(queue.prefix(campaign.name), made)
             if left:
                 _wait_for({job.number for job in left}, campaign, here)
@@ -88,10 +95,14 @@ class Head:
         log(" ".join(command[2:]))
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603
             assert self._snakemake.stdout is not None
-            for line in self._snakemake.stdout:
-                sys.stderr.write(line.decode(errors="replace"))
-                sys.stderr.flush()
-                refused |= REFUSED.encode() in line
+            try:
+                for line in self._snakemake.stdout:
+                    sys.stderr.write(line.decode(errors="replace"))
+                    sys.stderr.flush()
+                    refused |= REFUSED.encode() in line
+            except BaseException:
+                self._snakemake.kill()
+                raise
         return self._snakemake.returncode, refused
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
