@@ -1,7 +1,8 @@
 """What it costs to train a network as part of a pack, as a task of a SLURM array, and as a Snakemake job of its own.
 
 python benchmarks/slurm.py, as root on Debian: it starts a real SLURM cluster (tests/cluster/slurm-cluster) and wipes it
-away. Tiny networks are trained for real, four jobs at once. Overhead is what is left when the time spent on training, as
+away. Tiny networks are trained for real, four jobs at once; of an array, all tasks that the cluster has room for. Packs are
+of the default size. Overhead is what is left when the time spent on training, as
 the networks' files tell it, is taken away. Processor time is that of Snakemake and of all jobs, as SLURM accounts it.
 """
 
@@ -29,7 +30,7 @@ from hrtem_ood.campaign.load import load_campaign, merge
 SCRIPT = ROOT / "tests/cluster/slurm-cluster"
 AT_ONCE = 4
 KINDS: dict[str, dict[str, Any]] = {
-    "pack": {"networks": 48, "execution": {"networks_per_job": 12}},
+    "pack": {"networks": 96, "execution": {"networks_per_job": 32}},
     "array": {"networks": 24, "execution": {"networks_per_job": 24, "launcher": "submitit"}},
     "job each": {"networks": 12, "execution": {"networks_per_job": 1}},
 }
@@ -144,7 +145,9 @@ def main() -> None:
         "slurm",
         figures,
         limits,
-        [f"Networks: {counts}; {AT_ONCE} jobs at once, packs of 12. A SLURM cluster of seven nodes on this machine."],
+        [
+            f"Networks: {counts}; {AT_ONCE} jobs at once, packs of up to 32. A SLURM cluster of seven nodes on this machine."
+        ],
     )
 
 
