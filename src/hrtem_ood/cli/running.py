@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -33,7 +34,7 @@ def plan(configs: tuple[Path, ...], results: Path, as_json: bool) -> None:
 @main.command()
 @click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
 @results_option
-@click.option("--watch", is_flag=True, help="Show it again and again, until all is there.")
+@click.option("--watch", is_flag=True, help="Show it again and again, until all is there or Ctrl-C.")
 @click.option(
     "--every", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds between, with --watch."
 )
@@ -56,7 +57,7 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, every: float, 
     if not watch:
         console.print(shown(found))
         return
-    with Live(shown(found), console=console, auto_refresh=False) as live:
+    with suppress(KeyboardInterrupt), Live(shown(found), console=console, auto_refresh=False) as live:
         while not found.done:
             time.sleep(every)
             found = run(campaign, results)

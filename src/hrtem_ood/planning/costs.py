@@ -31,7 +31,7 @@ BYTES = {
     "structures": 2.9,
     "exit_waves": 0.8,
     "datasets": 0.9,
-    "networks": 1.09,
+    "networks": 1.0,
     "evaluations": 1.0,
     "transfer": 0.15,
 }

@@ -125,7 +125,7 @@ class _Search:
         files = {group: paths for group, paths in files.items() if paths}
         sizes = {path: path.lstat().st_size for paths in files.values() for path in paths}
         if self.running:
-            self.kept.append(f"what {len(self.running)} running jobs, and their campaigns, need")
+            self.kept.append(f"what the campaigns of running jobs ({len(self.running)}) need")
         return Garbage(files, sizes, self._others(gone), self.kept)
 
     def _needed(self) -> set[Path]:

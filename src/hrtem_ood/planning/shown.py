@@ -67,7 +67,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield _of_packs(plan.packs)
     if plan.cells:
         yield (
-            f"Evaluations hold {plan.cells:,} pairs of network and dataset; {plan.cells_known:,} are known and are copied."
+            f"Evaluations to be made hold {plan.cells:,} pairs of network and dataset; scores of {plan.cells_known:,} "
+            "are known and are copied."
         )
     yield from _of_costs([(stage.stage, stage.estimate) for stage in plan.stages if stage.to_make])
     for path, message in plan.unreadable.items():
@@ -124,7 +125,7 @@ def _of_others(found: Garbage) -> Iterator[str]:
 def _hours(hours: float | None) -> str:
     if hours is None:
         return ""
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.1 else f"{hours:.3f}"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2g}"
 
 
 def _bytes(size: float) -> str:

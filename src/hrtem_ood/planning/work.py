@@ -15,6 +15,9 @@ from hrtem_ood.scores import SCORES
 TRAINING_PASSES = 3
 """Forward and backward pass of an image, in forward passes."""
 
+TOLD_B = 40_000
+"""Size of what a network's file holds besides weights [B]."""
+
 
 class Work(NamedTuple):
     """What an artefact takes.
@@ -104,7 +107,7 @@ class Works:
         shown = images * hyper["epochs"] if hyper["epochs"] else hyper["steps"] * hyper["batch_size"]
         validated = training_set["validation"] * math.ceil(shown / images)
         each = 2 if hyper["weights"] == "bfloat16" else 4
-        return Work(flops * (TRAINING_PASSES * shown + validated), each * weights, label)
+        return Work(flops * (TRAINING_PASSES * shown + validated), each * weights + TOLD_B, label)
 
     def _find_forward(self, id_: str, side: int) -> "_Forward":
         """Return what a network takes for an image."""

@@ -90,9 +90,9 @@ def recorded(kind: str, id_: str, results: Path, configs: Sequence[Path] = ()) -
         started=_now(),
         configs=tuple(map(str, configs)),
     )
-    store.write_json(record.path(results), asdict(record))
     try:
         with _ended_by_signal():
+            store.write_json(record.path(results), asdict(record))
             yield
     except BaseException as error:
         if _is_there(record, results):

@@ -46,7 +46,8 @@ def _lines(status: Status) -> Iterator[RenderableType]:
     if len(running) > SHOWN:
         yield f"and {len(running) - SHOWN} more running jobs"
     for job in ended[:SHOWN]:
-        yield Text(f"{_name(job)}: {job.state} after {_duration(job.hours)} on {job.where}{_progress(job)}")
+        when = f"begun {_duration(job.hours)} ago" if job.state == "lost" else f"after {_duration(job.hours)}"
+        yield Text(f"{_name(job)}: {job.state}, {when}, on {job.where}{_progress(job)}")
         if job.error and not any(job.error.splitlines()[0] in line for line in job.last_lines):
             yield Text(f"  {job.error}")
         if job.last_lines:

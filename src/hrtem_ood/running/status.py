@@ -4,15 +4,20 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.running.records import Record, alive, records
+from hrtem_ood.running.records import HEAD, Record, alive, records
 
 WINDOW_S = 3600.0
 """Rates are those of so many last seconds [s]."""
+
+PAUSE_S = 600.0
+"""What took longer [s], and much longer than usual, is no work but a pause between two runs."""
 
 LOG_LINES = 6
 
@@ -125,7 +130,8 @@ def status(campaign: Campaign, results: Path) -> Status:
     missing = jobs.to_make(campaign, is_there)
     trained = {path.stem: path.stat().st_mtime for path in (results / "networks").glob("*.ckpt")}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}
-    states = _states(record for record in records(results) if (record.kind, record.id) in wanted)
+    shown = wanted | {(HEAD, campaign.name)}
+    states = _states(record for record in records(results) if (record.kind, record.id) in shown)
     told = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
@@ -178,12 +184,16 @@ def _times(stage: str, ids: Iterable[str], results: Path) -> list[float]:
 
 
 def _rate(times: Iterable[float], *, going_on: bool) -> float | None:
+    """Return how many artefacts were finished per hour [1/h], of late and since the last pause."""
     now = time.time()
     recent = sorted(when for when in times if when > now - WINDOW_S)
     if len(recent) < 2:  # an interval has two ends
         return None
-    span = (now if going_on else recent[-1]) - recent[0]
-    return (len(recent) - 1) / span * 3600 if span > 0 else None
+    steps = [after - before for before, after in pairwise(recent)]
+    long = max(PAUSE_S, 10 * median(steps))
+    first = max((number + 1 for number, step in enumerate(steps) if step > long), default=0)
+    span, count = (now if going_on else recent[-1]) - recent[first], len(recent) - 1 - first
+    return count / span * 3600 if count and span > 0 else None
 
 
 def _left(count: int, rate: float | None) -> float | None:
@@ -193,7 +203,8 @@ def _left(count: int, rate: float | None) -> float | None:
 def _job(record: Record, state: str, campaign: Campaign, results: Path, trained: Mapping[str, float]) -> JobStatus:
     pack = campaign.packs[record.id] if record.kind == "packs" else None
     networks = None if pack is None else (sum(each.id in trained for each in pack.networks), len(pack.networks))
-    log = results / "logs" / record.kind / f"{record.id}.log"
+    name = f"{record.slurm_job}_0_log.out" if record.kind == HEAD else f"{record.id}.log"  # submitit names the head's
+    log = results / "logs" / record.kind / name
     begin = datetime.fromisoformat(record.started).timestamp()
     end = datetime.fromisoformat(record.ended).timestamp() if record.ended else time.time()
     job = f"SLURM job {record.slurm_job}" if record.slurm_job else f"process {record.pid}"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.planning.conftest import pretend
+from tests.unit.pretended import pretend
 
 from hrtem_ood import store
 from hrtem_ood.campaign import jobs, specs

@@ -1,17 +1,13 @@
 """Artefacts that tell of themselves as real ones do, with next to nothing in them."""
 
 import json
-from pathlib import Path
 
-import pytest
 import xarray as xr
 from ase import Atoms
-from tests.unit.conftest import CONFIG
 
 from hrtem_ood import analysis, predictors, store
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import artefact
-from hrtem_ood.campaign.load import load_campaign, merge
 
 
 def pretend(campaign, results, *, seconds=36.0, device="cpu"):
@@ -45,22 +41,3 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     for path in [*jobs.outputs("reports", campaign.report_id), *jobs.outputs("indexes", campaign.index_id)]:
         store.write_text(results / path, "")
     store.write_once(results / artefact("configs", campaign.config_id), campaign.config_json)
-
-
-@pytest.fixture
-def small(raw):
-    return load_campaign(raw)
-
-
-@pytest.fixture
-def changed(raw):
-    """Return the campaign with a change merged on its configuration."""
-    return lambda change: load_campaign(merge(raw, change))
-
-
-@pytest.fixture(scope="session")
-def lived(tmp_path_factory):
-    """Return the results folder of the small campaign, run; tests change nothing in it."""
-    folder = tmp_path_factory.mktemp("small") / "results"
-    pretend(load_campaign(CONFIG), folder)
-    return Path(folder)
