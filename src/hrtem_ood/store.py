@@ -349,8 +349,11 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values with ``torch.save``, in one step."""
     import torch
 
+    # through memory: of a full disk, torch's own writer says nothing but "unexpected pos"
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
     with replacing(path) as temporary:
-        torch.save(dict(content), temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, Any]:

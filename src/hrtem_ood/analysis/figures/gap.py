@@ -106,7 +106,6 @@ def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
     bins = pd.qcut(frame[name], BINS, duplicates="drop")
     groups = frame.groupby(bins, observed=True)
     at = groups[name].median()
-    axes.fill_between(at, groups.gap.quantile(0.25), groups.gap.quantile(0.75), color="white", alpha=0.55, linewidth=0)
     for level, width in ((0.25, 1.0), (0.5, 2.2), (0.75, 1.0)):
         axes.plot(at, groups.gap.quantile(level), color=VERMILION, linewidth=width, zorder=3)
 
@@ -118,7 +117,9 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
         for mixed, (marker, label) in kinds.items()
         if (frame.mixed == mixed).any()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    if len(frame) > CROWD:
+        handles.append(Line2D([], [], color=VERMILION, linewidth=2.2, label="median and quartiles over bins"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 def spearman_text(row: Mapping[Any, Any]) -> str:
