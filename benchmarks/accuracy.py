@@ -7,6 +7,7 @@ figures in ``hrtem_ood/campaign/accuracy.py``, which are these.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from abtem.core.energy import energy2sigma
@@ -16,7 +17,8 @@ from ase.data import chemical_symbols
 from report import Budget, report
 
 from hrtem_ood.campaign import accuracy
-from hrtem_ood.campaign.config import Material, Particles, Simulation, Substrate
+from hrtem_ood.campaign.config import Simulation
+from hrtem_ood.campaign.scenes import Material, Particles, Substrate
 from hrtem_ood.campaign.specs import SceneRecipe
 from hrtem_ood.device import array_module
 from hrtem_ood.optics.fourier import crop_spectrum
@@ -66,7 +68,7 @@ def spectrum(atoms: Atoms, engine: str, sampling_A: float, thickness_A: float = 
     half_A = height / np.ceil(height / thickness_A) / 2
     index = np.fft.fftfreq(size, 1 / size) / SIDE_A
     back = np.exp(1j * np.pi * WAVELENGTH_A * half_A * (index[:, None] ** 2 + index**2))
-    return np.asarray(abtem_spectrum(atoms, simulation, size, CPU)) * back
+    return np.asarray(np.asarray(abtem_spectrum(atoms, simulation, size, CPU)) * back)
 
 
 def explicit_spectrum(atoms: Atoms, size: int, thickness_A: float) -> np.ndarray:
@@ -74,9 +76,8 @@ def explicit_spectrum(atoms: Atoms, size: int, thickness_A: float) -> np.ndarray
     index = np.fft.fftfreq(size, 1 / size)
     k_squared = (index[:, None] ** 2 + index**2) / SIDE_A**2
     known, wave = validate_parametrization("lobato"), np.ones((size, size), complex)
-    factors = {
-        z: known.projected_scattering_factor(chemical_symbols[z])(k_squared) for z in set(atoms.numbers.tolist())
-    }
+    factor: Any = known.projected_scattering_factor  # wrongly typed there
+    factors = {z: factor(chemical_symbols[z])(k_squared) for z in set(atoms.numbers.tolist())}
     for each in cut(atoms, thickness_A, size):
         total = np.zeros((size, size), complex)
         for number, pixels in each.species:

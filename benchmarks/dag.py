@@ -2,20 +2,21 @@
 
 Every figure is of a whole process, `snakemake --dry-run --quiet` where nothing else is said: wall time, and peak resident
 memory as the kernel tells at its end. That option ends when it is known what runs; `--quiet rules`, which counts it, and
-others go through every job once more. The peer is what one writes first: one training and one evaluation per network, where
-every evaluation names all test sets as inputs and every training one dataset; datasets come from nowhere. It has as many
-networks and test sets, the same profile, and nothing to load.
+others go through every job once more. The peer is what one writes first: one training and one evaluation per network,
+where every evaluation names all test sets as inputs and every training one dataset; datasets come from nowhere. It has as
+many networks and test sets, the same profile, and nothing to load. `hrtem-ood plan` and `hrtem-ood status` are timed, too.
 
     python benchmarks/dag.py [--quick]
 """
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -24,8 +25,10 @@ import yaml
 from report import Budget, report
 
 from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+from hrtem_ood.running.records import Record
+from hrtem_ood.store import write_json
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
@@ -102,6 +105,11 @@ class Folder:
             configs[-1].write_text(yaml.safe_dump(dict(change)))
         return [*self._snakemake(ROOT / "Snakefile", words), "--configfile", *map(str, configs)]
 
+    def verb(self, *words: str, change: Mapping[str, object]) -> list[str]:
+        """Return the words that call a verb of the command line on the paper campaign."""
+        configs = self.ours(change=change)[-2 if change else -1 :]
+        return [sys.executable, "-m", "hrtem_ood", *words, *configs, "--results", str(self.path / "results")]
+
     def other(self, text: str, *words: str) -> list[str]:
         """Return the words that call Snakemake on another workflow."""
         (self.path / "Snakefile").write_text(text)
@@ -169,6 +177,7 @@ def clean(folder: Folder, full: Mapping[str, object], small: Mapping[str, object
         "clean, a job per network, a tenth": folder.ours(change=merge(small, SINGLY)),
         "empty workflow, parsing": folder.other(EMPTY, "--list-rules"),
         "parsing": folder.ours("--list-rules", change=full),
+        "plan, clean": folder.verb("plan", change=full),
     }
     return in_turn(cases, repeats)
 
@@ -179,7 +188,30 @@ def built(folder: Folder, campaign: Campaign, full: Mapping[str, object], repeat
     done = in_turn({"built": folder.ours(change=full)}, repeats)
     pack = f"results/{jobs.outputs('packs', next(iter(campaign.packs)))[0]}"
     (folder.path / pack).unlink()
-    return done | in_turn({"one job's process": folder.ours(pack, "--dry-run", "--quiet", change=full)}, repeats)
+    done |= in_turn({"one job's process": folder.ours(pack, "--dry-run", "--quiet", change=full)}, repeats)
+    half_trained(folder, campaign)
+    return done | in_turn({"status, half of it trained": folder.verb("status", change=full)}, repeats)
+
+
+def half_trained(folder: Folder, campaign: Campaign) -> None:
+    """Leave what is there while networks are trained: half of them, and the records of jobs that run or failed."""
+    results, packs = folder.path / "results", list(campaign.packs.values())
+    (results / jobs.outputs("metrics", campaign.metrics_id)[0]).unlink()
+    for stage in ("reports", "evaluations"):
+        shutil.rmtree(results / stage)
+    (results / "networks").mkdir()
+    for number, pack in enumerate(packs):
+        if number % 2:
+            (results / jobs.outputs("packs", pack.id)[0]).unlink(missing_ok=True)
+            continue
+        for network in pack.networks:
+            (results / artefact("networks", network.id)).touch()
+    record = Record("", "packs", "running", socket.gethostname(), os.getpid(), None, None, "2026-01-01T00:00:00+00:00")
+    for number, pack in enumerate(packs[1:400:2]):
+        one = replace(record, id=pack.id)
+        if number % 4 == 0:
+            one = replace(one, state="failed", ended=record.started, error="no room")
+        write_json(one.path(results), asdict(one))
 
 
 def peer(folder: Folder, campaign: Campaign) -> Process:
@@ -228,6 +260,8 @@ def main() -> None:
             Budget("clean, a job per network [s]", 30, "max"),
             Budget("growth of time / growth of networks", 1, "max"),
             Budget("parsing, without that of an empty workflow [s]", 1.5, "max"),
+            Budget("plan, clean [s]", 5, "max"),
+            Budget("status, half of it trained [s]", 3, "max"),
         ],
         [
             f"{len(campaign.networks)} networks, {sum(len(jobs.ids(campaign, stage)) for stage in jobs.STAGES)} jobs; "

@@ -35,7 +35,7 @@ CASES = {
 }
 """Architecture, and how many networks of it are in the pack."""
 
-DATASETS, IMAGES, SIDE = 4, 48, 128
+DATASETS, IMAGES, SIDE = 10, 48, 128
 REPEATS = 5
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -78,7 +78,7 @@ def compared(folder: Path, name: str, architecture: dict[str, object], count: in
     suite = SuiteSpec(datasets=tuple(map(store.artefact_id, datasets)))
     index = folder / "suites" / f"{suite.id}.json"
     index_suite(suite, datasets, index)
-    spec = EvaluateSpec(pack=name, suite=suite.id)
+    spec = EvaluateSpec(networks=tuple(map(store.artefact_id, networks)), suite=suite.id)
     output = folder / "evaluations" / f"{spec.id}.zarr.zip"
 
     loaded = [network_from(read_network(path)) for path in networks]
@@ -94,7 +94,7 @@ def compared(folder: Path, name: str, architecture: dict[str, object], count: in
 
     def ours() -> None:
         output.unlink(missing_ok=True)
-        evaluate(spec, folder / "packs" / f"{name}.json", index, folder, output, device="cpu")
+        evaluate(spec, [folder / "packs" / f"{name}.json"], index, folder, output, device="cpu")
 
     seconds = alternate({"peer": peer, "ours": ours}, REPEATS)
     output.unlink()
@@ -118,7 +118,7 @@ def scoring(side: int) -> float:
 
 def batches(sides: Sequence[int] = (SIDE,)) -> dict[str, float]:
     """Forward rate over batch sizes, relative to the stage's own."""
-    found = {}
+    found: dict[str, float] = {}
     for name, (architecture, _) in CASES.items():
         spec = NetworkSpec(training_set="t", hyperparameters={"architecture": architecture, "epochs": 1})
         network = build(spec.hyperparameters.architecture).eval()

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import abtem
 import numpy as np
@@ -44,10 +45,11 @@ def paper() -> Campaign:
     return load_campaign(read_configs([CONFIG / "config.yaml", CONFIG / "paper.yaml"]))
 
 
-def by_abtem(atoms: Atoms, size: int, energy_eV: float) -> np.ndarray:
+def by_abtem(atoms: Atoms | abtem.FrozenPhonons, size: int, energy_eV: float) -> np.ndarray:
     """Compute an exit wave, or one per frozen phonon, as abTEM's users do."""
     potential = abtem.Potential(atoms, gpts=size, slice_thickness=1.0)
-    return np.asarray(abtem.PlaneWave(energy=energy_eV).multislice(potential, lazy=False).array)
+    waves: Any = abtem.PlaneWave(energy=energy_eV).multislice(potential, lazy=False)
+    return np.asarray(waves.array)
 
 
 def worker(folder: Path, phonons: int) -> None:

@@ -14,6 +14,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,8 +27,10 @@ import xarray as xr
 from report import Budget, alternate, median_ratio, report
 
 from hrtem_ood import store
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.identity import canonical_json
-from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
+from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.specs import NetworkSpec, TrainingSetSpec
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.hardware import reproducible
 from hrtem_ood.networks.images import Images, standardise
@@ -37,10 +40,10 @@ from hrtem_ood.training.losses import pixel_cross_entropy
 from hrtem_ood.training.selection import select
 
 CPU = torch.device("cpu")
-SIDE, IMAGES, VALIDATION, BATCH = 128, 160, 16, 8
+SIDE, PIXEL_A, IMAGES, VALIDATION, BATCH = 128, 0.4, 160, 16, 8
 CASES: dict[str, tuple[dict[str, Any], int]] = {
-    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 3),
-    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 1),
+    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 6),
+    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 2),
 }
 """Architecture, and epochs."""
 
@@ -48,7 +51,7 @@ REPEATS, PACK, PACK_STEPS = 5, 16, 4
 TRAINING_SET = TrainingSetSpec(datasets=("d",), structures=IMAGES + VALIDATION, images=(IMAGES,), validation=VALIDATION)
 
 
-def write_dataset(folder: Path) -> Path:
+def write_dataset(folder: Path, id_: str = "d") -> Path:
     """Write one dataset of noisy discs."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -57,9 +60,13 @@ def write_dataset(folder: Path) -> Path:
     counts = rng.poisson(60 + 10 * label).astype(np.uint8)
     dims = ("image", "y", "x")
     dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, label)}, coords={"image": np.arange(len(label))})
-    told = {"condition": canonical_json({"defocus_A": 100, "dose_e_per_A2": 400}), "pixel_A": 0.4, "energy_eV": 300e3}
-    path = folder / "datasets" / "d.zarr.zip"
-    store.write_zarr(path, dataset, {"id": "d", "sha256_of_images": store.arrays_sha256(counts, label), **told})
+    told = {
+        "condition": canonical_json({"defocus_A": 100, "dose_e_per_A2": 400}),
+        "pixel_A": PIXEL_A,
+        "energy_eV": 300e3,
+    }
+    path = folder / "datasets" / f"{id_}.zarr.zip"
+    store.write_zarr(path, dataset, {"id": id_, "sha256_of_images": store.arrays_sha256(counts, label), **told})
     return path
 
 
@@ -98,15 +105,15 @@ def bare_loop(spec: NetworkSpec, training: tuple[torch.Tensor, ...], validation:
 
 def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
     """Time `fit` and the bare loop in turn."""
-    images = [read_pairs([dataset], pairs) for pairs in select(TRAINING_SET)]
-    prepared, figures = [ready(part) for part in images], {}
+    training, validation = (read_pairs([dataset], pairs) for pairs in select(TRAINING_SET))
+    prepared, figures = [ready(part) for part in (training, validation)], {}
     for name, (architecture, epochs) in CASES.items():
         spec = network_spec(architecture, epochs=epochs)
         with reproducible():
             seconds = alternate(
                 {
-                    "bare": lambda spec=spec: bare_loop(spec, *prepared),  # type: ignore[misc]
-                    "ours": lambda spec=spec: fit(spec, *images, How(CPU, math.inf), folder / "none.resume"),  # type: ignore[misc]
+                    "bare": partial(bare_loop, spec, *prepared),
+                    "ours": partial(fit, spec, training, validation, How(CPU, math.inf), folder / "none.resume"),
                 },
                 REPEATS,
             )
@@ -116,27 +123,73 @@ def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
     return figures
 
 
-def run(folder: Path, dataset: Path, networks: list[NetworkSpec]) -> float:
-    """Run `hrtem-ood train` on a pack, and return its wall time [s]."""
-    pack = PackSpec(training_set=TRAINING_SET, networks=tuple(networks))
-    command = [sys.executable, "-m", "hrtem_ood", "train", pack.json_text, str(dataset), "--device", "cpu"]
-    command += ["--networks", str(folder / "networks"), "--output", str(folder / "packs" / f"{pack.id}.json")]
+def campaign_of(pack: int) -> Campaign:
+    """Return a campaign of networks on one dataset, so many to a pack."""
+    scenes = {"material": "Au", "cell_A": SIDE * PIXEL_A, "particles": {"radius_A": [5, 7]}}
+    return load_campaign(
+        {
+            "campaign": "benchmark",
+            "materials": {"Au": {"formula": "Au", "structure": "fcc", "a_A": 4.0782}},
+            "structure_sets": {
+                "train": scenes | {"structures": IMAGES + VALIDATION, "seed": 1},
+                "test": scenes | {"structures": 1, "seed": 2},
+            },
+            "simulation": {"sampling_A": PIXEL_A / 2, "phonons": 1},
+            "imaging": {"pixel_A": PIXEL_A},
+            "conditions": {"one": {"defocus_A": 100, "dose_e_per_A2": 400}},
+            "training_sets": {
+                "one": {"structures": "train", "conditions": "one", "images": IMAGES, "validation": VALIDATION}
+            },
+            "networks": {
+                "unet": {
+                    "training_sets": "one",
+                    "architecture": CASES["unet_8_3"][0],
+                    "batch_size": BATCH,
+                    "learning_rate": 6e-3,
+                    "steps": PACK_STEPS,
+                    "seed": list(range(PACK)),
+                }
+            },
+            "suites": {"test": {"structures": "test", "conditions": "one"}},
+            "execution": {"networks_per_job": pack, "device": "cpu"},
+        }
+    )
+
+
+def run(folder: Path, campaign: Campaign, packs: int | None = None) -> float:
+    """Run `hrtem-ood train` on packs of a campaign, one process each, and return the wall time of a network [s]."""
+    config = folder / "config.yaml"
+    store.write_text(config, campaign.config_json)
+    ((dataset, _),) = (each for each in campaign.datasets.items() if each[1].structures > 1)
+    write_dataset(folder, dataset)
+    chosen = list(campaign.packs.values())[:packs]
     begin = perf_counter()
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # our own words
-    return perf_counter() - begin
+    for pack in chosen:
+        command = [
+            sys.executable,
+            "-m",
+            "hrtem_ood",
+            "train",
+            pack.id,
+            "--config",
+            str(config),
+            "--results",
+            str(folder),
+        ]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # our own words
+    return (perf_counter() - begin) / sum(len(pack.networks) for pack in chosen)
 
 
 def packs(dataset: Path, folder: Path) -> dict[str, float]:
     """Time a pack against a process for each network."""
-    architecture, _ = CASES["unet_8_3"]
-    networks = [network_spec(architecture, seed, steps=PACK_STEPS) for seed in range(PACK)]
+    whole, single = campaign_of(PACK), campaign_of(1)
+    network = next(iter(single.networks.values()))
     prepared = [ready(read_pairs([dataset], pairs)) for pairs in select(TRAINING_SET)]
-    run(folder / "warm", dataset, networks[:1])
+    run(folder / "warm", single, 1)
     with reproducible():
-        steps = median(alternate({"bare": lambda: bare_loop(networks[0], *prepared)}, REPEATS)["bare"])
-    together = run(folder / "pack", dataset, networks) / PACK
-    apart = sum(run(folder / "apart", dataset, [network]) for network in networks) / PACK
-    files = sum(path.is_file() for path in (folder / "pack").rglob("*"))
+        steps = median(alternate({"bare": lambda: bare_loop(network, *prepared)}, REPEATS)["bare"])
+    together, apart = run(folder / "pack", whole), run(folder / "apart", single)
+    files = sum(path.is_file() for stage in ("networks", "packs") for path in (folder / "pack" / stage).rglob("*"))
     return {
         "bare steps and validation of a network [s]": steps,
         f"pack of {PACK}: wall per network [s]": together,

@@ -22,6 +22,8 @@ import numpy as np
 
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import log
+from hrtem_ood.zarr_mapping import mapped_rows as mapped_rows
+from hrtem_ood.zarr_writer import ZarrWriter
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -178,81 +180,22 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
     attributes : mapping
         Added to the root's attributes; see :func:`provenance`.
     """
-    from zarr.storage import MemoryStore
-
-    # Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind.
-    memory: dict[str, Any] = {}
-    # Only strings of any length have a place in the Zarr 3 specification.
-    dataset = dataset.assign(
-        {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
-    )
-    dataset.assign_attrs(attributes).to_zarr(MemoryStore(memory), mode="w", consolidated=False, zarr_format=3)
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for key in sorted(memory):
-            archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), memory[key].to_bytes())
-
-
-class BlockWriter:
-    """Writes a dataset block by block along its first axis; see :func:`writing_zarr`.
-
-    Attributes
-    ----------
-    attributes : dict
-        Added to the root's attributes at the end.
-    """
-
-    def __init__(self, dataset: "xr.Dataset", archive: zipfile.ZipFile) -> None:
-        import zarr
-        from zarr.storage import MemoryStore
-
-        self.attributes: dict[str, Any] = {}
-        self._archive = archive
-        self._memory: dict[str, Any] = {}
-        dataset.to_zarr(MemoryStore(self._memory), mode="w", consolidated=False, zarr_format=3)
-        self._group = zarr.open_group(MemoryStore(self._memory), mode="r+", zarr_format=3)
-
-    def put(self, place: int, values: Mapping[str, Any]) -> None:
-        """Write variables at one place of the first axis, compressed, and let go of them."""
-        for name, value in values.items():
-            self._group[name][place] = value  # type: ignore[index]  # arrays all
-            if np.ndim(value):  # a chunk of its own, which is complete
-                self._flush(sorted(key for key in self._memory if key.startswith(f"{name}/c/{place}/")))
-
-    def finish(self) -> None:
-        """Write what is left: coordinates, small variables, and what describes them."""
-        self._group.attrs.update(self.attributes)
-        self._flush(sorted(self._memory))
-
-    def _flush(self, keys: list[str]) -> None:
-        for key in keys:
-            self._archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), self._memory.pop(key).to_bytes())
+    with writing_zarr(path) as writer:
+        writer.complete(dataset, attributes)
 
 
 @contextmanager
-def writing_zarr(path: Path, dataset: "xr.Dataset") -> Iterator[BlockWriter]:
-    """Write a large dataset as :func:`write_zarr` does, without ever holding it in memory.
+def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
+    """Write a ``.zarr.zip`` block by block; see :class:`hrtem_ood.zarr_writer.ZarrWriter`.
 
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.zarr.zip``.
-    dataset : xarray.Dataset
-        Its layout: coordinates, attributes, and variables of zeros that :meth:`BlockWriter.put` fills. Those with more than
-        one dimension have chunks of size 1 along the first.
-
-    Yields
-    ------
-    BlockWriter
-        The file takes its place when the block ends well.
+    The file takes its place when the block ends well, as with :func:`write_zarr`.
     """
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        writer = BlockWriter(dataset, archive)
-        yield writer
-        writer.finish()
+        yield ZarrWriter(archive)
 
 
 @contextmanager
-def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Dataset"]:
+def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) -> Iterator["xr.Dataset"]:
     """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.
 
     Parameters
@@ -260,6 +203,8 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     path : Path
     expect_id : str, optional
         The id that it must carry; by default the one in its name.
+    dask : bool
+        False leaves dask out, which takes longer to get going than a small file to be read. Lazy either way.
 
     Yields
     ------
@@ -276,7 +221,7 @@ def open_zarr(path: Path, *, expect_id: str | None = None) -> Iterator["xr.Datas
     _check_id(path, zarr_attributes(path).get("id"), expect_id)
     with ZipStore(path, mode="r") as store:
         try:
-            dataset = xr.open_zarr(store, consolidated=False)
+            dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
         except (KeyError, FileNotFoundError, ValueError) as error:
             raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
         try:
@@ -337,6 +282,32 @@ def read_structures(path: Path) -> "list[Atoms]":
     return scenes
 
 
+def structures_attributes(path: Path) -> dict[str, Any]:
+    """Read what the first frame of a structure shard tells, its attributes among it, without the atoms."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    _check_there(path)
+    try:
+        with path.open() as file:
+            file.readline()
+            told: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
+            return told
+    except Exception as error:  # ASE raises whatever its parser stumbles on
+        raise ArtefactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Read how an artefact was made, see :func:`provenance`; a network's is too long to read just for that.
+
+    Raises
+    ------
+    ArtefactError
+    """
+    if path.name.endswith(".zarr.zip"):
+        return zarr_attributes(path)
+    return structures_attributes(path) if path.suffix == ".extxyz" else read_json(path)
+
+
 # --- JSON and checkpoints --------------------------------------------------------------------
 
 
@@ -378,8 +349,11 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values with ``torch.save``, in one step."""
     import torch
 
+    # through memory: of a full disk, torch's own writer says nothing but "unexpected pos"
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
     with replacing(path) as temporary:
-        torch.save(dict(content), temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 import copy
 
 import pytest
+from tests.unit.pretended import pretend
+
+from hrtem_ood.campaign.load import load_campaign, merge
 
 CONFIG = {
     "campaign": "small",
@@ -30,3 +33,22 @@ CONFIG = {
 @pytest.fixture
 def raw():
     return copy.deepcopy(CONFIG)
+
+
+@pytest.fixture
+def small(raw):
+    return load_campaign(raw)
+
+
+@pytest.fixture
+def changed(raw):
+    """Return the campaign with a change merged on its configuration."""
+    return lambda change: load_campaign(merge(raw, change))
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory):
+    """Return the results folder of the small campaign, run; tests change nothing in it."""
+    folder = tmp_path_factory.mktemp("small") / "results"
+    pretend(load_campaign(CONFIG), folder)
+    return folder

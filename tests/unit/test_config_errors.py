@@ -200,7 +200,10 @@ MISTAKES = {
         {"materials": {"CdSe": {"formula": None, "structure": None, "a_A": None, "c_A": None, "file": "no/such.cif"}}},
         ["materials.CdSe.file", "no/such.cif cannot be read"],
     ),
-    "no source of a crystal": ({"materials": {"CdSe": {"formula": None}}}, ["materials.CdSe", "either `formula`"]),
+    "no source of a crystal": (
+        {"materials": {"CdSe": {"formula": None}}},
+        ["materials.CdSe: give either `preset`, or"],
+    ),
     "stacking faults of an unknown kind": (
         {
             "materials": {"CdSe": {"structure": "zincblende", "c_A": None}},

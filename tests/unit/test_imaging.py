@@ -11,13 +11,15 @@ from hrtem_ood.campaign.config import Imaging, Labels, Simulation
 from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
 from hrtem_ood.device import array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.imaging.image import apply_dose, image_intensity, smallest_unsigned
+from hrtem_ood.imaging.detector import Response, smallest_unsigned
+from hrtem_ood.imaging.image import image_intensity
 from hrtem_ood.imaging.lens import Lens
-from hrtem_ood.imaging.stage import defocus_of, image
+from hrtem_ood.imaging.microscope import condition_of
+from hrtem_ood.imaging.stage import image
 from hrtem_ood.optics.ctf import contrast_transfer
 from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.stage import allocate
+from hrtem_ood.simulation.stage import layout
 
 CPU = array_module("cpu")
 SIMULATION = Simulation(sampling_A=0.2, phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
@@ -28,7 +30,7 @@ CONDITION = Condition(defocus_A=80, defocus_sd_A=10, dose_e_per_A2=300, focal_sp
 def shard(folder, start, stop, series="scenes"):
     """Exit waves that are random phase objects."""
     spec = SimulateSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
-    waves = allocate(spec, CELL_A)
+    waves = layout(spec, CELL_A).copy(deep=True)
     q, _ = polar_frequencies((44, 44), CELL_A / 44)
     for place, structure in enumerate(range(start, stop)):
         noise = np.random.default_rng(structure).normal(size=(2, 44, 44))
@@ -88,7 +90,9 @@ def test_intensity_is_the_mean_over_phonons():
 
 def test_counts_are_poisson():
     intensity = np.linspace(0.5, 1.5, 4)[:, None] * np.ones((4, 200_000), np.float32)
-    counts = apply_dose(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=np.random.default_rng(0)).astype(float)
+    perfect = Response.of(None, size=4, pixel_A=0.4, am=CPU)
+    rng = np.random.default_rng(0)
+    counts = perfect.count(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=rng).astype(float)
     mean = 50 * 0.16 * intensity[:, 0]
     np.testing.assert_allclose(counts.mean(axis=1), mean, rtol=0.01)
     np.testing.assert_allclose(counts.var(axis=1), mean, rtol=0.02)
@@ -114,7 +118,7 @@ def test_shards_do_not_matter(tmp_path):
 
 def test_every_image_has_noise_of_its_own(tmp_path):
     spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
-    waves = allocate(spec, CELL_A)
+    waves = layout(spec, CELL_A).copy(deep=True)
     waves.exit_wave[:] = 1
     path = tmp_path / f"{spec.id}.zarr.zip"
     store.write_zarr(path, waves, {"id": spec.id})
@@ -154,13 +158,13 @@ def test_a_phase_object_conserves_the_dose(tmp_path):
 def test_defocus_counts_from_zero_defocus_and_jitters(tmp_path):
     spec = dataset_spec()
     data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
-    expected = [defocus_of(spec, structure, 10.0 * structure) for structure in range(3)]
-    np.testing.assert_allclose(data.defocus_A, expected, rtol=1e-6)
-    jitter = np.array([defocus_of(spec, structure, 0.0) - 80 for structure in range(400)])
+    defoci = [condition_of(CONDITION, spec.series, structure).defocus_A for structure in range(400)]
+    np.testing.assert_allclose(data.defocus_A, defoci[:3] + 10.0 * np.arange(3), rtol=1e-6)
+    jitter = np.array(defoci) - 80
     assert jitter.mean() == pytest.approx(0, abs=2)
     assert jitter.std() == pytest.approx(10, rel=0.1)
-    steady = dataset_spec(condition=CONDITION.model_copy(update={"defocus_sd_A": 0.0}))
-    assert defocus_of(steady, 7, 5.0) == 85
+    steady = CONDITION.model_copy(update={"defocus_sd_A": 0.0})
+    assert condition_of(steady, spec.series, 7) is steady
 
 
 def test_labels_do_not_change_counts(tmp_path):
@@ -267,3 +271,57 @@ def test_images_are_formed_at_the_stored_defocus(tmp_path):
         assert np.abs(found - seen(defocus_A)).max() < noise * 2, structure
         for wrong in (seen(-defocus_A), seen(condition.defocus_A) if structure else 0, seen(defocus_A, 300e3)):
             assert np.abs(found - wrong).max() > noise * 2
+
+
+def test_images_vary_in_whatever_jitters(tmp_path):
+    condition = Condition(defocus_A=50, dose_e_per_A2=900, dose_sd_e_per_A2=250, C12_sd=40, phi12_sd=1, C30=1e5)
+    spec = dataset_spec(condition=condition)
+    data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
+    assert {"dose_e_per_A2", "C12", "phi12", "defocus_A"} <= set(data.data_vars)
+    assert data.dose_e_per_A2.attrs["units"] == "e/Å²"
+    for image_, dose in zip(data.counts.values, data.dose_e_per_A2.values, strict=True):
+        assert image_.mean() == pytest.approx(dose * 0.16, rel=0.02)
+    assert len(set(data.C12.values.tolist())) == 3
+    # the images are those of their own parameters
+    for place in range(3):
+        own = condition.model_copy(
+            update={
+                "dose_e_per_A2": float(data.dose_e_per_A2[place]),
+                "C12": float(data.C12[place]),
+                "phi12": float(data.phi12[place]),
+            }
+        )
+        waves = store.read_zarr(shard(tmp_path, 0, 3), expect_id=None)
+        spectra = crop_spectrum(np.fft.fft2(waves.exit_wave.values[place]), (32, 32))
+        q, azimuth = polar_frequencies((32, 32), 0.4)
+        lens = contrast_transfer(
+            own, q, azimuth, wavelength_A=electron_wavelength_A(300e3), defocus_A=float(data.defocus_A[place])
+        )
+        mean = (np.abs(np.fft.ifft2(spectra * lens)) ** 2).mean(axis=0) * own.dose_e_per_A2 * 0.16
+        chi_square = ((data.counts.values[place] - mean) ** 2 / mean).mean()
+        assert chi_square == pytest.approx(1, abs=5 * np.sqrt(2 / 1024))
+
+
+def test_jitter_has_the_means_and_deviations_asked_for():
+    condition = Condition(defocus_A=0, dose_e_per_A2=90, dose_sd_e_per_A2=30, C21=100, C21_sd=7, focal_spread_A=30)
+    drawn = [condition_of(condition, "series", structure) for structure in range(2000)]
+    for name, mean, deviation in (("dose_e_per_A2", 90, 30), ("C21", 100, 7)):
+        values = np.array([getattr(each, name) for each in drawn])
+        assert values.mean() == pytest.approx(mean, abs=5 * deviation / np.sqrt(2000))
+        assert values.std() == pytest.approx(deviation, rel=0.1)
+    assert min(each.dose_e_per_A2 for each in drawn) == pytest.approx(90 - 2.9 * 30)
+    assert {each.focal_spread_A for each in drawn} == {30}
+
+
+@pytest.mark.parametrize("dose", [3, 40, 600])
+def test_counts_take_little_more_than_their_entropy(tmp_path, dose):
+    data = imaged(tmp_path, dataset_spec(condition=CONDITION.model_copy(update={"dose_e_per_A2": dose})),
+                  [shard(tmp_path, 0, 3)])  # fmt: skip
+    (codec,) = data.counts.encoding["compressors"]
+    assert codec.cname.value == "zstd"
+    counts = np.tile(data.counts.values[0], (20, 20))
+    rng = np.random.default_rng(0)
+    counts = rng.permuted(counts.ravel()).reshape(counts.shape).astype(data.counts.dtype)
+    share = np.bincount(counts.ravel()) / counts.size
+    entropy = -(share[share > 0] * np.log2(share[share > 0])).sum() / 8
+    assert len(codec._blosc_codec.encode(counts)) / counts.size < 1.15 * entropy

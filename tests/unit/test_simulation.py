@@ -15,7 +15,7 @@ from hrtem_ood.device import array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.simulation.abtem_engine import engine, slices
 from hrtem_ood.simulation.scenes import check_scenes
-from hrtem_ood.simulation.stage import layout, phonon_seed, simulate
+from hrtem_ood.simulation.stage import Simulated, layout, phonon_seed, simulate, write_waves
 from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
 
 CELL_A = 9.6
@@ -187,20 +187,26 @@ def test_a_shard_is_never_held_in_memory(tmp_path):
     """Compressed, its waves leave memory one structure after the other; a killed job leaves no file."""
     spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
     path = tmp_path / f"{spec.id}.zarr.zip"
-    with store.writing_zarr(path, layout(spec, CELL_A)) as writer:
+
+    def simulated(writer):
         for place in range(3):
-            wave = np.full((2, 22, 22), place + 1j, np.complex64)
-            phase = np.full((22, 22), place, np.float32)
-            writer.put(place, {"exit_wave": wave, "particle_phase": phase, "zero_defocus_A": np.float32(place)})
-            written = (f"exit_wave/c/{place}/", f"particle_phase/c/{place}/")
-            assert not [key for key in writer._memory if key.startswith(written)]
-        writer.attributes["id"] = spec.id
+            wave = np.random.default_rng(place).random((2, 22, 22), np.float32) + np.complex64(1j)
+            yield Simulated(wave, np.full((22, 22), place + 1, np.float32), place + 1)
+            assert {f"exit_wave/c/{place}/0/0/0", f"particle_phase/c/{place}/0/0"} <= set(writer._archive.namelist())
+
+    with store.writing_zarr(path) as writer:
+        rest = write_waves(writer, layout(spec, CELL_A), simulated(writer))
+        assert {"exit_wave", "particle_phase"}.isdisjoint(rest)
+        writer.complete(rest, {"id": spec.id})
     waves = store.read_zarr(path)
-    assert waves.exit_wave[:, 0, 0, 0].values.tolist() == [1j, 1 + 1j, 2 + 1j]
-    assert waves.particle_phase[:, 1, 1].values.tolist() == waves.zero_defocus_A.values.tolist() == [0, 1, 2]
+    assert waves.exit_wave.dtype == np.complex64
+    expected = [np.random.default_rng(place).random((2, 22, 22), np.float32) for place in range(3)]
+    np.testing.assert_array_equal(waves.exit_wave.values.real, expected)
+    assert waves.particle_phase[:, 1, 1].values.tolist() == waves.zero_defocus_A.values.tolist() == [1, 2, 3]
     assert waves.structure.values.tolist() == [0, 1, 2]
+    assert waves.zero_defocus_A.attrs["units"] == "Å"
     other = tmp_path / "other.zarr.zip"
-    with pytest.raises(RuntimeError, match="killed"), store.writing_zarr(other, layout(spec, CELL_A)):
+    with pytest.raises(RuntimeError, match="killed"), store.writing_zarr(other):
         raise RuntimeError("killed")
     assert sorted(tmp_path.iterdir()) == [path]
 

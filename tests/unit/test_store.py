@@ -2,11 +2,13 @@
 
 import json
 import zipfile
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import xarray as xr
 from ase import Atoms
+from zarr.codecs import BloscCodec
 
 from hrtem_ood import store
 from hrtem_ood.campaign.load import load_campaign
@@ -44,6 +46,49 @@ def test_zip_holds_each_member_once(tmp_path, dataset):
     store.write_zarr(tmp_path / "a.zarr.zip", dataset, {"id": "a"})
     names = zipfile.ZipFile(tmp_path / "a.zarr.zip").namelist()
     assert len(names) == len(set(names))
+
+
+def in_blocks(path, values, starts, rows=4):
+    with store.writing_zarr(path) as writer:
+        codec = BloscCodec(cname="zstd", typesize=4)
+        encoding = {"chunks": (rows, 2), "compressors": codec, "attributes": {"units": "1"}}
+        writer.add_array("f1", ("network", "condition"), values.shape, "float32", encoding)
+        for start, stop in pairwise([*starts, len(values)]):
+            writer.write("f1", start, values[start:stop])
+        total = (("network",), values.sum(axis=1))
+        writer.complete(xr.Dataset({"total": total}, coords={"condition": list("abc")}), {"id": "a"})
+
+
+def test_an_array_written_in_blocks_reads_like_one_written_at_once(tmp_path):
+    path, values = tmp_path / "a.zarr.zip", np.random.default_rng(0).random((11, 3), np.float32)
+    values[4:8] = np.nan
+    in_blocks(path, values, [0, 4, 8])
+    found = store.read_zarr(path)
+    np.testing.assert_array_equal(found.f1, values)
+    assert found.f1.dims == ("network", "condition")
+    assert found.f1.attrs == {"units": "1"}
+    np.testing.assert_array_equal(found.total, values.sum(axis=1))
+    assert list(found.condition.values) == ["a", "b", "c"]
+    names = zipfile.ZipFile(path).namelist()
+    assert len(names) == len(set(names))
+    in_blocks(tmp_path / "b" / path.name, values, [0, 8])
+    assert (tmp_path / "b" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("starts", "said"), [([0, 3], "no whole chunks"), ([4, 6], "no whole chunks")])
+def test_blocks_that_do_not_fit_leave_nothing_behind(tmp_path, starts, said):
+    with pytest.raises(ValueError, match=said):
+        in_blocks(tmp_path / "a.zarr.zip", np.zeros((11, 3), np.float32) + 1, starts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_is_written_once(tmp_path):
+    block = np.ones((2, 2), np.float32)
+    with store.writing_zarr(tmp_path / "a") as writer:
+        writer.add_array("f1", ("x", "y"), (2, 2), "float32", {"chunks": (2, 2)})
+        writer.write("f1", 0, block)
+        with pytest.raises(ValueError, match="f1/c/0/0 is written already"):
+            writer.write("f1", 0, block)
 
 
 def test_renamed_artefact_is_refused(tmp_path, dataset):
@@ -149,3 +194,31 @@ def test_provenance_tells_how(raw):
     assert json.loads(told["parameters"])["pixel_A"] == 0.4
     assert {"abtem", "torch", "hrtem-ood"} <= set(json.loads(told["software"]))
     assert told["seconds"] == 1.235
+
+
+@pytest.mark.parametrize("compressors", [[], None])
+def test_rows_are_mapped_where_they_are_stored_as_they_are(tmp_path, compressors):
+    waves = np.random.default_rng(0).normal(size=(4, 2, 6, 6)).view(np.complex128).astype(np.complex64)
+    waves[2] = 0  # a chunk that Zarr may leave out
+    dataset = xr.Dataset({"wave": (("structure", "phonon", "y", "x"), waves)})
+    dataset.wave.encoding = {"chunks": (1, *waves.shape[1:]), "compressors": compressors}
+    if compressors is None:
+        del dataset.wave.encoding["compressors"]
+    path = tmp_path / "w.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "w"})
+    row = store.mapped_rows(path, "wave")
+    if compressors is None:
+        assert row is None
+        return
+    for number in (3, 0, 1, 2):
+        np.testing.assert_array_equal(row(number), waves[number])
+    assert not row(0).flags.writeable
+    np.testing.assert_array_equal(store.read_zarr(path).wave, waves)
+
+
+def test_other_chunks_are_not_mapped(tmp_path):
+    dataset = xr.Dataset({"wave": (("structure", "x"), np.ones((4, 6), np.float32))})
+    dataset.wave.encoding = {"chunks": (2, 6), "compressors": []}
+    path = tmp_path / "w.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "w"})
+    assert store.mapped_rows(path, "wave") is None

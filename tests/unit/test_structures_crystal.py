@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.structures.crystal import lattice_ball, neighbour_pairs, unit_cell
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import unit_cell
 from hrtem_ood.structures.faults import KNOWN, FaultPlane, StackingFault, stacking_fault

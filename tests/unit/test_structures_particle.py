@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import unit_cell
 from hrtem_ood.structures.faults import stacking_fault

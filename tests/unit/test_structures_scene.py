@@ -13,7 +13,7 @@ from ase.io import write
 from scipy.spatial import cKDTree
 
 from hrtem_ood import store
-from hrtem_ood.campaign.config import Material, Particles, Substrate
+from hrtem_ood.campaign.scenes import Material, Particles, Substrate
 from hrtem_ood.campaign.specs import BuildSpec, SceneRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import unit_cell

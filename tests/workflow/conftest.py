@@ -1,6 +1,7 @@
 """A tiny campaign that Snakemake runs for real, end to end, and words to ask it what it would do next."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, merge
+from hrtem_ood.planning.plan import Plan, plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,10 +115,34 @@ class Project:
         return self.run("--dry-run", *arguments, environment=environment)
 
     def after(self, change: dict[str, Any]) -> dict[str, int]:
-        """Return the jobs that a dry run announces when a file with ``change`` is merged on the configuration."""
+        """Return the jobs that a dry run announces when a file with ``change`` is merged on the configuration.
+
+        A plan announces the same.
+        """
         path = self.folder / "change.yaml"
         path.write_text(yaml.safe_dump(change))
-        return self.would_run("--configfile", str(path))
+        found = self.would_run("--configfile", str(path))
+        assert self.plan(change).jobs == found
+        return found
+
+    def plan(self, change: dict[str, Any] | None = None) -> Plan:
+        """Return the plan for the configuration with a change."""
+        return plan(self.campaign(change), self.folder / "results")
+
+    def planned(self, environment: dict[str, str]) -> dict[str, Any]:
+        """Return what the verb `plan` says in an environment."""
+        command = [sys.executable, "-m", "hrtem_ood", "plan", "--json"]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=os.environ | environment,
+            timeout=60,
+            check=True,
+        )
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
 
     def campaign(self, change: dict[str, Any] | None = None) -> Campaign:
         """Return the campaign that the configuration asks for."""
@@ -138,12 +163,3 @@ def job_stats(text: str) -> dict[str, int]:
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     counts.pop("all", None)
     return counts
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project whose tiny campaign has been run; tests that change files take a copy."""
-    project = Project(tmp_path_factory.mktemp("campaign"))
-    project.configure(TINY)
-    assert project.run() == JOBS
-    return project

@@ -3,27 +3,35 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from hrtem_ood.cli import main
 
 ROOT = Path(__file__).parents[2]
 
 HERE = (
     ".venv/bin/hrtem-ood validate config/experiments/wider.yaml",
+    ".venv/bin/hrtem-ood plan config/experiments/wider.yaml",
     ".venv/bin/hrtem-ood architectures config/config.yaml",
     ".venv/bin/snakemake --configfile config/experiments/wider.yaml --dry-run --quiet rules",
 )
 """Commands of the README that are run here; the others are run by .ci/run."""
+
+ON_A_CLUSTER = (".venv/bin/hrtem-ood submit config/paper.yaml",)
+"""Run by tests/cluster, on a campaign that ends within the test."""
 
 
 def test_every_command_of_the_readme_is_run_by_somebody():
     commands = re.findall(r"^    ((?:make|\.venv/bin/).*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {"make demo", "make test"} <= set(commands)
     ci = (ROOT / ".ci/run").read_text().splitlines()
-    assert [command for command in commands if command not in HERE and command not in ci] == []
+    assert [command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *ci)] == []
 
 
 @pytest.mark.parametrize("command", HERE)
@@ -34,6 +42,26 @@ def test_commands_work(command):
         [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+RUNNING = re.findall(r"^    hrtem-ood (.*)$", (ROOT / "docs/running.md").read_text(), re.MULTILINE)
+
+
+def test_the_page_on_running_shows_its_verbs():
+    assert {command.split()[0] for command in RUNNING} == {"plan", "status", "gc"}
+
+
+@pytest.mark.parametrize("command", RUNNING)
+def test_commands_around_a_run_work(command, tmp_path, monkeypatch):
+    def interrupt(_seconds):
+        raise KeyboardInterrupt
+
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.sleep", interrupt)  # --watch ends by Ctrl-C
+    done = CliRunner().invoke(main, shlex.split(command), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "ampaign" in done.output
 
 
 def test_results_open_as_their_readme_says(finished, monkeypatch):

@@ -1,5 +1,6 @@
 """Every row of docs/reexecution.md, asked of Snakemake on real artefacts, and run where networks are trained or scored."""
 
+import os
 import re
 from pathlib import Path
 
@@ -44,6 +45,10 @@ CHANGES = {
 }
 """What is merged on the configuration; rows that need more than that have a test of their own."""
 
+UPSTREAM = ("structures", "simulation", "imaging", "transfer", "analysis")
+SCORED = ("evaluation", "training")
+"""Packages with a VERSION; those of which a raised one is run."""
+
 OWN_TESTS = {
     "change comments, the order of keys, 1 for 1.0",
     "change resources or profile",
@@ -51,8 +56,8 @@ OWN_TESTS = {
     "delete the report by hand",
     "delete the metrics by hand",
     "touch artefacts",
-    "raise the VERSION of `evaluation`",
-    "raise the VERSION of `training`",
+    "damage a dataset",
+    *(f"raise the VERSION of `{stage}`" for stage in (*UPSTREAM, *SCORED)),
 }
 
 
@@ -82,12 +87,21 @@ def expect(project, change, *arguments, environment=None):
     """Run Snakemake for real: exactly the jobs and the networks of the page, and nothing to do afterwards."""
     jobs, trained = TABLE[change]
     before = project.artefacts("networks")
+    told = project.planned(environment) if environment else project.plan(CHANGES[change]).to_dict()
+    assert (told["jobs"], networks_of(told)) == (jobs, trained)
     assert project.run(*arguments, environment=environment) == jobs
     after = project.artefacts("networks")
     assert {name: after[name] for name in before} == before, "a network was trained again"
     assert len(after) - len(before) == trained
     assert project.would_run(*arguments, environment=environment) == {}
     return set(after) - set(before)
+
+
+def networks_of(told):
+    """Networks that a plan, as JSON, announces to be trained."""
+    (networks,) = (stage for stage in told["stages"] if stage["stage"] == "networks")
+    assert networks["to_make"] == sum(pack["to_train"] for pack in told["packs"])
+    return networks["to_make"]
 
 
 def test_every_row_of_the_page_is_tested():
@@ -101,6 +115,7 @@ def test_every_row_of_the_page_is_tested():
 @pytest.mark.parametrize("change", [change for change in CHANGES if change not in RUN])
 def test_a_change_announces_the_jobs_of_the_page(finished, change):
     assert finished.after(CHANGES[change]) == TABLE[change][0]
+    assert networks_of(finished.plan(CHANGES[change]).to_dict()) == TABLE[change][1]
 
 
 @pytest.mark.parametrize("change", RUN)
@@ -150,25 +165,40 @@ def test_what_is_deleted_is_made_again_where_it_is_needed(finished, tmp_path):
     metrics = results / f"metrics/{campaign.metrics_id}.zarr.zip"
     kept = metrics.read_bytes()
     metrics.unlink()
-    assert project.would_run() == {"metrics": 1}
+    assert project.after({}) == {"metrics": 1}
     metrics.write_bytes(kept)
     (results / "tiny/figures/ctf.png").unlink()
     # the pictures of the report show test images, which are gone
-    assert project.would_run() == {"simulate": 1, "image": 2, "report": 1}
+    assert project.after({}) == {"simulate": 1, "image": 2, "report": 1}
 
 
 def test_the_report_alone_is_drawn_again(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
     (project.folder / "results/tiny/report.html").unlink()
-    assert project.would_run() == TABLE["delete the report by hand"][0]
+    assert project.after({}) == TABLE["delete the report by hand"][0]
 
 
-@pytest.mark.parametrize("stage", ["evaluation", "training"])
-def test_a_raised_version(lived, tmp_path, stage):
+def raised(stage, folder):
+    """Return an environment in which the VERSION of a package is raised by one."""
     patch = f"import hrtem_ood.{stage} as stage\nstage.VERSION += 1\n"
-    (tmp_path / "sitecustomize.py").write_text(patch)
-    expect(lived, f"raise the VERSION of `{stage}`", environment={"PYTHONPATH": str(tmp_path)})
+    (folder / "sitecustomize.py").write_text(patch)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.mark.parametrize("stage", SCORED)
+def test_a_raised_version(lived, tmp_path, stage):
+    expect(lived, f"raise the VERSION of `{stage}`", environment=raised(stage, tmp_path))
     assert lived.would_run() == {}, "lowered again"
+
+
+@pytest.mark.parametrize("stage", UPSTREAM)
+def test_a_raised_version_announces_the_jobs_of_the_page(finished, tmp_path, stage):
+    environment = raised(stage, tmp_path)
+    told = finished.planned(environment)
+    assert (finished.would_run(environment=environment), networks_of(told)) == TABLE[f"raise the VERSION of `{stage}`"]
+    assert told["jobs"] == TABLE[f"raise the VERSION of `{stage}`"][0]
+    reasons = {reason for each in told["stages"] for reason in each["why"]}
+    assert any(reason.startswith(f"VERSION of {stage} ") for reason in reasons) or stage == "analysis"
 
 
 def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, tmp_path):
@@ -179,6 +209,7 @@ def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, 
     )
     path = project.folder / f"results/datasets/{broken}.zarr.zip"
     path.write_bytes(path.read_bytes()[:-3000])
+    assert project.after({}) == TABLE["damage a dataset"][0]
     (project.folder / "change.yaml").write_text(yaml.safe_dump(CHANGES["add a seed"]))
     before = project.artefacts("networks")
     done = project.snakemake("--configfile", "change.yaml")

@@ -1,15 +1,16 @@
-"""Reading all evaluations of a campaign into one array per score, block by block."""
+"""Reading all evaluations of a campaign, one after the other, as blocks of networks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from hrtem_ood import store
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
+from hrtem_ood.campaign.packs import trie_key
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import track
 from hrtem_ood.scores import SCORES
@@ -17,67 +18,87 @@ from hrtem_ood.scores import SCORES
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Scores of all networks on all test datasets.
+def stored_order(campaign: Campaign) -> list[str]:
+    """Ids of all networks in an order in which networks that are tested together are neighbours.
 
-    Attributes
-    ----------
-    per_image : dict of str to float32 array, (network, condition, image)
-        By score, in the units that :data:`hrtem_ood.scores.SCORES` tells; NaN where a dataset has fewer images than others.
-    mean : dict of str to float32 array, (network, condition), likewise
-        Means over images.
+    By training set, in each of them by digest. It does not depend on how many networks one job tests.
     """
+    place = {id_: index for index, id_ in enumerate(campaign.training_set_by_id)}
+    networks = campaign.networks.values()
+    return [spec.id for spec in sorted(networks, key=lambda spec: (place[spec.training_set], trie_key(spec)))]
 
-    per_image: dict[str, Floats]
-    mean: dict[str, Floats]
 
-
-def gather_scores(campaign: Campaign, results: Path, networks: Sequence[str], datasets: Sequence[str]) -> Scores:
-    """Read every evaluation of a campaign.
+def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[Floats]:
+    """Read every evaluation of a campaign once, and hold no more than one block and one group of networks.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
         The results folder.
-    networks, datasets : sequence of str
-        Ids of networks and test datasets, in the order wanted.
+    datasets : sequence of str
+        Ids of test datasets, in the order wanted.
+    rows : int
+        Networks per block.
 
-    Returns
-    -------
-    Scores
+    Yields
+    ------
+    float32 array, (score, network, condition, image)
+        The next ``rows`` networks in the order of :func:`stored_order`, the last block what is left. Scores in the order
+        and units of :data:`hrtem_ood.scores.SCORES`; NaN where a dataset has fewer images than others, and for networks
+        that diverged.
 
     Raises
     ------
     ArtefactError
         When an evaluation is missing, damaged, or of other networks or datasets than its name says.
     """
-    row = {id_: index for index, id_ in enumerate(networks)}
+    images = max(campaign.datasets[id_].structures for id_ in datasets)
+    waiting: list[Floats] = []
+    for group in _groups(campaign, results, datasets, images):
+        waiting.append(group)
+        if sum(part.shape[1] for part in waiting) >= rows:
+            joined = np.concatenate(waiting, axis=1)
+            whole = joined.shape[1] // rows * rows
+            waiting = [joined[:, whole:].copy()]  # a view would keep all of it
+            for start in range(0, whole, rows):
+                yield joined[:, start : start + rows]
+    if waiting and sum(part.shape[1] for part in waiting):
+        yield np.concatenate(waiting, axis=1)
+
+
+def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[Floats]:
+    """Yield the scores of networks that are tested together, from their evaluations on all suites."""
+    jobs: dict[tuple[str, ...], list[Evaluated]] = {}
+    for job in campaign.evaluations.values():
+        jobs.setdefault(job.spec.networks, []).append(job)
+    place = {id_: index for index, id_ in enumerate(stored_order(campaign))}
+    groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    shape = (len(networks), len(datasets), max(campaign.datasets[id_].structures for id_ in datasets))
-    scores = Scores(
-        {name: np.full(shape, np.nan, np.float32) for name in SCORES},
-        {name: np.full(shape[:2], np.nan, np.float32) for name in SCORES},
-    )
-    jobs = list(campaign.evaluations.values())
-    for job in track(jobs, "evaluations", len(jobs)):
-        path = results / artefact("evaluations", job.spec.id)
-        with store.open_zarr(path) as found:
-            _check(path, job, found.network.values, found.condition.values)
-            rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
-            columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
-            images = found.image.values
-            for name in SCORES:
-                block = found[name].values
-                scores.per_image[name][rows[..., None], columns[..., None], images] = block
-                scores.mean[name][rows, columns] = block.mean(axis=2, dtype=np.float64)
-    return scores
+    for networks in track(groups, "groups of networks", len(groups)):
+        row = {id_: index for index, id_ in enumerate(sorted(networks, key=place.__getitem__))}
+        values = np.full((len(SCORES), len(row), len(datasets), images), np.nan, np.float32)
+        for job in jobs[networks]:
+            _fill(values, row, column, job, results)
+        yield values
 
 
-def _check(path: Path, job: Evaluated, networks: NDArray[np.str_], datasets: NDArray[np.str_]) -> None:
+def _fill(values: Floats, row: dict[str, int], column: dict[str, int], job: Evaluated, results: Path) -> None:
+    """Read one evaluation into its rows and columns."""
+    path = results / artefact("evaluations", job.spec.id)
+    with store.open_zarr(path, dask=False) as found:
+        _check(path, job, found)
+        rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
+        columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
+        for index, name in enumerate(SCORES):
+            values[index, rows, columns, : found.sizes["image"]] = found[name].values
+
+
+def _check(path: Path, job: Evaluated, found: xr.Dataset) -> None:
     asked = ({network.id for network in job.networks}, set(job.suite.datasets))
-    if (set(map(str, networks)), set(map(str, datasets))) != asked:
+    images = np.arange(found.sizes["image"])
+    there = (set(map(str, found.network.values)), set(map(str, found.condition.values)))
+    if there != asked or not np.array_equal(found.image.values, images):
         raise ArtefactError(
             f"{path} holds scores of other networks or test datasets than its name says. "
             f"Delete {path} and run snakemake again to make it anew."

@@ -1,6 +1,6 @@
 """All scores of a campaign in one dataset, with what networks and conditions are, OOD gaps and predictors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,38 +11,86 @@ from zarr.codecs import BloscCodec
 
 from hrtem_ood import store
 from hrtem_ood.analysis import predictors
-from hrtem_ood.analysis.gather import gather_scores, gather_training
+from hrtem_ood.analysis.gather import Floats, gather_training, score_blocks, stored_order
 from hrtem_ood.analysis.labels import ConditionLabels
+from hrtem_ood.analysis.shown import test_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.progress import log
 from hrtem_ood.scores import SCORES
+from hrtem_ood.zarr_writer import ZarrWriter
 
 CHUNK = 2**20
-"""About this many scores go into one chunk."""
+"""About this many means go into one chunk."""
+
+NETWORKS, CONDITIONS = 128, 16
+"""Networks and test datasets in one chunk of scores per image: to read all of one network, or all under one condition, is
+to read a small part of the store."""
 
 Coordinates = dict[str, tuple[str, NDArray[Any], dict[str, str]]]
 
 
-def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
-    """Gather what :func:`hrtem_ood.analysis.stage.metrics` writes.
+def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[str, Floats]:
+    """Write the scores per image, block by block, and average them.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
         The results folder.
+    writer : ZarrWriter
+        Gets one array (network, condition, image) per score, as :func:`metrics_dataset` completes them.
+
+    Returns
+    -------
+    dict of str to float32 array, (network, condition)
+        Means over images by score; NaN for networks that diverged.
+    """
+    datasets = test_datasets(campaign)
+    images = np.array([campaign.datasets[id_].structures for id_ in datasets])
+    shape = (len(campaign.networks), len(datasets), int(images.max()))
+    rows = min(NETWORKS, shape[0])
+    for name, (text, unit, _) in SCORES.items():
+        codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
+        encoding = {
+            "chunks": (rows, min(CONDITIONS, shape[1]), shape[2]),
+            "compressors": codec,
+            "attributes": _attributes(f"{text} per image", unit),
+        }
+        writer.add_array(name, ("network", "condition", "image"), shape, "float32", encoding)
+    mean = {name: np.empty(shape[:2], np.float32) for name in SCORES}
+    start = 0
+    for block in score_blocks(campaign, results, datasets, rows):
+        stop = start + block.shape[1]
+        for name, values in zip(SCORES, block, strict=True):
+            writer.write(name, start, values)
+            for count in np.unique(images):
+                columns = images == count
+                mean[name][start:stop, columns] = values[:, columns, :count].mean(axis=2, dtype=np.float64)
+        start = stop
+    return mean
+
+
+def metrics_dataset(campaign: Campaign, results: Path, mean: Mapping[str, Floats]) -> xr.Dataset:
+    """Tell what follows from the scores, and what networks and conditions are.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+    mean : mapping of str to float32 array, (network, condition)
+        From :func:`write_scores`.
 
     Returns
     -------
     xarray.Dataset
-        Scores (network, condition, image); ``mean_*`` and ``gap_*`` of each score, ``in_domain``, ``sigma`` and
-        ``abs_delta_defocus_A`` (network, condition); ``epsilon`` and ``minimum_contrast`` (condition,). ``condition``
-        runs over test datasets.
+        ``mean_*`` and ``gap_*`` of each score, ``in_domain``, ``sigma`` and ``abs_delta_defocus_A`` (network, condition);
+        ``epsilon`` and ``minimum_contrast`` (condition,). ``network`` is in the order of
+        :func:`hrtem_ood.analysis.gather.stored_order`; ``condition`` runs over test datasets.
     """
-    networks, datasets = list(campaign.networks), test_datasets(campaign)
-    scores = gather_scores(campaign, results, networks, datasets)
+    networks, datasets = stored_order(campaign), test_datasets(campaign)
     with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as found:
         epsilon, sigma = found.epsilon.values, found.sigma.values
 
@@ -50,7 +98,7 @@ def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
         spec.training_set: campaign.training_set_by_id[spec.training_set] for spec in campaign.networks.values()
     }
     place = {id_: index for index, id_ in enumerate(training_sets)}
-    of_network = np.array([place[spec.training_set] for spec in campaign.networks.values()])
+    of_network = np.array([place[campaign.networks[id_].training_set] for id_ in networks])
     trained = [training_conditions(campaign, training_set) for training_set in training_sets.values()]
     tested = [campaign.datasets[id_].condition for id_ in datasets]
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
@@ -59,15 +107,12 @@ def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     in_domain = predictors.in_domain_cells(trained, tested)[of_network]
     groups = np.array([campaign.set_names[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
-    result = xr.Dataset(coords=network_coordinates(campaign, results) | condition_coordinates(campaign, datasets))
+    result = xr.Dataset(
+        coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
+    )
     for name, (text, unit, _) in SCORES.items():
-        difference = predictors.gap(scores.mean[name], in_domain, groups)
-        result[name] = (
-            ("network", "condition", "image"),
-            scores.per_image[name],
-            _attributes(f"{text} per image", unit),
-        )
-        result[f"mean_{name}"] = (pair, scores.mean[name], _attributes(f"{text}, mean over images", unit))
+        difference = predictors.gap(mean[name], in_domain, groups)
+        result[f"mean_{name}"] = (pair, mean[name], _attributes(f"{text}, mean over images", unit))
         result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
     result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
     result["sigma"] = (pair, predictors.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
@@ -92,28 +137,19 @@ def metrics_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     return _chunked(result)
 
 
-def test_datasets(campaign: Campaign) -> list[str]:
-    """Ids of all test datasets, each once: by structure set, then by condition."""
-    ids = dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets)
-    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_sets)
-    return sorted(
-        ids, key=lambda id_: (sets.index(campaign.set_names[id_]), labels.sort_key(campaign.datasets[id_].condition))
-    )
-
-
 def training_conditions(campaign: Campaign, training_set: TrainingSetSpec) -> list[Condition]:
     """Conditions of a training set, in the order of the campaign's labels."""
     labels = ConditionLabels(campaign.transfer.conditions)
     return sorted({campaign.datasets[id_].condition for id_ in training_set.datasets}, key=labels.sort_key)
 
 
-def network_coordinates(campaign: Campaign, results: Path) -> Coordinates:
-    """Return what each network was trained on, and how.
+def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str]) -> Coordinates:
+    """Return what each network was trained on, and how, for networks in the given order.
 
     A single-condition training set has its condition's value of every parameter that varies within the campaign; a
     mixture has NaN there.
     """
-    networks = list(campaign.networks.values())
+    networks = [campaign.networks[id_] for id_ in order]
     names: dict[str, str] = {}
     for name, group in campaign.training_sets.items():
         for training_set in group:
@@ -179,7 +215,7 @@ def _units(name: str) -> dict[str, str]:
     for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
         if name.endswith(ending):
             return {"units": unit}
-    return {"units": "Å" if name[0] == "C" else "rad"} if name in Condition.model_fields else {}
+    return {"units": "Å" if name.startswith("C") else "rad"} if name in Condition.model_fields else {}
 
 
 def _attributes(text: str, unit: str = "1") -> dict[str, str]:
@@ -187,7 +223,7 @@ def _attributes(text: str, unit: str = "1") -> dict[str, str]:
 
 
 def _chunked(dataset: xr.Dataset) -> xr.Dataset:
-    """Set chunks and codecs: whole networks, about :data:`CHUNK` scores each."""
+    """Set chunks and codecs: whole networks, about :data:`CHUNK` values each."""
     sizes = dataset.sizes
     for variable in dataset.data_vars.values():
         if "network" in variable.dims:

@@ -8,7 +8,7 @@ from hrtem_ood.analysis.cells import cells, read_metrics
 from hrtem_ood.analysis.correlation import predictor_table
 from hrtem_ood.analysis.figures.drawing import all_figures
 from hrtem_ood.analysis.index import index_table
-from hrtem_ood.analysis.metrics import metrics_dataset
+from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
 from hrtem_ood.analysis.outputs import REPORT
 from hrtem_ood.analysis.report import report_html
 from hrtem_ood.analysis.tables import all_tables, csv
@@ -25,10 +25,10 @@ def metrics(campaign: Campaign, results: Path) -> None:
         The results folder: evaluations, packs and transfer are read.
     """
     begin = time.monotonic()
-    dataset = metrics_dataset(campaign, results)
     made = store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json)
-    provenance = store.provenance(made, seconds=time.monotonic() - begin, device="cpu")
-    store.write_zarr(results / artefact("metrics", campaign.metrics_id), dataset, provenance)
+    with store.writing_zarr(results / artefact("metrics", campaign.metrics_id)) as writer:
+        dataset = metrics_dataset(campaign, results, write_scores(campaign, results, writer))
+        writer.complete(dataset, store.provenance(made, seconds=time.monotonic() - begin, device="cpu"))
 
 
 def report(campaign: Campaign, results: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.scenes import StructureSet
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
 
@@ -16,7 +17,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     groups = (
         (_name, _references),
         (_cells, _shares),
-        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _overlaps),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
         (_cycles,),
     )
     for group in groups:
@@ -42,8 +43,9 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -
 
 def _references(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
-    for name, structure_set in config.structure_sets.items():
-        yield from _unknown(f"structure_sets.{name}.material", [structure_set.material], config.materials, "materials")
+    for name, chosen in config.structure_sets.items():
+        if isinstance(chosen, StructureSet):
+            yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
     for kind, users in (("training_sets", config.training_sets), ("suites", config.suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
@@ -80,6 +82,8 @@ def _sets_by_cell(campaign: Campaign) -> dict[float, str]:
 def _particles(campaign: Campaign) -> Iterator[str]:
     for name in campaign.used_sets:
         chosen = campaign.config.structure_sets[name]
+        if not isinstance(chosen, StructureSet):
+            continue
         particles, cell = chosen.particles, chosen.cell_A
         key = f"structure_sets.{name}.particles"
         # a particle keeps its distance from its own periodic images, too
@@ -119,7 +123,8 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
     for name, conditions in campaign.conditions.items():
-        apertures = [condition.aperture_mrad for condition in conditions if condition.aperture_mrad]
+        # with what jitter adds to nearly all images
+        apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
         reach = max(apertures, default=0.0) * 1e-3 / wavelength
         if reach > nyquist:
             yield (
@@ -189,6 +194,15 @@ def _fresh_noise(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
         if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
             yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
+
+
+def _detector(campaign: Campaign) -> Iterator[str]:
+    imaging = campaign.config.imaging
+    if imaging.expected_counts and imaging.detector is not None and not imaging.detector.counts_electrons:
+        yield (
+            "imaging.expected_counts: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
+            "these out of imaging.detector, or set expected_counts to false."
+        )
 
 
 def _cycles(campaign: Campaign) -> Iterator[str]:

@@ -5,108 +5,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
-from hrtem_ood.campaign.types import IntegerRange, Model, Name, Names, NumberRange
-
-Length = Annotated[float, Field(gt=0)]
-
-
-class Material(Model):
-    """A crystal: built by ``ase.build.bulk`` from a formula, or read from any file that ASE reads."""
-
-    formula: str | None = Field(None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`.")
-    structure: (
-        Literal[
-            "sc", "fcc", "bcc", "hcp", "diamond", "zincblende", "rocksalt", "cesiumchloride", "fluorite", "wurtzite"
-        ]
-        | None
-    ) = Field(None, description="Crystal structure for `ase.build.bulk`.")
-    a_A: Annotated[float, Field(gt=1, lt=50)] | None = Field(None, description="Lattice constant a [Å].")
-    c_A: Annotated[float, Field(gt=1, lt=100)] | None = Field(
-        None, description="Lattice constant c [Å], where it is free."
-    )
-    file: str | None = Field(
-        None,
-        description="Path of a crystal file (CIF, extxyz, …), relative to the working directory. "
-        "Its content, not its name, is part of every identity.",
-    )
-    sha256: str | None = Field(
-        None, description="Filled in when the file is read; set it to refuse a file with other content."
-    )
-    fault_normal: tuple[int, int, int] | None = Field(
-        None,
-        description="Miller indices of the plane on which stacking faults lie. "
-        "Known for wurtzite (0 0 1) and fcc (1 1 1) crystals given by formula.",
-    )
-    fault_vector: tuple[float, float, float] | None = Field(
-        None, description="Displacement across a stacking fault, in fractional coordinates of the crystal's cell."
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.file is None) == (self.formula is None):
-            raise ValueError("give either `formula` (with `structure` and `a_A`) or `file`")
-        if self.formula is not None and (self.structure is None or self.a_A is None):
-            raise ValueError("a `formula` needs `structure` and `a_A` too")
-        if (self.fault_normal is None) != (self.fault_vector is None):
-            raise ValueError("`fault_normal` and `fault_vector` go together")
-        return self
-
-
-class Particles(Model):
-    """How many spherical particles a scene holds, and of what size."""
-
-    count: IntegerRange = Field((1, 1), description="Number of particles, uniform in [min, max].")
-    radius_A: NumberRange = Field(description="Radius [Å], uniform in [min, max].")
-    separation_A: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="Smallest gap between the surfaces of two particles [Å], periodic images included."
-    )
-    stacking_faults: IntegerRange = Field(
-        (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
-    )
-
-    @model_validator(mode="after")
-    def _bounds(self) -> Self:
-        if self.count[0] < 1:
-            raise ValueError("`count` starts at 1 or more: a scene without particles has nothing to segment")
-        if self.radius_A[0] <= 2:
-            raise ValueError("`radius_A` must be above 2 Å: a smaller sphere may hold no atom")
-        if self.stacking_faults[0] < 0:
-            raise ValueError("`stacking_faults` must be 0 or more")
-        return self
-
-
-class Substrate(Model):
-    """Amorphous carbon film below the particles."""
-
-    thickness_A: Length = Field(description="Thickness [Å].")
-    density_per_A3: Annotated[float, Field(gt=0, lt=0.15)] = Field(
-        0.1103, description="Carbon atoms per Å³ (0.1103 is 2.2 g/cm³)."
-    )
-    min_distance_A: Annotated[float, Field(gt=0, lt=1.6)] = Field(
-        1.4, description="Smallest distance between two carbon atoms [Å], periodic images included."
-    )
-
-
-class StructureSet(Model):
-    """N random scenes drawn from one recipe."""
-
-    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
-    seed: Annotated[int, Field(ge=0)] = Field(
-        description="Seeds the random scenes. Sets with different seeds share no structure."
-    )
-    material: Name = Field(description="A name under `materials`.")
-    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
-        description="Side of the square, laterally periodic cell [Å]."
-    )
-    particles: Particles
-    substrate: Substrate | None = Field(None, description="Left out: particles in vacuum.")
-    vacuum_A: Annotated[float, Field(ge=1, le=100)] = Field(
-        5.0, description="Empty space above and below the atoms [Å]."
-    )
+from hrtem_ood.campaign.scenes import AnyStructureSet, Material
+from hrtem_ood.campaign.types import Model, Name, Names, grid_of
 
 
 class Simulation(Model):
@@ -151,6 +55,45 @@ class Labels(Model):
     )
 
 
+def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) < 2 or not all(0 < value <= 1 for value in values):
+        raise ValueError("needs two values or more, each above 0 and at most 1")
+    return values
+
+
+Curve = Annotated[tuple[float, ...], AfterValidator(_shares)]
+
+
+class Detector(Model):
+    """What the detector makes of the electrons; curves are measured values, a line between each two."""
+
+    mtf: Curve | None = Field(
+        None,
+        description="Modulation transfer function at equal steps from frequency 0, where it is 1, to the Nyquist frequency "
+        "of the image's pixel. Left out: 1 throughout.",
+    )
+    dqe: Curve | None = Field(
+        None,
+        description="Detective quantum efficiency at equal steps from frequency 0 to the Nyquist frequency. Left out: every "
+        "electron counts and noise stays white, a DQE of MTF².",
+    )
+    integrate_pixels: bool = Field(
+        False, description="true: multiply the MTF by that of a square pixel, which a measured MTF holds already."
+    )
+    gain: Annotated[float, Field(gt=0, le=1e4)] = Field(1.0, description="Stored number per electron; then rounded.")
+
+    @model_validator(mode="after")
+    def _unit_at_zero(self) -> Self:
+        if self.mtf is not None and self.mtf[0] != 1:
+            raise ValueError("`mtf` begins with 1, its value at frequency 0; electrons that are lost belong to `dqe`")
+        return self
+
+    @property
+    def counts_electrons(self) -> bool:
+        """Whether images are whole electron counts, with Poisson noise pixel by pixel."""
+        return self.dqe is None and self.gain == 1
+
+
 class Imaging(Model):
     """How images are sampled."""
 
@@ -159,6 +102,17 @@ class Imaging(Model):
         False,
         description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
         "several times the size of the counts.",
+    )
+    coherence: Literal["envelope", "focal_integration"] = Field(
+        "envelope",
+        description="How a focal spread acts: `envelope` damps the wave, fast and good to a few per cent; "
+        "`focal_integration` averages the intensities over the focus, at the cost of some 5 to 100 images.",
+        exclude_if=lambda value: value == "envelope",
+    )
+    detector: Detector | None = Field(
+        None,
+        description="Left out: every electron is counted in the pixel where it lands.",
+        exclude_if=lambda value: value is None,
     )
 
 
@@ -230,6 +184,11 @@ class Execution(Model):
 
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
+    launcher: Literal["pack", "submitit"] = Field(
+        "pack",
+        description="How the networks of a pack are trained. `pack`: one after the other, in one job. `submitit`: each as a "
+        "job of its own in an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
+    )
     networks_per_evaluation: Annotated[int, Field(ge=1)] = Field(
         64, description="Most networks that one job tests on a suite; all of one training set."
     )
@@ -257,12 +216,16 @@ class CampaignConfig(Model):
 
     campaign: Name = Field(description="Name of the campaign; its results go to `results/<campaign>/`.")
     materials: dict[Name, Material] = Field(min_length=1, description="Crystals by name.")
-    structure_sets: dict[Name, StructureSet] = Field(min_length=1, description="Sets of random scenes by name.")
+    structure_sets: dict[Name, AnyStructureSet] = Field(
+        min_length=1, description="Sets of scenes by name: random ones, or, with `scenes`, those of a file."
+    )
     simulation: Simulation
     labels: Labels = Labels()
     imaging: Imaging
-    conditions: dict[Name, ConditionGrid] = Field(
-        min_length=1, description="Named grids of imaging conditions; a list of values is an axis of the grid."
+    conditions: dict[Name, grid_of(ConditionGrid)] = Field(  # type: ignore[valid-type]
+        min_length=1,
+        description="Named grids of imaging conditions; a list of values is an axis of the grid. A list of mappings is "
+        "the union of their grids: with single values, a list of conditions one by one.",
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")

@@ -3,10 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
 
 from hrtem_ood.campaign.condition import Condition, expand
-from hrtem_ood.campaign.config import CampaignConfig, StructureSet, Suite, TrainingSetGrid
-from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SceneRecipe, SimulateSpec, by_id
+from hrtem_ood.campaign.config import CampaignConfig, Suite, TrainingSetGrid
+from hrtem_ood.campaign.scenes import SceneFile
+from hrtem_ood.campaign.specs import BuildSpec, FileRecipe, ImageSpec, SceneRecipe, SimulateSpec, by_id
+from hrtem_ood.errors import ConfigError
+
+
+def _condition(name: str, values: dict[str, Any]) -> Condition:
+    try:
+        return Condition(**values)
+    except ValidationError as error:  # values that are valid one by one, but not together
+        message = "; ".join(details["msg"].removeprefix("Value error, ") for details in error.errors())
+        raise ConfigError(f"conditions.{name}: {message}.") from None
 
 
 @dataclass
@@ -19,16 +32,19 @@ class SimulatedData:
     """
 
     config: CampaignConfig
-    _recipes: dict[str, SceneRecipe] = field(default_factory=dict)
+    _recipes: dict[str, SceneRecipe | FileRecipe] = field(default_factory=dict)
 
-    def recipe(self, name: str) -> SceneRecipe:
+    def recipe(self, name: str) -> SceneRecipe | FileRecipe:
         """Return the recipe of a structure set, with its material written out."""
         if name not in self._recipes:
             chosen = self.config.structure_sets[name]
-            fields = {
-                key: getattr(chosen, key) for key in StructureSet.model_fields if key not in ("structures", "material")
-            }
-            self._recipes[name] = SceneRecipe(material=self.config.materials[chosen.material], **fields)
+            kept = type(chosen).model_fields.keys() - {"structures", "material"}
+            fields: dict[str, Any] = {key: getattr(chosen, key) for key in kept}
+            self._recipes[name] = (
+                FileRecipe(**fields)
+                if isinstance(chosen, SceneFile)
+                else SceneRecipe(material=self.config.materials[chosen.material], **fields)
+            )
         return self._recipes[name]
 
     def shards(self, name: str) -> list[tuple[BuildSpec, SimulateSpec]]:
@@ -72,8 +88,8 @@ class SimulatedData:
     def conditions(self) -> dict[str, tuple[Condition, ...]]:
         """Conditions of each named grid."""
         return {
-            name: tuple(Condition(**values) for values in expand(grid, Condition))
-            for name, grid in self.config.conditions.items()
+            name: tuple(dict.fromkeys(_condition(name, values) for grid in grids for values in expand(grid, Condition)))
+            for name, grids in self.config.conditions.items()
         }
 
     def _conditions_of(self, grids: Iterable[str]) -> list[Condition]:

@@ -120,41 +120,42 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
-    """Note the content of crystal files and of architectures, so that ids follow the content and not the name."""
+    """Note the content of crystal files, scenes and architectures, so that ids follow the content and not the name."""
     result = dict(raw)
     kinds = (
-        ("materials", None, "a crystal file that ASE reads (CIF, extxyz, …)"),
-        ("networks", "architecture", "the Python file that defines the architecture"),
+        ("materials", None, "file", "a crystal file that ASE reads (CIF, extxyz, …)"),
+        ("structure_sets", None, "scenes", "a file of scenes that ASE reads (extxyz, …)"),
+        ("networks", "architecture", "file", "the Python file that defines the architecture"),
     )
-    for section, key, what in kinds:
+    for section, key, file, what in kinds:
         entries = raw.get(section)
         if not isinstance(entries, dict):
             continue
         result[section] = dict(entries)
         for name, entry in entries.items():
             if key is None:
-                result[section][name] = _with_digest(entry, f"{section}.{name}", what)
+                result[section][name] = _with_digest(entry, f"{section}.{name}", file, what)
             elif isinstance(entry, dict) and key in entry:
                 items = entry[key]
                 told = [
-                    _with_digest(item, f"{section}.{name}.{key}", what)
+                    _with_digest(item, f"{section}.{name}.{key}", file, what)
                     for item in (items if isinstance(items, list) else [items])
                 ]
                 result[section][name] = {**entry, key: told if isinstance(items, list) else told[0]}
     return result
 
 
-def _with_digest(entry: Any, key: str, what: str) -> Any:
-    """Add to a mapping with ``file`` the digest of that file."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+def _with_digest(entry: Any, key: str, file: str, what: str) -> Any:
+    """Add to a mapping that names a file the digest of that file."""
+    if not isinstance(entry, dict) or not isinstance(entry.get(file), str):
         return entry
-    path = Path(entry["file"])
+    path = Path(entry[file])
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise _config_error(
             [
-                f"{key}.file: {path} cannot be read ({error.strerror}); "
+                f"{key}.{file}: {path} cannot be read ({error.strerror}); "
                 f"give the path of {what}, relative to the working directory."
             ]
         ) from None
@@ -174,12 +175,12 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     kind, given = details["type"], details["input"]
     path = _written_path(details["loc"], written, missing=kind == "missing")
     key = ".".join(str(part) for part in path) or "configuration"
-    valid = _valid_keys(path[:-1])
+    valid = _valid_keys(path[:-1], written)
     if kind == "extra_forbidden":
         close = difflib.get_close_matches(str(path[-1]), valid, n=1)
         hint = f"did you mean `{close[0]}`? " if close else ""
         return f"{key}: unknown key; {hint}Valid keys: {', '.join(valid)}."
-    meaning = _meaning(path)
+    meaning = _meaning(path, written)
     if kind == "missing":
         return f"{key}: is missing. {meaning}".rstrip()
     if kind == "too_short" and given in ([], (), {}):
@@ -206,31 +207,34 @@ def _written_path(loc: Sequence[str | int], written: Any, *, missing: bool) -> l
     return [*path, loc[-1]] if missing else path
 
 
-def _meaning(path: Sequence[str | int]) -> str:
+def _meaning(path: Sequence[str | int], written: Any) -> str:
     """Return the description of the field at a path, or of the one that it is in, if there is one."""
-    if _model_at(path) and not _model_at(path[:-1]):  # a named entry, which its section's description does not describe
+    if _model_at(path, written) and not _model_at(
+        path[:-1], written
+    ):  # a named entry, which its section's description does not describe
         return ""
     for length in range(len(path) - 1, -1, -1):
-        model = _model_at(path[:length])
+        model = _model_at(path[:length], written)
         field = model.model_fields.get(str(path[length])) if model else None
         if field is not None:
             return f"It is: {field.description}" if field.description else ""
     return ""
 
 
-def _valid_keys(path: Sequence[str | int]) -> list[str]:
-    model = _model_at(path)
+def _valid_keys(path: Sequence[str | int], written: Any) -> list[str]:
+    model = _model_at(path, written)
     return list(model.model_fields) if model else []
 
 
-def _model_at(path: Sequence[str | int]) -> type[BaseModel] | None:
-    """Return the model that the configuration has at a path of keys."""
+def _model_at(path: Sequence[str | int], written: Any) -> type[BaseModel] | None:
+    """Return the model that the configuration has at a path of keys; of several, the one that is meant."""
     current: Any = CampaignConfig
     for part in path:
-        current = _plain(current)
+        current = _plain(current, written)
         if get_origin(current) is tuple:
-            current = _plain(get_args(current)[0])
+            current = _plain(get_args(current)[0], written)
             if isinstance(part, int):
+                written = written[part] if isinstance(written, list) and part < len(written) else None
                 continue
             # else a grid of models written as one model
         if isinstance(current, type) and issubclass(current, BaseModel):
@@ -242,16 +246,23 @@ def _model_at(path: Sequence[str | int]) -> type[BaseModel] | None:
             return None
         if current is None:
             return None
-    current = _plain(current)
+        written = written.get(part) if isinstance(written, Mapping) else None
+    current = _plain(current, written)
     if get_origin(current) is tuple:
-        current = _plain(get_args(current)[0])
+        current = _plain(get_args(current)[0], written)
     return current if isinstance(current, type) and issubclass(current, BaseModel) else None
 
 
-def _plain(annotation: Any) -> Any:
-    """Return an annotation without ``Annotated`` and ``| None``."""
+def _plain(annotation: Any, written: Any) -> Any:
+    """Return an annotation without ``Annotated`` and ``| None``; of several models, the one most like what is written."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        return next(_plain(item) for item in get_args(annotation) if item is not type(None))
-    return annotation
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
+    choices = [_plain(item, written) for item in get_args(annotation) if item is not type(None)]
+    keys = set(written) if isinstance(written, Mapping) else set()
+
+    def likeness(choice: Any) -> int:
+        return len(keys & set(choice.model_fields)) if isinstance(choice, type) and issubclass(choice, BaseModel) else 0
+
+    return max(choices, key=likeness)

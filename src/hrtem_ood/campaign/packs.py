@@ -26,8 +26,14 @@ def split(networks: Sequence[NetworkSpec], largest: int, bit: int = 0) -> Iterat
         if networks:
             yield tuple(sorted(networks, key=lambda network: network.id))
         return
+    # neighbours here are neighbours in the order of `trie_key`
     halves: tuple[list[NetworkSpec], list[NetworkSpec]] = ([], [])
     for network in networks:
         halves[int(network.id[-10:], 16) >> bit & 1].append(network)
     for half in halves:
         yield from split(half, largest, bit + 1)
+
+
+def trie_key(network: NetworkSpec) -> str:
+    """Sort key by which every group of :func:`split` is a run of neighbours, however large groups may be."""
+    return f"{int(network.id[-10:], 16):040b}"[::-1]

@@ -76,6 +76,8 @@ def _type(field: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
         return f"`{field['const']}`"
+    if "items" in field:
+        return f"list of {_type(field['items'])}"
     if field.get("type") == "array":
         return f"list of {len(field['prefixItems'])} × {_type(field['prefixItems'][0])}"
     if field.get("type") == "object":

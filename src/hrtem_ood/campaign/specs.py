@@ -7,13 +7,14 @@ their own, so that grouping structures into shards changes no dataset and no net
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from hrtem_ood import evaluation, imaging, simulation, structures, training, transfer
 from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging, Labels, Material, Particles, Simulation, Substrate, Transfer
+from hrtem_ood.campaign.config import Imaging, Labels, Simulation, Transfer
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.campaign.identity import canonical_json, content_id, digest, id_of_text
+from hrtem_ood.campaign.scenes import Material, Particles, Substrate
 from hrtem_ood.campaign.types import Model
 
 
@@ -56,26 +57,50 @@ class SceneRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
-        content = self.model_dump(mode="json")
-        if content["material"]["sha256"]:
-            del content["material"]["file"]
-        return digest(["scenes", structures.VERSION, content])
+        return scene_series(self.model_dump(mode="json"), structures.VERSION)
+
+
+def scene_series(recipe: dict[str, Any], version: int) -> str:
+    """Id of the endless series of scenes of a recipe, given as a mapping, by a version of the stage."""
+    material = recipe["material"]
+    if material["sha256"]:
+        material = {key: value for key, value in material.items() if key != "file"}
+    return digest(["scenes", version, recipe | {"material": material}])
+
+
+def wave_series(scenes: str, simulation: dict[str, Any], version: int) -> str:
+    """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
+    return digest(["waves", version, scenes, simulation])
+
+
+class FileRecipe(Model):
+    """Scenes that a file holds."""
+
+    scenes: str
+    sha256: str | None
+    cell_A: float
+    film: Literal["tags", "carbon", "none"]
+
+    @cached_property
+    def series(self) -> str:
+        """Id of the series of scenes. The file counts by its content, not its path."""
+        return digest(["scenes of a file", structures.VERSION, self.model_dump(mode="json", exclude={"scenes"})])
 
 
 class BuildSpec(Spec):
-    """A shard of structures: scenes ``start`` to ``stop`` (excluded) of a recipe."""
+    """A shard of structures: scenes ``start`` to ``stop`` (excluded) of a recipe or a file."""
 
     stage: ClassVar[str] = "structures"
     version: ClassVar[int] = structures.VERSION
-    recipe: SceneRecipe
+    recipe: SceneRecipe | FileRecipe
     start: int
     stop: int
 
     @property
     def slug(self) -> str:
         """Material and range."""
-        material = self.recipe.material
-        return f"{material.formula or 'crystal'}-{self.start}-{self.stop}"
+        what = "scenes" if isinstance(self.recipe, FileRecipe) else self.recipe.material.formula or "crystal"
+        return f"{what}-{self.start}-{self.stop}"
 
     def content(self) -> Any:
         """Return the series and the range."""
@@ -100,7 +125,7 @@ class SimulateSpec(Spec):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of exit waves."""
-        return digest(["waves", self.version, self.scenes, self.simulation.model_dump(mode="json")])
+        return wave_series(self.scenes, self.simulation.model_dump(mode="json"), self.version)
 
     def content(self) -> Any:
         """Return the series and the range."""

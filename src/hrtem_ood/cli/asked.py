@@ -10,6 +10,7 @@ from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.config import Execution
 from hrtem_ood.campaign.load import load_campaign, read_configs
 from hrtem_ood.errors import HrtemOodError
+from hrtem_ood.running.records import recorded
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Asked:
 
 @contextmanager
 def asked(stage: str, id_: str, configs: Sequence[Path], results: Path) -> Iterator[Asked]:
-    """Look an artefact up among those that a campaign asks for.
+    """Look an artefact up among those that a campaign asks for, and keep a record of the job while it is made.
 
     Parameters
     ----------
@@ -62,4 +63,5 @@ def asked(stage: str, id_: str, configs: Sequence[Path], results: Path) -> Itera
             f"{id_}: campaign {campaign.name} has none of that id among its {stage}; "
             f"{results / artefact('indexes', campaign.index_id)} lists all, once it is written."
         ) from None
-    yield Asked(campaign, [results / artefact(*each) for each in inputs], results / artefact(stage, id_))
+    with recorded(stage, id_, results, configs):
+        yield Asked(campaign, [results / artefact(*each) for each in inputs], results / artefact(stage, id_))

@@ -39,7 +39,7 @@ def parse_condition(text: str) -> Condition:
     try:
         return Condition.model_validate(values)
     except ValidationError as error:
-        told = [_told(str(details["loc"][-1]), details["type"], details["msg"], values) for details in error.errors()]
+        told = [_told("".join(map(str, each["loc"])), each["type"], each["msg"], values) for each in error.errors()]
     raise ConfigError("\n  ".join([f"--condition {text!r}:", *told]))
 
 
@@ -51,5 +51,7 @@ def _told(key: str, kind: str, message: str, values: dict[str, str]) -> str:
         return f"{key}: unknown key; {hint}Valid keys: {', '.join(fields)}."
     if kind == "missing":
         return f"{key}: is missing. It is: {fields[key].description}"
-    valid = message.replace("Input should be", "must be").partition(", unable")[0]
+    valid = message.replace("Input should be", "must be").removeprefix("Value error, ").partition(", unable")[0]
+    if key not in values:  # of several keys that do not go together
+        return f"{valid}."
     return f"{key}: {valid}, not {values[key]}. It is: {fields[key].description}"

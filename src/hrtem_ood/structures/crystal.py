@@ -7,12 +7,17 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.data import covalent_radii
+from ase.formula import Formula
 from ase.io import read
 from ase.neighborlist import neighbor_list
+from ase.spacegroup import crystal as of_space_group
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ArtefactError, ConfigError
+
+HEXAGONAL = ("hcp", "wurtzite")
+"""Structures of ``ase.build.bulk`` whose cell is hexagonal; those of all others lie along the axes of a cube."""
 
 FREE_C = ("hcp", "wurtzite")
 """Structures of ``ase.build.bulk`` that take a lattice constant c; for the others it would be ignored."""
@@ -57,6 +62,8 @@ def _built(material: Material) -> Atoms:
         raise ConfigError(
             f"material.c_A: {material.structure} has no free c; leave it out (only {' and '.join(FREE_C)} take it)."
         )
+    if material.structure == "spinel":
+        return _spinel(material)
     try:
         return bulk(material.formula, material.structure, a=material.a_A, c=material.c_A)
     except Exception as error:  # ASE raises many kinds
@@ -66,6 +73,53 @@ def _built(material: Material) -> Atoms:
             f"material.formula: `{material.formula}` with structure `{material.structure}` {what}; give as many "
             "elements as the structure has, e.g. `CdSe` for wurtzite or `Au` for fcc."
         ) from error
+
+
+def _spinel(material: Material) -> Atoms:
+    """Build the primitive cell of a spinel AB₂X₄, space group 227 with its origin at the centre of inversion.
+
+    A on 8a (1/8, 1/8, 1/8), B on 16d (1/2, 1/2, 1/2), X on 32e (u, u, u): Hill, Craig & Gibbs, Phys. Chem. Minerals 4
+    (1979) 317. Which of like cations is where makes no difference to an image, so that inverse spinels of one metal,
+    as magnetite, need nothing of their own.
+    """
+    assert material.formula is not None
+    key = f"material.formula: `{material.formula}`"
+    try:
+        count = Formula(material.formula).count()
+    except ValueError:
+        raise ConfigError(f"{key} is not a chemical formula; give one like `MgAl2O4` or `Fe3O4`.") from None
+    elements, shares = list(count), list(count.values())
+    if shares not in ([1, 2, 4], [3, 4]):
+        raise ConfigError(f"{key} is no spinel's; give one cation, two of another and four anions, or three of one.")
+    symbols = elements if len(elements) == 3 else [elements[0], *elements]
+    basis = [(0.125,) * 3, (0.5,) * 3, (material.u,) * 3]
+    cell = [material.a_A] * 3 + [90] * 3
+    try:
+        return of_space_group(symbols, basis, spacegroup=227, setting=2, cellpar=cell, primitive_cell=True)
+    except KeyError as error:
+        raise ConfigError(f"{key}: there is no element {error}; give a formula like `MgAl2O4`.") from error
+
+
+def direction(material: Material, crystal: Atoms, indices: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Direction of a lattice vector [u, v, w], as people index it.
+
+    Parameters
+    ----------
+    material : Material
+    crystal : ase.Atoms
+        Its unit cell, primitive for many structures.
+    indices : tuple of int
+        In units of the conventional cell: the cube for cubic structures, whose edges are ASE's Cartesian axes; the
+        unit cell itself for hexagonal ones and for files.
+
+    Returns
+    -------
+    float array, (3,), [1]
+        Unit vector in the crystal's Cartesian frame.
+    """
+    own = material.file is not None or material.structure in HEXAGONAL
+    vector: NDArray[np.float64] = np.array(indices, float) @ (crystal.cell.array if own else np.eye(3))
+    return vector / np.linalg.norm(vector)
 
 
 def _read(path: Path, sha256: str | None) -> Atoms:

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.config import Material
+from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import lattice_ball, neighbour_pairs
 

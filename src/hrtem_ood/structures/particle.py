@@ -35,7 +35,13 @@ class Particle:
 
 
 def draw_particle(
-    crystal: Atoms, fault: StackingFault | None, *, radius_A: float, faults: int, rng: np.random.Generator
+    crystal: Atoms,
+    fault: StackingFault | None,
+    *,
+    radius_A: float,
+    faults: int,
+    rng: np.random.Generator,
+    axis: NDArray[np.float64] | None = None,
 ) -> Particle:
     """Cut a sphere with random orientation, random centre in the unit cell and random stacking faults.
 
@@ -48,9 +54,11 @@ def draw_particle(
     radius_A : float, [Å]
     faults : int
     rng : numpy.random.Generator
+    axis : float array, (3,), [1], optional
+        Direction of the crystal that the beam follows; left out, the orientation is any.
     """
     centre = rng.random(3) @ crystal.cell.array
-    rotation = random_rotation(rng)
+    rotation = random_rotation(rng) if axis is None else about_the_beam(axis, rng)
     if fault is None or faults == 0:
         sites, positions = lattice_ball(crystal, centre, radius_A)
     else:
@@ -69,6 +77,19 @@ def random_rotation(rng: np.random.Generator) -> Rotation:
     Muller, Commun. ACM 2, 19 (1959) for the point; Shoemake, Graphics Gems III, 124 (1992) for the rotation.
     """
     return Rotation.from_quat(rng.standard_normal(4))
+
+
+def about_the_beam(axis: NDArray[np.float64], rng: np.random.Generator) -> Rotation:
+    """Draw a rotation that turns a direction into the beam's, +z, with an azimuth that is uniform.
+
+    Parameters
+    ----------
+    axis : float array, (3,), [1]
+        Unit vector.
+    rng : numpy.random.Generator
+    """
+    upright, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [axis])
+    return Rotation.from_euler("z", rng.uniform(0, 2 * np.pi)) * upright
 
 
 def faulted_ball(

@@ -7,11 +7,12 @@ from ase import Atoms
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.config import Substrate
 from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.campaign.scenes import Substrate
 from hrtem_ood.campaign.specs import SceneRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.carbon import carbon_film, on_grid
+from hrtem_ood.structures.crystal import direction
 from hrtem_ood.structures.faults import StackingFault
 from hrtem_ood.structures.particle import Particle, draw_particle
 
@@ -84,8 +85,9 @@ def draw_scene(recipe: SceneRecipe, crystal: Atoms, fault: StackingFault | None,
     radii = rng.uniform(wanted.radius_A[0], wanted.radius_A[1], size=count)
     faults = rng.integers(wanted.stacking_faults[0], wanted.stacking_faults[1], size=count, endpoint=True)
     seats = place(radii, cell_A=cell, separation_A=wanted.separation_A, rng=rng, scene=index)
+    axis = direction(recipe.material, crystal, wanted.zone_axis) if wanted.zone_axis else None
     particles = [
-        draw_particle(crystal, fault, radius_A=float(radius), faults=int(number), rng=rng)
+        draw_particle(crystal, fault, radius_A=float(radius), faults=int(number), rng=rng, axis=axis)
         for radius, number in zip(radii, faults, strict=True)
     ]
 

@@ -93,10 +93,9 @@ def fit(spec: NetworkSpec, training: Images, validation: Images, how: How, resum
             network, spec, training, validation, how.device, state=state, keep=save, check=how.stop.check
         )
         numbers = arithmetic(spec, how.device)
-        trainer = _trainer(module, numbers)
         try:
             with _quiet():
-                trainer.fit(module)
+                _trainer(module, numbers).fit(module)
         except BaseException:
             if module.snapshot is not None:
                 _save(module.snapshot, resume, spec, made_by)
@@ -152,6 +151,8 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Lightning 2.6 asks PyTorch 2.13 in a way that this has deprecated; nothing for a user to do.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+        # Where SLURM is installed, Lightning wants to be started by it, one process per GPU; here one process is all.
+        warnings.filterwarnings("ignore", "The `srun` command is available on your system but is not used")
         yield
 
 

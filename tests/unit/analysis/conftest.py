@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from hrtem_ood import store
+from hrtem_ood.analysis import stage as analyze
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.config import CampaignConfig
 from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec
@@ -83,6 +84,12 @@ class Written:
 
     def path(self, stage: str, id_: str) -> Path:
         return self.results / artefact(stage, id_)
+
+    def gathered(self) -> xr.Dataset:
+        """Make the metrics, and return all of them; text as objects."""
+        analyze.metrics(self.campaign, self.results)
+        found = store.read_zarr(self.metrics)
+        return found.assign_coords({name: c.astype(object) for name, c in found.coords.items() if c.dtype.kind == "T"})
 
 
 def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged: tuple[str, ...] = ()) -> Written:

@@ -4,6 +4,7 @@ from scipy import stats
 
 from hrtem_ood.analysis import correlation
 from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.campaign.identity import seed_sequence
 
 RNG = np.random.default_rng(3)
 ALL = np.ones((6, 8), bool)
@@ -19,6 +20,20 @@ def test_rho_is_scipys_with_ties_over_the_cells_in_use() -> None:
     assert found.rho == pytest.approx(stats.spearmanr(gap[finite], predictor[finite]).statistic, abs=1e-12)
     assert found.n == finite.sum()
     assert found.low <= found.rho <= found.high
+
+
+def test_the_interval_is_that_of_resamples_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every draw as a matrix of its own, with SciPy's ρ, where one condition has two columns and cells are missing."""
+    monkeypatch.setattr(correlation, "RESAMPLES", 60)
+    gap, predictor = RNG.normal(size=(6, 8)), RNG.integers(0, 9, (6, 8)).astype(float)
+    columns, use = np.array([0, 1, 2, 3, 4, 5, 6, 2]), RNG.random((6, 8)) < 0.9
+    found = spearman(gap, predictor, use, columns, "test")
+    rng, drawn = np.random.default_rng(seed_sequence("test")), []
+    for _ in range(60):
+        rows, groups = rng.choice(6, 6), rng.choice(7, 7)
+        grid = np.ix_(rows, np.concatenate([np.flatnonzero(columns == group) for group in groups]))
+        drawn.append(stats.spearmanr(gap[grid][use[grid]], predictor[grid][use[grid]]).statistic)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=1e-12)
 
 
 def test_a_perfect_predictor_has_no_doubt() -> None:

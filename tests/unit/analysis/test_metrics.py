@@ -9,16 +9,20 @@ import pytest
 import xarray as xr
 
 from hrtem_ood import store
+from hrtem_ood.analysis import metrics as metrics_module
 from hrtem_ood.analysis import predictors, stage
 from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.metrics import metrics_dataset
+from hrtem_ood.analysis.gather import stored_order
 from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.packs import split, trie_key
+from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.errors import ArtefactError
+from hrtem_ood.scores import SCORES
 
 
 @pytest.fixture(scope="module")
 def metrics(synthetic: Any) -> xr.Dataset:
-    return metrics_dataset(synthetic.campaign, synthetic.results)
+    return synthetic.gathered()
 
 
 def defoci(synthetic: Any, network: str) -> list[float]:
@@ -130,7 +134,7 @@ def test_sets_of_different_size_are_padded_and_shared_datasets_counted_once(
     config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
     config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
     made = make(config)
-    found = metrics_dataset(made.campaign, made.results)
+    found = made.gathered()
     assert found.f1.shape == (6, 5, 3)
     assert list(found.structure_set.values) == ["test"] * 3 + ["other"] * 2
     assert list(found.images.values) == [3, 3, 3, 2, 2]
@@ -150,7 +154,7 @@ def test_networks_without_an_in_domain_test_have_no_gap(
 ) -> None:
     config["suites"]["test"]["conditions"] = ["focus"]
     made = make(config)
-    found = metrics_dataset(made.campaign, made.results)
+    found = made.gathered()
     assert np.isnan(found.gap_f1.values).all()
     assert "6 networks of training sets mixed, single are tested under none of their" in capsys.readouterr().err
 
@@ -176,12 +180,51 @@ def test_diverged_networks_are_left_out_of_cells(make: Callable[..., Any], confi
     assert reduced.diverged.sel(training_set=single[1].id) == 1
 
 
+@pytest.mark.parametrize("tested_together", [1, 3, 64])
+def test_scores_per_image_are_those_of_the_evaluations_however_networks_are_grouped(
+    make: Callable[..., Any], config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tested_together: int
+) -> None:
+    monkeypatch.setattr(metrics_module, "NETWORKS", 4)
+    config["networks"]["unet"]["seed"] = list(range(5))
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
+    config["suites"]["other"] = {"structures": "other", "conditions": ["focus"]}
+    config["execution"]["networks_per_evaluation"] = tested_together
+    made = make(config)
+    found = made.gathered()
+    assert found.sizes["network"] == 15
+    assert list(found.network.values) == stored_order(made.campaign), "the same for every grouping"
+    assert set(found.network.values) == set(made.campaign.networks)
+    seen = 0
+    for id_ in made.campaign.evaluations:
+        evaluation = store.read_zarr(made.path("evaluations", id_))
+        cells = {"network": evaluation.network.astype(object), "condition": evaluation.condition.astype(object)}
+        for name in SCORES:
+            there = found[name].sel(cells).isel(image=slice(evaluation.sizes["image"]))
+            np.testing.assert_array_equal(there, evaluation[name])
+            np.testing.assert_allclose(found[f"mean_{name}"].sel(cells), evaluation[name].mean("image"), rtol=1e-6)
+            seen += there.size
+    assert seen == sum(int(np.isfinite(found[name]).sum()) for name in SCORES)
+    assert list(read_metrics(made.campaign, made.results).network.values) == list(made.campaign.networks)
+
+
+def test_groups_of_any_size_are_neighbours_in_the_order_of_their_keys() -> None:
+    networks = [
+        NetworkSpec(training_set="t", hyperparameters={"architecture": {"name": "unet"}, "epochs": 1, "seed": seed})
+        for seed in range(60)
+    ]
+    place = {id(network): index for index, network in enumerate(sorted(networks, key=trie_key))}
+    for largest in (1, 2, 7, 30, 60):
+        groups = [sorted(place[id(network)] for network in group) for group in split(networks, largest)]
+        assert all(group == list(range(group[0], group[-1] + 1)) for group in groups)
+        assert sorted(index for group in groups for index in group) == list(range(60))
+
+
 def test_a_missing_evaluation_is_named(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
     path = made.path("evaluations", next(iter(made.campaign.evaluations)))
     path.unlink()
     with pytest.raises(ArtefactError, match=rf"{path.name} is missing. Run snakemake"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -190,7 +233,7 @@ def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], co
     foreign = store.read_zarr(made.path("evaluations", second))
     store.write_zarr(made.path("evaluations", first), foreign, {"id": first})
     with pytest.raises(ArtefactError, match=rf"{first}.* holds scores of other networks"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -199,7 +242,7 @@ def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config
     content = store.read_json(made.path("packs", id_))
     store.write_json(made.path("packs", id_), content | {"networks": {}})
     with pytest.raises(ArtefactError, match=rf"{id_}.* does not tell of network"):
-        metrics_dataset(made.campaign, made.results)
+        stage.metrics(made.campaign, made.results)
 
 
 def test_gap_by_hand() -> None:

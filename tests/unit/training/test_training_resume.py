@@ -123,16 +123,20 @@ def test_a_failure_in_the_middle_keeps_what_was_trained(lab: Any, monkeypatch: p
 
 
 KILLED = """
-import os, signal
+import os, signal, sys
+from pathlib import Path
 from hrtem_ood import store
-from hrtem_ood.cli import main
+from hrtem_ood.campaign.specs import PackSpec
+from hrtem_ood.training.stage import train
 write = store.write_checkpoint
 def write_and_die(path, content):
     write(path, content)
     if content.get("epoch") == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 store.write_checkpoint = write_and_die
-main()
+pack, networks, output, *datasets = sys.argv[1:]
+paths = [Path(dataset) for dataset in datasets]
+train(PackSpec.model_validate_json(pack), paths, Path(networks), Path(output), device="cpu", save_every_s=0)
 """
 
 
@@ -141,9 +145,9 @@ def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.
     pack = lab.pack(0, epochs=8)
     expected = weights_of(lab.at("whole").run(pack))
     output = lab.results / "packs" / f"{pack.id}.json"
-    command = [sys.executable, "-c", KILLED, "train", pack.json_text, *map(str, lab.datasets)]
-    command += ["--networks", str(lab.results / "networks"), "--output", str(output), "--save-every", "0"]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", KILLED, pack.json_text, str(lab.results / "networks"), str(output)]
+    done = subprocess.run([*command, *map(str, lab.datasets)], check=False)
+    assert done.returncode == -signal.SIGKILL
     assert not output.exists()
     resume = lab.network(pack.networks[0], ".resume")
     assert store.read_checkpoint(resume, expect_id=pack.networks[0].id)["epoch"] == 5

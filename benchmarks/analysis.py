@@ -1,0 +1,223 @@
+"""Metrics and report of config/paper.yaml's size: time and memory of both verbs, on synthetic scores.
+
+Everything that the two verbs read is written first, under the ids of the paper campaign: packs, transfer, evaluations
+(by the evaluation stage's own writer), and the few test datasets whose images the report shows. F1 falls with the change
+of the condition, differs by network and by image, and the other scores go with it; they are drawn for one training set,
+and shifted for the others, as drawing 857 million numbers would take longer than all the rest. Then each verb runs once as
+a process of its own, as in the workflow. The bound is what no reader can do without: reading and decompressing every chunk
+of every evaluation, without zarr.
+
+    python benchmarks/analysis.py [--quick]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numcodecs.blosc
+import numpy as np
+import xarray as xr
+import yaml
+from report import Budget, report
+
+from hrtem_ood import store
+from hrtem_ood.analysis.shown import shown_datasets
+from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+from hrtem_ood.evaluation.cells import Cells
+from hrtem_ood.scores import SCORES
+from hrtem_ood.transfer.stage import transfer
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "config"
+QUICK = {"networks": {name: {"seed": [0]} for name in ("unet", "resnet_unet")}}
+"""On top of config/paper.yaml: a ninth of its networks."""
+
+SIDE = 64
+"""Pixels of the images that are shown, which are few and no part of what is measured."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a process took: wall time [s], CPU time [s], and peak resident memory [MiB]."""
+
+    seconds: float
+    cpu: float
+    mebibytes: float
+
+
+def run(words: Sequence[str]) -> Process:
+    """Run a verb to its end and measure it."""
+    with tempfile.TemporaryFile("w+") as told:
+        begin = perf_counter()
+        process = subprocess.Popen(  # noqa: S603  # our own words
+            [sys.executable, "-m", "hrtem_ood", *words], stdout=told, stderr=subprocess.STDOUT, cwd=ROOT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it again
+        if process.returncode:
+            told.seek(0)
+            sys.exit(f"{' '.join(words)} ended with exit code {process.returncode}:\n{told.read()}")
+    return Process(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def drawn_scores(networks: int, images: int) -> np.ndarray:
+    """Draw scores (score, network, image) under conditions of which the network knows all."""
+    rng = np.random.default_rng(0)
+    f1 = 0.9 - 0.1 * rng.beta(1, 5, (networks, 1)) - 0.1 * rng.beta(1, 3, (networks, images))
+    noise = rng.beta(2, 9, (len(SCORES), *f1.shape))
+    values = {
+        "f1": f1,
+        "iou": f1 / (2 - f1),
+        "precision": f1 * (1 - 0.1 * noise[0]),
+        "recall": f1 * (1 - 0.1 * noise[1]),
+    }
+    values |= {"cross_entropy": (1 - f1) * noise[2], "calibration_error": (1 - f1) * noise[3], "entropy": noise[4]}
+    return np.stack([values[name] for name in SCORES]).astype(np.float32)
+
+
+def kept(campaign: Campaign, training_set: str, dataset: str) -> float:
+    """How much of its scores a training set keeps on a dataset: by change of defocus, of C30, and of log dose."""
+    tested = campaign.datasets[dataset].condition
+    distances = []
+    for id_ in campaign.training_set_by_id[training_set].datasets:
+        seen = campaign.datasets[id_].condition
+        defocus, spherical = seen.defocus_A - tested.defocus_A, seen.C30 - tested.C30
+        dose = np.log(seen.dose_e_per_A2 / tested.dose_e_per_A2)
+        spread = seen.focal_spread_A - tested.focal_spread_A
+        distances.append((defocus / 200) ** 2 + (spherical / 2e5) ** 2 + (dose / 3) ** 2 + (spread / 60) ** 2)
+    other = 0.85 if campaign.set_names[dataset] != "test" else 1.0
+    chance = np.random.default_rng([int(id_[-8:], 16) for id_ in (training_set, dataset)]).uniform(0.97, 1)
+    return float(other * chance * (0.3 + 0.7 * np.exp(-min(distances))))
+
+
+def write_evaluations(campaign: Campaign, results: Path) -> None:
+    """Write all evaluations, as the evaluation stage does."""
+    images = max(dataset.structures for dataset in campaign.datasets.values())
+    drawn = drawn_scores(max(len(job.networks) for job in campaign.evaluations.values()), images)
+    for job in campaign.evaluations.values():
+        datasets = job.suite.datasets
+        cells = Cells(
+            dict.fromkeys(job.spec.networks, "0" * 64),
+            dict.fromkeys(datasets, "0" * 64),
+            campaign.datasets[datasets[0]].structures,
+        )
+        factor = [kept(campaign, job.networks[0].training_set, id_) for id_ in datasets]
+        values = drawn[:, : len(job.networks), None, : cells.values.shape[-1]]
+        np.multiply(values, np.array(factor, np.float32)[:, None], out=cells.values)
+        told = store.provenance(job.spec, seconds=100, device="cpu")
+        store.write_zarr(results / artefact("evaluations", job.spec.id), cells.to_dataset(), told)
+
+
+def write_rest(campaign: Campaign, results: Path) -> None:
+    """Write packs, transfer, and the datasets that are shown: noise around a disc."""
+    transfer(campaign.transfer, results / artefact("transfer", campaign.transfer.id))
+    entry = {"epochs": 20, "seconds": 60, "parameter_count": 10**6, "flops_per_image": 10**9, "diverged": False}
+    for pack in campaign.packs.values():
+        networks = {network.id: entry | {"best_val_loss": 0.1} for network in pack.networks}
+        told = store.provenance(pack, seconds=60, device="cpu")
+        store.write_json(results / artefact("packs", pack.id), {"networks": networks, **told})
+    y, x = np.mgrid[:SIDE, :SIDE]
+    label = np.hypot(y - SIDE / 2, x - SIDE / 2) < SIDE / 4
+    count = campaign.config.report.examples
+    for id_ in dict.fromkeys(id_ for ids in shown_datasets(campaign).values() for id_ in ids):
+        spec = campaign.datasets[id_]
+        mean = spec.condition.dose_e_per_A2 * spec.imaging.pixel_A**2 * (1 - 0.3 * label)
+        counts = np.random.default_rng(0).poisson(mean, (count, SIDE, SIDE)).astype(np.uint16)
+        dims = ("image", "y", "x")
+        labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
+        told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_A": spec.imaging.pixel_A}
+        store.write_zarr(
+            results / artefact("datasets", id_), xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}), told
+        )
+
+
+def bound(folder: Path) -> tuple[float, int]:
+    """Read and decompress every chunk of every evaluation once; return seconds and how many scores' bytes came out."""
+    numcodecs.blosc.use_threads = False
+    begin, size = perf_counter(), 0
+    for path in folder.iterdir():
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                score, _, rest = name.partition("/")
+                if score in SCORES and rest.startswith("c/"):
+                    size += len(numcodecs.blosc.decompress(archive.read(name)))
+    return perf_counter() - begin, size
+
+
+def lazily(path: Path) -> dict[str, float]:
+    """Time reading a part of one score from the metrics, as a person does."""
+    seconds = {}
+    with store.open_zarr(path) as metrics:
+        for name, part in {"a network": {"network": 1}, "a test condition": {"condition": 1}}.items():
+            begin = perf_counter()
+            metrics.f1.isel(part).load()
+            seconds[f"reading F1 of {name} [ms]"] = 1e3 * (perf_counter() - begin)
+    return seconds
+
+
+def stored(path: Path) -> float:
+    """Size of a file, or of all files below a folder [GB]."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e9
+
+
+def main() -> None:
+    """Measure and report."""
+    quick = QUICK if "--quick" in sys.argv else {}
+    campaign = load_campaign(merge(merge(read_yaml(CONFIG / "config.yaml"), read_yaml(CONFIG / "paper.yaml")), quick))
+    with tempfile.TemporaryDirectory() as name:
+        here = Path(name)
+        results, change = here / "results", here / "change.yaml"
+        change.write_text(yaml.safe_dump(quick))
+        begin = perf_counter()
+        write_evaluations(campaign, results)
+        write_rest(campaign, results)
+        written = perf_counter() - begin
+        options = ["--config", str(CONFIG / "paper.yaml"), "--config", str(change), "--results", str(results)]
+        metrics = run(["analyze", "metrics", *options, campaign.metrics_id])
+        reading = lazily(results / artefact("metrics", campaign.metrics_id))
+        decompressing, size = bound(results / "evaluations")
+        report_ = run(["analyze", "report", *options, campaign.report_id])
+        figures = {
+            "networks": len(campaign.networks),
+            "scores per image [million]": size / 4 / 1e6,
+            "evaluations [GB]": stored(results / "evaluations"),
+            "metrics [GB]": stored(results / artefact("metrics", campaign.metrics_id)),
+            "writing evaluations and all else [s]": written,
+        }
+        if "--keep" in sys.argv:
+            shutil.copytree(results / artefact("reports", campaign.report_id), sys.argv[-1], dirs_exist_ok=True)
+    for verb, process in (("metrics", metrics), ("report", report_)):
+        figures |= {f"{verb} [s]": process.seconds, f"{verb}, CPU [s]": process.cpu, f"{verb} [MiB]": process.mebibytes}
+    figures |= reading
+    figures["metrics and report [s]"] = metrics.seconds + report_.seconds
+    figures["bound: reading and decompressing [s]"] = decompressing
+    figures["metrics / bound"] = metrics.seconds / decompressing
+    report(
+        "analysis",
+        figures,
+        [
+            Budget("metrics [MiB]", 2048, "max"),
+            Budget("report [MiB]", 2048, "max"),
+            Budget("metrics and report [s]", 120, "max"),
+        ],
+        [
+            f"{len(campaign.evaluations)} evaluations of {len(campaign.networks)} networks on "
+            f"{len({id_ for suite in campaign.suites.values() for id_ in suite.datasets})} test datasets; whole processes.",
+            "F1 of a network: of all images under all test conditions; of a test condition: of all networks on all its images.",
+            "Bound: zipfile and numcodecs on every chunk of every evaluation, one thread, what comes out dropped.",
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

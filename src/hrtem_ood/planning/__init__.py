@@ -1,0 +1,1 @@
+"""What a run would make, why, and at what cost; and what no campaign needs any more."""

@@ -1,0 +1,198 @@
+"""Conditions: contrast transfer with its envelopes, and an example image of each."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hrtem_ood import store
+from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SimulateSpec
+from hrtem_ood.imaging.stage import image
+from hrtem_ood.optics.ctf import envelope, phase_contrast_transfer
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.progress import log
+from hrtem_ood.simulation.stage import simulate
+from hrtem_ood.structures.stage import build
+
+BLUE, VERMILION = "#0072B2", "#D55E00"
+ROWS = 8
+"""Conditions in one picture."""
+DPI = 130
+
+
+class Example(NamedTuple):
+    """An image of the first structure.
+
+    Attributes
+    ----------
+    counts : uint array, (y, x), [e/px]
+    told : str
+        Where it comes from.
+    """
+
+    counts: np.ndarray
+    told: str
+
+
+class Examples:
+    """Images of one structure under any condition: from datasets that are there, else from waves that are, else new.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+    scratch : Path
+        An empty folder, for what has to be made: one structure, with one frozen phonon.
+    device : str
+        Where to compute.
+    """
+
+    def __init__(self, campaign: Campaign, results: Path, scratch: Path, device: str) -> None:
+        self.campaign, self.results, self.scratch, self.device = campaign, results, scratch, device
+        self.datasets = {spec.condition: id_ for id_, spec in reversed(campaign.datasets.items())}
+        self._waves: tuple[SimulateSpec, Path, str] | None = None
+
+    def of(self, condition: Condition) -> Example:
+        """Return the image under a condition."""
+        id_ = self.datasets.get(condition)
+        path = self.results / artefact("datasets", id_) if id_ else None
+        if path is not None and path.exists():
+            with store.open_zarr(path) as dataset:
+                return Example(dataset.counts[0].values, "dataset")
+        spec, shard, told = self._exit_waves()
+        config = self.campaign.config
+        asked = ImageSpec(
+            waves=spec.series, structures=1, condition=condition, imaging=config.imaging, labels=config.labels
+        )
+        output = self.scratch / artefact("datasets", asked.id)
+        image(asked, [shard], output, device=self.device)  # type: ignore[arg-type]  # one of the three words
+        return Example(store.read_zarr(output).counts[0].values, told)
+
+    def _exit_waves(self) -> tuple[SimulateSpec, Path, str]:
+        if self._waves is None:
+            self._waves = self._there() or self._made()
+        return self._waves
+
+    def _there(self) -> tuple[SimulateSpec, Path, str] | None:
+        for name in self.campaign.used_sets:
+            _, spec = self.campaign.shards(name)[0]
+            path = self.results / artefact("exit_waves", spec.id)
+            if path.exists():
+                return spec, path, f"first of {name}"
+        return None
+
+    def _made(self) -> tuple[SimulateSpec, Path, str]:
+        name = self.campaign.used_sets[0]
+        recipe = self.campaign.recipe(name)
+        log(f"nothing is simulated yet: the first structure of {name} is, with one frozen phonon")
+        scene = BuildSpec(recipe=recipe, start=0, stop=1)
+        simulation = self.campaign.config.simulation.model_copy(update={"phonons": 1})
+        spec = SimulateSpec(scenes=recipe.series, simulation=simulation, start=0, stop=1)
+        structure, wave = (
+            self.scratch / artefact(stage, each.id) for stage, each in (("structures", scene), ("exit_waves", spec))
+        )
+        build(scene, structure)
+        simulate(spec, structure, wave, device=self.device)  # type: ignore[arg-type]  # one of the three words
+        return spec, wave, f"first of {name}, one phonon"
+
+
+def draw_conditions(name: str, conditions: Sequence[Condition], examples: Examples) -> list[bytes]:
+    """Draw every condition of a named list: T(q) and envelope, T in two dimensions, an image.
+
+    Parameters
+    ----------
+    name : str
+        Under ``conditions``.
+    conditions : sequence of Condition
+    examples : Examples
+
+    Returns
+    -------
+    list of bytes
+        PNGs, of some conditions each.
+    """
+    pages = [conditions[start : start + ROWS] for start in range(0, len(conditions), ROWS)]
+    titles = [f"{name} ({number} of {len(pages)})" if len(pages) > 1 else name for number in range(1, len(pages) + 1)]
+    return [_page(title, page, examples) for title, page in zip(titles, pages, strict=True)]
+
+
+def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> bytes:
+    config = examples.campaign.config
+    nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_A), electron_wavelength_A(config.simulation.energy_eV)
+    with mpl.rc_context({"font.size": 8, "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(9.5, 2.5 * len(conditions) + 0.5), layout="constrained")
+        grid = figure.subplots(len(conditions), 3, squeeze=False, width_ratios=[2, 1, 1])
+        for row, condition in zip(grid, conditions, strict=True):
+            _curve(row[0], condition, nyquist, wavelength_A)
+            _map(row[1], condition, nyquist, wavelength_A)
+            example = examples.of(condition)
+            low, high = np.percentile(example.counts, [0.5, 99.5])
+            row[2].imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
+            row[2].set_title(f"{example.counts.mean():.1f} e/px; {example.told}", fontsize=7)
+            row[2].set(xticks=[], yticks=[])
+        grid[-1, 0].set_xlabel("spatial frequency |q| [1/Å], up to the images' Nyquist frequency")
+        figure.suptitle(title, fontsize=9)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _curve(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:
+    q, azimuth = np.linspace(0, nyquist, 600)[:, None], np.linspace(0, 2 * np.pi, 48, endpoint=False)[None, :]
+    shape = (q.size, azimuth.size)
+    transfer, damping = (
+        np.broadcast_to(
+            function(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=condition.defocus_A), shape
+        )
+        for function in (phase_contrast_transfer, envelope)
+    )
+    if np.ptp(transfer, axis=1).max() > 1e-3:
+        axes.fill_between(
+            q[:, 0],
+            transfer.min(axis=1),
+            transfer.max(axis=1),
+            color=BLUE,
+            alpha=0.25,
+            linewidth=0,
+            label="all azimuths",
+        )
+    axes.plot(q[:, 0], transfer.mean(axis=1), color=BLUE, linewidth=1, label="T(q), azimuthal mean")
+    for sign in (1, -1):
+        axes.plot(
+            q[:, 0],
+            sign * damping.mean(axis=1),
+            color=VERMILION,
+            linewidth=0.8,
+            linestyle="--",
+            label="aperture, envelopes",
+        )
+    axes.axhline(0, color="black", linewidth=0.4)
+    axes.set(xlim=(0, nyquist), ylim=(-1.08, 1.08), yticks=(-1, 0, 1))
+    axes.set_title(condition.label, fontsize=8)
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    axes.legend(list(unique.values()), list(unique), loc="lower left", fontsize=6, frameon=False, ncols=3)
+
+
+def _map(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:
+    line = np.linspace(-nyquist, nyquist, 256)
+    q_x, q_y = np.meshgrid(line, line)
+    transfer = phase_contrast_transfer(
+        condition,
+        np.hypot(q_x, q_y),
+        np.arctan2(q_y, q_x),
+        wavelength_A=wavelength_A,
+        defocus_A=condition.defocus_A,
+    )
+    side = (-nyquist, nyquist)
+    axes.imshow(transfer, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*side, *side))
+    axes.set(xticks=[], yticks=[])
+    axes.set_title("T(q)", fontsize=8)

@@ -1,0 +1,35 @@
+"""Operations and weights of the built-in architectures, counted by hand, against the networks themselves."""
+
+import pytest
+import torch
+from torch import nn
+
+from hrtem_ood.campaign.hyperparameters import Architecture
+from hrtem_ood.networks.architectures import build
+from hrtem_ood.networks.cost import flops_per_image
+from hrtem_ood.planning import flops
+
+CASES = [
+    ("unet", 8, 3),
+    ("unet", 5, 1),
+    ("unet", 32, 4),
+    ("resnet_unet", 64, 5),
+    ("resnet_unet", 4, 3),
+    ("resnet_unet", 3, 1),
+]
+
+
+@pytest.mark.parametrize(("name", "channels", "depth"), CASES)
+def test_counts_are_those_of_the_network(name, channels, depth):
+    architecture = Architecture(name=name, channels=channels, depth=depth)
+    with torch.random.fork_rng(devices=[]):
+        network = build(architecture)
+    assert flops.flops_per_image(architecture, 64) == flops_per_image(network, 64)
+    kernels = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d))
+    assert flops.weight_count(architecture) == sum(module.weight.numel() for module in kernels)
+
+
+def test_nothing_is_said_of_an_architecture_of_ones_own():
+    own = Architecture(name="Own", file="own.py")
+    assert flops.flops_per_image(own, 64) is None
+    assert flops.weight_count(own) is None

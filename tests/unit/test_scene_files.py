@@ -1,0 +1,161 @@
+"""Scenes of one's own: read as they are, told by their content, and refused with the reason."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+
+from hrtem_ood import store
+from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.specs import BuildSpec, FileRecipe
+from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.structures.stage import build
+
+CELL_A = 12.8
+
+
+def frame(shift=0.0):
+    """A gold dimer on three carbon atoms, one of them beyond the cell's edge."""
+    positions = [[1, 1, 2], [3, 1, 2], [CELL_A + 1, 5, 2.5], [5 + shift, 5, 6], [5 + shift, 7.88, 6]]
+    atoms = Atoms("C3Au2", positions=positions, cell=[CELL_A, CELL_A, 12], pbc=(True, True, False))
+    atoms.set_tags([0, 0, 3, 1, 2])
+    return atoms
+
+
+def recipe(path, **changes):
+    return FileRecipe(**{"scenes": str(path), "sha256": None, "cell_A": CELL_A, "film": "carbon"} | changes)
+
+
+def built(folder, frames, start=0, stop=1, **changes):
+    path = folder / "mine.extxyz"
+    write(path, frames)
+    spec = BuildSpec(recipe=recipe(path, **changes), start=start, stop=stop)
+    output = folder / f"{spec.id}.extxyz"
+    build(spec, output)
+    return store.read_structures(output)
+
+
+def test_scenes_are_read_as_they_are(tmp_path):
+    scenes = built(tmp_path, [frame(0), frame(1), frame(2)], 1, 3)
+    assert [scene.info["structure"] for scene in scenes] == [1, 2]
+    for scene, shift in zip(scenes, (1, 2), strict=True):
+        assert scene.get_chemical_formula() == "C3Au2"
+        np.testing.assert_allclose(scene.positions[2], [1, 5, 2.5], atol=1e-8)
+        np.testing.assert_allclose(scene.positions[3:], [[5 + shift, 5, 6], [5 + shift, 7.88, 6]], atol=1e-8)
+        np.testing.assert_allclose(scene.cell.lengths(), [CELL_A, CELL_A, 12])
+        assert scene.get_tags().tolist() == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("film", "tags"), [("tags", [0, 0, 3, 1, 2]), ("none", [1] * 5), ("carbon", [0, 0, 0, 1, 1])])
+def test_film_is_told_from_particles(tmp_path, film, tags):
+    (scene,) = built(tmp_path, frame(), film=film)
+    assert scene.get_tags().tolist() == tags
+
+
+def changed(**arrays):
+    atoms = frame()
+    for name, value in arrays.items():
+        setattr(atoms, name, value)
+    return atoms
+
+
+def nowhere():
+    atoms = frame()
+    atoms.positions[3, 1] = np.nan
+    return atoms
+
+
+def without_tags():
+    return Atoms("Au", positions=[[1, 1, 1]], cell=[CELL_A, CELL_A, 12])
+
+
+@pytest.mark.parametrize(
+    ("bad", "changes", "message"),
+    [
+        (Atoms(cell=[CELL_A, CELL_A, 12], pbc=True), {}, "holds no atoms|is no file of scenes"),
+        (nowhere(), {}, "scene 0: the position of atom 3 is not a number"),
+        (changed(cell=[[CELL_A, 0, 0], [3, CELL_A, 0], [0, 0, 12]]), {}, "scene 0: the cell is not orthogonal"),
+        (changed(cell=[CELL_A, 20, 12]), {}, r"the cell is 12.8 × 20 Å across the beam, but cell_A = 12.8"),
+        (frame(), {"cell_A": 25.6}, r"the cell is 12.8 × 12.8 Å across the beam, but cell_A = 25.6"),
+        (changed(cell=[CELL_A, CELL_A, 5]), {}, r"atoms lie at z from 2 to 6 Å, but the cell goes from 0 to 5 Å"),
+        (changed(cell=[CELL_A, CELL_A, 0]), {}, "the cell has no height along z"),
+        (changed(numbers=[6, 6, 6, 0, 79]), {}, "has atoms of no known element"),
+        (without_tags(), {"film": "tags"}, "has no column `tags`, which film: tags reads"),
+        (frame()[:3], {}, "holds no atom of a particle with film: carbon; valid are carbon"),
+        (frame()[:2], {"film": "tags"}, "holds no atom of a particle with film: tags"),
+    ],
+)
+def test_scenes_that_cannot_be_simulated_are_refused(tmp_path, bad, changes, message):
+    with pytest.raises(ConfigError, match=rf"structure_sets: scenes: .*mine\.extxyz.*({message})"):
+        built(tmp_path, bad, **changes)
+
+
+def test_too_few_scenes_are_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"mine\.extxyz holds 2 scenes, but `structures` asks for 3"):
+        built(tmp_path, [frame(), frame()], 2, 3)
+
+
+def test_a_changed_file_is_refused(tmp_path):
+    with pytest.raises(ArtefactError, match=r"mine\.extxyz has changed"):
+        built(tmp_path, frame(), sha256="00")
+
+
+def test_what_is_no_scene_is_named(tmp_path):
+    path = tmp_path / "it.extxyz"
+    path.write_text("what?\n")
+    with pytest.raises(ConfigError, match=r"it\.extxyz is no file of scenes that ASE reads"):
+        build(BuildSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
+
+
+def configured(raw, path, **changes):
+    raw["structure_sets"]["test"] = {"structures": 6, "scenes": str(path), "cell_A": 51.2} | changes
+    return raw
+
+
+def test_a_structure_set_may_be_a_file(raw, tmp_path):
+    for name, shift in (("a", 0), ("b", 0), ("c", 1)):
+        write(tmp_path / f"{name}.extxyz", [frame(shift)] * 6)
+    a, b, c = (load_campaign(configured(raw, tmp_path / f"{name}.extxyz")) for name in "abc")
+    assert a.datasets.keys() == b.datasets.keys()  # the content counts, not the name
+    assert a.datasets.keys() != c.datasets.keys()
+    train, test = a.recipe("train"), a.recipe("test")
+    assert train.series != test.series
+    assert {build_.recipe.film for build_, _ in a.shards("test")} == {"carbon"}
+    other = load_campaign(configured(raw, tmp_path / "a.extxyz", film="none"))
+    assert other.recipe("test").series != test.series
+    assert len(a.shards("test")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flim": "none"}, r"structure_sets\.test\.flim: unknown key; did you mean `film`\?.*structures, scenes"),
+        ({"seed": 3}, r"structure_sets\.test\.seed: unknown key; .*Valid keys: structures, scenes"),
+        (
+            {"film": "foil"},
+            r"structure_sets\.test\.film: must be 'tags', 'carbon' or 'none', not 'foil'\. It is: Which atoms",
+        ),
+        ({"cell_A": None}, r"structure_sets\.test\.cell_A: is missing\. It is: Side of the square"),
+        ({"cell_A": 12.85}, r"simulation\.sampling_A: 0\.2 Å does not divide cell_A = 12\.85"),
+        ({"scenes": "no/such.xyz"}, r"structure_sets\.test\.scenes: no/such\.xyz cannot be read"),
+        ({"sha256": "00"}, r"structure_sets\.test\.sha256: .*is not the file meant"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(raw, tmp_path, changes, message):
+    write(tmp_path / "a.extxyz", frame())
+    with pytest.raises(ConfigError, match=message):
+        load_campaign(configured(raw, tmp_path / "a.extxyz", **changes))
+
+
+def test_one_file_does_not_train_and_test(raw, tmp_path):
+    write(tmp_path / "a.extxyz", [frame()] * 20)
+    configured(raw, tmp_path / "a.extxyz")
+    raw["structure_sets"]["train"] = raw["structure_sets"]["test"] | {"structures": 20}
+    with pytest.raises(ConfigError, match=r"suites\.test\.structures: `test` has the same recipe and seed as `train`"):
+        load_campaign(raw)
+
+
+def test_a_recipe_is_still_told_as_one(raw):
+    raw["structure_sets"]["test"]["sead"] = 3
+    with pytest.raises(ConfigError, match=r"structure_sets\.test\.sead: unknown key; did you mean `seed`\?"):
+        load_campaign(raw)
