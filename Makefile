@@ -21,8 +21,9 @@ demo: env  ## run the laptop campaign (config/config.yaml) and show its results
 	@$(BIN)/snakemake
 	@$(BIN)/hrtem-ood summary
 
-test: env lint  ## lint, type check, and all tests
-	$(BIN)/python -m pytest
+test: env lint  ## lint, type check, and all tests, those on a SLURM cluster last (as root on Debian; else they are skipped)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not cluster" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m cluster
 
 lint: env  ## ruff, mypy and snakefmt, changing nothing
 	$(BIN)/ruff check .

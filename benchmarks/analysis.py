@@ -153,6 +153,17 @@ def bound(folder: Path) -> tuple[float, int]:
     return perf_counter() - begin, size
 
 
+def lazily(path: Path) -> dict[str, float]:
+    """Time reading a part of one score from the metrics, as a person does."""
+    seconds = {}
+    with store.open_zarr(path) as metrics:
+        for name, part in {"a network": {"network": 1}, "a test condition": {"condition": 1}}.items():
+            begin = perf_counter()
+            metrics.f1.isel(part).load()
+            seconds[f"reading F1 of {name} [ms]"] = 1e3 * (perf_counter() - begin)
+    return seconds
+
+
 def stored(path: Path) -> float:
     """Size of a file, or of all files below a folder [GB]."""
     files = [path] if path.is_file() else path.rglob("*")
@@ -173,6 +184,7 @@ def main() -> None:
         written = perf_counter() - begin
         options = ["--config", str(CONFIG / "paper.yaml"), "--config", str(change), "--results", str(results)]
         metrics = run(["analyze", "metrics", *options, campaign.metrics_id])
+        reading = lazily(results / artefact("metrics", campaign.metrics_id))
         decompressing, size = bound(results / "evaluations")
         report_ = run(["analyze", "report", *options, campaign.report_id])
         figures = {
@@ -186,6 +198,7 @@ def main() -> None:
             shutil.copytree(results / artefact("reports", campaign.report_id), sys.argv[-1], dirs_exist_ok=True)
     for verb, process in (("metrics", metrics), ("report", report_)):
         figures |= {f"{verb} [s]": process.seconds, f"{verb}, CPU [s]": process.cpu, f"{verb} [MiB]": process.mebibytes}
+    figures |= reading
     figures["metrics and report [s]"] = metrics.seconds + report_.seconds
     figures["bound: reading and decompressing [s]"] = decompressing
     figures["metrics / bound"] = metrics.seconds / decompressing
@@ -200,6 +213,7 @@ def main() -> None:
         [
             f"{len(campaign.evaluations)} evaluations of {len(campaign.networks)} networks on "
             f"{len({id_ for suite in campaign.suites.values() for id_ in suite.datasets})} test datasets; whole processes.",
+            "F1 of a network: of all images under all test conditions; of a test condition: of all networks on all its images.",
             "Bound: zipfile and numcodecs on every chunk of every evaluation, one thread, what comes out dropped.",
         ],
     )

@@ -22,6 +22,7 @@ import numpy as np
 
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.progress import log
+from hrtem_ood.zarr_mapping import mapped_rows as mapped_rows
 from hrtem_ood.zarr_writer import ZarrWriter
 
 if TYPE_CHECKING:
@@ -348,8 +349,11 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values with ``torch.save``, in one step."""
     import torch
 
+    # through memory: of a full disk, torch's own writer says nothing but "unexpected pos"
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
     with replacing(path) as temporary:
-        torch.save(dict(content), temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, Any]:

@@ -28,7 +28,10 @@ class ZarrWriter:
     def add_array(
         self, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, encoding: Mapping[str, Any]
     ) -> None:
-        """Announce an array that comes in blocks; ``encoding`` holds ``chunks``, ``compressors`` and ``attributes``."""
+        """Announce an array that comes in blocks.
+
+        ``encoding`` holds ``chunks``, ``compressors``, ``attributes``, and ``fill_value``, which is NaN if left out.
+        """
         import zarr
         from zarr.storage import MemoryStore
 
@@ -38,8 +41,7 @@ class ZarrWriter:
             shape=shape,
             dtype=dtype,
             dimension_names=dims,
-            fill_value=np.nan,
-            **encoding,
+            **{"fill_value": np.nan, **encoding},
         )
 
     def write(self, name: str, start: int, block: np.ndarray) -> None:

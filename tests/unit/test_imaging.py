@@ -19,7 +19,7 @@ from hrtem_ood.imaging.stage import image
 from hrtem_ood.optics.ctf import contrast_transfer
 from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.stage import allocate
+from hrtem_ood.simulation.stage import layout
 
 CPU = array_module("cpu")
 SIMULATION = Simulation(sampling_A=0.2, phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
@@ -30,7 +30,7 @@ CONDITION = Condition(defocus_A=80, defocus_sd_A=10, dose_e_per_A2=300, focal_sp
 def shard(folder, start, stop, series="scenes"):
     """Exit waves that are random phase objects."""
     spec = SimulateSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
-    waves = allocate(spec, CELL_A)
+    waves = layout(spec, CELL_A).copy(deep=True)
     q, _ = polar_frequencies((44, 44), CELL_A / 44)
     for place, structure in enumerate(range(start, stop)):
         noise = np.random.default_rng(structure).normal(size=(2, 44, 44))
@@ -118,7 +118,7 @@ def test_shards_do_not_matter(tmp_path):
 
 def test_every_image_has_noise_of_its_own(tmp_path):
     spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
-    waves = allocate(spec, CELL_A)
+    waves = layout(spec, CELL_A).copy(deep=True)
     waves.exit_wave[:] = 1
     path = tmp_path / f"{spec.id}.zarr.zip"
     store.write_zarr(path, waves, {"id": spec.id})

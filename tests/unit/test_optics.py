@@ -9,6 +9,7 @@ from hrtem_ood.campaign.condition import ABERRATIONS, Condition
 from hrtem_ood.optics.aberrations import TERMS, aberration_function, aberration_gradient
 from hrtem_ood.optics.ctf import contrast_transfer, phase_contrast_transfer
 from hrtem_ood.optics.fourier import band_limited_size, crop_spectrum, polar_frequencies
+from hrtem_ood.optics.polynomial import aberration_polynomial, gradient, on_grid
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
 WAVELENGTH_A = electron_wavelength_A(300e3)
@@ -140,3 +141,21 @@ def test_polar_frequencies_run_along_x_last():
     assert azimuth[0, 1] == 0
     assert q[1, 0] == pytest.approx(1 / 2)
     assert azimuth[1, 0] == pytest.approx(np.pi / 2)
+
+
+@settings(deadline=None, max_examples=30)
+@given(aberrations(), st.floats(-500, 500))
+def test_the_polynomial_is_the_aberration_function(chosen, defocus_A):
+    q_x, q_y = np.linspace(-1.5, 1.4, 13), np.linspace(-1.3, 1.5, 11)
+    polar = np.hypot(q_x, q_y[:, None]), np.arctan2(q_y[:, None], q_x)
+    lens = {"defocus_A": defocus_A, "aberrations": chosen}
+    polynomial = aberration_polynomial(**lens) * 2 * np.pi / WAVELENGTH_A
+    alpha = WAVELENGTH_A * q_x, WAVELENGTH_A * q_y
+    expected = aberration_function(*polar, wavelength_A=WAVELENGTH_A, **lens)
+    np.testing.assert_allclose(on_grid(polynomial, *alpha), expected, atol=1e-9 * (1 + np.abs(expected).max()))
+    radial, azimuthal = aberration_gradient(*polar, wavelength_A=WAVELENGTH_A, **lens)
+    along_x, along_y = (on_grid(part, *alpha) for part in gradient(polynomial))
+    cos, sin = np.cos(polar[1]), np.sin(polar[1])
+    size = 1e-9 * (1 + np.hypot(radial, azimuthal).max())
+    np.testing.assert_allclose(along_x, radial * cos - azimuthal * sin, atol=size)
+    np.testing.assert_allclose(along_y, radial * sin + azimuthal * cos, atol=size)

@@ -1,5 +1,7 @@
 """Exit waves: grids, slices, seeds and shards."""
 
+from pathlib import Path
+
 import abtem.core.fft
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from hrtem_ood.campaign.config import Simulation
 from hrtem_ood.campaign.specs import SimulateSpec
 from hrtem_ood.device import array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.simulation.stage import phonon_seed, simulate
-from hrtem_ood.simulation.waves import displace, engine, exit_wave, grid_size, slices
+from hrtem_ood.simulation.abtem_engine import engine, slices
+from hrtem_ood.simulation.scenes import check_scenes
+from hrtem_ood.simulation.stage import Simulated, layout, phonon_seed, simulate, write_waves
+from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
 
 CELL_A = 9.6
 SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, phonons=2)
@@ -46,7 +50,7 @@ def test_grid_is_exact():
 def test_empty_slices_before_the_first_atom_become_one():
     atoms = Atoms("C2", positions=[[1, 1, 4.3], [1, 1, 6]], cell=(5, 5, 9.5))
     assert slices(atoms, SIMULATION) == pytest.approx((3.8,) + (0.95,) * 6)
-    finite = SIMULATION.model_copy(update={"projection": "finite"})
+    finite = SIMULATION.model_copy(update={"projection": "finite", "engine": "abtem"})
     assert slices(atoms, finite) == pytest.approx((0.95,) * 10)
 
 
@@ -112,6 +116,99 @@ def test_particles_alone_keep_their_displacements(tmp_path):
     moved = [displace(scene(0), 0.1, phonon_seed(spec, 0, phonon)) for phonon in range(2)]
     alone = [exit_wave(atoms[20:], SIMULATION, array_module("cpu")) for atoms in moved]
     np.testing.assert_allclose(waves.particle_phase[0], np.angle(np.mean(alone, axis=0)), atol=1e-6)
+
+
+MISTAKES = {
+    "atoms": (lambda atoms: atoms[:0], "structure 3 holds no atoms"),
+    "particles": (lambda atoms: atoms[:20], "structure 3 holds no particle"),
+    "NaN": (lambda atoms: moved(atoms, [np.nan, 0, 0]), "structure 3 has 1 atoms whose positions are no numbers"),
+    "slanted": (
+        lambda atoms: celled(atoms, [CELL_A, CELL_A, 12, 80, 90, 90]),
+        "structure 3 has a cell that is not orthogonal",
+    ),
+    "oblong": (
+        lambda atoms: celled(atoms, [CELL_A, 12, 12]),
+        r"structure 3 has a cell of 9\.6 Å by 12 Å; it must be square",
+    ),
+    "other": (lambda atoms: celled(atoms, [12, 12, 12]), r"12 Å wide, but the first of the file one of 9\.6 Å"),
+    "flat": (
+        lambda atoms: celled(atoms, [CELL_A, CELL_A, 5]),
+        r"beyond its cell of 0 to 5 Å: is the cell another scene's",
+    ),
+}
+
+
+def moved(atoms, by):
+    atoms.positions[0] += by
+    return atoms
+
+
+def celled(atoms, cell):
+    atoms.set_cell(cell)
+    return atoms
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_scenes_that_cannot_be_simulated_are_refused_by_file_and_structure(mistake):
+    spoil, message = MISTAKES[mistake]
+    spoilt = spoil(scene(3))
+    spoilt.info["structure"] = 3
+    with pytest.raises(ArtefactError, match=rf"^some\.extxyz: .*{message}"):
+        check_scenes([scene(2), spoilt], SIMULATION, Path("some.extxyz"))
+
+
+@pytest.mark.parametrize("parametrization", ["lobato", "kirkland"])
+def test_unknown_elements_are_named(parametrization):
+    strange = scene(0)
+    strange.numbers[0] = 118
+    simulation = SIMULATION.model_copy(update={"parametrization": parametrization})
+    with pytest.raises(
+        ConfigError, match=rf"parametrization: `{parametrization}` does not know Og of some\.extxyz; it knows H, He"
+    ):
+        check_scenes([strange], simulation, Path("some.extxyz"))
+    check_scenes([scene(0)], simulation, Path("some.extxyz"))
+
+
+def test_a_finite_projection_needs_the_other_engine():
+    with pytest.raises(ValueError, match="`projection: finite` needs `engine: abtem`"):
+        Simulation(sampling_A=0.3, phonons=1, projection="finite")
+    assert Simulation(sampling_A=0.3, phonons=1, projection="finite", engine="abtem").projection == "finite"
+
+
+def test_the_engine_is_part_of_the_identity():
+    specs = [
+        SimulateSpec(scenes="s", simulation=Simulation(sampling_A=0.3, phonons=1, engine=engine), start=0, stop=1)
+        for engine in ("fast", "abtem")
+    ]
+    assert specs[0].id != specs[1].id
+
+
+def test_a_shard_is_never_held_in_memory(tmp_path):
+    """Compressed, its waves leave memory one structure after the other; a killed job leaves no file."""
+    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    path = tmp_path / f"{spec.id}.zarr.zip"
+
+    def simulated(writer):
+        for place in range(3):
+            wave = np.random.default_rng(place).random((2, 22, 22), np.float32) + np.complex64(1j)
+            yield Simulated(wave, np.full((22, 22), place + 1, np.float32), place + 1)
+            assert {f"exit_wave/c/{place}/0/0/0", f"particle_phase/c/{place}/0/0"} <= set(writer._archive.namelist())
+
+    with store.writing_zarr(path) as writer:
+        rest = write_waves(writer, layout(spec, CELL_A), simulated(writer))
+        assert {"exit_wave", "particle_phase"}.isdisjoint(rest)
+        writer.complete(rest, {"id": spec.id})
+    waves = store.read_zarr(path)
+    assert waves.exit_wave.dtype == np.complex64
+    expected = [np.random.default_rng(place).random((2, 22, 22), np.float32) for place in range(3)]
+    np.testing.assert_array_equal(waves.exit_wave.values.real, expected)
+    assert waves.particle_phase[:, 1, 1].values.tolist() == waves.zero_defocus_A.values.tolist() == [1, 2, 3]
+    assert waves.structure.values.tolist() == [0, 1, 2]
+    assert waves.zero_defocus_A.attrs["units"] == "Å"
+    other = tmp_path / "other.zarr.zip"
+    with pytest.raises(RuntimeError, match="killed"), store.writing_zarr(other):
+        raise RuntimeError("killed")
+    assert sorted(tmp_path.iterdir()) == [path]
 
 
 def test_wrong_structures_are_refused(tmp_path):

@@ -194,3 +194,31 @@ def test_provenance_tells_how(raw):
     assert json.loads(told["parameters"])["pixel_A"] == 0.4
     assert {"abtem", "torch", "hrtem-ood"} <= set(json.loads(told["software"]))
     assert told["seconds"] == 1.235
+
+
+@pytest.mark.parametrize("compressors", [[], None])
+def test_rows_are_mapped_where_they_are_stored_as_they_are(tmp_path, compressors):
+    waves = np.random.default_rng(0).normal(size=(4, 2, 6, 6)).view(np.complex128).astype(np.complex64)
+    waves[2] = 0  # a chunk that Zarr may leave out
+    dataset = xr.Dataset({"wave": (("structure", "phonon", "y", "x"), waves)})
+    dataset.wave.encoding = {"chunks": (1, *waves.shape[1:]), "compressors": compressors}
+    if compressors is None:
+        del dataset.wave.encoding["compressors"]
+    path = tmp_path / "w.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "w"})
+    row = store.mapped_rows(path, "wave")
+    if compressors is None:
+        assert row is None
+        return
+    for number in (3, 0, 1, 2):
+        np.testing.assert_array_equal(row(number), waves[number])
+    assert not row(0).flags.writeable
+    np.testing.assert_array_equal(store.read_zarr(path).wave, waves)
+
+
+def test_other_chunks_are_not_mapped(tmp_path):
+    dataset = xr.Dataset({"wave": (("structure", "x"), np.ones((4, 6), np.float32))})
+    dataset.wave.encoding = {"chunks": (2, 6), "compressors": []}
+    path = tmp_path / "w.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "w"})
+    assert store.mapped_rows(path, "wave") is None

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
@@ -164,12 +163,3 @@ def job_stats(text: str) -> dict[str, int]:
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     counts.pop("all", None)
     return counts
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project whose tiny campaign has been run; tests that change files take a copy."""
-    project = Project(tmp_path_factory.mktemp("campaign"))
-    project.configure(TINY)
-    assert project.run() == JOBS
-    return project

@@ -17,17 +17,21 @@ ROOT = Path(__file__).parents[2]
 
 HERE = (
     ".venv/bin/hrtem-ood validate config/experiments/wider.yaml",
+    ".venv/bin/hrtem-ood plan config/experiments/wider.yaml",
     ".venv/bin/hrtem-ood architectures config/config.yaml",
     ".venv/bin/snakemake --configfile config/experiments/wider.yaml --dry-run --quiet rules",
 )
 """Commands of the README that are run here; the others are run by .ci/run."""
+
+ON_A_CLUSTER = (".venv/bin/hrtem-ood submit config/paper.yaml",)
+"""Run by tests/cluster, on a campaign that ends within the test."""
 
 
 def test_every_command_of_the_readme_is_run_by_somebody():
     commands = re.findall(r"^    ((?:make|\.venv/bin/).*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {"make demo", "make test"} <= set(commands)
     ci = (ROOT / ".ci/run").read_text().splitlines()
-    assert [command for command in commands if command not in HERE and command not in ci] == []
+    assert [command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *ci)] == []
 
 
 @pytest.mark.parametrize("command", HERE)

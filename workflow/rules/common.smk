@@ -5,6 +5,7 @@
 # exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
 # job on a cluster parses it again.
 import gc
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
 from hrtem_ood.campaign.load import load_campaign, read_yaml
-from hrtem_ood.errors import ConfigError
+from hrtem_ood.cluster.signals import pass_on
+from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.store import write_once
 from snakemake.exceptions import WorkflowError
 
@@ -25,15 +27,19 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
     campaign = load_campaign(config)
-except ConfigError as error:
+    is_there = jobs.present(Path(RESULTS))
+except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
 CONFIG = f"{RESULTS}/{artefact('configs', campaign.config_id)}"
-CLI = f"{shlex.quote(sys.executable)} -m hrtem_ood"
+# A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
+# die of a warning (trap), and no shell between Snakemake and them dies of anything (exec).
+CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
-is_there = jobs.present(Path(RESULTS))
+if workflow.remote_exec:
+    pass_on()
 
 
 onstart:
@@ -81,6 +87,12 @@ def inputs_of(stage):
         return paths(needed) if forced() or not is_there(stage, wildcards.id) else []
 
     return of
+
+
+def asked_for(resources, threads):
+    """What a profile asks for a job, as JSON."""
+    given = {name: value for name, value in resources.items() if isinstance(value, int | str)}
+    return json.dumps(given | {"threads": threads}, sort_keys=True)
 
 
 def all_of(stage):

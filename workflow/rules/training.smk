@@ -1,3 +1,5 @@
+# With launcher: submitit, the job itself only waits for the networks' own, so it runs beside Snakemake; they ask for what
+# the profile gives to the rule.
 rule train:
     input:
         inputs_of("packs"),
@@ -7,10 +9,13 @@ rule train:
         log_of("packs"),
     benchmark:
         benchmark_of("packs")
+    localrule: campaign.config.execution.launcher == "submitit"
+    params:
+        asked=lambda wildcards, resources, threads: asked_for(resources, threads),
     message:
         "Training: {wildcards.id}"
     shell:
-        f"{CLI} train {WHERE}"
+        f"{CLI} train --asked {{params.asked:q}} {WHERE}"
 
 
 rule networks:

@@ -1,5 +1,6 @@
 """From networks to cells: medians over the networks of each training set."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
         ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
         ``in_domain``, ``sigma`` and ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
         ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``mixed``,
-        ``networks`` and ``diverged`` (counts). Along ``condition``: as in ``metrics``, and ``short_label``.
+        ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
+        ``metrics``, ``condition_short_label`` and ``column_group``.
     """
     labels = ConditionLabels(campaign.transfer.conditions)
     order = ordered_training_sets(campaign, labels)
@@ -86,22 +88,42 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
         label=("training_set", metrics.training_label.values[first]),
         short_label=("training_set", _row_labels(campaign, labels, order, names)),
         mixed=("training_set", metrics.mixed.values[first]),
+        row_group=("training_set", [_row_group(campaign, labels, id_) for id_ in order]),
         networks=("training_set", counts),
         diverged=("training_set", np.bincount(of_network[~sound], minlength=len(order))),
         condition_label=("condition", metrics.label.values),
         condition_short_label=("condition", [labels.short(condition) for condition in conditions]),
+        column_group=("condition", [labels.group(condition) for condition in conditions]),
     )
 
 
 def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[str]:
-    """Ids of the training sets that networks train on: single conditions in order, then mixtures by size."""
+    """Ids of the training sets that networks train on.
+
+    By structure set; in each of them single conditions in the order of the labels, then mixtures by size.
+    """
+    sets = list(campaign.used_sets)
     used = dict.fromkeys(network.training_set for network in campaign.networks.values())
     keys = {}
     for position, id_ in enumerate(used):
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
         key = labels.sort_key(conditions[0]) if len(conditions) == 1 else ()
-        keys[id_] = (len(conditions), key, position)
+        keys[id_] = (sets.index(_structures(campaign, id_)), len(conditions), key, position)
     return sorted(used, key=lambda id_: keys[id_])
+
+
+def _structures(campaign: Campaign, training_set: str) -> str:
+    """Name of the structure set of a training set."""
+    return campaign.set_names[campaign.training_set_by_id[training_set].datasets[0]]
+
+
+def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -> str:
+    """Which axis a training set lies on; the structure set too, where it is not that of most."""
+    conditions = training_conditions(campaign, campaign.training_set_by_id[training_set])
+    group = labels.group(conditions[0]) if len(conditions) == 1 else "mixtures"
+    sets = Counter(_structures(campaign, network.training_set) for network in campaign.networks.values())
+    here = _structures(campaign, training_set)
+    return group if here == sets.most_common(1)[0][0] else f"{group} ({here})"
 
 
 def _row_labels(campaign: Campaign, labels: ConditionLabels, order: list[str], names: np.ndarray) -> list[str]:

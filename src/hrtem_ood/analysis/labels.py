@@ -87,11 +87,21 @@ class ConditionLabels:
             return _text(self.varying[0], getattr(condition, self.varying[0]), named=True)
         return self.short(condition)
 
+    def group(self, condition: Condition) -> str:
+        """Tell what is unusual about a condition, an azimuth being its aberration's; the leading parameter if nothing is."""
+        unusual = self._unusual(condition) or list(self.varying[:1])
+        return ", ".join(SYMBOLS[name][0] for name in unusual)
+
+    def _unusual(self, condition: Condition) -> list[str]:
+        names = [name for name, value in self.usual.items() if getattr(condition, name) != value]
+        return list(dict.fromkeys(name.replace("phi", "C") for name in names))
+
     def sort_key(self, condition: Condition) -> tuple[float, ...]:
-        """Order of conditions: usual ones first, then by the values of what varies, the leading parameter fastest."""
+        """Order of conditions: usual ones first, then by group and what varies in it, the leading parameter fastest."""
         values = {name: getattr(condition, name) for name in self.varying}
         numbers = {name: float("inf") if value is None else value for name, value in values.items()}
-        unusual = [float(values[name] != value) for name, value in self.usual.items()]
+        axes, found = dict.fromkeys(name.replace("phi", "C") for name in self.usual), self._unusual(condition)
+        unusual = [float(name in found) for name in axes]
         return (sum(unusual), *unusual, *(numbers[name] for name in self.varying[1:]), *list(numbers.values())[:1])
 
 

@@ -1,6 +1,6 @@
 """Names of what `report` writes, below its folder. Light to import: the workflow reads it."""
 
-FIGURE_NAMES = ("examples", "ctf", "ood_matrix", "gap")
+FIGURE_NAMES = ("examples", "ctf", "power", "ood_matrix", "gap")
 
 FIGURES = tuple(f"figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("png", "svg"))
 

@@ -1,6 +1,7 @@
 """The report of a campaign: one HTML file that needs no other."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hrtem_ood.analysis.correlation import LEVEL, RESAMPLES
 from hrtem_ood.analysis.figures.drawing import captions
 from hrtem_ood.analysis.findings import by_training_set, findings, records
 from hrtem_ood.analysis.labels import ConditionLabels
-from hrtem_ood.analysis.outputs import FIGURE_NAMES, TABLES
+from hrtem_ood.analysis.outputs import TABLES
 from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.summary import score
@@ -24,9 +25,22 @@ from hrtem_ood.campaign.campaign import Campaign
 
 SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
 
+GROUPS = {
+    "Conditions": ("examples", "ctf", "power"),
+    "Generalisation": ("ood_matrix", "gap"),
+}
+"""Names of the report's figures by the heading that they stand under; all figures have one."""
+
+BROAD = 800
+"""A figure of more points across is shown wider than the text."""
+
+LONG = 40
+"""Tables of more rows are folded."""
+
 TITLES = {
     "examples": "Test images",
     "ctf": "Contrast transfer of the conditions",
+    "power": "Power transfer of the conditions",
     "ood_matrix": "Every training set under every test condition",
     "gap": "What predicts the gap",
 }
@@ -72,7 +86,8 @@ def report_html(
         campaign=campaign.name,
         found=findings(cells),
         over=median_over(metrics),
-        figures=_figures(campaign, figures),
+        groups=_figures(campaign, figures),
+        long=LONG,
         predictors=_predictor_rows(predictors),
         training_sets=records(by_training_set(cells)),
         conditions=_condition_rows(cells),
@@ -107,18 +122,22 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _figures(campaign: Campaign, files: dict[str, bytes]) -> list[dict[str, str]]:
-    """Return name, title, caption and a data URI of every figure."""
+def _figures(campaign: Campaign, files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+    """Return name, title, caption, a data URI and whether it is broad, of every figure, by heading."""
     texts = captions(campaign)
-    return [
-        {
+
+    def told(name: str) -> dict[str, Any]:
+        content = files[f"figures/{name}.svg"]
+        width = re.search(rb'<svg[^>]* width="([0-9.]+)pt"', content)
+        return {
             "name": name,
             "title": TITLES[name],
             "caption": texts[name],
-            "uri": "data:image/svg+xml;base64," + base64.b64encode(files[f"figures/{name}.svg"]).decode(),
+            "uri": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
+            "broad": width is not None and float(width[1]) > BROAD,
         }
-        for name in FIGURE_NAMES
-    ]
+
+    return {heading: [told(name) for name in names] for heading, names in GROUPS.items()}
 
 
 def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:

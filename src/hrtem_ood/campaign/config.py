@@ -26,7 +26,18 @@ class Simulation(Model):
         0.1, description="Standard deviation of the thermal displacements along each axis [Å]; 0 freezes all atoms."
     )
     parametrization: Literal["lobato", "kirkland"] = Field("lobato", description="Atomic potentials.")
-    projection: Literal["infinite", "finite"] = Field("infinite", description="Projection of atoms onto slices.")
+    projection: Literal["infinite", "finite"] = Field(
+        "infinite", description="Projection of atoms onto slices: each wholly in its own, or spread (`engine: abtem`)."
+    )
+    engine: Literal["fast", "abtem"] = Field(
+        "fast", description="This project's multislice, or abTEM's: slower, and less accurate at the same sampling."
+    )
+
+    @model_validator(mode="after")
+    def _finite(self) -> Self:
+        if self.projection == "finite" and self.engine == "fast":
+            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: fast` knows `infinite` only")
+        return self
 
 
 class Labels(Model):
@@ -173,6 +184,11 @@ class Execution(Model):
 
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
+    launcher: Literal["pack", "submitit"] = Field(
+        "pack",
+        description="How the networks of a pack are trained. `pack`: one after the other, in one job. `submitit`: each as a "
+        "job of its own in an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
+    )
     networks_per_evaluation: Annotated[int, Field(ge=1)] = Field(
         64, description="Most networks that one job tests on a suite; all of one training set."
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
+from hrtem_ood.campaign import accuracy
 from hrtem_ood.campaign.campaign import Campaign
 
 
@@ -76,6 +77,7 @@ def overview(campaign: Campaign) -> Table:
 
 def warnings(campaign: Campaign) -> Iterator[str]:
     """Yield what is allowed but may surprise."""
+    yield from accuracy.warnings(campaign.config.simulation)
     tested = {campaign.datasets[id_].condition for suite in campaign.suites.values() for id_ in suite.datasets}
     for name, training_sets in campaign.training_sets.items():
         missing = {

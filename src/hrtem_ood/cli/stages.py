@@ -1,8 +1,9 @@
 """Verbs that the workflow calls: one per stage. Each makes one artefact of a campaign, given its id."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -10,6 +11,7 @@ from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.cli.asked import asked
 from hrtem_ood.cli.group import main
 from hrtem_ood.cli.options import config_option, results_option
+from hrtem_ood.cluster.preemption import requeued_when_preempted
 
 Verb = TypeVar("Verb", bound=Callable[..., None])
 
@@ -53,19 +55,39 @@ def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
 
 @main.command()
 @_artefact
-def train(id_: str, config: tuple[Path, ...], results: Path) -> None:
+@click.option("--asked", default="{}", metavar="JSON", help="Resources of a network's task, where each is one.")
+def train(id_: str, config: tuple[Path, ...], results: Path, asked: str) -> None:
     """Train the networks of a pack that are not there yet."""
-    with asked("packs", id_, config, results) as job:
+    with requeued_when_preempted():
+        train_pack(id_, config, results, resources=json.loads(asked))
+
+
+def train_pack(
+    id_: str,
+    configs: Sequence[Path],
+    results: Path,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    only: str | None = None,
+) -> None:
+    """Train a pack, as its campaign's execution says; or one network of it, and write no pack."""
+    with asked("packs", id_, configs, results) as job:
         from hrtem_ood.training.stage import train as run
 
+        spec = job.campaign.packs[id_]
+        if only is None and job.execution.launcher == "submitit":
+            from hrtem_ood.cluster.fanout import fan_out
+
+            fan_out(id_, [each.id for each in spec.networks], job.campaign.name, configs, results, resources or {})
         run(
-            job.campaign.packs[id_],
+            spec,
             job.inputs,
             results / "networks",
             job.output,
             device=job.execution.device,
             save_every_s=job.execution.save_every_s,
             compile=job.execution.compile,
+            only=only,
         )
 
 

@@ -37,17 +37,20 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
         Expected electrons out per electron in. It differs from 1 in the mean by what apertures and envelopes cut off.
     """
     phonons, size = spectra.shape[-3], spectra.shape[-1]
-    total: Any = 0.0
-    # one at a time, so that a wave stays in a processor's cache
+    # one at a time, in one place, so that a wave stays in a processor's cache; squares of real and imaginary parts
+    # are added up side by side, and to one another in the end
+    total: Any = None
+    spectrum = am.xp.empty_like(spectra[..., 0, :, :])
     for phonon in range(phonons):
-        spectrum = spectra[..., phonon, :, :] * transfer
-        if detected is not None:
-            spectrum = pad_spectrum(spectrum, finer(size), am.xp)
-        wave = am.fft.ifft2(spectrum, overwrite_x=True)
-        parts = wave.view(np.float32)
-        parts *= parts
-        total += parts[..., ::2]
-        total += parts[..., 1::2]
+        am.xp.multiply(spectra[..., phonon, :, :], transfer, out=spectrum)
+        padded = spectrum if detected is None else pad_spectrum(spectrum, finer(size), am.xp)
+        parts = am.fft.ifft2(padded, overwrite_x=True).view(np.float32)
+        if total is None:
+            total = parts * parts
+        else:
+            parts *= parts
+            total += parts
+    total = total[..., ::2] + total[..., 1::2]
     total *= np.float32(1 / phonons)
     if detected is None:
         return total

@@ -4,7 +4,7 @@ import numpy as np
 
 from hrtem_ood.device import ArrayModule
 from hrtem_ood.optics.aberrations import Array
-from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
+from hrtem_ood.optics.fourier import crop_spectrum
 
 
 def label_mask(
@@ -46,6 +46,8 @@ def label_mask(
     """
     columns = (phase > phase_threshold_rad).astype(np.float32)
     spectrum = crop_spectrum(am.fft.fft2(columns), (size, size), am.xp)
-    q, _ = polar_frequencies((size, size), pixel_A, am.xp)
-    blurred = am.fft.ifft2(spectrum * am.xp.exp(-2 * (np.pi * blur_A * q) ** 2).astype(np.float32)).real
+    blur = am.xp.exp(-2 * (np.pi * blur_A * am.xp.fft.fftfreq(size, pixel_A)) ** 2).astype(np.float32)
+    spectrum *= blur[:, None]
+    spectrum *= blur[None, :]
+    blurred = am.fft.ifft2(spectrum, overwrite_x=True).real
     return (blurred > coverage).astype(np.uint8)

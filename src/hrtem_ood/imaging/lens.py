@@ -7,10 +7,9 @@ import numpy as np
 
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.device import ArrayModule
-from hrtem_ood.optics.aberrations import Array, aberration_gradient
-from hrtem_ood.optics.ctf import contrast_transfer
-from hrtem_ood.optics.envelopes import spatial_envelope
-from hrtem_ood.optics.fourier import polar_frequencies
+from hrtem_ood.optics.aberrations import Array
+from hrtem_ood.optics.envelopes import spatial_envelope, temporal_envelope
+from hrtem_ood.optics.polynomial import aberration_polynomial, gradient, on_grid
 
 
 @dataclass(frozen=True)
@@ -24,22 +23,18 @@ class Lens:
     ----------
     focused : complex64 array, (y, x), [1]
         Transfer at zero defocus, without the spatial envelope.
-    q_y, q_x : float64 array, (y, 1) and (1, x), [1/Å]
-        Spatial frequencies.
+    q : float64 array, (side,), [1/Å]
+        Spatial frequencies along either axis.
     gradient : tuple of float32 arrays, (y, x), [rad/rad], or None
-        Gradient of χ at zero defocus, where there is an angular spread.
-    alpha : float32 array, (y, x), [rad]
-        Scattering angle.
+        ∂χ/∂α_x and ∂χ/∂α_y at zero defocus, where there is an angular spread.
     """
 
     condition: Condition
     wavelength_A: float
     am: ArrayModule
     focused: Array
-    q_y: Array
-    q_x: Array
+    q: Array
     gradient: tuple[Array, Array] | None
-    alpha: Array
 
     @classmethod
     def of(cls, condition: Condition, *, size: int, pixel_A: float, wavelength_A: float, am: ArrayModule) -> Self:
@@ -55,26 +50,28 @@ class Lens:
         am : ArrayModule
         """
         xp = am.xp
-        q, azimuth = polar_frequencies((size, size), pixel_A, xp)
-        still = condition.model_copy(update={"angular_spread_mrad": 0.0})
-        focused = contrast_transfer(still, q, azimuth, wavelength_A=wavelength_A, defocus_A=0.0, xp=xp)
-        gradient = None
+        q = xp.fft.fftfreq(size, pixel_A)
+        alpha = wavelength_A * q
+        polynomial = aberration_polynomial(defocus_A=0.0, aberrations=condition.aberrations)
+        # in double precision, as χ can be hundreds of radians, until whole turns are taken off
+        turns = on_grid(polynomial / wavelength_A, alpha, alpha, xp)
+        turns -= xp.rint(turns)
+        phase = turns.astype(np.float32)
+        phase *= np.float32(-2 * np.pi)
+        focused = xp.empty(phase.shape, np.complex64)
+        focused.real, focused.imag = xp.cos(phase), xp.sin(phase)
+        squared = (q**2)[:, None] + (q**2)[None, :]
+        if condition.focal_spread_A:
+            modulus = xp.sqrt(squared.astype(np.float32))
+            spread_A = condition.focal_spread_A
+            focused *= temporal_envelope(modulus, wavelength_A=wavelength_A, focal_spread_A=spread_A, xp=xp)
+        if condition.aperture_mrad is not None:
+            focused *= wavelength_A * xp.sqrt(squared) <= condition.aperture_mrad * 1e-3
+        slopes = None
         if condition.angular_spread_mrad:
-            radial, azimuthal = aberration_gradient(
-                q, azimuth, wavelength_A=wavelength_A, defocus_A=0.0, aberrations=condition.aberrations, xp=xp
-            )
-            gradient = radial.astype(np.float32), azimuthal.astype(np.float32)
-        frequencies = xp.fft.fftfreq(size, pixel_A)
-        return cls(
-            condition,
-            wavelength_A,
-            am,
-            focused.astype(np.complex64),
-            frequencies[:, None],
-            frequencies[None, :],
-            gradient,
-            (wavelength_A * q).astype(np.float32),
-        )
+            parts = gradient(polynomial * (2 * np.pi / wavelength_A))
+            slopes = tuple(on_grid(part, alpha, alpha, xp).astype(np.float32) for part in parts)
+        return cls(condition, wavelength_A, am, focused, q, slopes)
 
     def transfer(self, defocus_A: float) -> Array:
         """Contrast transfer t(q) at a defocus, equal to :func:`hrtem_ood.optics.ctf.contrast_transfer`.
@@ -90,10 +87,12 @@ class Lens:
         """
         xp = self.am.xp
         phase = np.pi * self.wavelength_A * defocus_A
-        rows, columns = (xp.exp(1j * phase * q**2).astype(np.complex64) for q in (self.q_y, self.q_x))
-        result = self.focused * rows * columns
+        line = xp.exp(1j * phase * self.q**2).astype(np.complex64)
+        result = self.focused * line[:, None]
+        result *= line[None, :]
         if self.gradient is not None:
-            radial = self.gradient[0] - 2 * np.pi / self.wavelength_A * defocus_A * self.alpha  # ∂χ/∂α, C10 = −defocus
+            slope = (2 * np.pi * defocus_A * self.q).astype(np.float32)  # −∂χ/∂α, as C10 = −defocus and α = λq
+            along_x, along_y = self.gradient[0] - slope[None, :], self.gradient[1] - slope[:, None]
             spread_mrad = self.condition.angular_spread_mrad
-            result *= spatial_envelope(radial, self.gradient[1], angular_spread_mrad=spread_mrad, xp=xp)
+            result *= spatial_envelope(along_x, along_y, angular_spread_mrad=spread_mrad, xp=xp)
         return result

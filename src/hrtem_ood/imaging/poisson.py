@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import pdtr
 
-STEPS = ((64.0, 8), (1024.0, 1))
+STEPS = ((256.0, 8), (1024.0, 1))
 """Largest mean, and tables per unit of the mean, of two sets of tables. Beyond, NumPy draws."""
 
 GUIDES = 1024

@@ -17,14 +17,14 @@ from hrtem_ood.device import Device, array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.imaging.labels import label_mask
 from hrtem_ood.imaging.microscope import Microscope, condition_of
-from hrtem_ood.optics.fourier import crop_spectrum
+from hrtem_ood.optics.fourier import cropped_spectra
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
 BATCH_BYTES = 2**23
 """Exit waves that are transformed at once [B]: many small structures, or one large one."""
 
 
-def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[xr.Dataset]:
+def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[xr.Dataset, Sequence[np.ndarray]]]:
     """Read the first structures of a series of exit waves in order, a few at a time.
 
     Parameters
@@ -36,7 +36,9 @@ def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[xr.Dataset]:
     Yields
     ------
     xarray.Dataset
-        Some structures in memory.
+        All but the waves of some structures, in memory.
+    sequence of complex64 array, (phonon, y, x)
+        Their waves, in memory or a view of the file.
 
     Raises
     ------
@@ -56,8 +58,12 @@ def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[xr.Dataset]:
                 )
             wanted = min(len(present), spec.structures - expected)
             step = max(1, BATCH_BYTES // waves.exit_wave[0].nbytes)
+            mapped = store.mapped_rows(path, "exit_wave")
             for start in range(0, wanted, step):
-                yield waves.isel(structure=slice(start, min(start + step, wanted))).load()
+                stop = min(start + step, wanted)
+                part = waves.isel(structure=slice(start, stop))
+                views = [mapped(row) for row in range(start, stop)] if mapped else part.exit_wave.values
+                yield part.drop_vars("exit_wave").load(), views
             expected += len(present)
         if expected >= spec.structures:
             return
@@ -110,24 +116,27 @@ class Images:
     expected: list[np.ndarray] = field(default_factory=list)
 
 
-def image_batch(spec: ImageSpec, waves: xr.Dataset, microscope: Microscope, images: Images) -> None:
+def image_batch(
+    spec: ImageSpec, waves: xr.Dataset, views: Sequence[np.ndarray], microscope: Microscope, images: Images
+) -> None:
     """Image some structures.
 
     Parameters
     ----------
     spec : ImageSpec
     waves : xarray.Dataset
+    views : sequence of complex64 array, (phonon, y, x)
         From :func:`batches`.
     microscope : Microscope
     images : Images
         To which theirs are added.
     """
     am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_A
-    spectra = crop_spectrum(am.fft.fft2(am.xp.asarray(waves.exit_wave.values)), (size, size), am.xp)
     for place, structure in enumerate(waves.structure.values.tolist()):
         condition = condition_of(spec.condition, spec.series, structure)
         defocus_A = float(waves.zero_defocus_A[place]) + condition.defocus_A
-        intensity = am.to_numpy(microscope.intensity(spectra[place], condition, defocus_A))
+        spectra = cropped_spectra(views[place], size, am)
+        intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
         dose = condition.dose_e_per_A2
         rng = np.random.default_rng(seed_sequence(spec.series, structure, 1))
         images.counts.append(microscope.response.count(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
@@ -164,12 +173,12 @@ def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: 
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, Images()
     progress.log(f"images: {spec.structures} of {spec.condition.label}")
-    for waves in batches(spec, exit_waves):
+    for waves, views in batches(spec, exit_waves):
         if microscope is None:
             wavelength_A = electron_wavelength_A(waves.attrs["energy_eV"])
             band_per_A = 1 / (2 * waves.attrs["sampling_A"])
             microscope = Microscope(spec.imaging, image_size(spec, waves), wavelength_A, band_per_A, am)
-        image_batch(spec, waves, microscope, images)
+        image_batch(spec, waves, views, microscope, images)
     dataset = _dataset(spec, images)
     dataset.attrs["energy_eV"] = waves.attrs["energy_eV"]
     seconds = time.monotonic() - begin

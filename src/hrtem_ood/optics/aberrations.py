@@ -17,8 +17,8 @@ TERMS = ((1, 0), (1, 2), (2, 1), (2, 3), (3, 0), (3, 2), (3, 4), (4, 1), (4, 3),
 """Order n and symmetry m of every aberration up to fifth order."""
 
 
-def _terms(defocus_A: float, aberrations: Mapping[str, float]) -> Iterator[tuple[int, int, float, float]]:
-    """Yield n, m, C [Å] and azimuth [rad] of every aberration that is not zero."""
+def terms(defocus_A: float, aberrations: Mapping[str, float]) -> Iterator[tuple[int, int, float, float]]:
+    """Yield n, m, C [Å] and azimuth [rad] of every aberration that is not zero; see :func:`aberration_function`."""
     known = {f"C{n}{m}" for n, m in TERMS[1:]} | {f"phi{n}{m}" for n, m in TERMS if m}
     if unknown := sorted(set(aberrations) - known):
         raise ValueError(f"unknown aberrations {unknown}; known are {sorted(known)}; give C10 as defocus_A = -C10")
@@ -63,7 +63,7 @@ def aberration_function(
     alpha = wavelength_A * q_per_A
     shape = xp.broadcast_shapes(xp.shape(q_per_A), xp.shape(azimuth_rad))
     path_A = xp.zeros(shape)
-    for n, m, size, azimuth in _terms(defocus_A, aberrations):
+    for n, m, size, azimuth in terms(defocus_A, aberrations):
         radial = size / (n + 1) * alpha ** (n + 1)
         path_A += radial * xp.cos(m * (azimuth_rad - azimuth)) if m else radial
     return 2 * np.pi / wavelength_A * path_A
@@ -95,7 +95,7 @@ def aberration_gradient(
     alpha = wavelength_A * q_per_A
     shape = xp.broadcast_shapes(xp.shape(q_per_A), xp.shape(azimuth_rad))
     radial, azimuthal = xp.zeros(shape), xp.zeros(shape)
-    for n, m, size, azimuth in _terms(defocus_A, aberrations):
+    for n, m, size, azimuth in terms(defocus_A, aberrations):
         slope = size * alpha**n
         if m:
             radial += slope * xp.cos(m * (azimuth_rad - azimuth))

@@ -5,6 +5,7 @@ from types import ModuleType
 import numpy as np
 import scipy.fft
 
+from hrtem_ood.device import ArrayModule
 from hrtem_ood.optics.aberrations import Array
 
 
@@ -56,15 +57,45 @@ def crop_spectrum(spectrum: Array, shape: tuple[int, int], xp: ModuleType = np) 
     before = spectrum.shape[-2:]
     if any(new > old or new < 1 for new, old in zip(shape, before, strict=True)):
         raise ValueError(f"cannot crop a spectrum of {before} points to {shape}")
-    for axis, new, old in zip((-2, -1), shape, before, strict=True):
-        if new == old:
-            continue
-        kept = np.fft.ifftshift(np.arange(new) - new // 2)  # frequency indices 0, 1, …, −1, modulo the old size
-        spectrum = xp.take(spectrum, xp.asarray(kept % old), axis=axis)
-        if new % 2 == 0:
-            nyquist = (..., new // 2, slice(None)) if axis == -2 else (..., new // 2)
-            spectrum[nyquist] = 0
-    return spectrum * (shape[0] * shape[1] / (before[0] * before[1]))
+    result = xp.zeros((*spectrum.shape[:-2], *shape), dtype=spectrum.dtype)
+    (rows, columns) = (_kept(new, old) for new, old in zip(shape, before, strict=True))
+    for row in rows:
+        for column in columns:
+            result[..., row, column] = spectrum[..., row, column]
+    result *= shape[0] * shape[1] / (before[0] * before[1])
+    return result
+
+
+def _kept(new: int, old: int) -> tuple[slice, ...]:
+    """Return where the frequencies lie that both grids have, counted from either end, but for the Nyquist frequency."""
+    if new == old:
+        return (slice(None),)
+    positive, negative = (new + 1) // 2, (new - 1) // 2
+    return (slice(0, positive), *([slice(-negative, None)] if negative else []))
+
+
+def cropped_spectra(waves: Array, size: int, am: ArrayModule) -> Array:
+    """Fourier transforms of waves on a coarser, square grid of even side over the same cell.
+
+    One wave at a time, in one place: all at once they leave a processor's cache.
+
+    Parameters
+    ----------
+    waves : complex64 array, (phonon, y, x), [1]
+    size : int, [px]
+    am : ArrayModule
+
+    Returns
+    -------
+    complex64 array, (phonon, size, size), [1]
+        As :func:`crop_spectrum` gives them.
+    """
+    result = am.xp.empty((len(waves), size, size), np.complex64)
+    wave = am.xp.empty(waves.shape[1:], np.complex64)
+    for place in range(len(waves)):
+        wave[...] = am.xp.asarray(waves[place])
+        result[place] = crop_spectrum(am.fft.fft2(wave, overwrite_x=True), (size, size), am.xp)
+    return result
 
 
 def pad_spectrum(spectrum: Array, size: int, xp: ModuleType = np) -> Array:
@@ -85,7 +116,7 @@ def pad_spectrum(spectrum: Array, size: int, xp: ModuleType = np) -> Array:
     """
     before = spectrum.shape[-1]
     half = before // 2
-    result = xp.zeros((*spectrum.shape[:-2], size, size), spectrum.dtype)
+    result = xp.zeros((*spectrum.shape[:-2], size, size), dtype=spectrum.dtype)
     for rows in (slice(0, half), slice(-half + 1, None)):
         for columns in (slice(0, half), slice(-half + 1, None)):
             result[..., rows, columns] = spectrum[..., rows, columns]

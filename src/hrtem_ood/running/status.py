@@ -11,7 +11,7 @@ from typing import Any
 
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.running.records import Record, alive, records
+from hrtem_ood.running.records import HEAD, Record, alive, records
 
 WINDOW_S = 3600.0
 """Rates are those of so many last seconds [s]."""
@@ -130,7 +130,8 @@ def status(campaign: Campaign, results: Path) -> Status:
     missing = jobs.to_make(campaign, is_there)
     trained = {path.stem: path.stat().st_mtime for path in (results / "networks").glob("*.ckpt")}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}
-    states = _states(record for record in records(results) if (record.kind, record.id) in wanted)
+    shown = wanted | {(HEAD, campaign.name)}
+    states = _states(record for record in records(results) if (record.kind, record.id) in shown)
     told = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
@@ -202,7 +203,8 @@ def _left(count: int, rate: float | None) -> float | None:
 def _job(record: Record, state: str, campaign: Campaign, results: Path, trained: Mapping[str, float]) -> JobStatus:
     pack = campaign.packs[record.id] if record.kind == "packs" else None
     networks = None if pack is None else (sum(each.id in trained for each in pack.networks), len(pack.networks))
-    log = results / "logs" / record.kind / f"{record.id}.log"
+    name = f"{record.slurm_job}_0_log.out" if record.kind == HEAD else f"{record.id}.log"  # submitit names the head's
+    log = results / "logs" / record.kind / name
     begin = datetime.fromisoformat(record.started).timestamp()
     end = datetime.fromisoformat(record.ended).timestamp() if record.ended else time.time()
     job = f"SLURM job {record.slurm_job}" if record.slurm_job else f"process {record.pid}"

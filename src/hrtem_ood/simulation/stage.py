@@ -1,6 +1,7 @@
 """Stage `simulate`: exit waves, phase and zero defocus of the scenes of a shard."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from hrtem_ood.device import ArrayModule, Device, array_module
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.optics.fourier import band_limited_size
 from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.simulation.scenes import check_scenes
 from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
 from hrtem_ood.simulation.zero_defocus import zero_defocus
+from hrtem_ood.zarr_writer import ZarrWriter
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Simulated:
     exit_wave: np.ndarray
     particle_phase: np.ndarray
     zero_defocus_A: float
+
+
+LARGE = ("exit_wave", "particle_phase")
+"""What is written structure by structure."""
+
+
+def phonon_seeds(spec: SimulateSpec, structure: int) -> list[int]:
+    """Seeds of the displacements of a structure's frozen phonons."""
+    return [phonon_seed(spec, structure, phonon) for phonon in range(spec.simulation.phonons)]
 
 
 def phonon_seed(spec: SimulateSpec, structure: int, phonon: int) -> int:
@@ -91,22 +103,59 @@ def simulate(spec: SimulateSpec, structures: Path, output: Path, *, device: Devi
     output : Path
         The exit waves, ``.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
+
+    Raises
+    ------
+    ArtefactError, ConfigError
+        See :func:`~hrtem_ood.simulation.scenes.check_scenes` and :func:`~hrtem_ood.simulation.waves.grid_size`.
     """
     begin, am = time.monotonic(), array_module(device)
     scenes, indices = store.read_structures(structures), range(spec.start, spec.stop)
     if [scene.info.get("structure") for scene in scenes] != list(indices):
         raise ArtefactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
-    dataset = allocate(spec, cell_A=float(scenes[0].cell.lengths()[0]))
-    for place, scene in enumerate(progress.track(scenes, "exit waves", len(scenes))):
-        seeds = [phonon_seed(spec, indices[place], phonon) for phonon in range(spec.simulation.phonons)]
-        simulated = simulate_scene(scene, spec.simulation, seeds, am)
-        for name in dataset.data_vars:
-            dataset[name].values[place] = getattr(simulated, str(name))
-    store.write_zarr(output, dataset, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+    check_scenes(scenes, spec.simulation, structures)
+    dataset = layout(spec, cell_A=float(scenes[0].cell.lengths()[0]))
+    simulated = (
+        simulate_scene(scene, spec.simulation, phonon_seeds(spec, index), am)
+        for index, scene in zip(indices, progress.track(scenes, "exit waves", len(scenes)), strict=True)
+    )
+    with store.writing_zarr(output) as writer:
+        whole = write_waves(writer, dataset, simulated)
+        writer.complete(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
 
 
-def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
-    """Lay out the exit waves of a shard, to be filled in."""
+def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[Simulated]) -> xr.Dataset:
+    """Write structure by structure what is large, so that a shard is never held in memory.
+
+    Parameters
+    ----------
+    writer : ZarrWriter
+    dataset : xarray.Dataset
+        From :func:`layout`.
+    simulated : iterable of Simulated
+        Of every structure, in order.
+
+    Returns
+    -------
+    xarray.Dataset
+        What is left to write.
+    """
+    for name in LARGE:
+        array = dataset[name]
+        encoding = {**array.encoding, "attributes": array.attrs, "fill_value": 0}
+        writer.add_array(name, tuple(map(str, array.dims)), array.shape, array.dtype.name, encoding)
+    zero_defocus_A = []
+    for place, made in enumerate(simulated):
+        for name in LARGE:
+            writer.write(name, place, getattr(made, name)[np.newaxis])
+        zero_defocus_A.append(made.zero_defocus_A)
+    rest = dataset.drop_vars(LARGE)
+    rest["zero_defocus_A"] = dataset.zero_defocus_A.copy(data=np.array(zero_defocus_A, np.float32))
+    return rest
+
+
+def layout(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
+    """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
     number, phonons = spec.stop - spec.start, spec.simulation.phonons
     size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
     pixel_A = cell_A / size
@@ -115,12 +164,12 @@ def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
         {
             "exit_wave": (
                 ("structure", "phonon", "y", "x"),
-                np.zeros((number, phonons, size, size), np.complex64),
+                np.broadcast_to(np.complex64(0), (number, phonons, size, size)),
                 {"long_name": "exit wave, incident wave 1", "units": "1"},
             ),
             "particle_phase": (
                 ("structure", "y", "x"),
-                np.zeros((number, size, size), np.float32),
+                np.broadcast_to(np.float32(0), (number, size, size)),
                 {"long_name": "phase of the mean exit wave of the particles alone in vacuum", "units": "rad"},
             ),
             "zero_defocus_A": (
@@ -137,8 +186,8 @@ def allocate(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
         },
         attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
     )
-    for name in ("exit_wave", "particle_phase"):
-        variable = dataset[name]
-        codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=variable.dtype.itemsize)
-        variable.encoding = {"chunks": (1, *variable.shape[1:]), "compressors": [codec]}
+    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
+    # waves hardly shrink, and stored as they are they are read without a copy, once per condition
+    for name, codecs in zip(LARGE, ([], [codec]), strict=True):
+        dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": codecs}
     return dataset

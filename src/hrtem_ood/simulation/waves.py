@@ -1,52 +1,24 @@
-"""Exit waves by abTEM's multislice: frozen phonons, empty slices skipped, stored on the band that they carry."""
+"""Exit waves of scenes: frozen phonons, the choice of engine, and the band that is stored."""
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import abtem
-import abtem.core.fft
 import numpy as np
-import scipy.fft
 from ase import Atoms
 
 from hrtem_ood.campaign.config import Simulation
 from hrtem_ood.device import ArrayModule
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.optics.aberrations import Array
 from hrtem_ood.optics.fourier import band_limited_size, crop_spectrum
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.simulation.abtem_engine import abtem_spectrum
+from hrtem_ood.simulation.multislice import multislice
+from hrtem_ood.simulation.potential import cut, form_factors, phases
 
-ENGINE = {
-    # Everything in abTEM's configuration that changes numbers, so that a user's own abtem.yaml does not.
-    "precision": "float32",
-    "antialias.cutoff": 2 / 3,
-    "antialias.taper": 0.01,
-    "fft": "mkl",  # see _scipy_fft
-    "dask.lazy": False,
-    "diagnostics.progress_bar": False,
-}
-
-
-def _scipy_fft(x: np.ndarray, func_name: str, overwrite_x: bool, **kwargs: Any) -> np.ndarray:
-    return getattr(scipy.fft, func_name)(x, overwrite_x=overwrite_x, **kwargs)  # type: ignore[no-any-return]
-
-
-@contextmanager
-def engine(am: ArrayModule) -> Iterator[None]:
-    """Configure abTEM inside the block: eager, single precision, quiet, on the given device.
-
-    On a CPU its FFTs go to SciPy, in the place of MKL's. FFTW plans by timing, so that the same wave differs in its
-    last digits from one run to the next, and Poisson noise drawn from it then now and then differs altogether; it
-    spends a second on planning in every process; and planned without timing it is five times slower. NumPy's FFT is
-    the only other choice that abTEM has, and several times slower than SciPy's.
-    """
-    original = abtem.core.fft._mkl_fft_dispatch
-    abtem.core.fft._mkl_fft_dispatch = _scipy_fft
-    try:
-        with abtem.config.set(ENGINE | {"device": am.name}):
-            yield
-    finally:
-        abtem.core.fft._mkl_fft_dispatch = original
+if TYPE_CHECKING:
+    from hrtem_ood.simulation.fused import FusedMultislice
 
 
 def grid_size(cell_A: float, sampling_A: float) -> int:
@@ -84,46 +56,19 @@ def displace(atoms: Atoms, sigma_A: float, seed: int) -> Atoms:
     return abtem.FrozenPhonons(atoms, num_configs=1, sigmas=sigma_A, seed=seed).randomize(atoms)
 
 
-def slices(atoms: Atoms, simulation: Simulation) -> tuple[float, ...]:
-    """Slice thicknesses of a scene, with the empty slices before the first atom made one.
-
-    A plane wave crosses empty slices unchanged, whatever their thickness: one thick slice in place of many gives the
-    same wave for less work. The others are as thick as without this, and where they were.
-
-    Parameters
-    ----------
-    atoms : ase.Atoms
-        The beam enters at z = 0 and travels along +z.
-    simulation : Simulation
-
-    Returns
-    -------
-    tuple of float, [Å]
-    """
-    height = float(atoms.cell.lengths()[2])
-    number = math.ceil(height / simulation.slice_thickness_A)
-    thickness = height / number
-    # A finite projection spreads an atom over neighbouring slices, and, as the cell is periodic, over its top.
-    if simulation.projection == "finite" or not len(atoms):
-        return (thickness,) * number
-    lowest = float((atoms.positions[:, 2] % height).min())
-    empty = int(lowest / thickness - 1e-6)
-    return ((empty * thickness,) if empty else ()) + (thickness,) * (number - empty)
-
-
 def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarray:
     """Compute the exit wave of one configuration of atoms, for a plane incident wave of amplitude 1.
 
-    abTEM multiplies waves by an aperture that falls to zero at 2/3 of the Nyquist frequency (a cosine over the last
-    3 %), after the last slice too. The grid that is returned holds that band: nothing that the wave carries is lost.
+    Waves are limited by an aperture that falls to zero at 2/3 of the Nyquist frequency (a cosine over the last 3 %), after
+    the last slice too. The grid that is returned holds that band: nothing that the wave carries is lost.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        In an orthorhombic cell, periodic along x and y.
+        In a cell that is square along x and y, and periodic.
     simulation : Simulation
     am : ArrayModule
-        Where abTEM works. It has never run on a GPU.
+        Neither engine has ever run on a GPU.
 
     Returns
     -------
@@ -133,18 +78,40 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"
     size = grid_size(width, simulation.sampling_A)
-    with engine(am):
-        potential = abtem.Potential(
-            atoms,
-            gpts=size,
-            slice_thickness=slices(atoms, simulation),
-            parametrization=simulation.parametrization,
-            projection=simulation.projection,
-            device=am.name,
-        )
-        incident = abtem.PlaneWave(energy=simulation.energy_eV, device=am.name)
-        wave = cast("abtem.Waves", incident.multislice(potential, lazy=False))
-    array = am.xp.asarray(wave.array).T  # abTEM's axes are (x, y)
+    spectrum = (fast_spectrum if simulation.engine == "fast" else abtem_spectrum)(atoms, simulation, size, am)
     kept = band_limited_size(size)
-    spectrum = crop_spectrum(am.fft.fft2(array), (kept, kept), am.xp)
-    return am.to_numpy(am.fft.ifft2(spectrum)).astype(np.complex64)
+    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (kept, kept), am.xp))).astype(np.complex64)
+
+
+def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:
+    """Compute the exit wave of one configuration of atoms by this project's multislice.
+
+    Parameters
+    ----------
+    atoms, simulation, size, am
+        As of :func:`~hrtem_ood.simulation.abtem_engine.abtem_spectrum`.
+
+    Returns
+    -------
+    complex64 array, (qy, qx), [1]
+        Spectrum of the wave at the top of the cell, not shifted, not normalised.
+    """
+    side_A, wavelength_A = float(atoms.cell.lengths()[0]), electron_wavelength_A(simulation.energy_eV)
+    slices = cut(atoms, simulation.slice_thickness_A, size)
+    factors = {
+        int(number): form_factors(int(number), size, side_A, simulation.energy_eV, simulation.parametrization)
+        for number in np.unique(atoms.numbers)
+    }
+    if am.name == "cpu":
+        return _fused(size, side_A, wavelength_A)(slices, factors)
+    on_device = {number: am.xp.asarray(factor) for number, factor in factors.items()}
+    steps = phases(slices, on_device, size, am)
+    return multislice(steps, size=size, side_A=side_A, wavelength_A=wavelength_A, am=am)
+
+
+@lru_cache(maxsize=1)
+def _fused(size: int, side_A: float, wavelength_A: float) -> "FusedMultislice":
+    # imported here, as a GPU needs neither FFTW nor compiled loops
+    from hrtem_ood.simulation.fused import FusedMultislice
+
+    return FusedMultislice(size, side_A, wavelength_A)

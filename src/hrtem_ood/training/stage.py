@@ -12,6 +12,7 @@ from hrtem_ood import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError, ConfigError, HrtemOodError
+from hrtem_ood.lease import Leases
 from hrtem_ood.networks.checkpoint import TrainedOn, pack_entry, read_network, write_network
 from hrtem_ood.networks.hardware import device_name, reproducible, told_of_memory, torch_device
 from hrtem_ood.networks.images import Images
@@ -31,6 +32,7 @@ def train(
     device: Device,
     save_every_s: float = 60.0,
     compile: bool = False,  # noqa: A002  # as torch and the configuration call it
+    only: str | None = None,
 ) -> None:
     """Train the networks of a pack that are not there yet, then write the pack.
 
@@ -52,6 +54,8 @@ def train(
     save_every_s : float, [s]
     compile : bool
         See :class:`hrtem_ood.training.fit.How`.
+    only : str, optional
+        Id of the one network to train; no pack is written then.
 
     Raises
     ------
@@ -65,8 +69,11 @@ def train(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
         )
     how = How(where, save_every_s, compile)
+    wanted = [network for network in spec.networks if only in (None, network.id)]
     with stoppable() as stop:
-        entries = _train_all(spec, datasets, networks, output, how._replace(stop=stop))
+        entries = _train_all(wanted, spec.training_set, datasets, networks, output, how._replace(stop=stop))
+    if only is not None:
+        return
     content = {
         "networks": {network.id: entries[network.id] for network in spec.networks},
         **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),
@@ -75,32 +82,39 @@ def train(
 
 
 def _train_all(
-    spec: PackSpec, datasets: Sequence[Path], networks: Path, output: Path, how: How
+    wanted: Sequence[NetworkSpec],
+    training_set: TrainingSetSpec,
+    datasets: Sequence[Path],
+    networks: Path,
+    output: Path,
+    how: How,
 ) -> dict[str, dict[str, Any]]:
     """Train what is missing, and return the entries of all networks."""
     entries: dict[str, dict[str, Any]] = {}
-    for network in spec.networks:
+    for network in wanted:
         if (path := networks / f"{network.id}.ckpt").exists():
             entries[network.id] = _entry(path)
             log(f"{network.id} is trained already")
-    missing = [network for network in spec.networks if network.id not in entries]
+    missing = [network for network in wanted if network.id not in entries]
     failed: dict[str, str] = {}
     if missing:
         kinds = {network.hyperparameters.noise for network in missing}
-        shared = _read(datasets, spec.training_set, kinds, networks, how)
+        shared = _read(datasets, training_set, kinds, networks, how)
         gc.freeze()  # what lives as long as the process need not be looked at after every network
-        for network in track(missing, "networks", len(missing)):
-            how.stop.check()
-            try:
-                entries[network.id] = _train_one(network, shared)
-            except Exception as error:  # whatever one network stumbles on, the others are trained
-                failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
-                log(f"{network.id} failed: {failed[network.id]}")
-            gc.collect()  # Trainer and network hold each other, and with them much memory
+        with Leases() as leases:
+            turns = leases.in_turn(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
+            for network in track(turns, "networks", len(missing)):
+                how.stop.check()
+                try:
+                    entries[network.id] = _train_one(network, shared)
+                except Exception as error:  # whatever one network stumbles on, the others are trained
+                    failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
+                    log(f"{network.id} failed: {failed[network.id]}")
+                gc.collect()  # Trainer and network hold each other, and with them much memory
     if failed:
         told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
         raise HrtemOodError(
-            f"{len(failed)} of {len(spec.networks)} networks of {output} failed; the others are kept.\n  {told}"
+            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {told}"
         )
     return entries
 

@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +59,20 @@ def test_conditions_with_usual_values_come_first() -> None:
     conditions = [condition(-100), condition(100), condition(300), condition(100, C12=40), condition(100, 100)]
     labels = ConditionLabels(conditions)
     assert sorted(set(conditions), key=labels.sort_key) == conditions
+
+
+def test_groups_are_what_is_unusual_and_stay_together() -> None:
+    reference = [condition(value) for value in (-100, 0, 100, 200, 300, 400, 500)]
+    twofold = [condition(defocus, C12=40, phi12=phi) for defocus in (-100, 100) for phi in (0, 0.8)]
+    doses = [condition(defocus, 30) for defocus in (-100, 100)]
+    labels = ConditionLabels(reference + twofold + doses)
+    ordered = sorted(labels.conditions, key=labels.sort_key)
+    groups = [labels.group(c) for c in ordered]
+    assert list(dict.fromkeys(groups)) == [name for name, _ in itertools.groupby(groups)], "each in one piece"
+    assert {c for c in ordered if labels.group(c) == "C12"} == set(twofold), "an azimuth is its aberration's"
+    assert {c for c in ordered if labels.group(c) == "dose"} == set(doses)
+    assert groups[:7] == ["Δf"] * 7
+    assert labels.group(condition(100, 30, C12=40)) == "dose, C12"
 
 
 def test_numbers_have_a_true_minus_sign() -> None:

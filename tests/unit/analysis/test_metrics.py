@@ -9,10 +9,15 @@ import pytest
 import xarray as xr
 
 from hrtem_ood import store
+from hrtem_ood.analysis import metrics as metrics_module
 from hrtem_ood.analysis import predictors, stage
 from hrtem_ood.analysis.cells import cells, read_metrics
+from hrtem_ood.analysis.gather import stored_order
 from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.packs import split, trie_key
+from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.errors import ArtefactError
+from hrtem_ood.scores import SCORES
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +178,45 @@ def test_diverged_networks_are_left_out_of_cells(make: Callable[..., Any], confi
     assert (reduced.f1.sel(training_set=single[1].id) == 0.5).all()
     assert reduced.networks.sel(training_set=single[0].id) == 0
     assert reduced.diverged.sel(training_set=single[1].id) == 1
+
+
+@pytest.mark.parametrize("tested_together", [1, 3, 64])
+def test_scores_per_image_are_those_of_the_evaluations_however_networks_are_grouped(
+    make: Callable[..., Any], config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tested_together: int
+) -> None:
+    monkeypatch.setattr(metrics_module, "NETWORKS", 4)
+    config["networks"]["unet"]["seed"] = list(range(5))
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
+    config["suites"]["other"] = {"structures": "other", "conditions": ["focus"]}
+    config["execution"]["networks_per_evaluation"] = tested_together
+    made = make(config)
+    found = made.gathered()
+    assert found.sizes["network"] == 15
+    assert list(found.network.values) == stored_order(made.campaign), "the same for every grouping"
+    assert set(found.network.values) == set(made.campaign.networks)
+    seen = 0
+    for id_ in made.campaign.evaluations:
+        evaluation = store.read_zarr(made.path("evaluations", id_))
+        cells = {"network": evaluation.network.astype(object), "condition": evaluation.condition.astype(object)}
+        for name in SCORES:
+            there = found[name].sel(cells).isel(image=slice(evaluation.sizes["image"]))
+            np.testing.assert_array_equal(there, evaluation[name])
+            np.testing.assert_allclose(found[f"mean_{name}"].sel(cells), evaluation[name].mean("image"), rtol=1e-6)
+            seen += there.size
+    assert seen == sum(int(np.isfinite(found[name]).sum()) for name in SCORES)
+    assert list(read_metrics(made.campaign, made.results).network.values) == list(made.campaign.networks)
+
+
+def test_groups_of_any_size_are_neighbours_in_the_order_of_their_keys() -> None:
+    networks = [
+        NetworkSpec(training_set="t", hyperparameters={"architecture": {"name": "unet"}, "epochs": 1, "seed": seed})
+        for seed in range(60)
+    ]
+    place = {id(network): index for index, network in enumerate(sorted(networks, key=trie_key))}
+    for largest in (1, 2, 7, 30, 60):
+        groups = [sorted(place[id(network)] for network in group) for group in split(networks, largest)]
+        assert all(group == list(range(group[0], group[-1] + 1)) for group in groups)
+        assert sorted(index for group in groups for index in group) == list(range(60))
 
 
 def test_a_missing_evaluation_is_named(make: Callable[..., Any], config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Figure `ctf`: the phase-contrast transfer of the conditions."""
+"""Figures `ctf` and `power`: the phase-contrast transfer of the conditions, and its power."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from hrtem_ood.campaign.condition import Condition
 CURVES = 12
 """Up to this many conditions get a panel of their own; more are drawn as rows of heat maps."""
 
-GROUPS = 6
-"""Heat maps are split by what varies besides the leading parameter, unless that gives more parts than this."""
+GROUPS = 12
+"""Heat maps are split by what is unusual, unless that gives more parts than this."""
 
 CAPTION = (
     "Phase-contrast transfer T against spatial frequency |q|: azimuthal mean (line) and range over the azimuth (blue "
@@ -23,7 +23,11 @@ CAPTION = (
 )
 CAPTION_MAPS = (
     "Phase-contrast transfer T against spatial frequency |q|, azimuthal mean. Each row is one condition; those that "
-    "differ in dose only share one row."
+    "differ in dose only share one row. One panel for each parameter that departs from its usual value."
+)
+CAPTION_POWER = (
+    "Power transfer T² against spatial frequency |q|: azimuthal mean, {how}. Its weighted mean over the band is ε. "
+    "Unlike T it does not cancel between azimuths, nor does it know the sign of contrast. White: nothing is transferred."
 )
 
 
@@ -35,13 +39,19 @@ def optical(conditions: Sequence[Condition]) -> dict[Condition, int]:
     return result
 
 
-def caption(conditions: Sequence[Condition]) -> str:
-    """Tell what :func:`draw` draws."""
-    return CAPTION if len(optical(conditions)) <= CURVES else CAPTION_MAPS
+def captions(conditions: Sequence[Condition]) -> dict[str, str]:
+    """Tell what :func:`draw` draws, by figure."""
+    few = len(optical(conditions)) <= CURVES
+    how = "within the squared envelopes (grey)" if few else "one row per condition, as above"
+    power = CAPTION_POWER.format(how=how)
+    return {
+        "ctf": CAPTION if few else CAPTION_MAPS,
+        "power": power.removesuffix(" White: nothing is transferred.") if few else power,
+    }
 
 
-def draw(transfer: xr.Dataset, conditions: Sequence[Condition]) -> Figure:
-    """Draw T(q) of all conditions.
+def draw(transfer: xr.Dataset, conditions: Sequence[Condition], *, power: bool = False) -> Figure:
+    """Draw T(q) of all conditions, or T²(q).
 
     Parameters
     ----------
@@ -49,6 +59,7 @@ def draw(transfer: xr.Dataset, conditions: Sequence[Condition]) -> Figure:
         The transfer artefact.
     conditions : sequence of Condition
         In the order of ``transfer``.
+    power : bool
 
     Returns
     -------
@@ -58,11 +69,11 @@ def draw(transfer: xr.Dataset, conditions: Sequence[Condition]) -> Figure:
     labels = ConditionLabels(chosen)
     ordered = sorted(chosen, key=labels.sort_key)
     if len(ordered) <= CURVES:
-        return _curves(transfer, [(chosen[condition], labels.title(condition)) for condition in ordered])
-    return _maps(transfer, chosen, labels)
+        return _curves(transfer, [(chosen[condition], labels.title(condition)) for condition in ordered], power=power)
+    return _maps(transfer, chosen, labels, power=power)
 
 
-def _curves(transfer: xr.Dataset, panels: list[tuple[int, str]]) -> Figure:
+def _curves(transfer: xr.Dataset, panels: list[tuple[int, str]], *, power: bool) -> Figure:
     columns = min(len(panels), 3 if len(panels) in (3, 5, 6, 9) else 4)
     rows = -(-len(panels) // columns)
     figure = new_figure(3.0 * columns + 0.4, 1.75 * rows + 0.6)
@@ -70,14 +81,23 @@ def _curves(transfer: xr.Dataset, panels: list[tuple[int, str]]) -> Figure:
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     for axes, (index, name) in zip(grid.flat, panels, strict=False):
-        _curve(axes, transfer.isel(condition=index))
+        (_power if power else _curve)(axes, transfer.isel(condition=index))
         axes.set_title(f"{name} (ε = {float(transfer.epsilon[index]):.3f})", fontsize=9)
     for position, axes in enumerate(grid.flat[: len(panels)]):
         if position + columns >= len(panels):
             axes.xaxis.set_tick_params(labelbottom=True)
     figure.supxlabel("spatial frequency |q| [1/Å]", fontsize=10)
-    figure.supylabel("transfer T(q)", fontsize=10)
+    figure.supylabel("power transfer T²(q)" if power else "transfer T(q)", fontsize=10)
     return figure
+
+
+def _power(axes: Axes, one: xr.Dataset) -> None:
+    q, envelope = one.q.values, one.radial_envelope.values
+    axes.plot(q, envelope**2, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)))
+    values = (one.transfer**2).mean("phi").values
+    axes.fill_between(q, values, color=BLUE, alpha=0.25, linewidth=0)
+    axes.plot(q, values, color=BLUE, linewidth=1.1)
+    axes.set(xlim=(0, q[-1]), ylim=(0, 1.05), yticks=(0, 0.5, 1))
 
 
 def _curve(axes: Axes, one: xr.Dataset) -> None:
@@ -93,44 +113,51 @@ def _curve(axes: Axes, one: xr.Dataset) -> None:
     axes.set(xlim=(0, q[-1]), ylim=(-1.08, 1.08), yticks=(-1, 0, 1))
 
 
-def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionLabels) -> Figure:
+def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionLabels, *, power: bool) -> Figure:
     groups = _groups(list(chosen), labels)
-    columns = 2 if len(groups) == 4 else min(len(groups), 3)
+    columns = 1 if len(groups) == 1 else 2 if len(groups) in (2, 4) else 3
     rows = -(-len(groups) // columns)
-    tallest = max(len(group) for group in groups.values())
-    width = 3.2 * columns + 1.8 if columns > 1 else 7.5
-    figure = new_figure(width, rows * float(np.clip(0.16 * tallest + 0.8, 1.8, 8)))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
+    sizes = [len(group) for group in groups.values()]
+    heights = [max(0.15 * max(sizes[row * columns : (row + 1) * columns]), 1.2) for row in range(rows)]
+    figure = new_figure(7.5 if columns == 1 else 4.4 * columns + 1.2, min(sum(heights), 12) + 0.55 * rows + 0.4)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, height_ratios=heights)
     for axes in grid.flat[len(groups) :]:
         axes.axis("off")
     q, image = transfer.q.values, None
+    look = {"cmap": "Blues", "vmin": 0, "vmax": 1} if power else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+    values = (transfer.transfer**2).mean("phi").values if power else transfer.radial_transfer.values
     for axes, (title, group) in zip(grid.flat, groups.items(), strict=False):
-        part = ConditionLabels(group) if len(groups) > 1 else labels
+        part = ConditionLabels(group)
         ordered = sorted(group, key=part.sort_key)
-        values = transfer.radial_transfer.values[[chosen[condition] for condition in ordered]]
         edges = np.arange(len(ordered) + 1) - 0.5
         image = axes.pcolormesh(
-            np.r_[q, 2 * q[-1] - q[-2]], edges, values, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True
+            np.r_[q, 2 * q[-1] - q[-2]],
+            edges,
+            values[[chosen[condition] for condition in ordered]],
+            rasterized=True,
+            **look,
         )
         tick_labels(axes, [part.short(condition) for condition in ordered], along="y")
         axes.tick_params(axis="y", labelsize=7)
         axes.set_title(title, fontsize=9)
-        axes.set(xlim=(0, q[-1]), ylabel=part.axis)
+        axes.set(xlim=(0, q[-1]), ylabel=part.axis if len(part.varying) == 1 or not title else "")
         axes.xaxis.set_tick_params(labelbottom=True)
     figure.supxlabel("spatial frequency |q| [1/Å]", fontsize=10)
     if image is not None:
-        figure.colorbar(image, ax=grid, label="transfer T(q)", aspect=25)
+        name = "power transfer T²(q)" if power else "transfer T(q)"
+        figure.colorbar(image, ax=grid, label=name, aspect=25, shrink=0.8)
     return figure
 
 
 def _groups(conditions: list[Condition], labels: ConditionLabels) -> dict[str, list[Condition]]:
-    """Split conditions by all that varies besides the leading parameter, or not at all where that gives many parts."""
+    """Split conditions by what is unusual or, where all is usual, by all that varies besides the leading parameter."""
     leading = labels.varying[0]
-    groups: dict[Condition, list[Condition]] = {}
+    groups: dict[str, list[Condition]] = {}
+    others = ConditionLabels(
+        condition.model_copy(update={leading: getattr(conditions[0], leading)}) for condition in conditions
+    )
     for condition in sorted(conditions, key=labels.sort_key):
         key = condition.model_copy(update={leading: getattr(conditions[0], leading)})
-        groups.setdefault(key, []).append(condition)
-    if not 1 < len(groups) <= GROUPS or len(labels.varying) == 1:
-        return {"": conditions}
-    others = ConditionLabels(groups)
-    return {others.title(key): group for key, group in groups.items()}
+        title = labels.group(condition) if labels.usual else others.title(key)
+        groups.setdefault(title, []).append(condition)
+    return groups if 1 < len(groups) <= GROUPS and len(labels.varying) > 1 else {"": conditions}

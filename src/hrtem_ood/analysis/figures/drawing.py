@@ -51,7 +51,7 @@ def captions(campaign: Campaign) -> dict[str, str]:
     unless = f" Unless a label says otherwise: {note}." if note else ""
     return {
         "examples": examples.CAPTION + unless,
-        "ctf": ctf.caption(campaign.transfer.conditions),
+        **ctf.captions(campaign.transfer.conditions),
         "ood_matrix": ood_matrix.CAPTION + unless,
         "gap": gap.CAPTION,
     }
@@ -62,9 +62,9 @@ def _drawn(
 ) -> Figure:
     if name == "examples":
         return examples.draw(*_examples(campaign, results, labels))
-    if name == "ctf":
+    if name in ("ctf", "power"):
         with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as transfer:
-            return ctf.draw(transfer, campaign.transfer.conditions)
+            return ctf.draw(transfer, campaign.transfer.conditions, power=name == "power")
     if name == "ood_matrix":
         return ood_matrix.draw(cells, labels, colours=campaign.config.report.palette)
     return gap.draw(cells, predictors)

@@ -82,8 +82,14 @@ def _image(panel: Axes, counts: np.ndarray, label: np.ndarray) -> None:
 
 
 def _broken(title: str, width: int) -> str:
-    """Break a title into lines, only after commas."""
-    lines = textwrap.wrap(title.replace(" ", "\u00a0").replace(",\u00a0", ", "), width)
+    """Break a title into lines, after commas where that does, never within a word."""
+    lines: list[str] = []
+    for part in title.replace(", ", ",\n").split("\n"):
+        if lines and len(f"{lines[-1]} {part}") <= width:
+            lines[-1] += f" {part}"
+        else:
+            whole = "\u00a0".join(part.rsplit(" ", 1))  # a number stays with its unit
+            lines += textwrap.wrap(whole, width, break_long_words=False)
     return "\n".join(lines)
 
 

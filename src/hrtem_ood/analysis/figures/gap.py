@@ -12,15 +12,19 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hrtem_ood.analysis.figures.style import GREY, new_figure
+from hrtem_ood.analysis.figures.style import GREY, VERMILION, new_figure
 
 CROWD = 2000
-"""More points than this are drawn small, and as pixels in SVG, too."""
+"""More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
+
+BINS = 10
+"""Bins of as many points each, give or take those of equal predictors."""
 
 CAPTION = (
     "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every off-domain pair of training set "
     "and test condition, median over networks, against shared transfer σ (left) and change of defocus (right; both to the "
-    "nearest training condition). Colour: transfer ε of the test condition. Titles: Spearman's ρ with its 95 % bootstrap "
+    "nearest training condition). Vertical lines: quartiles over the networks of a few pairs; of many pairs, median and "
+    "quartiles over bins. Colour: transfer ε of the test condition. Titles: Spearman's ρ with its 95 % bootstrap "
     "interval over training sets and test conditions."
 )
 
@@ -41,7 +45,11 @@ def draw(cells: xr.Dataset, predictors: pd.DataFrame) -> Figure:
     """
     figure = new_figure(9.2, 4.2)
     panels = figure.subplots(1, 2, sharey=True)
-    frame = cells[["gap", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]].to_dataframe().reset_index()
+    frame = (
+        cells[["gap", "gap_q25", "gap_q75", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]]
+        .to_dataframe()
+        .reset_index()
+    )
     frame = frame[~frame.in_domain & frame.gap.notna()]
     whole = predictors[predictors.cells == "all off-domain"].set_index("predictor").to_dict("index")
     norm = Normalize(0, max(float(frame.epsilon.max()) if len(frame) else 0.0, 1e-3))
@@ -72,6 +80,10 @@ def draw(cells: xr.Dataset, predictors: pd.DataFrame) -> Figure:
 def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None:
     """Draw single-condition training sets as discs, mixtures as diamonds."""
     crowded = len(frame) > CROWD
+    if crowded:
+        _medians(axes, frame, name)
+    else:
+        axes.vlines(frame[name], frame.gap_q25, frame.gap_q75, color="0.75", linewidth=0.7, zorder=1)
     for mixed, marker in ((False, "o"), (True, "D")):
         part = frame[frame.mixed == mixed]
         axes.scatter(
@@ -89,6 +101,15 @@ def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None
         )
 
 
+def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
+    """Draw medians and quartiles of the gap over bins of the predictor."""
+    bins = pd.qcut(frame[name], BINS, duplicates="drop")
+    groups = frame.groupby(bins, observed=True)
+    at = groups[name].median()
+    for level, width in ((0.25, 1.0), (0.5, 2.2), (0.75, 1.0)):
+        axes.plot(at, groups.gap.quantile(level), color=VERMILION, linewidth=width, zorder=3)
+
+
 def _legend(figure: Figure, frame: pd.DataFrame) -> None:
     kinds = {False: ("o", "one training condition"), True: ("D", "mixture")}
     handles = [
@@ -96,7 +117,9 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
         for mixed, (marker, label) in kinds.items()
         if (frame.mixed == mixed).any()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    if len(frame) > CROWD:
+        handles.append(Line2D([], [], color=VERMILION, linewidth=2.2, label="median and quartiles over bins"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 def spearman_text(row: Mapping[Any, Any]) -> str:

@@ -1,22 +1,57 @@
 """Figure `ood_matrix`: performance of every training set under every test condition."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from hrtem_ood.analysis.figures.style import DENSE, VERMILION, new_figure, palette, room_for, tick_labels
+from hrtem_ood.analysis.figures.style import DENSE, VERMILION, new_figure, palette, room_for, runs, tick_labels
 from hrtem_ood.analysis.labels import ConditionLabels
 
 CAPTION = (
-    "Median F1 over the networks of each training set (rows) under each test condition (columns). In-domain cells, "
-    "whose test condition is a training condition, are framed."
+    "Median F1 over the networks of each training set (rows) under each test condition (columns), both ordered by what "
+    "varies. In-domain cells, whose test condition is a training condition, are framed."
 )
+
+LARGEST = 13.0
+"""Rows, and columns, of a dense matrix share at most so many inches."""
+
+SMALLEST = 5.0
+"""Font size of tick labels, in points, below which not all of them are written."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How cells are drawn: width and height in inches, and whether numbers have no room in them."""
+
+    width: float
+    height: float
+    dense: bool
+
+    @classmethod
+    def of(cls, rows: int, columns: int) -> "Cell":
+        """Choose what a matrix of that size needs."""
+        if rows <= DENSE and columns <= 1.5 * DENSE:
+            return cls(0.62, 0.36, dense=False)
+        width, height = (float(np.clip(LARGEST / count, 0.01, 0.3)) for count in (columns, rows))
+        return cls(width, height, dense=True)
+
+    def font(self, along: str) -> float:
+        """Size of tick labels in points."""
+        side = self.width if along == "x" else self.height
+        return float(np.clip(0.8 * 72 * side, SMALLEST, 8)) if self.dense else 8.5
+
+    def most(self, along: str, count: int) -> int:
+        """How many of so many tick labels there is room for."""
+        side = self.width if along == "x" else self.height
+        return max(1, min(count, int(count * side * 72 / (1.15 * self.font(along)))))
 
 
 def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
-    """Draw one heat map per structure set.
+    """Draw one heat map per structure set, side by side.
 
     Parameters
     ----------
@@ -32,29 +67,34 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
     """
     sets = list(dict.fromkeys(cells.structure_set.values))
     parts = [cells.isel(condition=np.flatnonzero(cells.structure_set.values == name)) for name in sets]
-    rows, most = cells.sizes["training_set"], max(part.sizes["condition"] for part in parts)
-    dense = max(rows, most) > DENSE
-    width = float(np.clip((0.13 if dense else 0.62) * most, 2.5, 9.5))
-    height = float(np.clip((0.14 if dense else 0.36) * rows, 0.4, 9.0)) + 0.9
-    height += room_for(list(cells.condition_short_label.values), along="x")
-    across = 1 if width * len(parts) > 10 else len(parts)
-    down = len(parts) // across
-    figure = new_figure(width * across + room_for(list(cells.short_label.values), along="y") + 1.4, height * down + 0.3)
-    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    cell = Cell.of(cells.sizes["training_set"], cells.sizes["condition"])
+    widths = [max(part.sizes["condition"] * cell.width, 0.6) for part in parts]
+    scale = cell.font("y") / 8.5
+    height = max(cells.sizes["training_set"] * cell.height, 0.5) + 1.2
+    height += scale * room_for(list(cells.condition_short_label.values), along="x")
+    left = scale * room_for(list(cells.short_label.values), along="y")
+    figure = new_figure(max(sum(widths), 2.5) + left + 2.2, height)
+    (grid,) = figure.subplots(1, len(parts), squeeze=False, sharey=True, width_ratios=widths)
     colour_map = palette(colours)
-    for axes, name, part in zip(grid.flat, sets, parts, strict=True):
+    for axes, name, part, width in zip(grid, sets, parts, widths, strict=True):
         image = axes.imshow(part.f1.values, cmap=colour_map, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        _mark(axes, part, numbers=not dense)
-        tick_labels(axes, list(part.condition_short_label.values), along="x")
-        axes.tick_params(length=2, labelsize=7 if dense else 8.5)
         axes.set_facecolor("0.85")
-        axes.set_xlabel(f"test {labels.axis}")
+        axes.tick_params(length=2)
+        _mark(axes, part, cell)
+        _label(axes, part, cell, "x", list(part.condition_short_label.values))
+        title = f"structure set {name}" if width > 2 else str(name)
         if len(sets) > 1:
-            axes.set_title(f"structure set {name}")
-    for axes in grid[:, 0]:
-        tick_labels(axes, list(cells.short_label.values), along="y")
-        axes.set_ylabel(f"training {labels.axis}")
-    figure.colorbar(image, ax=grid, label="median F1", fraction=0.03, aspect=25)
+            slanted = 0.085 * len(title) > width
+            axes.set_title(
+                title, rotation=30 if slanted else 0, ha="left" if slanted else "center", pad=18 if cell.dense else 6
+            )
+    _label(grid[0], cells, cell, "y", list(cells.short_label.values))
+    grid[0].set_ylabel(f"training {labels.axis}")
+    figure.supxlabel(f"test {labels.axis}", fontsize=10)
+    if cell.dense:
+        for name, start, stop in runs(list(cells.row_group.values)):
+            _bracket(grid[-1], name, start, stop)
+    figure.colorbar(image, ax=list(grid), label="median F1", fraction=0.03, aspect=25, shrink=min(1.0, 4 / height))
     handles = [Patch(facecolor="none", edgecolor=VERMILION, linewidth=1.8, label="in-domain")]
     if not np.isfinite(cells.f1.values).all():
         handles.append(Patch(facecolor="0.85", label="no network"))
@@ -62,16 +102,59 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
     return figure
 
 
-def _mark(axes: Axes, part: xr.Dataset, *, numbers: bool) -> None:
-    """Frame in-domain cells, and write F1 into all of them."""
+def _label(axes: Axes, part: xr.Dataset, cell: Cell, along: str, labels: list[str]) -> None:
+    """Write tick labels; in a dense matrix as many as there is room for, with lines and names for groups."""
+    tick_labels(axes, labels, along=along, most=cell.most(along, len(labels)), upright=cell.dense)
+    axes.tick_params(axis="x" if along == "x" else "y", labelsize=cell.font(along))
+    if not cell.dense:
+        return
+    groups = list(runs(list((part.column_group if along == "x" else part.row_group).values)))
+    for name, start, stop in groups:
+        if along == "x" and len(groups) > 1:
+            upright = 0.08 * len(name) > cell.width * (stop - start)
+            axes.annotate(
+                name,
+                ((start + stop - 1) / 2, 1),
+                (0, 4),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                rotation=90 if upright else 0,
+            )
+
+
+def _bracket(axes: Axes, name: str, start: int, stop: int) -> None:
+    """Name a group of rows on the right."""
+    where = axes.get_yaxis_transform()
+    axes.plot([1.0, 1.0], [start - 0.3, stop - 0.7], transform=where, color="black", linewidth=1.5, clip_on=False)
+    axes.annotate(
+        name,
+        (1, (start + stop - 1) / 2),
+        (6, 0),
+        xycoords=where,
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        annotation_clip=False,
+    )
+
+
+def _mark(axes: Axes, part: xr.Dataset, cell: Cell) -> None:
+    """Frame in-domain cells, part groups of a dense matrix, and write F1 into the cells of others."""
     values = part.f1.values
     for row, column in zip(*np.nonzero(part.in_domain.values), strict=True):
         frame = Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.8 if numbers else 0.6
+            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=0.7 if cell.dense else 1.8
         )
         frame.set_clip_on(False)
         axes.add_patch(frame)
-    if not numbers:
+    if cell.dense:
+        for _, start, _ in list(runs(list(part.row_group.values)))[1:]:
+            axes.axhline(start - 0.5, color="white", linewidth=1.2)
+        for _, start, _ in list(runs(list(part.column_group.values)))[1:]:
+            axes.axvline(start - 0.5, color="white", linewidth=1.2)
         return
     for row, column in np.argwhere(np.isfinite(values)):
         colour = axes.images[0].cmap(values[row, column])

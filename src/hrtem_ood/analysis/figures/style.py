@@ -1,6 +1,7 @@
 """One look for all figures, and their rendering to bytes: the same bytes for the same data."""
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -95,9 +96,21 @@ def room_for(labels: Sequence[str], *, along: str) -> float:
     return 0.71 * longest + 0.1 if are_turned(labels) else 0.15
 
 
-def tick_labels(axes: Axes, labels: Sequence[str], *, along: str) -> None:
-    """Put labels at 0, 1, 2, … along ``x`` or ``y``; long ones along x are turned."""
-    positions, texts = thinned(labels)
+def runs(names: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield every run of one name: the name, and where it begins and ends (exclusive)."""
+    start = 0
+    for name, members in itertools.groupby(names):
+        stop = start + len(list(members))
+        yield name, start, stop
+        start = stop
+
+
+def tick_labels(axes: Axes, labels: Sequence[str], *, along: str, most: int = TICKS, upright: bool = False) -> None:
+    """Put labels at 0, 1, 2, … along ``x`` or ``y``; long ones along x are turned, by a quarter turn if ``upright``."""
+    positions, texts = thinned(labels, most)
+    if along == "x" and upright:
+        axes.set_xticks(positions, texts, rotation=90)
+        return
     if along == "y":
         axes.set_yticks(positions, texts)
         return

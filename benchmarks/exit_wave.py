@@ -1,0 +1,170 @@
+"""Exit waves of the paper campaign's scenes: our multislice against abTEM's and against its own two transforms per slice.
+
+12.8 nm cell, 0.1 Å sampling, 1 Å slices, one thread. abTEM runs at its best settings: single precision, FFTW planned by
+timing, eager, potentials built slice by slice. The floor is a forward and an inverse transform per slice by FFTW, planned by
+timing. Also: two processes at once against one, memory of a worker, and the error of both engines against the converged
+reference of `accuracy.py`.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before anything starts threads
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import abtem
+import numpy as np
+import pyfftw
+from accuracy import REFERENCE_A, SIDE_A, errors, explicit_spectrum, scenes, spectrum
+from ase import Atoms
+from report import Budget, alternate, median_ratio, report
+
+from hrtem_ood import store
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.device import array_module
+from hrtem_ood.simulation.potential import cut
+from hrtem_ood.simulation.stage import simulate
+from hrtem_ood.simulation.waves import displace, exit_wave
+from hrtem_ood.structures.stage import build
+
+CONFIG = Path(__file__).parent.parent / "config"
+CPU = array_module("cpu")
+ROUNDS = 3
+
+
+def paper() -> Campaign:
+    """Load the campaign at full size."""
+    return load_campaign(read_configs([CONFIG / "config.yaml", CONFIG / "paper.yaml"]))
+
+
+def by_abtem(atoms: Atoms | abtem.FrozenPhonons, size: int, energy_eV: float) -> np.ndarray:
+    """Compute an exit wave, or one per frozen phonon, as abTEM's users do."""
+    potential = abtem.Potential(atoms, gpts=size, slice_thickness=1.0)
+    waves: Any = abtem.PlaneWave(energy=energy_eV).multislice(potential, lazy=False)
+    return np.asarray(waves.array)
+
+
+def worker(folder: Path, phonons: int) -> None:
+    """Simulate a shard of one structure when told to, and print how long that took and how much memory it needed."""
+    spec = next(iter(paper().exit_waves.values()))
+    spec = spec.model_copy(
+        update={"simulation": spec.simulation.model_copy(update={"phonons": phonons}), "start": 0, "stop": 1}
+    )
+    structures = next(folder.glob("*.extxyz"))
+    exit_wave(store.read_structures(structures)[0], spec.simulation, CPU)  # compiles, plans, tabulates
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    begin = perf_counter()
+    simulate(spec, structures, folder / f"{spec.id}-{os.getpid()}.zarr.zip", device="cpu")
+    seconds = perf_counter() - begin
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    sys.stdout.write(json.dumps([seconds, memory]) + "\n")
+
+
+def at_once(folder: Path, number: int, phonons: int) -> list[list[float]]:
+    """Let some workers simulate at the same time: seconds and GiB of each."""
+    command = [sys.executable, __file__, "worker", str(folder), str(phonons)]
+    workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603  # our own
+        for _ in range(number)
+    ]
+    for each in workers:
+        assert each.stdout is not None
+        each.stdout.readline()
+    for each in workers:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    return [json.loads(each.communicate()[0].splitlines()[-1]) for each in workers]
+
+
+def main() -> None:
+    """Measure and report."""
+    campaign = paper()
+    simulation = campaign.config.simulation
+    recipe = next(iter(campaign.structures.values())).model_copy(update={"start": 0, "stop": 1})
+    with tempfile.TemporaryDirectory() as name, abtem.config.set({"diagnostics.progress_bar": False}):
+        folder = Path(name)
+        structures = folder / f"{recipe.id}.extxyz"
+        build(recipe, structures)
+        scene = store.read_structures(structures)[0]
+        one = displace(scene, simulation.phonon_sigma_A, 1)
+        size = round(recipe.recipe.cell_A / simulation.sampling_A)
+        number = len(cut(one, simulation.slice_thickness_A, size))
+
+        buffer = pyfftw.empty_aligned((size, size), np.complex64)
+        plans = [
+            pyfftw.FFTW(buffer, buffer, axes=(0, 1), direction=direction, flags=("FFTW_MEASURE",))
+            for direction in ("FFTW_FORWARD", "FFTW_BACKWARD")
+        ]
+        buffer[:] = 1
+
+        def floor() -> None:
+            for _ in range(number):
+                for plan in plans:
+                    plan.execute()
+
+        works = {
+            "ours": lambda: exit_wave(one, simulation, CPU),
+            "abTEM": lambda: by_abtem(one, size, simulation.energy_eV),
+            "floor": floor,
+        }
+        seconds = alternate(works, ROUNDS)
+        figures = {f"one phonon: {name} [s]": float(np.median(times)) for name, times in seconds.items()}
+        figures["one phonon: abTEM / ours"] = median_ratio(seconds["abTEM"], seconds["ours"])
+        figures["one phonon: ours / floor"] = median_ratio(seconds["ours"], seconds["floor"])
+        figures["one phonon: abTEM / floor"] = median_ratio(seconds["abTEM"], seconds["floor"])
+
+        begin = perf_counter()
+        for seed in range(simulation.phonons):
+            exit_wave(displace(scene, simulation.phonon_sigma_A, seed), simulation, CPU)
+        ours = perf_counter() - begin
+        begin = perf_counter()
+        phonons = abtem.FrozenPhonons(scene, simulation.phonons, simulation.phonon_sigma_A, seed=1)
+        by_abtem(phonons, size, simulation.energy_eV)
+        theirs = perf_counter() - begin
+        figures |= {"eight phonons: ours [s]": ours, "eight phonons: abTEM [s]": theirs}
+        figures["eight phonons: abTEM / ours"] = theirs / ours
+
+        alone = [at_once(folder, 1, 2) for _ in range(2)]
+        both = [at_once(folder, 2, 2) for _ in range(2)]
+        figures["two processes: throughput over one"] = (
+            2 * min(run[0][0] for run in alone) / min(max(one for one, _ in run) for run in both)
+        )
+        figures["memory of a worker, eight phonons [GiB]"] = at_once(folder, 1, simulation.phonons)[0][1]
+
+    name, small = next(scenes())
+    atoms = displace(small, 0.1, 7)
+    reference = explicit_spectrum(atoms, round(SIDE_A / REFERENCE_A), 1.0)
+    for engine in ("fast", "abtem"):
+        off = errors(spectrum(atoms, engine, simulation.sampling_A), reference)
+        figures[f"images of {name}, four conditions: mean error of {engine} [%]"] = float(off.mean())
+        figures[f"images of {name}, four conditions: largest error of {engine} [%]"] = float(off.max())
+    budgets = [
+        Budget("one phonon: abTEM / ours", 3.0, "min"),
+        Budget("eight phonons: abTEM / ours", 3.0, "min"),
+        Budget("two processes: throughput over one", 1.85, "min"),
+        Budget("memory of a worker, eight phonons [GiB]", 0.7, "max"),
+        Budget(f"images of {name}, four conditions: largest error of fast [%]", 1.0, "max"),
+    ]
+    notes = [
+        f"{len(scene)} atoms, {size} × {size} points, {number} slices, one thread; medians of {ROUNDS} rounds in turn.",
+        "Eight phonons: one round. Workers: the simulate job of one structure of two (memory: eight) phonons.",
+    ]
+    report("exit_wave", figures, budgets, notes)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["worker"]:
+        worker(Path(sys.argv[2]), int(sys.argv[3]))
+    else:
+        main()

@@ -1,0 +1,96 @@
+"""Bytes per image of datasets, against float32 and against the entropy of the counts.
+
+A scene of the campaign at full size is drawn, simulated with one phonon and 2 Å slices, and imaged at 0.2 Å under five
+doses. The entropy is that of the histogram of each image's counts, what a code that knows how often each count occurs, but
+nothing of the pixels around, needs at least. Beside it stands the mean entropy of the Poisson noise alone, which nothing
+can undercut that restores every count.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from report import Budget, report
+from scipy.stats import entropy, poisson
+
+from hrtem_ood import store
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.config import Imaging, Labels, Simulation
+from hrtem_ood.campaign.scenes import Material, Particles, Substrate
+from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SceneRecipe, SimulateSpec
+from hrtem_ood.imaging.stage import image
+from hrtem_ood.simulation.stage import simulate
+from hrtem_ood.structures.stage import build
+
+DOSES = (30, 100, 400, 1600, 10_000)
+RECIPE = SceneRecipe(
+    material=Material(preset="CdSe"),
+    seed=1,
+    cell_A=128,
+    particles=Particles(count=(1, 3), radius_A=(15, 30)),
+    substrate=Substrate(thickness_A=50),
+    vacuum_A=5,
+)
+SIMULATION = Simulation(sampling_A=0.125, slice_thickness_A=2, phonons=1)
+
+
+def exit_waves(folder: Path) -> tuple[SimulateSpec, Path]:
+    """Draw a scene and simulate it."""
+    scene = BuildSpec(recipe=RECIPE, start=0, stop=1)
+    spec = SimulateSpec(scenes=RECIPE.series, simulation=SIMULATION, start=0, stop=1)
+    structure, waves = folder / f"{scene.id}.extxyz", folder / f"{spec.id}.zarr.zip"
+    build(scene, structure)
+    simulate(spec, structure, waves, device="cpu")
+    return spec, waves
+
+
+def stored(folder: Path, spec: SimulateSpec, waves: Path, dose: float) -> dict[str, float]:
+    """Image the scene, and tell what the image takes."""
+    dataset = ImageSpec(
+        waves=spec.series,
+        structures=1,
+        condition=Condition(defocus_A=80, dose_e_per_A2=dose, focal_spread_A=30),
+        imaging=Imaging(pixel_A=0.2, expected_counts=True),
+        labels=Labels(),
+    )
+    output = folder / f"{dataset.id}.zarr.zip"
+    image(dataset, [waves], output, device="cpu")
+    data = store.read_zarr(output)
+    counts, means = data.counts.values[0], data.expected_counts.values[0]
+    pixels = counts.size
+    (codec,) = data.counts.encoding["compressors"]
+    taken = len(codec._blosc_codec.encode(counts)) / pixels
+    histogram = entropy(np.bincount(counts.ravel()), base=2) / 8
+    # the noise's own, over a sample of pixels
+    sample = np.random.default_rng(0).choice(means.ravel(), 2000)
+    noise = float(np.mean(poisson(sample).entropy()) / np.log(2) / 8) if dose < 5000 else np.nan
+    name = f"{dose:g} e/Å²"
+    return {
+        f"{name}: mean [e/px]": float(means.mean()),
+        f"{name}: stored [B/px]": taken,
+        f"{name}: stored / entropy": taken / histogram,
+        f"{name}: stored / noise's entropy": taken / noise,
+        f"{name}: float32 / stored": 4 / taken,
+    }
+
+
+def main() -> None:
+    """Measure and report."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        spec, waves = exit_waves(Path(name))
+        for dose in DOSES:
+            figures |= stored(Path(name), spec, waves, dose)
+    figures = {key: float(value) for key, value in figures.items() if np.isfinite(value)}
+    report(
+        "storage",
+        figures,
+        [Budget("400 e/Å²: stored / entropy", 1.15, "max"), Budget("400 e/Å²: float32 / stored", 7.0, "min")],
+        [
+            "One 640 × 640 px image of a 12.8 nm scene at 0.2 Å per dose. Above 255 electrons per pixel counts take two bytes."
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

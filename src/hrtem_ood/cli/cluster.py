@@ -1,0 +1,82 @@
+"""Verbs that run campaigns on a SLURM cluster."""
+
+import os
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.group import main
+from hrtem_ood.cli.options import results_option
+from hrtem_ood.errors import HrtemOodError
+
+CONFIGS = click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+
+
+@main.command()
+@CONFIGS
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("profiles/slurm"),
+    show_default=True,
+    help="Snakemake's profile.",
+)
+@click.option("--minutes", type=click.IntRange(min=2), default=1440, show_default=True, help="Time limit of the head.")
+@click.option("--memory-GB", "memory_GB", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option("--partition", help="Of the head; by default as in the profile.")
+@click.option("--account", help="Of the head; by default as in the profile.")
+@click.option("--snakemake", "more", multiple=True, metavar="ARGUMENT", help="Another argument for Snakemake.")
+def submit(
+    configs: tuple[Path, ...],
+    profile: Path,
+    minutes: int,
+    memory_GB: int,
+    partition: str | None,
+    account: str | None,
+    more: tuple[str, ...],
+) -> None:
+    """Run a campaign on a SLURM cluster, Snakemake itself included, as a job that goes on after its time limit."""
+    from hrtem_ood.cluster import head
+
+    whole = tuple(path.resolve() for path in configs)
+    job = head.submit(
+        head.Head(whole, profile.resolve(), more),
+        minutes=minutes,
+        memory_GB=memory_GB,
+        partition=partition,
+        account=account,
+    )
+    click.echo(f"submitted: SLURM job {job}; its output is {head.LOGS / f'{job}_0_log.out'}")
+
+
+@main.command()
+@CONFIGS
+def cancel(configs: tuple[Path, ...]) -> None:
+    """End a campaign that was submitted: its head, then its jobs. What is finished stays."""
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.cluster import queue
+    from hrtem_ood.running.records import FOLDER, HEAD
+
+    name = load_campaign(read_configs(configs)).name
+    heads, jobs = queue.cancel_campaign(name, Path.cwd())
+    (Path("results") / FOLDER / HEAD / f"{name}.json").unlink(missing_ok=True)
+    click.echo(f"cancelled: {heads} head, {jobs} jobs")
+
+
+@main.command()
+@results_option
+def doctor(results: Path) -> None:
+    """Look at GPU, CuPy, PyTorch, FFTs, scratch space and SLURM: tell what is wrong, and how to mend it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hrtem_ood.cluster.doctor import examine
+
+    colour = {"good": "green", "absent": "dim", "wrong": "red"}
+    table = Table("", "state", "found", "what to do")
+    found = examine(results)
+    for each in found:
+        table.add_row(each.what, f"[{colour[each.state]}]{each.state}", each.told, each.mend)
+    Console(width=None if os.isatty(1) else 160).print(table)
+    if any(each.state == "wrong" for each in found):
+        raise HrtemOodError("something is wrong here, as the table tells.")

@@ -1,0 +1,79 @@
+"""A campaign on a SLURM cluster: what jobs ask for and get, tasks of their own, and the end by hand."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cluster.conftest import OFTEN, PROFILE, Campaign, slurm, wait
+
+
+def gpus_of(network: str) -> set[str]:
+    """CUDA_VISIBLE_DEVICES of the processes that train."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            environment = dict(
+                word.split("=", 1) for word in (process / "environ").read_text().split("\0") if "=" in word
+            )
+        except OSError:
+            continue
+        if network in words and "hrtem_ood" in words:
+            found.add(environment.get("CUDA_VISIBLE_DEVICES", "none"))
+    return found
+
+
+def test_gpus(new_campaign: Callable[[str], Campaign]) -> None:
+    """The profile as it is: who works on a GPU is pinned to the one that it was given, and nobody else asks for one."""
+    campaign = new_campaign("gpus")
+    campaign.change({"execution": {"networks_per_job": 1}})
+    packs = list(campaign.project.campaign().packs)
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(PROFILE), *OFTEN]
+    with (campaign.folder / "head.txt").open("w") as out:
+        words = [word for word in command if word != "networks"]
+        head = subprocess.Popen(words, cwd=campaign.folder, stdout=out, stderr=out)
+    campaign.heads.append(head)
+    given = [wait(lambda pack=pack: gpus_of(pack), "a training") for pack in packs]
+    assert sorted(map(sorted, given)) == [["0"], ["1"]], "two jobs on one node have a GPU each"
+    campaign.end(head)
+    lines = slurm("sacct", "--allocations", "--noheader", "--parsable2", "--format=JobID,AllocTRES").splitlines()
+    resources = dict(line.split("|", 1) for line in lines)
+    for line in campaign.out().splitlines():
+        if "has been submitted with SLURM jobid" in line:
+            rule = line.split("/rule_")[1].split("/")[0]
+            job = line.split("SLURM jobid ")[1].split()[0]
+            assert ("gres/gpu=1" in resources[job]) == (rule in ("train", "evaluate")), line
+    campaign.check(resumed=False)
+
+
+def test_tasks_of_their_own(new_campaign: Callable[[str], Campaign]) -> None:
+    """An array of single networks; one task is killed and started again."""
+    campaign = new_campaign("tasks")
+    campaign.change({"execution": {"launcher": "submitit"}})
+    head = campaign.start("train:runtime=10", "train:mem_mb=500")
+    networks = campaign.folder / "results/networks"
+    wait(lambda: len(list(networks.glob("*.resume"))) == 2, "both networks in training")
+    tasks = slurm("squeue", "--noheader", "--array", "--format=%i|%Z").splitlines()
+    mine = sorted(task.split("|")[0] for task in tasks if Path(task.split("|")[1]) == campaign.folder)
+    assert [task.partition("_")[2] for task in mine] == ["0", "1"], "an array, and no job that waits for it"
+    slurm("scancel", mine[0])
+    campaign.end(head)
+    campaign.check()
+
+
+def test_cancel(new_campaign: Callable[[str], Campaign]) -> None:
+    campaign = new_campaign("cancel")
+    head = campaign.submit()
+    job = campaign.training()
+    (told,) = (each for each in json.loads(campaign.hrtem_ood("status", "--json"))["jobs"] if each["stage"] == "head")
+    assert told["state"] == "running"
+    assert f"SLURM job {head}" in told["where"]
+    assert (campaign.folder / told["log"]).exists()
+    assert campaign.hrtem_ood("cancel") == "cancelled: 1 head, 1 jobs\n"
+    for each in (head, job):
+        campaign.over(each)
+    assert not campaign.jobs()
+    assert "No job is running" in campaign.hrtem_ood("status")
+    assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"

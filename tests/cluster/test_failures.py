@@ -1,0 +1,221 @@
+"""Whatever happens to jobs and to the cluster: metrics are as without it, and no network is trained twice.
+
+Each function is a row of the table in docs/cluster.md. Rows that leave one another alone run side by side.
+"""
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import IO
+
+import pytest
+from tests.cluster.conftest import Campaign, daemons, slurm, wait
+
+Row = Callable[[Campaign], None]
+
+
+def state_of(job: str) -> str:
+    """State in which a job ended, as the database has it."""
+    states = slurm("sacct", "--allocations", "--noheader", "--parsable2", "--duplicates", "--format=State", "-j", job)
+    return states.splitlines()[0].split()[0]
+
+
+def job_is_cancelled(campaign: Campaign) -> None:
+    head = campaign.start()
+    job = campaign.training()
+    slurm("scancel", job)
+    campaign.end(head)
+    assert "has stopped; it will go on" in campaign.log()
+    assert state_of(job) == "CANCELLED"
+    campaign.check()
+
+
+def time_limit(campaign: Campaign) -> None:
+    campaign.change({"networks": {"unet": {"seed": [0, 1, 2]}}})  # longer than a minute
+    head = campaign.start("train:runtime=attempt", signal="USR2@15")
+    job = campaign.training()
+    campaign.end(head)
+    assert "has stopped; it will go on" in campaign.log()
+    assert state_of(job) in ("FAILED", "TIMEOUT")
+    campaign.check()
+
+
+def preemption(campaign: Campaign) -> None:
+    head = campaign.start("train:slurm_partition=low")
+    job = campaign.training()
+    begin = time.monotonic()
+    slurm("srun", "--partition=high", "--exclusive", "sleep", "1")
+    assert time.monotonic() - begin < 30, "it makes room before its grace time ends"
+    campaign.end(head)
+    assert f"job {job} is preempted and goes back into the queue" in campaign.log()
+    assert "will go on after epoch" in campaign.log()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
+    campaign.check()
+
+
+def node_is_lost(campaign: Campaign) -> None:
+    """The daemon of a node dies; SLURM starts the job elsewhere, while it still runs there."""
+    head = campaign.start("train:slurm_partition=pair")
+    job = campaign.training()
+    node = campaign.jobs()[job]
+    daemons(node, "kill")
+    try:
+        wait(lambda: set(campaign.jobs().values()) - {node, ""}, "the job on another node", 90)
+        campaign.end(head)
+    finally:
+        daemons(node, "up")
+    campaign.check(resumed=False)  # where it was first, it went on all the time
+
+
+def node_is_drained(campaign: Campaign) -> None:
+    campaign.change({"execution": {"networks_per_job": 1}})
+    head = campaign.start("train:slurm_partition=spare", extra="--exclusive")
+    wait(lambda: list((campaign.folder / "results/networks").glob("*.resume")), "a network in training")
+    node = next(node for node in campaign.jobs().values() if node)
+    slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
+    try:
+        campaign.end(head)
+    finally:
+        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    campaign.check(resumed=False)
+
+
+def fill(file: IO[bytes]) -> None:
+    """Write until the disk is full."""
+    with contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def disk_is_full(campaign: Campaign) -> None:
+    networks = campaign.folder / "results/networks"
+    for path in networks.iterdir():
+        path.unlink()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(networks)], check=True)
+    try:
+        head = campaign.start()
+        wait(lambda: list(networks.glob("*.ckpt")), "a network")
+        filler = networks / "filler"
+        with filler.open("wb", buffering=0) as file:
+            fill(file)
+        wait(lambda: "No space left on device" in campaign.log(), "a full disk")
+        filler.unlink()
+        campaign.end(head)
+        campaign.check(resumed="training goes on" in campaign.log())
+    finally:
+        subprocess.run(["umount", "--lazy", str(networks)], check=True)
+
+
+def a_network_fails(campaign: Campaign) -> None:
+    broken = {
+        "training_sets": ["single"],
+        "architecture": {"name": "Broken", "file": "slow.py", "parameters": {"channels": 4}},
+        "epochs": 2,
+    }
+    campaign.change({"networks": {"broken": broken}})
+    (bad,) = (id_ for id_ in campaign.project.campaign().networks if id_.startswith("Broken"))
+    head = campaign.start("--retries", "1")
+    campaign.end(head, well=False)
+    networks = campaign.folder / "results/networks"
+    assert not (networks / f"{bad}.ckpt").exists()
+    out = campaign.out()
+    (log,) = set(re.findall(r"results/logs/packs/\S+?\.log", out))
+    told = (campaign.folder / log).read_text()
+    assert f"{bad}: ValueError: this network never trains" in told
+    assert "1 of 3 networks" in out, "the log is shown"
+    campaign.change({})
+    campaign.end(campaign.start())
+    campaign.check(resumed=False)
+
+
+def controller_is_restarted(campaign: Campaign) -> None:
+    head = campaign.start()
+    campaign.training()
+    daemons("slurmctld", "down")
+    time.sleep(8)
+    daemons("slurmctld", "up")
+    campaign.end(head)
+    campaign.check(resumed=False)
+
+
+def database_is_down(campaign: Campaign) -> None:
+    head = campaign.start()
+    campaign.training()
+    daemons("slurmdbd", "down")
+    time.sleep(25)
+    daemons("slurmdbd", "up")
+    campaign.end(head)
+    campaign.check(resumed=False)
+
+
+def head_is_killed(campaign: Campaign) -> None:
+    first = campaign.submit()
+    job = campaign.training()
+    slurm("scancel", "--signal=KILL", "--full", first)
+    campaign.over(first)
+    assert list(campaign.jobs()) == [job], "it goes on"
+    second = campaign.submit()
+    campaign.over(second)
+    assert state_of(second) == "COMPLETED", campaign.out()
+    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1
+    campaign.check(resumed=False)
+
+
+def head_reaches_its_limit(campaign: Campaign) -> None:
+    head = campaign.submit(minutes=2)  # and is warned 90 seconds before it
+    job = campaign.training()
+    campaign.over(head)
+    assert "the head stops here; its jobs go on" in campaign.out()
+    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1
+    campaign.check(resumed=False)
+
+
+def submit_limit(campaign: Campaign) -> None:
+    slurm("sacctmgr", "--immediate", "add", "account", "limited", "cluster=test")
+    slurm("sacctmgr", "--immediate", "add", "user", "root", "account=limited", "maxsubmitjobs=1")
+    campaign.change({"execution": {"networks_per_job": 1}})
+    head = campaign.submit("--set-resources", "train:slurm_account=limited")
+    campaign.over(head)
+    assert "SLURM took not all jobs" in campaign.out(), campaign.out()
+    assert state_of(head) == "COMPLETED", campaign.out()
+    campaign.check(resumed=False)
+
+
+SIDE_BY_SIDE: list[Row] = [
+    submit_limit,
+    head_reaches_its_limit,
+    head_is_killed,
+    time_limit,
+    node_is_lost,
+    preemption,
+    job_is_cancelled,
+    node_is_drained,
+    disk_is_full,
+    a_network_fails,
+]
+AFTERWARDS: list[Row] = [controller_is_restarted, database_is_down]
+
+
+@pytest.fixture(scope="module")
+def running(
+    new_campaign: Callable[[str], Campaign], request: pytest.FixtureRequest
+) -> Iterator[dict[str, Future[None]]]:
+    """Start all rows that leave one another alone, of those that are asked for."""
+    asked = [row for row in SIDE_BY_SIDE if any(f"[{row.__name__}]" in item.name for item in request.session.items)]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        yield {row.__name__: pool.submit(row, new_campaign(row.__name__)) for row in asked}
+
+
+@pytest.mark.parametrize("row", [row.__name__ for row in SIDE_BY_SIDE])
+def test_side_by_side(running: dict[str, Future[None]], row: str) -> None:
+    running[row].result()
+
+
+@pytest.mark.parametrize("row", AFTERWARDS, ids=lambda row: row.__name__)
+def test_the_cluster_itself(new_campaign: Callable[[str], Campaign], row: Row) -> None:
+    row(new_campaign(row.__name__))
