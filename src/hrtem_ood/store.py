@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from ase import Atoms
 
-PACKAGES = ("abtem", "ase", "numpy", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
+PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
 
 
 @cache

@@ -14,7 +14,7 @@ from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import SUFFIX, artefact
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.cluster.signals import pass_on
-from hrtem_ood.errors import ConfigError
+from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.store import write_once
 from snakemake.exceptions import WorkflowError
 
@@ -27,7 +27,8 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
     campaign = load_campaign(config)
-except ConfigError as error:
+    is_there = jobs.present(Path(RESULTS))
+except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
@@ -39,8 +40,6 @@ WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
     pass_on()
-
-is_there = jobs.present(Path(RESULTS))
 
 
 onstart:

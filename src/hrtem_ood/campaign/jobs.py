@@ -8,6 +8,7 @@ from pathlib import Path
 from hrtem_ood.analysis.outputs import FIGURES, REPORT, TABLES
 from hrtem_ood.analysis.shown import shown_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.errors import HrtemOodError
 
 RULES = {
     "structures": "build",
@@ -99,7 +100,16 @@ def targets(campaign: Campaign) -> list[tuple[str, str]]:
 
 
 def present(results: Path) -> Present:
-    """Return a function that tells which artefacts are there; it looks into each stage's folder once."""
+    """Return a function that tells which artefacts are there; it looks into each stage's folder once.
+
+    Raises
+    ------
+    HrtemOodError
+        Where a folder is none.
+    """
+    for path in (results, *(results / stage for stage in STAGES)):
+        if path.exists() and not path.is_dir():
+            raise HrtemOodError(f"{path} is no folder, but results are to go there. Move it away.")
 
     @cache
     def names(folder: str) -> frozenset[str]:

@@ -61,7 +61,9 @@ class SceneRecipe(Model):
 
 
 def scene_series(recipe: dict[str, Any], version: int) -> str:
-    """Id of the endless series of scenes of a recipe, given as a mapping, by a version of the stage."""
+    """Id of the series of scenes of a recipe or a file, given as a mapping, by a version of the stage."""
+    if "scenes" in recipe:
+        return digest(["scenes of a file", version, {key: value for key, value in recipe.items() if key != "scenes"}])
     material = recipe["material"]
     if material["sha256"]:
         material = {key: value for key, value in material.items() if key != "file"}
@@ -84,7 +86,7 @@ class FileRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the series of scenes. The file counts by its content, not its path."""
-        return digest(["scenes of a file", structures.VERSION, self.model_dump(mode="json", exclude={"scenes"})])
+        return scene_series(self.model_dump(mode="json"), structures.VERSION)
 
 
 class BuildSpec(Spec):

@@ -77,19 +77,20 @@ def simulate_scene(scene: Atoms, simulation: Simulation, seeds: list[int], am: A
     configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
     # The particles alone have the very same thermal displacements, in the same cell.
     particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
-    alone = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
-    whole = alone  # as it is without a substrate
-    if len(particles[0]) < len(scene):
-        whole = np.stack([exit_wave(atoms, simulation, am) for atoms in configurations])
+    waves = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
     cell = scene.cell.lengths()
     defocus_A = zero_defocus(
-        alone,
-        pixel_A=cell[0] / alone.shape[-1],
+        waves,
+        pixel_A=cell[0] / waves.shape[-1],
         wavelength_A=electron_wavelength_A(simulation.energy_eV),
         height_A=cell[2],
         am=am,
     )
-    return Simulated(whole, np.angle(alone.mean(axis=0)).astype(np.float32), defocus_A)
+    phase = np.angle(waves.mean(axis=0)).astype(np.float32)
+    if len(particles[0]) < len(scene):  # without a substrate, the particles are the whole scene
+        for place, atoms in enumerate(configurations):
+            waves[place] = exit_wave(atoms, simulation, am)
+    return Simulated(waves, phase, defocus_A)
 
 
 def simulate(spec: SimulateSpec, structures: Path, output: Path, *, device: Device) -> None:

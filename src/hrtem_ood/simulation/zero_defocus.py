@@ -36,8 +36,11 @@ def contrast(
     """
     # exp(−iχ) with χ = −π λ Δf q²
     lens = am.xp.exp(1j * np.pi * wavelength_A * defocus_A * q_squared).astype(np.complex64)
-    wave = am.fft.ifft2(spectra * lens)
-    return float((wave.real**2 + wave.imag**2).mean(axis=0).var(dtype=np.float64))
+    image = am.xp.zeros(spectra.shape[1:], dtype=am.xp.float32)
+    for spectrum in spectra:  # one at a time: eight large waves at once would double a worker's memory
+        wave = am.fft.ifft2(spectrum * lens, overwrite_x=True)
+        image = image + wave.real**2 + wave.imag**2
+    return float((image / len(spectra)).var(dtype=np.float64))
 
 
 def zero_defocus(waves: np.ndarray, *, pixel_A: float, wavelength_A: float, height_A: float, am: ArrayModule) -> float:
