@@ -5,7 +5,7 @@ import json
 import xarray as xr
 from ase import Atoms
 
-from hrtem_ood import analysis, store
+from hrtem_ood import analysis, predictors, store
 from hrtem_ood.campaign import jobs
 from hrtem_ood.campaign.campaign import artefact
 
@@ -36,6 +36,7 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
         both = {"networks": job.spec.networks, "datasets": job.suite.datasets}
         write(job.spec, {key: json.dumps(dict.fromkeys(ids, "digest")) for key, ids in both.items()})
     write(campaign.transfer)
+    write(store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json))
     write(store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json))
     for path in [*jobs.outputs("reports", campaign.report_id), *jobs.outputs("indexes", campaign.index_id)]:
         store.write_text(results / path, "")

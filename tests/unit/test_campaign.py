@@ -423,3 +423,35 @@ def test_one_more_network_changes_one_pack(seeds, largest):
     before = set(packs.split(networks[1:], largest))
     after = set(packs.split(networks, largest))
     assert len(before - after) <= 1
+
+
+def test_structure_sets_of_one_recipe_share_the_spectrum_of_their_objects(raw):
+    campaign = load_campaign(raw)
+    assert campaign.recipe_id("train") == campaign.recipe_id("test")
+    ((shards, number),) = campaign.waves_of_recipe.values()
+    assert number in (6, 16)  # whichever series sorts first
+    assert shards[0].start == 0
+    assert shards[-1].stop >= number
+    raw["structure_sets"]["test"]["particles"]["radius_A"] = [6, 9]
+    assert len(load_campaign(raw).waves_of_recipe) == 2
+
+
+def test_predictors_follow_what_is_compared_and_nothing_else(raw):
+    before = load_campaign(raw).predictors_id
+    raw["campaign"], raw["networks"]["unet"]["seed"] = "other", [0, 1, 2]
+    raw["execution"]["structures_per_shard"], raw["analysis"] = 5, {"forecast": "sigma"}
+    assert load_campaign(raw).predictors_id == before
+    raw["transfer"] = {"weight": "per_q"}
+    assert load_campaign(raw).predictors_id != before
+
+
+@pytest.mark.parametrize(
+    ("analysis", "message"),
+    [
+        ({"forecast": "sigmo"}, r"analysis\.forecast: there is no `sigmo`.*did you mean `sigma`"),
+        ({"leave_out": "abs_delta_defocus_A"}, r"analysis\.leave_out: `abs_delta_defocus_A` is the reference"),
+    ],
+)
+def test_predictors_that_the_analysis_names_exist(raw, analysis, message):
+    with pytest.raises(ConfigError, match=message):
+        load_campaign(raw | {"analysis": analysis})

@@ -66,6 +66,7 @@ JOBS = {
     "suite": 1,
     "evaluate": 3,
     "transfer": 1,
+    "predictors": 1,
     "metrics": 1,
     "report": 1,
     "index": 1,

@@ -4,9 +4,9 @@ FIGURE_NAMES = ("examples", "ctf", "power", "ood_matrix", "gap")
 
 FIGURES = tuple(f"figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("png", "svg"))
 
-TABLES = tuple(
-    f"tables/{name}.csv"
-    for name in ("ood_matrix", "gap", "predictors", "networks", "conditions", "architectures", "signs_of_trouble")
-)
+TABLE_NAMES = ("ood_matrix", "gap", "predictors", "networks", "conditions", "architectures", "signs_of_trouble")
+LEAGUE_NAMES = ("league", "forecast")
+
+TABLES = tuple(f"tables/{name}.csv" for name in (*TABLE_NAMES, *LEAGUE_NAMES))
 
 REPORT = "report.html"

@@ -15,6 +15,7 @@ from hrtem_ood.analysis.correlation import LEVEL, RESAMPLES
 from hrtem_ood.analysis.figures.drawing import captions
 from hrtem_ood.analysis.findings import by_training_set, findings, records
 from hrtem_ood.analysis.labels import ConditionLabels
+from hrtem_ood.analysis.league.forecast import Forecast
 from hrtem_ood.analysis.outputs import TABLES
 from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
@@ -53,6 +54,7 @@ def report_html(
     cells: xr.Dataset,
     predictors: pd.DataFrame,
     figures: dict[str, bytes],
+    league: tuple[pd.DataFrame, Forecast],
 ) -> str:
     """Write the report.
 
@@ -67,6 +69,8 @@ def report_html(
         From :func:`hrtem_ood.analysis.correlation.predictor_table`.
     figures : dict of str to bytes
         From :func:`hrtem_ood.analysis.figures.drawing.all_figures`.
+    league : (pandas.DataFrame, Forecast)
+        From :mod:`hrtem_ood.analysis.league.tables`.
 
     Returns
     -------
@@ -89,6 +93,9 @@ def report_html(
         groups=_figures(campaign, figures),
         long=LONG,
         predictors=_predictor_rows(predictors),
+        contests=_contests(league[0]),
+        forecast=league[1],
+        analysis=campaign.config.analysis,
         training_sets=records(by_training_set(cells)),
         conditions=_condition_rows(cells),
         architectures=records(architectures(metrics)),
@@ -147,6 +154,15 @@ def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:
         by = {SYMBOLS[row["predictor"]]: row for row in records(part)}
         rows.append({"cells": name, "n": max(row["n"] for row in by.values()), "by": by})
     return rows
+
+
+def _contests(league: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the contests of the league, each with its predictors in order."""
+    groups = league.groupby(["outcome", "cells"], sort=False)
+    return [
+        {"outcome": outcome, "cells": cells, "n": int(part.n.iloc[0]), "rows": records(part)}
+        for (outcome, cells), part in groups
+    ]
 
 
 def _condition_rows(cells: xr.Dataset) -> list[dict[str, Any]]:

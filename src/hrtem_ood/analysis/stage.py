@@ -8,6 +8,8 @@ from hrtem_ood.analysis.cells import cells, read_metrics
 from hrtem_ood.analysis.correlation import predictor_table
 from hrtem_ood.analysis.figures.drawing import all_figures
 from hrtem_ood.analysis.index import index_table
+from hrtem_ood.analysis.league.outcomes import outcomes
+from hrtem_ood.analysis.league.tables import forecasts, league
 from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
 from hrtem_ood.analysis.outputs import REPORT
 from hrtem_ood.analysis.report import report_html
@@ -38,19 +40,28 @@ def report(campaign: Campaign, results: Path) -> None:
     ----------
     campaign : Campaign
     results : Path
-        The results folder: metrics, transfer and some test datasets are read, and the attributes of whatever else is
+        The results folder: metrics, predictors, transfer and some test datasets are read, and the attributes of whatever else is
         there.
     """
     folder = results / artefact("reports", campaign.report_id)
     gathered = read_metrics(campaign, results)
     reduced = cells(campaign, gathered)
     predictors = predictor_table(reduced)
-    for name, text in all_tables(gathered, reduced, predictors).items():
+    found = outcomes(campaign, gathered)
+    with store.open_zarr(results / artefact("predictors", campaign.predictors_id)) as compared:
+        values = compared.load()
+    ranked = league(values, found, campaign.config.analysis)
+    told, made = forecasts(values, found, campaign.config.analysis)
+    tables = all_tables(gathered, reduced, predictors)
+    tables |= {"tables/league.csv": csv(ranked), "tables/forecast.csv": csv(told)}
+    for name, text in tables.items():
         store.write_text(folder / name, text)
     figures = all_figures(campaign, results, reduced, predictors)
     for name, content in figures.items():
         store.write_bytes(folder / name, content)
-    store.write_text(folder / REPORT, report_html(campaign, results, gathered, reduced, predictors, figures))
+    store.write_text(
+        folder / REPORT, report_html(campaign, results, gathered, reduced, predictors, figures, (ranked, made))
+    )
     store.link(results / campaign.name, folder)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hrtem_ood import analysis, evaluation
+from hrtem_ood import analysis, evaluation, predictors
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.condition import expand
 from hrtem_ood.campaign.config import TrainingSetGrid
@@ -30,6 +30,7 @@ SUFFIX = {
     "suites": ".json",
     "evaluations": ".zarr.zip",
     "transfer": ".zarr.zip",
+    "predictors": ".zarr.zip",
     "metrics": ".zarr.zip",
     "reports": "",
     "indexes": ".csv",
@@ -198,6 +199,29 @@ class Campaign(SimulatedData):
         )
 
     @cached_property
+    def trained_on(self) -> list[str]:
+        """Ids of the training sets that networks train on, sorted."""
+        return sorted(self._by_training_set)
+
+    @cached_property
+    def training_datasets(self) -> list[str]:
+        """Ids of the datasets of these training sets, sorted."""
+        return sorted({id_ for name in self.trained_on for id_ in self.training_set_by_id[name].datasets})
+
+    @cached_property
+    def tested_on(self) -> list[str]:
+        """Ids of all test datasets, sorted."""
+        return sorted({id_ for suite in self.suites.values() for id_ in suite.datasets})
+
+    @cached_property
+    def predictors_id(self) -> str:
+        """Id of everything that determines the predictors."""
+        own = {name: entry.model_dump(mode="json", exclude={"file"}) for name, entry in self.config.predictors.items()}
+        waves = sorted([shards[0].series, number] for shards, number in self.waves_of_recipe.values())
+        content = [self.transfer.id, self.trained_on, self.tested_on, waves, own]
+        return content_id(f"{len(self.trained_on)}sets", ["predictors", predictors.VERSION, content])
+
+    @cached_property
     def config_json(self) -> str:
         """Canonical JSON of the configuration."""
         return canonical_json(self.config.model_dump(mode="json"))
@@ -218,7 +242,8 @@ class Campaign(SimulatedData):
     @cached_property
     def report_id(self) -> str:
         """Id of everything that determines figures and report."""
-        return content_id(self.name, ["reports", self.metrics_id, self.config.report.model_dump(mode="json")])
+        chosen = [self.config.report.model_dump(mode="json"), self.config.analysis.model_dump(mode="json")]
+        return content_id(self.name, ["reports", self.metrics_id, self.predictors_id, chosen])
 
     @cached_property
     def index_id(self) -> str:

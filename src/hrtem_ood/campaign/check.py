@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from hrtem_ood.campaign.analysis import PREDICTOR_NAMES
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
 from hrtem_ood.campaign.scenes import StructureSet
 from hrtem_ood.optics.wavelength import electron_wavelength_A
@@ -15,7 +16,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     Checks that need others to hold run only when those hold, so that one mistake gives one message.
     """
     groups = (
-        (_name, _references),
+        (_name, _references, _predictors),
         (_cells, _shares),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
         (_cycles,),
@@ -53,6 +54,20 @@ def _references(campaign: Campaign) -> Iterator[str]:
             yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
+
+
+def _predictors(campaign: Campaign) -> Iterator[str]:
+    own, analysis = campaign.config.predictors, campaign.config.analysis
+    for name in own:
+        if name in PREDICTOR_NAMES:
+            yield f"predictors.{name}: there is a predictor of that name already; use another one."
+    left = analysis.leave_out or ()
+    asked = {"reference": (analysis.reference,), "forecast": (analysis.forecast,), "leave_out": left}
+    for key, names in asked.items():
+        yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
+    for key in ("reference", "forecast"):
+        if asked[key][0] in left:
+            yield f"analysis.leave_out: `{asked[key][0]}` is the {key}, which cannot be left out."
 
 
 def _divides(length: float, step: float) -> bool:

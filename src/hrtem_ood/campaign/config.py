@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from hrtem_ood.campaign.analysis import Analysis, OwnPredictor
 from hrtem_ood.campaign.condition import ConditionGrid
 from hrtem_ood.campaign.hyperparameters import NetworkGrid
 from hrtem_ood.campaign.scenes import AnyStructureSet, Material
@@ -231,5 +232,9 @@ class CampaignConfig(Model):
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
     suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
     transfer: Transfer = Transfer()
+    predictors: dict[Name, OwnPredictor] = Field(
+        {}, description="Predictors of your own by name, beside those that come with the project (docs/methods.md)."
+    )
+    analysis: Analysis = Analysis()
     report: Report = Report()
     execution: Execution = Execution()

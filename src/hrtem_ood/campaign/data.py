@@ -22,6 +22,10 @@ def _condition(name: str, values: dict[str, Any]) -> Condition:
         raise ConfigError(f"conditions.{name}: {message}.") from None
 
 
+STRUCTURES_OF_RECIPE = 16
+"""At most so many structures stand for a recipe where the spectrum of its objects is estimated."""
+
+
 @dataclass
 class SimulatedData:
     """Structures, exit waves and datasets that a configuration asks for, by id.
@@ -59,6 +63,30 @@ class SimulatedData:
             )
             for start, stop in ranges
         ]
+
+    def recipe_id(self, name: str) -> str:
+        """Return what tells the recipe of a structure set from others: all but its seed and its size."""
+        recipe = self.recipe(name)
+        if isinstance(recipe, FileRecipe):
+            return recipe.series
+        fields: dict[str, Any] = {key: getattr(recipe, key) for key in SceneRecipe.model_fields}
+        return SceneRecipe(**fields | {"seed": 0}).series
+
+    @cached_property
+    def waves_of_recipe(self) -> dict[str, tuple[tuple[SimulateSpec, ...], int]]:
+        """Recipe → exit-wave shards of its first structures, and how many of those stand for it.
+
+        Of several structure sets of one recipe, the one whose series sorts first: neither order nor size matters.
+        """
+        chosen: dict[str, str] = {}
+        for name in sorted(self.used_sets, key=lambda each: self.recipe(each).series):
+            chosen.setdefault(self.recipe_id(name), name)
+        found = {}
+        for recipe, name in chosen.items():
+            number = min(STRUCTURES_OF_RECIPE, self.config.structure_sets[name].structures)
+            shards = tuple(simulate for _, simulate in self.shards(name) if simulate.start < number)
+            found[recipe] = (shards, number)
+        return found
 
     @property
     def _users(self) -> list[TrainingSetGrid | Suite]:

@@ -13,6 +13,7 @@ WORDS = {
     "suites": ("suite", "suites"),
     "evaluations": ("evaluation", "evaluations"),
     "transfer": ("transfer store", "transfer stores"),
+    "predictors": ("predictors store", "predictors stores"),
     "metrics": ("metrics store", "metrics stores"),
     "reports": ("report", "reports"),
     "indexes": ("list of artefacts", "lists of artefacts"),

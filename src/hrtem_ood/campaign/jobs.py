@@ -18,6 +18,7 @@ RULES = {
     "suites": "suite",
     "evaluations": "evaluate",
     "transfer": "transfer",
+    "predictors": "predictors",
     "metrics": "metrics",
     "reports": "report",
     "indexes": "index",
@@ -34,6 +35,7 @@ def ids(campaign: Campaign, stage: str) -> list[str]:
     """Ids of all artefacts of a stage that a campaign asks for."""
     single = {
         "transfer": lambda: campaign.transfer.id,
+        "predictors": lambda: campaign.predictors_id,
         "metrics": lambda: campaign.metrics_id,
         "reports": lambda: campaign.report_id,
         "indexes": lambda: campaign.index_id,
@@ -73,12 +75,16 @@ def inputs(campaign: Campaign, stage: str, id_: str) -> list[tuple[str, str]]:
     if id_ not in ids(campaign, stage):
         raise KeyError(id_)
     transfer = ("transfer", campaign.transfer.id)
+    if stage == "predictors":
+        shards = [shard.id for each, _ in campaign.waves_of_recipe.values() for shard in each]
+        datasets = sorted({*campaign.training_datasets, *campaign.tested_on})
+        return [*(("exit_waves", id_) for id_ in shards), *(("datasets", id_) for id_ in datasets)]
     if stage == "metrics":
         gathered = [(stage, each) for stage in ("evaluations", "packs") for each in ids(campaign, stage)]
         return [*gathered, transfer]
     if stage == "reports":
         shown = [("datasets", dataset) for group in shown_datasets(campaign).values() for dataset in group]
-        return [("metrics", campaign.metrics_id), transfer, *shown]
+        return [("metrics", campaign.metrics_id), ("predictors", campaign.predictors_id), transfer, *shown]
     return []
 
 

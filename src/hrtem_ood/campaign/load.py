@@ -126,6 +126,7 @@ def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
         ("materials", None, "file", "a crystal file that ASE reads (CIF, extxyz, …)"),
         ("structure_sets", None, "scenes", "a file of scenes that ASE reads (extxyz, …)"),
         ("networks", "architecture", "file", "the Python file that defines the architecture"),
+        ("predictors", None, "file", "the Python file that defines the predictor"),
     )
     for section, key, file, what in kinds:
         entries = raw.get(section)

@@ -27,6 +27,7 @@ def job_counts(campaign: Campaign) -> dict[str, int]:
         "suite": len(campaign.suites),
         "evaluate": len(campaign.evaluations),
         "transfer": 1,
+        "predictors": 1,
         "metrics": 1,
         "report": 1,
         "index": 1,
@@ -69,7 +70,7 @@ def overview(campaign: Campaign) -> Table:
         f"image scores: every network on {len(tested)} suite(s)",
         str(jobs["suite"] + jobs["evaluate"]),
     )
-    rest = jobs["transfer"] + jobs["metrics"] + jobs["report"] + jobs["index"]
+    rest = jobs["transfer"] + jobs["predictors"] + jobs["metrics"] + jobs["report"] + jobs["index"]
     table.add_row("analysis", str(len(conditions) ** 2), "pairs of conditions compared", str(rest))
     table.add_row("", "", "", str(sum(jobs.values())), end_section=True)
     return table

@@ -127,6 +127,16 @@ def transfer(id_: str, config: tuple[Path, ...], results: Path) -> None:
         run(job.campaign.transfer, job.output)
 
 
+@main.command()
+@_artefact
+def predictors(id_: str, config: tuple[Path, ...], results: Path) -> None:
+    """Compute the predictors of every training set and test dataset."""
+    with asked("predictors", id_, config, results) as job:
+        from hrtem_ood.predictors.stage import predictors as run
+
+        run(job.campaign, results)
+
+
 @main.group()
 def analyze() -> None:
     """Gather scores and tell what they mean."""

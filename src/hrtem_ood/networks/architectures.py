@@ -1,11 +1,8 @@
 """Architectures by name: those built in, and those of a user's file."""
 
 import copy
-import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -13,9 +10,10 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from hrtem_ood.campaign.hyperparameters import BUILT_IN, Architecture
-from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.errors import ConfigError
 from hrtem_ood.networks.resnet_unet import ResNetUNet
 from hrtem_ood.networks.unet import CLASSES, UNet
+from hrtem_ood.own_file import run_own_file
 
 CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
 assert CLASS_OF.keys() == BUILT_IN.keys()
@@ -69,7 +67,9 @@ def _from_file(architecture: Architecture) -> nn.Module:
     """Run a user's file, and call what it defines under the architecture's name."""
     path = Path(str(architecture.file))
     where = f"architecture `{architecture.name}` of {path}"
-    maker: Any = getattr(_module(path, architecture.sha256), architecture.name, None)
+    advice = "give the new one a name of its own and train again"
+    module = run_own_file(path, architecture.sha256, "the architecture of a network", advice)
+    maker: Any = getattr(module, architecture.name, None)
     if not callable(maker):
         raise ConfigError(f"{where}: the file defines no class or function `{architecture.name}`.")
     try:
@@ -84,29 +84,6 @@ def _from_file(architecture: Architecture) -> nn.Module:
             f"{where}: {architecture.label} needs parameters to train, with their sizes (no Lazy layers)."
         )
     return network
-
-
-def _module(path: Path, sha256: str | None) -> ModuleType:
-    """Run a file, the very bytes whose digest was taken: an import could take stale ones from ``__pycache__``."""
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise ArtefactError(
-            f"{path} cannot be read ({error.strerror}); it defines the architecture of a network. Put it back."
-        ) from error
-    if sha256 is not None and hashlib.sha256(source).hexdigest() != sha256:
-        raise ArtefactError(
-            f"{path} has changed since the network was asked for: its sha256 should begin with {sha256[:12]}. "
-            "Put the old file back, or give the new one a name of its own and train again."
-        )
-    module = ModuleType(f"hrtem_ood_file_{sha256 or path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # where dataclasses and pickle look for what the file defines
-    try:
-        exec(compile(source, path, "exec"), vars(module))  # noqa: S102  # what a user's file is for
-    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
-        raise ConfigError(f"{path}: cannot be run ({type(error).__name__}: {error}).") from error
-    return module
 
 
 @torch.no_grad()

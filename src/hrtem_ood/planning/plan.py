@@ -182,11 +182,17 @@ class _Planning:
             return "networks to train" if any(each.id not in self.trained for each in networks) else "another grouping"
         if stage == "evaluations":
             return self.cells.why(self.campaign.evaluations[id_])
+        if stage == "predictors":
+            compared = any(self.missing[each] for each in ("exit_waves", "datasets"))
+            return "what they compare is made" if compared else self._why_by_configuration(())
         if stage == "metrics":
             gathered = any(self.missing[each] for each in ("packs", "evaluations", "transfer"))
             return "what they gather is made" if gathered else self._why_by_configuration(())
         if stage == "reports":
-            return "the metrics are made" if self.missing["metrics"] else self._why_by_configuration(("report",))
+            if self.missing["metrics"]:
+                return "the metrics are made"
+            made = "the predictors are made" if self.missing["predictors"] else ""
+            return made or self._why_by_configuration(("report", "analysis"))
         return self._why_of_index() if stage == "indexes" else self.reasons.of(stage, id_)
 
     def _why_by_configuration(self, sections: tuple[str, ...]) -> str:

@@ -23,11 +23,14 @@ class PolarGrid:
         Equally spaced over the full circle (the trapezoidal rule, exact for low angular frequencies).
     weight : float64 array, (q,), [1]
         Gauss–Legendre weights times w(q), with sum 1.
+    area_per_A2 : float64 array, (q,), [1/Å²]
+        Weights of the integral over the band's area, ∫∫ f d²q ≈ Σ area · mean over φ of f, whatever w is.
     """
 
     q_per_A: NDArray[np.float64]
     azimuth_rad: NDArray[np.float64]
     weight: NDArray[np.float64]
+    area_per_A2: NDArray[np.float64]
 
 
 def polar_grid(transfer: Transfer, *, pixel_A: float) -> PolarGrid:
@@ -55,7 +58,8 @@ def polar_grid(transfer: Transfer, *, pixel_A: float) -> PolarGrid:
         raise ConfigError(f"transfer.q_min_per_A: must be below the upper end of the band, {high:g} 1/Å, not {low:g}.")
     nodes, weight = np.polynomial.legendre.leggauss(transfer.radial_points)
     q = low + (nodes + 1) / 2 * (high - low)
+    area = np.pi * (high - low) * weight * q  # half of the interval's length times 2πq
     if transfer.weight == "per_area":
         weight = weight * q
     azimuth = 2 * np.pi * np.arange(transfer.azimuthal_points) / transfer.azimuthal_points
-    return PolarGrid(q, azimuth, weight / weight.sum())
+    return PolarGrid(q, azimuth, weight / weight.sum(), area)

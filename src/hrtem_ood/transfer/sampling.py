@@ -1,22 +1,28 @@
 """Sampling the contrast transfer of a condition, sharp or spread in defocus, on a polar grid."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import qmc
 
-from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.condition import JITTERED, Condition
 from hrtem_ood.optics.ctf import envelope, phase_contrast_transfer
 from hrtem_ood.transfer.grid import PolarGrid
 
 REACH = 6.0
 """The normal distribution of the defocus is cut off at this many standard deviations (2·10⁻⁹ lie beyond)."""
 
+POINTS = 256
+"""Points of a Sobol sequence for conditions in which anything but the defocus alone varies from image to image."""
+
 
 def transfer_of(condition: Condition, grid: PolarGrid, *, wavelength_A: float) -> NDArray[np.float64]:
     """Sample the phase-contrast transfer of a condition.
 
-    A condition whose defocus is spread over the images of a dataset (``defocus_sd_A`` > 0) is a distribution of
+    A condition in which the defocus, or anything else, is spread over the images of a dataset is a distribution of
     conditions. Its transfer is the root mean square of T over that distribution, without a sign: the mean of T itself
     would vanish where images carry contrast of either sign, although each of them carries contrast.
 
@@ -29,21 +35,60 @@ def transfer_of(condition: Condition, grid: PolarGrid, *, wavelength_A: float) -
     Returns
     -------
     float64 array, (q, phi), [1]
-        Signed T where ``defocus_sd_A`` is 0, else its r.m.s.
+        Signed T where nothing is spread, else its r.m.s.
     """
+    mean, rms = transfer_moments(condition, grid, wavelength_A=wavelength_A)
+    return rms if _spread(condition) else mean
 
-    def sample(defocus_A: float) -> NDArray[np.float64]:
-        q, azimuth = grid.q_per_A[:, None], grid.azimuth_rad[None, :]
-        values = phase_contrast_transfer(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A)
-        return np.broadcast_to(values, (q.size, azimuth.size))
 
-    if not condition.defocus_sd_A:
-        return sample(condition.defocus_A)
-    deviations, weights = defocus_quadrature(condition.defocus_sd_A, wavelength_A, float(grid.q_per_A[-1]))
-    square = np.zeros((grid.q_per_A.size, grid.azimuth_rad.size))
-    for deviation, weight in zip(deviations, weights, strict=True):
-        square += weight * sample(condition.defocus_A + deviation) ** 2
-    return np.sqrt(square)
+def _spread(condition: Condition) -> list[str]:
+    """Names of what varies from image to image and changes T."""
+    return [name for name in condition.jitter if name != "dose_e_per_A2"]
+
+
+def transfer_moments(
+    condition: Condition, grid: PolarGrid, *, wavelength_A: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sample mean and root mean square of the phase-contrast transfer over the distribution that a condition is.
+
+    Parameters
+    ----------
+    condition, grid, wavelength_A
+        As in :func:`transfer_of`.
+
+    Returns
+    -------
+    mean : float64 array, (q, phi), [1]
+        Signed.
+    rms : float64 array, (q, phi), [1]
+        |T| where nothing is spread.
+    """
+    q, azimuth = grid.q_per_A[:, None], grid.azimuth_rad[None, :]
+    mean, square = np.zeros((2, q.size, azimuth.size))
+    for one, weight in _images_of(condition, wavelength_A, float(grid.q_per_A[-1])):
+        values = phase_contrast_transfer(one, q, azimuth, wavelength_A=wavelength_A, defocus_A=one.defocus_A)
+        mean += weight * values
+        square += weight * values**2
+    return mean, np.sqrt(square)
+
+
+def _images_of(condition: Condition, wavelength_A: float, q_max_per_A: float) -> Iterator[tuple[Condition, float]]:
+    """Yield conditions of single images, and weights, whose mean stands for the distribution."""
+    spread = _spread(condition)
+    if not spread:
+        yield condition, 1.0
+    elif spread == ["defocus_A"]:
+        deviations, weights = defocus_quadrature(condition.defocus_sd_A, wavelength_A, q_max_per_A)
+        for deviation, weight in zip(deviations, weights, strict=True):
+            yield condition.model_copy(update={"defocus_A": condition.defocus_A + deviation}), float(weight)
+    else:
+        names = list(JITTERED)
+        places = [names.index(name) for name in spread]
+        points = qmc.Sobol(len(spread), scramble=False).random(POINTS) + 0.5 / POINTS
+        for point in ndtri(points):
+            deviations = np.zeros(len(names))
+            deviations[places] = point
+            yield condition.shifted(deviations.tolist()), 1 / POINTS
 
 
 def defocus_quadrature(

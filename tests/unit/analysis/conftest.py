@@ -14,7 +14,8 @@ from hrtem_ood import store
 from hrtem_ood.analysis import stage as analyze
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.config import CampaignConfig
-from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec
+from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec, SimulateSpec
+from hrtem_ood.predictors.stage import predictors
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
@@ -110,9 +111,31 @@ def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged:
         store.write_json(made.path("packs", pack.id), {"id": pack.id, "networks": networks, **provenance})
     for job in campaign.evaluations.values():
         write_evaluation(made, job, rule or default_rule(campaign))
-    for id_ in {id_ for suite in campaign.suites.values() for id_ in suite.datasets}:
+    for id_ in campaign.datasets:
         write_dataset(made, campaign.datasets[id_])
+    for shards, _ in campaign.waves_of_recipe.values():
+        for shard in shards:
+            write_waves(made, shard)
+    predictors(campaign, results)
     return made
+
+
+def write_waves(made: Written, spec: SimulateSpec) -> None:
+    """Write phase objects: a grating for a lattice, in a corner, on noise for a film."""
+    side, number = 64, spec.stop - spec.start
+    y, x = np.mgrid[:side, :side]
+    lattice = np.where(np.hypot(y - 30, x - 30) < 16, 0.1 + 0.1 * np.cos(1.2 * x), 0.0)
+    phase = np.broadcast_to(lattice, (number, side, side)).astype(np.float32)
+    film = 0.05 * np.random.default_rng(11).standard_normal(phase.shape)
+    wave = np.exp(1j * (phase + film)).astype(np.complex64)
+    dataset = xr.Dataset(
+        {
+            "exit_wave": (("structure", "phonon", "y", "x"), wave[:, None]),
+            "particle_phase": (("structure", "y", "x"), phase),
+        },
+        attrs={"sampling_A": 0.2},
+    )
+    store.write_zarr(made.path("exit_waves", spec.id), dataset, store.provenance(spec, seconds=1.0, device="cpu"))
 
 
 def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:

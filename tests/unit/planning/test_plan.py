@@ -30,7 +30,7 @@ def test_of_nothing_everything_is_made(small, tmp_path):
     assert made.cells == len(small.networks) * sum(len(suite.datasets) for suite in small.suites.values())
     assert made.cells_known == 0
     assert {reason for each in made.stages for reason in each.why} == {
-        NEVER, "networks to train", "what they gather is made", "the metrics are made",
+        NEVER, "networks to train", "what they compare is made", "what they gather is made", "the metrics are made",
     }  # fmt: skip
     assert made.earlier is None
 

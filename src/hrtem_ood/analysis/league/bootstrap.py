@@ -1,0 +1,89 @@
+"""Two-way bootstrap of training sets and test conditions, by weights: thousands of resamples at once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.campaign.identity import seed_sequence
+
+Floats = NDArray[np.float64]
+
+AT_ONCE = 2_000_000
+"""Weights in memory at a time."""
+
+
+def weights(rows: NDArray[np.integer], columns: NDArray[np.integer], resamples: int, stream: str) -> Iterator[Floats]:
+    """Yield, block by block, how often each cell comes in each resample.
+
+    Rows and groups of columns are drawn with replacement, independently, and their crossings kept (Owen, Annals of
+    Applied Statistics 1 (2007) 386, the pigeonhole bootstrap; conservative): a cell's weight is the product of both counts.
+
+    Parameters
+    ----------
+    rows, columns : int array, (cell,)
+        Which row, and which group of columns, each cell is in, counted from 0.
+    resamples : int
+    stream : str
+        Names the random stream.
+
+    Yields
+    ------
+    float64 array, (resample, cell)
+    """
+    rng = np.random.default_rng(seed_sequence(stream))
+    row_number, column_number = int(rows.max()) + 1, int(columns.max()) + 1
+    step = max(1, AT_ONCE // rows.size)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        of_row = rng.multinomial(row_number, np.full(row_number, 1 / row_number), size)
+        of_column = rng.multinomial(column_number, np.full(column_number, 1 / column_number), size)
+        yield (of_row[:, rows] * of_column[:, columns]).astype(np.float64)
+
+
+def weighted_ranks(values: Floats, weight: Floats) -> Floats:
+    """Rank cells that come several times; equal values share their mean rank.
+
+    Parameters
+    ----------
+    values : float array, (cell,)
+    weight : float array, (resample, cell)
+
+    Returns
+    -------
+    float64 array, (resample, cell)
+        Up to a constant.
+    """
+    _, place = np.unique(values, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    total = np.add.reduceat(weight[:, order], starts, axis=1)
+    return np.asarray((np.cumsum(total, axis=1) - total / 2)[:, place])
+
+
+def weighted_spearman(one: Floats, two: Floats, weight: Floats) -> Floats:
+    """Spearman's ρ in every resample.
+
+    Parameters
+    ----------
+    one, two : float array, (cell,)
+    weight : float array, (resample, cell)
+
+    Returns
+    -------
+    float64 array, (resample,)
+        NaN where either does not vary.
+    """
+    total = weight.sum(axis=1, keepdims=True)
+
+    def centred(values: Floats) -> Floats:
+        ranks = weighted_ranks(values, weight)
+        mean = np.divide((weight * ranks).sum(axis=1, keepdims=True), total, out=np.zeros_like(total), where=total > 0)
+        return np.asarray(ranks - mean)
+
+    a, b = centred(one), centred(two)
+    whole = np.sqrt((weight * a**2).sum(axis=1) * (weight * b**2).sum(axis=1))
+    shared = (weight * a * b).sum(axis=1)
+    # rounding of ranks that do not vary
+    sound = whole > 1e-9 * np.maximum(1.0, total[:, 0] ** 3)
+    return np.asarray(np.divide(shared, whole, out=np.full(len(weight), np.nan), where=sound))

@@ -1,0 +1,153 @@
+"""The league's tables: every predictor on gap and regret, by kind of shift, and the forecast."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from hrtem_ood.analysis.league.forecast import Forecast, forecast
+from hrtem_ood.analysis.league.outcomes import BETTER
+from hrtem_ood.analysis.league.scoring import Contest, score
+from hrtem_ood.campaign.analysis import Analysis
+
+OUTCOMES = ("gap", "regret")
+
+IMAGING = ("defocus", "dose", "aberrations", "several")
+
+
+def contests(found: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
+    """Return the cells of each contest by its name; imaging shift and shift of structures are kept apart.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        From :func:`hrtem_ood.analysis.league.outcomes.outcomes`.
+
+    Returns
+    -------
+    dict of str to bool array, (training_set, condition)
+    """
+    kind = found["shift"].values
+    imaging = np.isin(kind, IMAGING)
+    mixed, faint = found.mixed.values[:, None], found.minimum_contrast.values
+    # single-condition sets that were trained at minimum contrast
+    trained_faint = ~mixed & ((kind == "in-domain") & faint).any(axis=1, keepdims=True)
+    use = {
+        "imaging": imaging,
+        "imaging, away from minimum contrast": imaging & ~faint & ~trained_faint,
+        "imaging, single-condition training": imaging & ~mixed,
+        "imaging, mixtures": imaging & mixed,
+    }
+    use |= {f"{name} only" if name != "several" else "several of these": kind == name for name in IMAGING}
+    return use | {name: kind == name for name in ("structure", "structure and imaging")}
+
+
+def turned(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
+    """Return the predictors of the league, turned so that larger means nearer.
+
+    Parameters
+    ----------
+    predictors : xarray.Dataset
+        From :mod:`hrtem_ood.predictors.stage`.
+    found : xarray.Dataset
+        Outcomes; what networks tell without labels, their entropy, stands in the league, too: ``entropy`` on the test,
+        and ``entropy_change`` from in-domain.
+    analysis : Analysis
+
+    Returns
+    -------
+    dict of str to float64 array, (training_set, condition)
+    """
+    result = {
+        str(name): values.values * (1 if values.attrs["nearer"] == "larger" else -1)
+        for name, values in predictors.data_vars.items()
+        if name not in (analysis.leave_out or ())
+    }
+    entropy, own = found.entropy.values, found["shift"].values == "in-domain"
+    inside = np.array([np.mean(row[here]) if here.any() else np.nan for row, here in zip(entropy, own, strict=True)])
+    return result | {"entropy": -entropy, "entropy_change": inside[:, None] - entropy}
+
+
+def league(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+    """Score every predictor on every outcome over the cells of every contest.
+
+    Parameters
+    ----------
+    predictors, found, analysis
+        As in :func:`turned`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``own``), and the columns of
+        :func:`hrtem_ood.analysis.league.scoring.score`.
+    """
+    values = turned(predictors, found, analysis)
+    family = {name: predictors[name].attrs["family"] if name in predictors else "network" for name in values}
+    parts = []
+    for outcome in OUTCOMES:
+        for name, use in contests(found).items():
+            contest = Contest(
+                found[outcome].values,
+                use,
+                found.place.values,
+                analysis.resamples,
+                analysis.level,
+                f"league of {outcome} over {name}",
+            )
+            # a predictor without a value in any of the cells (a network-side one without in-domain tests) is not in the contest
+            taking_part = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
+            table = score(contest, taking_part, analysis.reference)
+            if not table.empty:
+                head = pd.DataFrame({"outcome": outcome, "cells": name, "family": table.predictor.map(family)})
+                parts.append(pd.concat([head, table], axis=1))
+    columns = [
+        "outcome",
+        "cells",
+        "family",
+        "predictor",
+        "rho",
+        "rho_low",
+        "rho_high",
+        "rho_gain",
+        "gain_low",
+        "gain_high",
+    ]
+    columns += ["isotonic_r2", "left_out_r2", "left_out_low", "left_out_high", "left_out_rmse", "n"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:
+    """Forecast the score of every cell under an imaging shift.
+
+    Parameters
+    ----------
+    predictors, found, analysis
+        As in :func:`turned`.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        ``training_set``, ``condition``, ``measured``, ``predicted``, ``low``, ``high``, of cells that have a forecast.
+    made : Forecast
+    """
+    values = turned(predictors, found, analysis)[analysis.forecast]
+    use = contests(found)["imaging"]
+    made = forecast(
+        found.score.values, found.in_domain.values, values, use, found.place.values,
+        folds=analysis.folds, level=analysis.coverage, stream="folds of the forecast",
+    )  # fmt: skip
+    row, column = np.nonzero(np.isfinite(made.low))
+    sign = BETTER[analysis.score]  # back to the score itself
+    ends = (made.low, made.high)[::sign]
+    table = pd.DataFrame(
+        {
+            "training_set": found.training_set.values[row],
+            "condition": found.condition.values[column],
+            "measured": sign * found.score.values[row, column],
+            "predicted": sign * made.predicted[row, column],
+            "low": sign * ends[0][row, column],
+            "high": sign * ends[1][row, column],
+        }
+    )
+    return table, made

@@ -1,0 +1,131 @@
+"""Stage `predictors`: every predictor of every training set and test dataset of a campaign."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from hrtem_ood import predictors as package
+from hrtem_ood import store
+from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.errors import ArtefactError
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.predictors.pairs import Dataset, TrainingSet, coordinates
+from hrtem_ood.predictors.registry import PREDICTORS, Predictor, own
+from hrtem_ood.progress import track
+from hrtem_ood.transfer.grid import polar_grid
+from hrtem_ood.transfer.objects import ObjectSpectrum, labelled_share, object_spectrum
+from hrtem_ood.transfer.seen import Seen, seen
+
+
+def predictors(campaign: Campaign, results: Path) -> None:
+    """Compute all predictors of a campaign and write them as one artefact, ``predictors/<id>.zarr.zip``.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder: some exit waves, and all datasets that train or test, are read.
+    """
+    begin = time.monotonic()
+    dataset = predictors_dataset(campaign, results)
+    made = store.Made(campaign.predictors_id, "predictors", package.VERSION, campaign.config_json)
+    told = store.provenance(made, seconds=time.monotonic() - begin, device="cpu")
+    store.write_zarr(results / artefact("predictors", campaign.predictors_id), dataset, told)
+
+
+def chosen(campaign: Campaign) -> dict[str, Predictor]:
+    """Return the predictors of a campaign by name: those that come with the project, and its own."""
+    return PREDICTORS | {name: own(name, entry) for name, entry in sorted(campaign.config.predictors.items())}
+
+
+def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
+    """Compute what :func:`predictors` writes.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per predictor, (training_set, condition), float64; ``condition`` runs over test datasets, and both
+        are ids, in sorted order. Attributes of each tell ``nearer``, ``family``, symbol and unit.
+    """
+    functions = chosen(campaign)
+    datasets = campaign_datasets(campaign, results)
+    training_sets = [
+        TrainingSet(id_, tuple(datasets[each] for each in spec.datasets), spec.images)
+        for id_ in campaign.trained_on
+        for spec in [campaign.training_set_by_id[id_]]
+    ]
+    tested = [datasets[id_] for id_ in campaign.tested_on]
+    values = {name: np.empty((len(training_sets), len(tested))) for name in functions}
+    for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
+        for name, predictor in functions.items():
+            values[name][row] = [predictor.function(train, test) for test in tested]
+    both = ("training_set", "condition")
+    variables = {
+        name: (
+            both,
+            values[name],
+            {"long_name": each.symbol, "units": each.unit, "nearer": each.nearer, "family": each.family},
+        )
+        for name, each in functions.items()
+    }
+    ids = {
+        "training_set": np.array([train.id for train in training_sets], dtype=object),
+        "condition": np.array([test.id for test in tested], dtype=object),
+    }
+    return xr.Dataset(variables, coords=ids)
+
+
+def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
+    """Describe the datasets of a campaign that train or test, by id; their images are read when they are asked for."""
+    wanted = list(dict.fromkeys([*campaign.tested_on, *campaign.training_datasets]))
+    spectra = object_spectra(campaign, results)
+    grid = polar_grid(campaign.config.transfer, pixel_A=campaign.config.imaging.pixel_A)
+    wavelength, pixel_A = electron_wavelength_A(campaign.config.simulation.energy_eV), campaign.config.imaging.pixel_A
+    places = coordinates(campaign.transfer.conditions)
+    known: dict[tuple[str, object], Seen] = {}  # training and test sets of one recipe show the same
+    found = {}
+    for id_ in track(wanted, "what images show", len(wanted)):
+        condition, name = campaign.datasets[id_].condition, campaign.set_names[id_]
+        key = (campaign.recipe_id(name), condition)
+        if key not in known:
+            known[key] = seen(condition, spectra[name], grid, wavelength_A=wavelength, pixel_A=pixel_A)
+        path = results / artefact("datasets", id_)
+        found[id_] = Dataset(id_, condition, name, pixel_A, spectra[name], known[key], places[condition], path)
+    return found
+
+
+def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpectrum]:
+    """Estimate the power spectra of the structure sets in use, each from the first structures of one of its recipe.
+
+    Raises
+    ------
+    ArtefactError
+        Where exit waves are missing or damaged.
+    """
+    spectra: dict[str, ObjectSpectrum] = {}
+    for name in campaign.used_sets:
+        recipe = campaign.recipe_id(name)
+        if recipe not in spectra:
+            shards, number = campaign.waves_of_recipe[recipe]
+            waves, phases, pixel_A = [], [], 0.0
+            for shard in shards:
+                with store.open_zarr(results / artefact("exit_waves", shard.id)) as dataset:
+                    part = dataset.isel(structure=slice(0, number - shard.start))
+                    # one structure at a time: only the mean over phonons is kept
+                    waves += [part.exit_wave[i].values.mean(axis=0) for i in range(part.sizes["structure"])]
+                    phases.append(part.particle_phase.values)
+                    pixel_A = float(dataset.attrs["sampling_A"])
+            if len(waves) != number:
+                raise ArtefactError(f"exit waves of {name}: {number} structures are needed, not {len(waves)}.")
+            phase = np.concatenate(phases)
+            covered = labelled_share(phase, campaign.config.labels, pixel_A=pixel_A)
+            spectra[recipe] = object_spectrum(np.stack(waves)[:, None], phase, pixel_A=pixel_A, covered=covered)
+    return {name: spectra[campaign.recipe_id(name)] for name in campaign.used_sets}

@@ -1,0 +1,50 @@
+"""Every measure of (training, test) by its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from hrtem_ood.transfer import information, overlap, texture
+from hrtem_ood.transfer.seen import Seen
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number computed for what training and test images show.
+
+    Attributes
+    ----------
+    function : callable
+        Of training and test, :class:`~hrtem_ood.transfer.seen.Seen` each.
+    nearer : {"larger", "smaller"}
+        Which values mean that the test is nearer to the training, fixed by theory.
+    symbol : str
+        For axes and tables.
+    unit : str
+    """
+
+    function: Callable[[Seen, Seen], float]
+    nearer: Literal["larger", "smaller"]
+    symbol: str
+    unit: str = "1"
+
+
+MEASURES = {
+    "sigma": Measure(overlap.sign_blind, "larger", "σ"),
+    "sigma_object": Measure(overlap.sign_blind_object, "larger", "σ, object-weighted"),
+    "signed_sigma": Measure(overlap.signed, "larger", "signed σ"),
+    "coverage": Measure(overlap.coverage, "larger", "coverage of |T|"),
+    "coverage_object": Measure(overlap.coverage_object, "larger", "coverage of |T|√W"),
+    "snr_sigma": Measure(information.snr_overlap, "larger", "overlap of SNR"),
+    "information_shared": Measure(information.information_shared, "larger", "shared information", "bit/Å²"),
+    "information_covered": Measure(information.information_covered, "larger", "covered information"),
+    "log_cnr_difference": Measure(information.log_cnr_difference, "smaller", "|Δ ln CNR|"),
+    "log_spectrum_theory": Measure(information.log_spectrum_distance, "smaller", "|Δ ln P|, theory"),
+    "texture_divergence": Measure(texture.divergence, "smaller", "texture divergence", "nat/Å²"),
+    "wiener_excess": Measure(texture.wiener_excess, "smaller", "Wiener excess"),
+    "texture_accuracy": Measure(texture.accuracy, "larger", "texture accuracy"),
+}
+"""Measures by name. Of a mixture, a measure is the nearest over its conditions."""
+
+OF_UNIONS = ("coverage", "coverage_object", "information_covered", "texture_accuracy")
+"""Those that are also taken of a mixture's weighted union, :func:`hrtem_ood.transfer.seen.union`."""
