@@ -1,7 +1,7 @@
 """Verb `predict`: a network from its file, its predictions for micrographs, and how far they can be trusted."""
 
-import math
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
