@@ -155,8 +155,11 @@ def _advice(path: Path) -> str:
 def _check_id(path: Path, found: object, expect_id: str | None) -> None:
     wanted = artefact_id(path) if expect_id is None else expect_id
     if found != wanted:
+        if not found:
+            raise ArtefactError(f"{path} holds no id, so hrtem-ood did not make it. Is it another program's file?")
         raise ArtefactError(
-            f"{path} holds {found or 'no id'}, not {wanted}: was it renamed or overwritten? {_advice(path)}"
+            f"{path} holds {found}, not {wanted}: was it renamed or overwritten? Give it its name back, or, in results/, "
+            "delete it and run snakemake again to make it anew."
         )
 
 

@@ -15,9 +15,9 @@ from ase.data import chemical_symbols
 
 from hrtem_ood.campaign.config import Simulation
 from hrtem_ood.device import ArrayModule, array_module
+from hrtem_ood.fftw import ROWS
 from hrtem_ood.optics.fourier import crop_spectrum
 from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.fft import ROWS
 from hrtem_ood.simulation.fused import FusedMultislice
 from hrtem_ood.simulation.multislice import aperture, multislice
 from hrtem_ood.simulation.potential import cut, form_factors, phases

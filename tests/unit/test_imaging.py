@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import scipy.fft
 
 from hrtem_ood import store
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.config import Imaging, Labels, Simulation
 from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
-from hrtem_ood.device import array_module
+from hrtem_ood.device import ArrayModule, array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.imaging.detector import Response, smallest_unsigned
 from hrtem_ood.imaging.image import image_intensity
@@ -325,3 +326,21 @@ def test_counts_take_little_more_than_their_entropy(tmp_path, dose):
     share = np.bincount(counts.ravel()) / counts.size
     entropy = -(share[share > 0] * np.log2(share[share > 0])).sum() / 8
     assert len(codec._blosc_codec.encode(counts)) / counts.size < 1.15 * entropy
+
+
+@pytest.mark.parametrize("size", [44, 64, 75, 96])
+def test_the_form_for_a_cpu_equals_the_plain_one(size):
+    """Whatever was formed before in the same buffers."""
+    rng = np.random.default_rng(size)
+    plain = ArrayModule("gpu", np, scipy.fft)  # takes a GPU's path, with NumPy's arrays
+    for phonons in (3, 1):
+        parts = rng.standard_normal((2, phonons, size, size)).astype(np.float32)
+        spectra = parts[0] + np.complex64(1j) * parts[1]
+        transfer = np.exp(1j * rng.uniform(0, 6, (size, size))).astype(np.complex64)
+        found = image_intensity(spectra, transfer, array_module("cpu"))
+        expected = image_intensity(spectra, transfer, plain)
+        assert found.dtype == expected.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * expected.mean())
+        np.testing.assert_allclose(
+            expected, (np.abs(np.fft.ifft2(spectra * transfer)) ** 2).mean(axis=0), rtol=1e-4, atol=1e-6
+        )

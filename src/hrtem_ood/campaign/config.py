@@ -208,7 +208,7 @@ class Execution(Model):
         True,
         description="false: once every suite of the campaign has scored a pack, its networks' weights are dropped. "
         "A new suite then needs them trained again, as `evaluate` will tell. Networks that another campaign of the same "
-        "results folder lists in its index.csv keep theirs.",
+        "results folder lists in its index (`results/indexes/`) keep theirs.",
     )
 
 

@@ -139,7 +139,9 @@ class Hyperparameters(Model):
         "file then tells.",
     )
     weights: Literal["float32", "bfloat16"] = Field(
-        "float32", description="How weights are stored, hence tested; `bfloat16` halves the files."
+        "float32",
+        description="How weights are stored, hence tested; `bfloat16` halves the files. "
+        "`execution.keep_weights: false` stores none, once all is scored.",
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
 

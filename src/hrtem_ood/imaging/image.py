@@ -36,6 +36,11 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
     float32 array, (…, y, x), [1]
         Expected electrons out per electron in. It differs from 1 in the mean by what apertures and envelopes cut off.
     """
+    if am.name == "cpu" and detected is None and spectra.ndim == 3 and transfer.ndim == 2:
+        # imported here, as a GPU needs no FFTW
+        from hrtem_ood.imaging.fused import fused
+
+        return fused(spectra.shape[-1])(spectra, transfer)
     phonons, size = spectra.shape[-3], spectra.shape[-1]
     # one at a time, in one place, so that a wave stays in a processor's cache; squares of real and imaginary parts
     # are added up side by side, and to one another in the end

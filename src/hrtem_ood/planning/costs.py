@@ -15,7 +15,7 @@ Kind = Literal["cpu", "gpu"]
 
 SECONDS: dict[str, dict[Kind, float]] = {
     "structures": {"cpu": 2.3e-7},
-    "exit_waves": {"cpu": 3.4e-8},
+    "exit_waves": {"cpu": 2.0e-8},
     "datasets": {"cpu": 1.4e-7},
     "networks": {"cpu": 1.8e-11, "gpu": 2e-14},
     "evaluations": {"cpu": 1.8e-11, "gpu": 2e-14},
@@ -23,14 +23,14 @@ SECONDS: dict[str, dict[Kind, float]] = {
 }
 """Seconds per unit of :attr:`Work.amount`, where no artefact tells.
 
-On a CPU: as measured on the laptop campaign (config/config.yaml, abTEM 1.0.11, PyTorch 2.13.0) on one core of an AMD EPYC.
+On a CPU: as measured on the laptop campaign (config/config.yaml, PyTorch 2.13.0) on one core of an AMD EPYC.
 On a GPU: 5·10¹³ operations per second, assumed as in docs/paper.md, not measured.
 """
 
 BYTES = {
     "structures": 2.9,
-    "exit_waves": 0.8,
-    "datasets": 0.9,
+    "exit_waves": 1.0,
+    "datasets": 0.73,
     "networks": 1.0,
     "evaluations": 1.0,
     "transfer": 0.15,

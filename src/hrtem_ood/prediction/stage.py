@@ -1,6 +1,7 @@
 """Verb `predict`: a network from its file, its predictions for micrographs, and how far they can be trusted."""
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,9 +28,8 @@ from hrtem_ood.prediction.resample import resample, resampled_side, same_pixel
 from hrtem_ood.prediction.segment import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.prediction.trust import Trust, distance
 
-LARGEST_SIDE = 32768
-"""Images that would have a longer side [px] on the network's pixel are refused: their pixel is wrong."""
-
+LARGEST_PX = 2**27
+"""Images that would have more pixels (11,585² of them) on the network's pixel are refused: most likely theirs is wrong."""
 
 TRUST = "trust.png"
 """The picture of a stated condition."""
@@ -97,6 +97,8 @@ def load(path: Path) -> InUse:
     """
     if path.suffix != ".ckpt":
         raise ArtefactError(f"{path} is no network. Give the path of one: results/networks/ID.ckpt.")
+    if not path.exists():
+        raise ArtefactError(f"{path} is missing. Give the path of a network: results/networks/ID.ckpt.")
     content = read_network(path)
     try:
         return InUse(content["id"], network_from(content), trained_on(content), content["best_val_loss"])
@@ -182,10 +184,10 @@ def _on_network_grid(micrograph: Micrograph, user: InUse) -> tuple[NDArray[np.fl
             f"{told}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
             "each way. Is the pixel right? State it with --pixel-A."
         )
-    if max(sides) > LARGEST_SIDE:
+    if math.prod(sides) > LARGEST_PX:
         raise ArtefactError(
-            f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å. Is the pixel right? "
-            "State it with --pixel-A."
+            f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
+            "to hold. Is the pixel right? State it with --pixel-A; or cut the image."
         )
     return (micrograph.image, old) if same else (resample(micrograph.image, old, new), new)
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_ood.fftw import ROWS, Rows, empty_rows
 from hrtem_ood.simulation import kernels
-from hrtem_ood.simulation.fft import ROWS, Rows, empty_rows
 from hrtem_ood.simulation.multislice import band, propagator
 from hrtem_ood.simulation.potential import BETA, WIDTH, Slice
 

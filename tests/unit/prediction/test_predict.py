@@ -173,7 +173,7 @@ def test_networks_that_cannot_be_used(run, make_network, write, counts):
     [
         ((64, 7), 0.4, "a has 64 × 7 px of 0.4 Å, 64 × 7 px of the network's 0.4 Å; the network needs 8 px or more"),
         ((64, 64), 0.03, "4 × 4 px of the network's 0.4 Å; the network needs 8 px"),
-        ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å. Is the pixel right?"),
+        ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å, more than memory"),
     ],
 )
 def test_images_too_small_and_too_large(run, write, counts, shape, pixel_A, told):

@@ -1,0 +1,55 @@
+"""Image intensities on a CPU: the arithmetic of `image`, ordered for a core's cache.
+
+A two-dimensional transform is one along x and one along y. Blocks of rows go through the multiplication by the lens and
+the transform along x while they are in the cache, and later through the transform along y and the squares.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.fftw import ROWS, Rows, empty_rows
+
+
+class FusedImage:
+    """Buffers and a plan for images of one size; see :func:`~hrtem_ood.imaging.image.image_intensity`.
+
+    Parameters
+    ----------
+    size : int, [px]
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.lensed, self.along = (empty_rows(ROWS, size, np.complex64) for _ in range(2))
+        self.turned = empty_rows(size, size, np.complex64)  # (x, qy)
+        self.squares = np.empty((ROWS, 2 * size), np.float32)
+        self.backward = Rows(size, self.lensed, self.along, forward=False)
+
+    def __call__(self, spectra: NDArray[np.complex64], transfer: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Return the intensity, (y, x), of spectra, (phonon, y, x), under a contrast transfer, (y, x)."""
+        size = self.size
+        total = np.zeros((len(self.turned), 2 * size), np.float32)
+        for spectrum in spectra:
+            for first in range(0, size, ROWS):
+                rows = min(ROWS, size - first)
+                block = slice(first, first + rows)
+                np.multiply(spectrum[block], transfer[block], out=self.lensed[:rows, :size])
+                self.backward(self.lensed, self.along)
+                self.turned[:size, block] = self.along[:rows, :size].T
+            for first in range(0, size, ROWS):
+                self.backward(self.turned[first : first + ROWS], self.along)
+                parts = self.along.view(np.float32)[:, : 2 * size]
+                np.multiply(parts, parts, out=self.squares)
+                total[first : first + ROWS] += self.squares
+        total = total[:size, ::2] + total[:size, 1::2]
+        # the transforms are not normalised
+        total *= np.float32(1 / (len(spectra) * float(size) ** 4))
+        return np.ascontiguousarray(total.T)
+
+
+@lru_cache(maxsize=2)
+def fused(size: int) -> FusedImage:
+    """Return the buffers for images of a size; the last ones are kept."""
+    return FusedImage(size)
