@@ -47,7 +47,15 @@ def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finishe
         path.unlink()
     change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
     change["suites"] = {"test": {"conditions": ["over", "under", "far"]}}
-    assert project.after(change) == {"simulate": 1, "image": 1, "suite": 1, "evaluate": 3, "transfer": 1, **GATHER}
+    assert project.after(change) == {
+        "simulate": 1,
+        "image": 1,
+        "suite": 1,
+        "evaluate": 3,
+        "transfer": 1,
+        "predictors": 1,
+        **GATHER,
+    }
     project.run("--configfile", "change.yaml")
     assert project.artefacts("networks") == networks
     for evaluation in project.campaign(change).evaluations:

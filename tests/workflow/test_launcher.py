@@ -13,7 +13,8 @@ from hrtem_ood.networks.checkpoint import read_network
 def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # commands of SLURM may be installed, and even a cluster run for other tests: they are not found
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/bash").symlink_to(str(shutil.which("bash")))
+    for program in ("bash", "which"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     project = finished.copy(tmp_path / "project")
     for folder in ("networks", "packs"):
