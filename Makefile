@@ -51,7 +51,7 @@ dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
 	printf '```\n\n## The campaign at full size\n\n```mermaid\n'; $(BIN)/hrtem-ood dag config/paper.yaml; printf '```\n'; } > docs/dag.md
 	@echo "docs/dag.md"
 
-bench: env  ## run all benchmarks (about ten minutes) and write docs/benchmarks.md
+bench: env  ## run all benchmarks (about half an hour) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py
 
 clean:  ## remove .venv and caches; results/ is never touched
