@@ -162,9 +162,11 @@ def _room(account: str | None, running: int) -> int:
     """Return how many more tasks SLURM would take now, as one array."""
     try:
         limits = submit_limits(account)
-        queued = len(ask("squeue", "--me", "--array", "--noheader", "--format=%i").split())
+        accounts = ask("squeue", "--me", "--array", "--noheader", "--format=%a").splitlines()
     except SlurmError as error:
         log(str(error))
         return 0
-    room = limits.array - 1
-    return room if limits.jobs is None else max(0, min(room, limits.jobs - max(queued, running)))
+    if limits.jobs is None:
+        return limits.array
+    queued = sum(each.strip() == limits.account for each in accounts)
+    return max(0, min(limits.array, limits.jobs - max(queued, running)))
