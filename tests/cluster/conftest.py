@@ -24,8 +24,8 @@ from hrtem_ood.cli.networks import evaluate_networks
 SCRIPT = Path(__file__).with_name("slurm-cluster")
 HERE = Path(__file__).parent
 PROFILE = ROOT / "profiles/slurm"
-OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "--slurm-init-seconds-before-status-checks", "2"]
-OFTEN += ["--max-status-checks-per-second", "1"]
+OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "--max-status-checks-per-second", "1"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE / "often"), os.environ.get("PYTHONPATH", "")])}
 ARRAY = 4
 """MaxArraySize of the cluster."""
 
@@ -172,14 +172,18 @@ class Campaign:
         command = [sys.executable, "-m", "snakemake", target, "--workflow-profile", str(PROFILE), "--nolock"]
         command += [*OFTEN, "--set-resources", f"train:slurm_extra='{extra}'", *resources]
         with (self.folder / "head.txt").open("a") as out:
-            head = subprocess.Popen(command, cwd=self.folder, stdout=out, stderr=out, text=True, start_new_session=True)
+            head = subprocess.Popen(
+                command, cwd=self.folder, stdout=out, stderr=out, text=True, start_new_session=True, env=ENVIRONMENT
+            )
         self.heads.append(head)
         return head
 
     def hrtem_ood(self, *words: str) -> str:
         """Run a verb in the campaign's folder."""
         command = [sys.executable, "-m", "hrtem_ood", *words]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

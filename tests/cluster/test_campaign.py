@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import ARRAY, OFTEN, PROFILE, Campaign, slurm, wait
+from tests.cluster.conftest import ARRAY, ENVIRONMENT, OFTEN, PROFILE, Campaign, slurm, wait
 
 
 def gpus_of(network: str) -> set[str]:
@@ -35,7 +35,7 @@ def test_gpus(new_campaign: Callable[[str], Campaign]) -> None:
     command = [sys.executable, "-m", "snakemake", f"results/metrics/{metrics}.zarr.zip"]
     command += ["--workflow-profile", str(PROFILE), *OFTEN]
     with (campaign.folder / "head.txt").open("w") as out:
-        head = subprocess.Popen(command, cwd=campaign.folder, stdout=out, stderr=out)
+        head = subprocess.Popen(command, cwd=campaign.folder, stdout=out, stderr=out, env=ENVIRONMENT)
     campaign.heads.append(head)
     given = [wait(lambda pack=pack: gpus_of(pack), "a training") for pack in packs]
     assert sorted(map(sorted, given)) == [["0"], ["1"]], "two jobs on one node have a GPU each"
