@@ -16,7 +16,7 @@ from hrtem_ood.analysis.figures.drawing import captions
 from hrtem_ood.analysis.findings import by_training_set, findings, records
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.analysis.league.forecast import Forecast
-from hrtem_ood.analysis.outputs import TABLES
+from hrtem_ood.analysis.outputs import table_names
 from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.summary import score
@@ -105,7 +105,7 @@ def report_html(
         minimum_contrast=MINIMUM_CONTRAST,
         resamples=RESAMPLES,
         level=LEVEL,
-        tables=TABLES,
+        tables=[f"tables/{name}.csv" for name in table_names(campaign)],
         config=config_yaml(campaign),
         stages=stages,
         software=software,

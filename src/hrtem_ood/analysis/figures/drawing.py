@@ -10,7 +10,7 @@ from hrtem_ood import store
 from hrtem_ood.analysis.figures import ctf, examples, gap, ood_matrix
 from hrtem_ood.analysis.figures.style import rendered, theme
 from hrtem_ood.analysis.labels import ConditionLabels
-from hrtem_ood.analysis.outputs import FIGURE_NAMES
+from hrtem_ood.analysis.outputs import figure_names
 from hrtem_ood.analysis.shown import shown_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.progress import track
@@ -32,13 +32,14 @@ def all_figures(campaign: Campaign, results: Path, cells: xr.Dataset, predictors
     Returns
     -------
     dict of str to bytes
-        File contents by the names in :data:`hrtem_ood.analysis.outputs.FIGURES`.
+        File contents by the names in :func:`hrtem_ood.analysis.outputs.files`.
     """
     settings = campaign.config.report
     labels = ConditionLabels(campaign.transfer.conditions)
     files: dict[str, bytes] = {}
     with theme():
-        for name in track(FIGURE_NAMES, "figures", len(FIGURE_NAMES)):
+        names = figure_names(campaign)
+        for name in track(names, "figures", len(names)):
             figure = _drawn(name, campaign, results, cells, predictors, labels)
             for kind in ("png", "svg"):
                 files[f"figures/{name}.{kind}"] = rendered(figure, kind, settings.dpi)
