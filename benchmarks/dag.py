@@ -158,7 +158,7 @@ def fill(folder: Folder, campaign: Campaign, change: Mapping[str, object]) -> No
     """Leave what a finished run leaves: every artefact, though empty, and Snakemake's records of every job."""
     for stage in jobs.STAGES:
         for id_ in jobs.ids(campaign, stage):
-            for output in jobs.outputs(stage, id_):
+            for output in jobs.outputs(stage, id_, campaign):
                 path = folder.path / "results" / output
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()

@@ -38,6 +38,6 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     write(campaign.transfer)
     write(store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json))
     write(store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json))
-    for path in [*jobs.outputs("reports", campaign.report_id), *jobs.outputs("indexes", campaign.index_id)]:
+    for path in [*jobs.outputs("reports", campaign.report_id, campaign), *jobs.outputs("indexes", campaign.index_id)]:
         store.write_text(results / path, "")
     store.write_once(results / artefact("configs", campaign.config_id), campaign.config_json)

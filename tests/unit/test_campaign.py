@@ -450,8 +450,29 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
     [
         ({"forecast": "sigmo"}, r"analysis\.forecast: there is no `sigmo`.*did you mean `sigma`"),
         ({"leave_out": "abs_delta_defocus_A"}, r"analysis\.leave_out: `abs_delta_defocus_A` is the reference"),
+        (
+            {"compare": ["single", "mixe"]},
+            r"analysis\.compare: there is no `mixe` under `training_sets`; did you mean `mixed`",
+        ),
+        ({"compare": "single"}, r"analysis\.compare: `single` has nothing to stand beside"),
     ],
 )
-def test_predictors_that_the_analysis_names_exist(raw, analysis, message):
+def test_what_the_analysis_names_exists(raw, analysis, message):
     with pytest.raises(ConfigError, match=message):
         load_campaign(raw | {"analysis": analysis})
+
+
+def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
+    raw["analysis"] = {"compare": ["single", "mixed"]}
+    assert load_campaign(raw).config.analysis.compare == ("single", "mixed")
+    raw["networks"]["unet"]["training_sets"] = "single"
+    with pytest.raises(ConfigError, match=r"analysis\.compare: no network trains on `mixed`"):
+        load_campaign(raw)
+    raw["networks"]["unet"]["training_sets"] = ["single", "mixed"]
+    raw["structure_sets"]["larger"] = raw["structure_sets"]["train"] | {"particles": {"radius_A": [9, 12]}}
+    raw["training_sets"]["mixed"]["structures"] = "larger"
+    with pytest.raises(ConfigError, match=r"`mixed` has other structures than `single`"):
+        load_campaign(raw)
+    raw["training_sets"]["single"]["structures"] = "larger"
+    with pytest.raises(ConfigError, match=r"no suite tests on structures like those of `single`"):
+        load_campaign(raw)

@@ -71,14 +71,14 @@ def test_an_unknown_id_is_a_key_error(campaign):
 
 def test_present_looks_at_names_and_wants_a_whole_report(campaign, tmp_path):
     for stage, id_ in everything(campaign):
-        assert not jobs.present(tmp_path)(stage, id_)
-        for path in jobs.outputs(stage, id_):
+        assert not jobs.present(tmp_path, campaign)(stage, id_)
+        for path in jobs.outputs(stage, id_, campaign):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).touch()
-        assert jobs.present(tmp_path)(stage, id_)
-    assert not any(jobs.to_make(campaign, jobs.present(tmp_path)).values())
+        assert jobs.present(tmp_path, campaign)(stage, id_)
+    assert not any(jobs.to_make(campaign, jobs.present(tmp_path, campaign)).values())
     (tmp_path / artefact("reports", campaign.report_id) / "figures/ctf.svg").unlink()
-    missing = jobs.to_make(campaign, jobs.present(tmp_path))
+    missing = jobs.to_make(campaign, jobs.present(tmp_path, campaign))
     assert {stage for stage, ids in missing.items() if ids} == {"reports"}
 
 

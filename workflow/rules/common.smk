@@ -27,7 +27,7 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
     campaign = load_campaign(config)
-    is_there = jobs.present(Path(RESULTS))
+    is_there = jobs.present(Path(RESULTS), campaign)
 except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
@@ -64,7 +64,8 @@ def benchmark_of(stage):
 
 def paths(artefacts, whole=False):
     """Paths of artefacts, whose age does not matter; of a whole report, all its files."""
-    return [ancient(f"{RESULTS}/{path}") for each in artefacts for path in jobs.outputs(*each)[: None if whole else 1]]
+    most = None if whole else 1
+    return [ancient(f"{RESULTS}/{path}") for each in artefacts for path in jobs.outputs(*each, campaign)[:most]]
 
 
 def forced():

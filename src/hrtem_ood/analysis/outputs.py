@@ -1,12 +1,60 @@
 """Names of what `report` writes, below its folder. Light to import: the workflow reads it."""
 
-FIGURE_NAMES = ("examples", "ctf", "power", "ood_matrix", "gap")
+from typing import TYPE_CHECKING
 
-FIGURES = tuple(f"figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("png", "svg"))
+if TYPE_CHECKING:
+    from hrtem_ood.campaign.campaign import Campaign
 
-TABLE_NAMES = ("ood_matrix", "gap", "predictors", "networks", "conditions", "architectures", "signs_of_trouble")
-LEAGUE_NAMES = ("league", "forecast")
+FIGURE_NAMES = (
+    "examples",
+    "ctf",
+    "power",
+    "ood_matrix",
+    "gap",
+    "league",
+    "forecast",
+    "structures",
+    "design",
+    "learning_curves",
+)
 
-TABLES = tuple(f"tables/{name}.csv" for name in (*TABLE_NAMES, *LEAGUE_NAMES))
+TABLE_NAMES = (
+    "ood_matrix",
+    "gap",
+    "predictors",
+    "networks",
+    "conditions",
+    "architectures",
+    "signs_of_trouble",
+    "league",
+    "forecast",
+    "calibration",
+    "compare",
+    "compare_networks",
+    "learning_curves",
+)
 
 REPORT = "report.html"
+
+
+def figure_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
+    """Names of the figures of a campaign; without one, of all that any may have."""
+    return tuple(name for name in FIGURE_NAMES if campaign is None or name not in _nothing_for(campaign))
+
+
+def table_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
+    """Names of the tables of a campaign; without one, of all that any may have."""
+    return tuple(name for name in TABLE_NAMES if campaign is None or name not in _nothing_for(campaign))
+
+
+def files(campaign: "Campaign | None" = None) -> list[str]:
+    """Names of all files; the report, which is written last, comes first."""
+    figures = [f"figures/{name}.{kind}" for name in figure_names(campaign) for kind in ("png", "svg")]
+    return [REPORT, *figures, *(f"tables/{name}.csv" for name in table_names(campaign))]
+
+
+def _nothing_for(campaign: "Campaign") -> set[str]:
+    """Names of what the configuration asks nothing for."""
+    left = set() if campaign.config.analysis.compare else {"design", "compare", "compare_networks"}
+    recipes = {campaign.recipe_id(name) for name in campaign.used_sets}
+    return left | ({"structures"} if len(recipes) == 1 else set())

@@ -14,8 +14,8 @@ def csv(table: pd.DataFrame) -> str:
     return str(table.to_csv(index=False, float_format=FORMAT, lineterminator="\n"))
 
 
-def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame) -> dict[str, str]:
-    """Make every table.
+def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Make every table but those of the league and of what is compared.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame)
 
     Returns
     -------
-    dict of str to str
-        CSV text by the names in :data:`hrtem_ood.analysis.outputs.TABLES`.
+    dict of str to pandas.DataFrame
+        By the names in :data:`hrtem_ood.analysis.outputs.TABLE_NAMES`.
     """
-    tables = {
+    return {
         "ood_matrix": ood_matrix(metrics, cells),
         "gap": gap(cells),
         "predictors": predictors,
@@ -38,7 +38,6 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame)
         "architectures": architectures(metrics),
         "signs_of_trouble": signs(cells),
     }
-    return {f"tables/{name}.csv": csv(table) for name, table in tables.items()}
 
 
 def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:

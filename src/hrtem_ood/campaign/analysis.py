@@ -83,3 +83,8 @@ class Analysis(Model):
         description="At most so many groups of training sets, and of test conditions, are left out in turn for the forecast.",
     )
     leave_out: Names | None = Field(None, description="Predictors that the league leaves out; left out: none.")
+    compare: Names | None = Field(
+        None,
+        description="Names of training sets whose mean and worst score over the test conditions stand side by side, the others "
+        "against the first; left out: none.",
+    )

@@ -17,7 +17,7 @@ def mistakes(campaign: Campaign) -> list[str]:
     """
     groups = (
         (_name, _references, _predictors),
-        (_cells, _shares),
+        (_cells, _shares, _compared),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
         (_cycles,),
     )
@@ -54,6 +54,26 @@ def _references(campaign: Campaign) -> Iterator[str]:
             yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
+    yield from _unknown("analysis.compare", config.analysis.compare or (), config.training_sets, "training_sets")
+
+
+def _compared(campaign: Campaign) -> Iterator[str]:
+    """Find training sets that cannot be compared: without networks, or with other structures than the first."""
+    config, names = campaign.config, campaign.config.analysis.compare or ()
+    used = {name for grid in config.networks.values() for name in grid.training_sets}
+    if len(names) == 1:
+        yield f"analysis.compare: `{names[0]}` has nothing to stand beside; name two training sets or more, or none."
+        return
+    for name in names:
+        if name not in used:
+            yield f"analysis.compare: no network trains on `{name}`; those that train on something: {', '.join(sorted(used))}."
+    recipes = {name: campaign.recipe_id(config.training_sets[name].structures) for name in names}
+    for name in names[1:]:
+        if recipes[name] != recipes[names[0]]:
+            yield f"analysis.compare: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
+    tested = {campaign.recipe_id(suite.structures) for suite in config.suites.values()}
+    if names and recipes[names[0]] not in tested:
+        yield f"analysis.compare: no suite tests on structures like those of `{names[0]}`; add one, or leave `compare` out."
 
 
 def _predictors(campaign: Campaign) -> Iterator[str]:

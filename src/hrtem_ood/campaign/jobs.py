@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from hrtem_ood.analysis.outputs import FIGURES, REPORT, TABLES
+from hrtem_ood.analysis.outputs import files
 from hrtem_ood.analysis.shown import shown_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.errors import HrtemOodError
@@ -88,10 +88,13 @@ def inputs(campaign: Campaign, stage: str, id_: str) -> list[tuple[str, str]]:
     return []
 
 
-def outputs(stage: str, id_: str) -> list[str]:
-    """Paths of an artefact's files, below the results folder; the first is written last."""
+def outputs(stage: str, id_: str, campaign: Campaign | None = None) -> list[str]:
+    """Paths of an artefact's files, below the results folder; the first is written last.
+
+    What belongs to a report depends on the campaign; without one, these are all files that there may be.
+    """
     path = artefact(stage, id_)
-    return [f"{path}/{name}" for name in (REPORT, *FIGURES, *TABLES)] if stage == "reports" else [path]
+    return [f"{path}/{name}" for name in files(campaign)] if stage == "reports" else [path]
 
 
 def targets(campaign: Campaign) -> list[tuple[str, str]]:
@@ -99,8 +102,10 @@ def targets(campaign: Campaign) -> list[tuple[str, str]]:
     return [(stage, id_) for stage in ("metrics", "reports", "indexes") for id_ in ids(campaign, stage)]
 
 
-def present(results: Path) -> Present:
+def present(results: Path, campaign: Campaign) -> Present:
     """Return a function that tells which artefacts are there; it looks into each stage's folder once.
+
+    A report is there when all files are that it has of this campaign.
 
     Raises
     ------
@@ -120,7 +125,8 @@ def present(results: Path) -> Present:
             return frozenset()
 
     def is_there(stage: str, id_: str) -> bool:
-        return all(name in names(folder) for folder, _, name in (path.rpartition("/") for path in outputs(stage, id_)))
+        paths = (path.rpartition("/") for path in outputs(stage, id_, campaign))
+        return all(name in names(folder) for folder, _, name in paths)
 
     return is_there
 

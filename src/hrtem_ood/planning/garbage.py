@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign, artefact
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign, Evaluated, artefact
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.planning.cells import KnownCells
@@ -131,13 +131,10 @@ class _Search:
     def _needed(self) -> set[Path]:
         """Return the paths of all that the campaigns ask for, and of evaluations that others will be copied from."""
         needed = {path for campaign in self.campaigns for path in asked_for(campaign, self.results)}
-        is_there = jobs.present(self.results)
-        missing = {
-            id_: campaign.evaluations[id_]
-            for campaign in self.campaigns
-            for id_ in campaign.evaluations
-            if not is_there("evaluations", id_)
-        }
+        missing: dict[str, Evaluated] = {}
+        for campaign in self.campaigns:
+            is_there = jobs.present(self.results, campaign)
+            missing |= {id_: job for id_, job in campaign.evaluations.items() if not is_there("evaluations", id_)}
         others = list(self._artefacts("evaluations", needed)) if missing else []
         if others:
             cells = KnownCells(Known(self.results))
@@ -220,7 +217,7 @@ def asked_for(campaign: Campaign, results: Path) -> Iterable[Path]:
     """Yield the paths of all that a campaign asks for, whether they are there or not."""
     for stage in jobs.STAGES:
         for id_ in jobs.ids(campaign, stage):
-            yield from (results / path for path in jobs.outputs(stage, id_))
+            yield from (results / path for path in jobs.outputs(stage, id_, campaign))
     yield from (results / artefact("networks", id_) for id_ in campaign.networks)
     yield results / artefact("configs", campaign.config_id)
 

@@ -123,7 +123,7 @@ def plan(campaign: Campaign, results: Path) -> Plan:
 class _Planning:
     def __init__(self, campaign: Campaign, results: Path) -> None:
         self.campaign, self.results = campaign, results
-        self.is_there = jobs.present(results)
+        self.is_there = jobs.present(results, campaign)
         self.missing = jobs.to_make(campaign, self.is_there)
         self.wanted, self.known = Wanted(campaign), Known(results)
         self.reasons = Reasons(self.wanted, self.known)
@@ -151,7 +151,7 @@ class _Planning:
             yield self._networks()
         wanted, missing = jobs.ids(self.campaign, stage), self.missing[stage]
         there = sum(self.is_there(stage, id_) for id_ in wanted)
-        files = sum(len(jobs.outputs(stage, id_)) for id_ in missing) + FILES_PER_JOB * len(missing)
+        files = sum(len(jobs.outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * len(missing)
         why = Counter(self._why(stage, id_) for id_ in missing)
         estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if stage in COUNTED else Estimate()
         absent = len(wanted) - there - len(missing)

@@ -126,7 +126,7 @@ def status(campaign: Campaign, results: Path) -> Status:
     -------
     Status
     """
-    is_there = jobs.present(results)
+    is_there = jobs.present(results, campaign)
     missing = jobs.to_make(campaign, is_there)
     trained = {path.stem: path.stat().st_mtime for path in (results / "networks").glob("*.ckpt")}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}

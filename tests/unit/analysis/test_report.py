@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from tests.unit.analysis.conftest import trained_on
 
 from hrtem_ood.analysis import correlation, stage
 from hrtem_ood.analysis.cells import cells, read_metrics
 from hrtem_ood.analysis.findings import by_training_set, findings
-from hrtem_ood.analysis.outputs import FIGURE_NAMES, FIGURES, REPORT, TABLES
+from hrtem_ood.analysis.outputs import REPORT, figure_names, files, table_names
 from hrtem_ood.analysis.summary import summary_table
 from hrtem_ood.errors import ConfigError
 
@@ -57,15 +58,15 @@ def folder(synthetic: Any) -> Path:
     return reported(synthetic).folder
 
 
-def check_outputs(folder: Path) -> str:
-    """Check that all outputs are there and sound; return the report's text."""
-    for name in TABLES:
-        table = pd.read_csv(folder / name)
-        assert len(table) > 0 or name in (
-            "tables/league.csv",
-            "tables/forecast.csv",
-        )  # nothing to rank or to learn from
-    for name in FIGURES:
+def check_outputs(made: Any) -> str:
+    """Check that all outputs are there and sound, and no others; return the report's text."""
+    folder = made.folder
+    names = files(made.campaign)
+    assert sorted(names) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    for name in table_names(made.campaign):
+        table = pd.read_csv(folder / f"tables/{name}.csv")
+        assert len(table) > 0 or name in ("league", "forecast")  # nothing to rank or to learn from
+    for name in (name for name in names if name.startswith("figures/")):
         content = (folder / name).read_bytes()
         if name.endswith(".png"):
             image = matplotlib.image.imread(io.BytesIO(content))
@@ -79,7 +80,7 @@ def check_outputs(folder: Path) -> str:
     page.feed(text)
     assert page.opened == []
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
-    assert page.tags.count("img") == len(FIGURE_NAMES)
+    assert page.tags.count("img") == len(figure_names(made.campaign))
     assert all(target.startswith(("data:image/", "#")) for target in page.targets)
     assert "://" not in text
     assert "url(" not in text
@@ -89,7 +90,7 @@ def check_outputs(folder: Path) -> str:
 
 
 def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic: Any) -> None:
-    text = check_outputs(folder)
+    text = check_outputs(synthetic)
     ranked = pd.read_csv(folder / "tables/league.csv")
     assert {"transfer", "naive", "images", "network"} == set(ranked.family)
     assert text.count("<details") == ranked.groupby(["outcome", "cells"]).ngroups
@@ -103,7 +104,7 @@ def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic
 
 
 def test_figures_are_the_same_bytes_for_the_same_data(folder: Path, synthetic: Any) -> None:
-    before = {name: (folder / name).read_bytes() for name in (*FIGURES, *TABLES)}
+    before = {name: (folder / name).read_bytes() for name in files(synthetic.campaign) if name != REPORT}
     correlation.RESAMPLES = 1000
     stage.report(synthetic.campaign, synthetic.results)
     assert {name: (folder / name).read_bytes() for name in before} == before
@@ -178,7 +179,7 @@ def test_one_condition(make: Callable[..., Any], config: dict[str, Any]) -> None
     config["training_sets"] = {"single": config["training_sets"]["single"] | {"conditions": "only"}}
     config["networks"]["unet"] |= {"training_sets": "single", "seed": 0}
     config["suites"]["test"]["conditions"] = "only"
-    text = check_outputs(reported(make(config)).folder)
+    text = check_outputs(reported(make(config)))
     assert "over 0 off-domain" in re.sub(r"\s+", " ", text)
 
 
@@ -187,7 +188,7 @@ def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dic
     config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
     config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
     made = reported(make(config))
-    check_outputs(made.folder)
+    check_outputs(made)
     matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
     assert sum(name.startswith("other: ") for name in matrix.columns) == 2
     assert len(pd.read_csv(made.folder / "tables/gap.csv")) == 3 * 5
@@ -200,7 +201,7 @@ def test_many_conditions(make: Callable[..., Any], config: dict[str, Any]) -> No
     config["conditions"] = {"trained": grid, "focus": grid}
     config["networks"]["unet"]["seed"] = 0
     made = reported(make(config))
-    check_outputs(made.folder)
+    check_outputs(made)
     assert pd.read_csv(made.folder / "tables/ood_matrix.csv").shape == (29, 3 + 28)
 
 
@@ -217,12 +218,50 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
 
 def test_without_any_gap(make: Callable[..., Any], config: dict[str, Any]) -> None:
     config["suites"]["test"]["conditions"] = ["focus"]
-    check_outputs(reported(make(config)).folder)
+    check_outputs(reported(make(config)))
+
+
+def test_training_sets_side_by_side(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["analysis"] = {"compare": ["mixed", "single"], "resamples": 200}
+    made = reported(make(config))
+    check_outputs(made)
+    table = pd.read_csv(made.folder / "tables/compare.csv").set_index("training_set")
+    assert list(table.index) == ["mixed", "single"]
+    assert list(table.networks) == [2, 4]
+    # under −100, 0 and +100 Å, mean over seeds and images 0.9: the mixture has 0.9, 0.7, 0.9; single sets 0.9, 0.7, 0.5
+    np.testing.assert_allclose(table["mean"], [2.5 / 3, 2.1 / 3], atol=1e-6)
+    np.testing.assert_allclose(table.worst, [0.7, 0.5], atol=1e-6)
+    assert table.loc["mixed"].iloc[5:].isna().all()
+    single = table.loc["single"]
+    assert single.mean_difference == pytest.approx(-0.4 / 3, abs=1e-5)
+    assert single.worst_difference == pytest.approx(-0.2, abs=1e-5)
+    assert single.mean_low < single.mean_difference < single.mean_high
+    assert single.worst_low <= single.worst_difference <= single.worst_high
+    networks = pd.read_csv(made.folder / "tables/compare_networks.csv", dtype={"worst_condition": str})
+    assert sorted(networks.network) == sorted(made.campaign.networks)
+    worst = networks[networks.training_set == "single"].set_index("network").worst_condition
+    opposite = {-100: "+100", 100: "-100"}
+    for id_, condition in worst.items():
+        (defocus,) = trained_on(made.campaign, made.campaign.networks[id_])
+        assert condition.replace("−", "-") == opposite[int(defocus)]
+
+
+def test_what_is_compared_is_paired_by_condition(make: Callable[..., Any], config: dict[str, Any]) -> None:
+    config["analysis"] = {"compare": ["single", "mixed"]}
+    config["networks"]["unet"]["seed"] = 0
+
+    def rule(_network: Any, dataset: Any, _image: int) -> float:
+        return 0.5 + dataset.condition.defocus_A / 500
+
+    made = make(config, rule=rule)
+    table = pd.read_csv(reported(made).folder / "tables/compare.csv").set_index("training_set")
+    # networks that do the same differ by nothing, whichever conditions are drawn
+    np.testing.assert_allclose(table.loc["mixed"].iloc[5:], 0, atol=1e-7)
 
 
 def test_text_from_the_configuration_is_escaped(make: Callable[..., Any], config: dict[str, Any]) -> None:
     config["materials"]["CdSe"] = {"file": "<script>x</script>.cif", "sha256": "0"}
-    text = check_outputs(reported(make(config)).folder)
+    text = check_outputs(reported(make(config)))
     assert "&lt;script&gt;x&lt;/script&gt;.cif" in text
 
 
@@ -259,7 +298,7 @@ def test_outputs_are_light_to_import() -> None:
     import sys
 
     code = (
-        "import sys, hrtem_ood.analysis.outputs as o; assert o.FIGURES and o.TABLES; "
+        "import sys, hrtem_ood.analysis.outputs as o; assert o.files(); "
         "assert not {'numpy', 'matplotlib', 'xarray', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -206,13 +206,15 @@ def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_facto
     gone = data.draw(st.sets(st.sampled_from(every), max_size=12))
     results = tmp_path_factory.mktemp("walk")
     for stage_, id_ in set(every) - gone:
-        for path in jobs.outputs(stage_, id_):
+        for path in jobs.outputs(stage_, id_, small):
             (results / path).parent.mkdir(parents=True, exist_ok=True)
             (results / path).touch()
     made: set[tuple[str, str]] = set()
 
     def need(stage_, id_):
-        if (stage_, id_) not in made and not all((results / path).exists() for path in jobs.outputs(stage_, id_)):
+        if (stage_, id_) not in made and not all(
+            (results / path).exists() for path in jobs.outputs(stage_, id_, small)
+        ):
             made.add((stage_, id_))
             for each in jobs.inputs(small, stage_, id_):
                 need(*each)
