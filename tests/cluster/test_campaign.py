@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import ARRAY, ENVIRONMENT, OFTEN, PROFILE, Campaign, slurm, wait
+from tests.cluster.campaign import ENVIRONMENT, OFTEN, PROFILE, Campaign, slurm, wait
+from tests.cluster.conftest import ARRAY
 
 
 def gpus_of(network: str) -> set[str]:

@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO
 
 import pytest
-from tests.cluster.conftest import Campaign, daemons, slurm, wait
+from tests.cluster.campaign import Campaign, slurm, wait
+from tests.cluster.conftest import daemons
 
 Row = Callable[[Campaign], None]
 
