@@ -14,7 +14,7 @@ from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
 from hrtem_ood.errors import ArtefactError, DeviceError
 from hrtem_ood.evaluation import stage
-from hrtem_ood.evaluation.stage import evaluate, index_suite
+from hrtem_ood.evaluation.stage import evaluate, index_suite, unscored
 from hrtem_ood.evaluation.weights import drop_scored
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, pack_entry, read_network, write_network
@@ -150,6 +150,24 @@ def test_scores_do_not_depend_on_how_networks_are_packed(project: Project) -> No
     assert other.pack("q", 1) == together[1:]
     alone = other.evaluate("q", suite)
     xr.testing.assert_identical(alone.drop_attrs(), project.evaluate("p", suite).isel(network=[1]).drop_attrs())
+
+
+def test_networks_scored_one_by_one_need_but_be_gathered(project: Project, computed: list[Any]) -> None:
+    networks = project.pack("p", 0, 1, 2, diverged=(2,))
+    whole = project.evaluation(project.suite(project.dataset("d"), project.dataset("e")), "p")
+    pack, suite = [project.path("packs", "p", ".json")], project.path("suites", whole.suite, ".json")
+    assert unscored(whole, pack, suite, project.results) == networks[:2], "one that diverged has no scores"
+    for ahead in (1, 0):
+        alone = EvaluateSpec(networks=(networks[ahead],), suite=whole.suite)
+        evaluate(alone, pack, suite, project.results, project.path("evaluations", alone.id), device="cpu")
+        assert unscored(whole, pack, suite, project.results) == networks[:ahead]
+    computed.clear()
+    gathered = project.evaluate("p", whole.suite)
+    assert not computed
+    for path in project.path("evaluations", whole.id).parent.iterdir():
+        path.unlink()
+    xr.testing.assert_equal(gathered, project.evaluate("p", whole.suite))
+    assert computed
 
 
 def test_known_cells_are_copied(project: Project, computed: list[Any]) -> None:
