@@ -1,5 +1,6 @@
 """What is claimed before the run, measured: differences with intervals, and how they are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,21 +48,22 @@ def claimed(outcome: str, analysis: Analysis) -> str:
     return analysis.forecast if outcome == "gap" else REGRET
 
 
-def gains(found: Analysed, analysis: Analysis, outcome: str) -> list[Difference]:
-    """Compare the ρ of the claimed predictor with those of the naive ones, over all cells of imaging shift.
+def gains(found: Analysed, analysis: Analysis, outcome: str, own: str, others: Sequence[str]) -> list[Difference]:
+    """Compare the ρ of one predictor with those of others, over all cells of imaging shift.
 
     Parameters
     ----------
     found : Analysed
     analysis : Analysis
     outcome : {"gap", "regret"}
+    own : str
+    others : sequence of str
 
     Returns
     -------
     list of Difference
         Of ρ, with paired two-way bootstrap intervals, as in the league; without enough cells, empty.
     """
-    own = claimed(outcome, analysis)
     values = turned(found.predictors, found.outcomes, analysis.model_copy(update={"leave_out": None}))
     contest = Contest(
         found.outcomes[outcome].values,
@@ -72,7 +74,7 @@ def gains(found: Analysed, analysis: Analysis, outcome: str) -> list[Difference]
         f"league of {outcome} over imaging",
     )
     differences = []
-    for other in NAIVE:
+    for other in others:
         table = score(contest, {name: values[name] for name in dict.fromkeys((own, other))}, other)
         if not table.empty and own != other:
             row = records(table[table.predictor == own])[0]

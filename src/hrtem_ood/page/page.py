@@ -167,13 +167,17 @@ def outcome(found: Analysed, campaign: Campaign, name: str) -> dict[str, Any]:
     part.insert(0, "place", np.arange(1, len(part) + 1))
     own = claimed(name, analysis)
     kept = part[(part.place <= TOP) | part.predictor.isin([own, *NAIVE])]
+    first = str(part.predictor.iloc[0]) if len(part) else own
     return {
         "meaning": OUTCOME[name],
         "claimed": own,
         "rows": records(kept),
+        "own": records(part[part.predictor == own]),
         "entered": len(part),
         "n": int(part.n.max()) if len(part) else 0,
-        "gains": gains(found, analysis, name),
+        "gains": gains(found, analysis, name, own, NAIVE),
+        "first": first,
+        "lead": gains(found, analysis, name, first, [own]),
         "contests": contest_rows(found, campaign, name, structures=False),
     }
 
@@ -192,7 +196,7 @@ def contest_rows(found: Analysed, campaign: Campaign, name: str, *, structures: 
             {
                 "cells": cells,
                 "n": int(part.n.iloc[0]),
-                "best": best.to_dict(),
+                "best": best.to_dict() if np.isfinite(best.rho) else None,
                 "rho": {each: known.loc[each].to_dict() if each in known.index else None for each in (own, *NAIVE)},
             }
         )
