@@ -151,7 +151,7 @@ def training_sets(campaign: Campaign) -> list[str]:
         networks = sum(network.training_set in ids for network in campaign.networks.values())
         grid = campaign.config.training_sets[name]
         conditions = max(len(each.datasets) for each in sets)
-        kind = f"one of {conditions} conditions" if grid.mix else f"{len(sets)} of one condition each"
+        kind = f"one set of {conditions} conditions" if grid.mix else f"{len(sets)} sets of one condition"
         if networks:
             told.append(
                 f"`{name}`: {kind}, {sum(sets[0].images)} images of `{grid.structures}` each; {networks} networks"
