@@ -191,5 +191,5 @@ def comparisons(found: Analysed, what: str) -> list[Difference]:
     differences = []
     for row in records(table.iloc[1:]):
         ends = sorted(-sign * row[f"{what}_{end}"] for end in ("low", "high"))
-        differences.append(Difference(row["training_set"], -sign * row[f"{what}_difference"], ends[0], ends[1]))
+        differences.append(Difference(row["training_set"], 0.0 - sign * row[f"{what}_difference"], ends[0], ends[1]))
     return differences

@@ -151,7 +151,11 @@ def training_sets(campaign: Campaign) -> list[str]:
         networks = sum(network.training_set in ids for network in campaign.networks.values())
         grid = campaign.config.training_sets[name]
         conditions = max(len(each.datasets) for each in sets)
-        kind = f"one set of {conditions} conditions" if grid.mix else f"{len(sets)} sets of one condition"
+        kind = (
+            f"one set of {_number(conditions, 'condition')}"
+            if grid.mix
+            else f"{_number(len(sets), 'set')} of one condition"
+        )
         if networks:
             told.append(
                 f"`{name}`: {kind}, {sum(sets[0].images)} images of `{grid.structures}` each; {networks} networks"
@@ -164,10 +168,13 @@ def outcome(found: Analysed, campaign: Campaign, name: str) -> dict[str, Any]:
     analysis = campaign.config.analysis
     league = found.tables["league"]
     part = league[(league.outcome == name) & (league.cells == "imaging")].reset_index(drop=True)
-    part.insert(0, "place", np.arange(1, len(part) + 1))
+    # equals share a place
+    part.insert(0, "place", part.rho.round(9).rank(method="min", ascending=False, na_option="bottom").astype(int))
     own = claimed(name, analysis)
     kept = part[(part.place <= TOP) | part.predictor.isin([own, *NAIVE])]
-    first = str(part.predictor.iloc[0]) if len(part) else own
+    # the best of all, and the best of what is known before any network is trained
+    ahead = part[part.place < part.place[part.predictor == own].min()]
+    firsts = dict.fromkeys([*ahead.predictor.iloc[:1], *ahead.predictor[ahead.family != "network"].iloc[:1]])
     return {
         "meaning": OUTCOME[name],
         "claimed": own,
@@ -176,8 +183,7 @@ def outcome(found: Analysed, campaign: Campaign, name: str) -> dict[str, Any]:
         "entered": len(part),
         "n": int(part.n.max()) if len(part) else 0,
         "gains": gains(found, analysis, name, own, NAIVE),
-        "first": first,
-        "lead": gains(found, analysis, name, first, [own]),
+        "leads": {first: gains(found, analysis, name, first, [own]) for first in firsts},
         "contests": contest_rows(found, campaign, name, structures=False),
     }
 

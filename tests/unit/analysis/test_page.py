@@ -86,7 +86,7 @@ def test_scores_that_follow_the_change_of_defocus_refute_the_claim(two_materials
     assert "- **Shown**: `texture_gap`" not in text
     assert "- **Refuted**: `texture_gap` ranks gaps better than `abs_delta_defocus_A`" in text
     assert "| 1 | `abs_delta_defocus_A`" in text
-    assert "The first place goes to `abs_delta_defocus_A`" in text
+    assert "- First of all is `abs_delta_defocus_A`, which was not claimed: ahead of `texture_gap` by" in text
     # every figure is there, beside the page
     links = re.findall(r"!\[\w+\]\((.+?)\)", text)
     assert len(links) == 6
