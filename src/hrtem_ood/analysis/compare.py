@@ -190,13 +190,15 @@ def _differences(one: Compared, first: Compared, resamples: int) -> Floats:
     worst counts, so that what was not drawn never does.
     """
     rng = np.random.default_rng(seed_sequence(f"comparison of {one.name} with {first.name}"))
-    drawn = np.empty((resamples, 2))
+    drawn, conditions = np.empty((resamples, 2)), len(one.conditions)
     for index in range(resamples):
-        columns = rng.integers(len(one.conditions), size=len(one.conditions))
+        times = rng.multinomial(conditions, np.full(conditions, 1 / conditions))
         ends = []
         for each in (one, first):
-            rows = rng.integers(len(each.networks), size=len(each.networks))
-            score = each.score[np.ix_(rows, columns)]
-            ends.append((score.mean(), each.sign * (each.sign * score).min(axis=1).mean()))
+            number = len(each.networks)
+            share = rng.multinomial(number, np.full(number, 1 / number)) / number
+            mean = each.score @ times / conditions
+            worst = each.sign * (each.sign * each.score[:, times > 0]).min(axis=1)
+            ends.append((share @ mean, share @ worst))
         drawn[index] = np.subtract(ends[0], ends[1])
     return drawn

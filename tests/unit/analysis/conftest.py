@@ -1,6 +1,7 @@
 """Synthetic campaigns: every artefact that the analysis reads, written through the store under its right id."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from hrtem_ood.analysis import stage as analyze
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.config import CampaignConfig
 from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec, SimulateSpec
+from hrtem_ood.networks.checkpoint import Trained, TrainedOn, write_network
 from hrtem_ood.predictors.stage import predictors
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
@@ -175,6 +177,15 @@ def write_dataset(made: Written, spec: ImageSpec) -> None:
     attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_A": 0.4}
     attributes |= {"condition": json.dumps(spec.condition.model_dump())}
     store.write_zarr(made.path("datasets", spec.id), dataset, attributes)
+
+
+def write_network_file(made: Written, id_: str, *, diverged: bool = False) -> None:
+    """Write a network's file with learning curves of three epochs, and no weights."""
+    losses = [0.8, 0.3, math.inf if diverged else 0.4]
+    told = {"train_loss": [0.7, 0.4, 0.2], "validation_loss": losses, "learning_rate": [0.003, 0.002, 0.001]}
+    trained = Trained({}, best_epoch=-1 if diverged else 1, best_validation_loss=0.3, curves=told, diverged=diverged)
+    path, spec = made.path("networks", id_), made.campaign.networks[id_]
+    write_network(path, spec, trained, TrainedOn((), 3e5, 0.4, 32), seconds=1.0, device="cpu")
 
 
 @pytest.fixture

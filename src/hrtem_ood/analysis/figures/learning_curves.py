@@ -37,7 +37,7 @@ def caption(found: Curves) -> str:
 def draw(found: Curves) -> Figure:
     """Draw one small panel per network."""
     if not found.shown:
-        figure = new_figure(5, 1.6)
+        figure = new_figure(5, 2)
         axes = figure.subplots()
         axes.axis("off")
         axes.text(0.5, 0.5, "no network's file is there", ha="center", va="center", transform=axes.transAxes)
