@@ -81,6 +81,7 @@ def drawn_scores(networks: int, images: int) -> np.ndarray:
         "recall": f1 * (1 - 0.1 * noise[1]),
     }
     values |= {"cross_entropy": (1 - f1) * noise[2], "calibration_error": (1 - f1) * noise[3], "entropy": noise[4]}
+    values |= {"confidence": 1 - 0.5 * noise[4]}
     return np.stack([values[name] for name in SCORES]).astype(np.float32)
 
 

@@ -34,7 +34,7 @@ from hrtem_ood.simulation.stage import layout
 
 CPU = array_module("cpu")
 CELL_A, SIZE, PIXEL_A, ENERGY_EV = 128.0, 640, 0.2, 300e3
-CONDITIONS, PHONONS, REPEATS, STRUCTURES = 50, 8, 3, 6
+CONDITIONS, PHONONS, REPEATS, STRUCTURES = 50, 8, 3, 12
 SIMULATION = Simulation(sampling_A=0.1, phonons=PHONONS)
 
 

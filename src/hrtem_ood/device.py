@@ -37,7 +37,7 @@ def resolve(device: Device) -> Literal["cpu", "gpu"]:
         return "gpu"
     if device == "gpu":
         raise DeviceError(
-            "execution.device is gpu, but CuPy sees no GPU here. Use `device: auto` or `device: cpu`, "
+            "a GPU is asked for (execution.device, or --device), but CuPy sees none here. Use auto or cpu, "
             "or install CuPy and its CUDA libraries (envs/environment-gpu.yaml)."
         )
     return "cpu"

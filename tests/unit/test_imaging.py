@@ -14,7 +14,7 @@ from hrtem_ood.device import ArrayModule, array_module
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.imaging.detector import Response, smallest_unsigned
 from hrtem_ood.imaging.image import image_intensity
-from hrtem_ood.imaging.lens import Lens
+from hrtem_ood.imaging.lens import Lens, plain
 from hrtem_ood.imaging.microscope import condition_of
 from hrtem_ood.imaging.stage import image
 from hrtem_ood.optics.ctf import contrast_transfer
@@ -80,6 +80,27 @@ def test_lens_is_the_contrast_transfer(lens):
         ours = prepared.transfer(defocus_A)
         assert ours.dtype == np.complex64
         np.testing.assert_allclose(ours, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [32, 33])
+def test_compiled_lens_is_the_plain_one(size):
+    condition = Condition(defocus_A=0, dose_e_per_A2=1, C30=1e7, C12=50, phi12=0.3, C50=1e8, focal_spread_A=20)
+    lens = Lens.of(condition, size=size, pixel_A=0.2, wavelength_A=electron_wavelength_A(300e3), am=CPU)
+    np.testing.assert_allclose(
+        lens.transfer(0.0), plain(lens.polynomial, lens.alpha, lens.damping, CPU), rtol=0, atol=3e-7
+    )
+
+
+@pytest.mark.parametrize("size", [40, 45])
+def test_intensity_on_a_cpu_is_the_plain_one(size):
+    """The order of the arithmetic that suits a cache, and the form for any array module."""
+    rng = np.random.default_rng(0)
+    waves = (rng.normal(size=(3, size, size)) + 1j * rng.normal(size=(3, size, size))).astype(np.complex64)
+    transfer = np.exp(1j * rng.normal(size=(size, size))).astype(np.complex64)
+    spectra = np.fft.fft2(waves)
+    np.testing.assert_allclose(
+        image_intensity(spectra, transfer, CPU), image_intensity(spectra[None], transfer[None], CPU)[0], rtol=2e-5
+    )
 
 
 def test_intensity_is_the_mean_over_phonons():

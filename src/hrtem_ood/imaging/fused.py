@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.fftw import ROWS, Rows, empty_rows
+from hrtem_ood.imaging import kernels
 
 
 class FusedImage:
@@ -24,29 +25,25 @@ class FusedImage:
         self.size = size
         self.lensed, self.along = (empty_rows(ROWS, size, np.complex64) for _ in range(2))
         self.turned = empty_rows(size, size, np.complex64)  # (x, qy)
-        self.squares = np.empty((ROWS, 2 * size), np.float32)
         self.backward = Rows(size, self.lensed, self.along, forward=False)
 
     def __call__(self, spectra: NDArray[np.complex64], transfer: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return the intensity, (y, x), of spectra, (phonon, y, x), under a contrast transfer, (y, x)."""
         size = self.size
-        total = np.zeros((len(self.turned), 2 * size), np.float32)
+        total, result = np.zeros((size, size), np.float32), np.empty((size, size), np.float32)
         for spectrum in spectra:
             for first in range(0, size, ROWS):
                 rows = min(ROWS, size - first)
                 block = slice(first, first + rows)
                 np.multiply(spectrum[block], transfer[block], out=self.lensed[:rows, :size])
                 self.backward(self.lensed, self.along)
-                self.turned[:size, block] = self.along[:rows, :size].T
+                kernels.turn(self.along, self.turned[:size], first, rows)
             for first in range(0, size, ROWS):
                 self.backward(self.turned[first : first + ROWS], self.along)
-                parts = self.along.view(np.float32)[:, : 2 * size]
-                np.multiply(parts, parts, out=self.squares)
-                total[first : first + ROWS] += self.squares
-        total = total[:size, ::2] + total[:size, 1::2]
+                kernels.add_squares(total[first : first + ROWS], self.along)
         # the transforms are not normalised
-        total *= np.float32(1 / (len(spectra) * float(size) ** 4))
-        return np.ascontiguousarray(total.T)
+        kernels.turned_scaled(total, np.float32(1 / (len(spectra) * float(size) ** 4)), result)
+        return result
 
 
 @lru_cache(maxsize=2)

@@ -45,9 +45,12 @@ def label_mask(
         1 on particles, 0 elsewhere.
     """
     columns = (phase > phase_threshold_rad).astype(np.float32)
-    spectrum = crop_spectrum(am.fft.fft2(columns), (size, size), am.xp)
+    before, half = columns.shape[-1], size // 2 + 1  # a real image's spectrum repeats in its other half
+    spectrum = crop_spectrum(am.fft.rfft2(columns)[..., :half], (size, half), am.xp)
+    if size < before and size % 2 == 0:
+        spectrum[..., -1] = 0  # the Nyquist frequency, as in crop_spectrum
+    spectrum *= size / before
     blur = am.xp.exp(-2 * (np.pi * blur_A * am.xp.fft.fftfreq(size, pixel_A)) ** 2).astype(np.float32)
     spectrum *= blur[:, None]
-    spectrum *= blur[None, :]
-    blurred = am.fft.ifft2(spectrum, overwrite_x=True).real
-    return (blurred > coverage).astype(np.uint8)
+    spectrum *= blur[None, :half]
+    return (am.fft.irfft2(spectrum, (size, size)) > coverage).astype(np.uint8)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.device import ArrayModule
@@ -14,27 +15,24 @@ from hrtem_ood.optics.polynomial import aberration_polynomial, gradient, on_grid
 
 @dataclass(frozen=True)
 class Lens:
-    """The contrast transfer t(q) of a condition on an image's grid, split into what defocus changes and what not.
-
-    The phase of defocus, exp(iπ λ Δf q²), is a product of a function of q_y and one of q_x: it costs next to nothing
-    per image, where computing χ anew would cost more than the image's Fourier transforms.
+    """The contrast transfer t(q) of a condition on an image's grid, but for the defocus.
 
     Attributes
     ----------
-    focused : complex64 array, (y, x), [1]
-        Transfer at zero defocus, without the spatial envelope.
-    q : float64 array, (side,), [1/Å]
-        Spatial frequencies along either axis.
-    gradient : tuple of float32 arrays, (y, x), [rad/rad], or None
-        ∂χ/∂α_x and ∂χ/∂α_y at zero defocus, where there is an angular spread.
+    polynomial : float64 array, (7, 7), [1/rad^(i+j)]
+        Of χ/2π at zero defocus; see :func:`~hrtem_ood.optics.polynomial.aberration_polynomial`.
+    alpha : float64 array, (side,), [rad]
+        Scattering angles along either axis.
+    damping : float32 array, (side // 2 + 1, side), [1]
+        Aperture and temporal envelope, of the rows of non-negative q_y: both are even in q_y.
     """
 
     condition: Condition
     wavelength_A: float
     am: ArrayModule
-    focused: Array
-    q: Array
-    gradient: tuple[Array, Array] | None
+    polynomial: NDArray[np.float64]
+    alpha: Array
+    damping: Array
 
     @classmethod
     def of(cls, condition: Condition, *, size: int, pixel_A: float, wavelength_A: float, am: ArrayModule) -> Self:
@@ -51,27 +49,16 @@ class Lens:
         """
         xp = am.xp
         q = xp.fft.fftfreq(size, pixel_A)
-        alpha = wavelength_A * q
-        polynomial = aberration_polynomial(defocus_A=0.0, aberrations=condition.aberrations)
-        # in double precision, as χ can be hundreds of radians, until whole turns are taken off
-        turns = on_grid(polynomial / wavelength_A, alpha, alpha, xp)
-        turns -= xp.rint(turns)
-        phase = turns.astype(np.float32)
-        phase *= np.float32(-2 * np.pi)
-        focused = xp.empty(phase.shape, np.complex64)
-        focused.real, focused.imag = xp.cos(phase), xp.sin(phase)
-        squared = (q**2)[:, None] + (q**2)[None, :]
+        squared = (q**2)[: size // 2 + 1, None] + (q**2)[None, :]
+        damping = xp.ones(squared.shape, np.float32)
         if condition.focal_spread_A:
             modulus = xp.sqrt(squared.astype(np.float32))
             spread_A = condition.focal_spread_A
-            focused *= temporal_envelope(modulus, wavelength_A=wavelength_A, focal_spread_A=spread_A, xp=xp)
+            damping *= temporal_envelope(modulus, wavelength_A=wavelength_A, focal_spread_A=spread_A, xp=xp)
         if condition.aperture_mrad is not None:
-            focused *= wavelength_A * xp.sqrt(squared) <= condition.aperture_mrad * 1e-3
-        slopes = None
-        if condition.angular_spread_mrad:
-            parts = gradient(polynomial * (2 * np.pi / wavelength_A))
-            slopes = tuple(on_grid(part, alpha, alpha, xp).astype(np.float32) for part in parts)
-        return cls(condition, wavelength_A, am, focused, q, slopes)
+            damping *= wavelength_A * xp.sqrt(squared) <= condition.aperture_mrad * 1e-3
+        polynomial = aberration_polynomial(defocus_A=0.0, aberrations=condition.aberrations) / wavelength_A
+        return cls(condition, wavelength_A, am, polynomial, wavelength_A * q, damping)
 
     def transfer(self, defocus_A: float) -> Array:
         """Contrast transfer t(q) at a defocus, equal to :func:`hrtem_ood.optics.ctf.contrast_transfer`.
@@ -85,14 +72,38 @@ class Lens:
         -------
         complex64 array, (y, x), [1]
         """
-        xp = self.am.xp
-        phase = np.pi * self.wavelength_A * defocus_A
-        line = xp.exp(1j * phase * self.q**2).astype(np.complex64)
-        result = self.focused * line[:, None]
-        result *= line[None, :]
-        if self.gradient is not None:
-            slope = (2 * np.pi * defocus_A * self.q).astype(np.float32)  # −∂χ/∂α, as C10 = −defocus and α = λq
-            along_x, along_y = self.gradient[0] - slope[None, :], self.gradient[1] - slope[:, None]
+        defocus = aberration_polynomial(defocus_A=defocus_A, aberrations={}) / self.wavelength_A
+        polynomial = self.polynomial + defocus
+        form = _compiled if self.am.name == "cpu" else plain
+        result = form(polynomial, self.alpha, self.damping, self.am)
+        if self.condition.angular_spread_mrad:
+            slopes = (
+                on_grid(part, self.alpha, self.alpha, self.am.xp).astype(np.float32)
+                for part in gradient(polynomial * (2 * np.pi))
+            )
             spread_mrad = self.condition.angular_spread_mrad
-            result *= spatial_envelope(along_x, along_y, angular_spread_mrad=spread_mrad, xp=xp)
+            result *= spatial_envelope(*slopes, angular_spread_mrad=spread_mrad, xp=self.am.xp)
         return result
+
+
+def plain(polynomial: NDArray[np.float64], alpha: Array, damping: Array, am: ArrayModule) -> Array:
+    """Return damping times exp(−2πi p); see :func:`hrtem_ood.imaging.kernels.lens`, which is the same for a CPU."""
+    xp = am.xp
+    # in double precision, as χ can be hundreds of radians, until whole turns are taken off
+    turns = on_grid(polynomial, alpha, alpha, xp)
+    turns -= xp.rint(turns)
+    phase = turns.astype(np.float32)
+    phase *= np.float32(-2 * np.pi)
+    result = xp.empty(phase.shape, np.complex64)
+    result.real, result.imag = xp.cos(phase), xp.sin(phase)
+    rows = xp.arange(len(phase))
+    result *= damping[xp.minimum(rows, len(phase) - rows)]
+    return result
+
+
+def _compiled(polynomial: NDArray[np.float64], alpha: Array, damping: Array, am: ArrayModule) -> Array:
+    from hrtem_ood.imaging import kernels  # a GPU needs no compiler
+
+    result = am.xp.empty((len(alpha), len(alpha)), np.complex64)
+    kernels.lens(polynomial, alpha, damping, result)
+    return result

@@ -1,9 +1,10 @@
 """Stage `image`: the images and labels of a structure set under one condition."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,12 +21,27 @@ from hrtem_ood.imaging.microscope import Microscope, condition_of
 from hrtem_ood.optics.fourier import cropped_spectra
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 
-BATCH_BYTES = 2**23
-"""Exit waves that are transformed at once [B]: many small structures, or one large one."""
+
+@dataclass(frozen=True)
+class Exit:
+    """What lies behind one structure.
+
+    Attributes
+    ----------
+    structure : int
+    zero_defocus_A : float, [Å]
+    waves : complex64 array, (phonon, y, x), [1]
+    particle_phase : float32 array, (y, x), [rad]
+    """
+
+    structure: int
+    zero_defocus_A: float
+    waves: np.ndarray
+    particle_phase: np.ndarray
 
 
-def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[xr.Dataset, Sequence[np.ndarray]]]:
-    """Read the first structures of a series of exit waves in order, a few at a time.
+def exits(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[dict[str, Any], Exit]]:
+    """Read the first structures of a series of exit waves in order.
 
     Parameters
     ----------
@@ -35,10 +51,10 @@ def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[xr.Datase
 
     Yields
     ------
-    xarray.Dataset
-        All but the waves of some structures, in memory.
-    sequence of complex64 array, (phonon, y, x)
-        Their waves, in memory or a view of the file.
+    dict
+        The shard's attributes.
+    Exit
+        Its arrays are views of the file, where that is possible.
 
     Raises
     ------
@@ -47,23 +63,19 @@ def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[xr.Datase
     """
     expected = 0
     for path in shards:
-        with store.open_zarr(path) as waves:
-            if waves.attrs.get("series") != spec.waves:
+        with store.open_zarr(path, dask=False) as shard:
+            if shard.attrs.get("series") != spec.waves:
                 raise ArtefactError(f"{path} holds exit waves of another series than dataset {spec.id} is made of.")
-            present = waves.structure.values.tolist()
+            present = shard.structure.values.tolist()
             if present != list(range(expected, expected + len(present))):
                 raise ArtefactError(
                     f"{path} holds structures {present[0]} to {present[-1]}, but structure {expected} comes next: "
                     "give the exit-wave shards in order, each once."
                 )
-            wanted = min(len(present), spec.structures - expected)
-            step = max(1, BATCH_BYTES // waves.exit_wave[0].nbytes)
-            mapped = store.mapped_rows(path, "exit_wave")
-            for start in range(0, wanted, step):
-                stop = min(start + step, wanted)
-                part = waves.isel(structure=slice(start, stop))
-                views = [mapped(row) for row in range(start, stop)] if mapped else part.exit_wave.values
-                yield part.drop_vars("exit_wave").load(), views
+            zero_defocus_A = shard.zero_defocus_A.values.tolist()
+            waves, phases = (_rows(path, shard[name]) for name in ("exit_wave", "particle_phase"))
+            for row in range(min(len(present), spec.structures - expected)):
+                yield shard.attrs, Exit(present[row], zero_defocus_A[row], waves(row), phases(row))
             expected += len(present)
         if expected >= spec.structures:
             return
@@ -73,7 +85,12 @@ def batches(spec: ImageSpec, shards: Sequence[Path]) -> Iterator[tuple[xr.Datase
     )
 
 
-def image_size(spec: ImageSpec, waves: xr.Dataset) -> int:
+def _rows(path: Path, array: xr.DataArray) -> Callable[[int], np.ndarray]:
+    """Return what reads a row of an array, without a copy where it is stored as it is."""
+    return store.mapped_rows(path, str(array.name)) or (lambda row: np.asarray(array[row].values))
+
+
+def image_size(spec: ImageSpec, points: int, sampling_A: float) -> int:
     """Side of the images [px].
 
     Raises
@@ -81,7 +98,6 @@ def image_size(spec: ImageSpec, waves: xr.Dataset) -> int:
     ConfigError
         Where the pixel does not divide the cell, or is finer than what was simulated.
     """
-    points, sampling_A = waves.sizes["x"], float(waves.attrs["sampling_A"])
     cell_A, pixel_A = points * sampling_A, spec.imaging.pixel_A
     size = round(cell_A / pixel_A)
     if abs(size * pixel_A - cell_A) > 1e-4 * pixel_A:
@@ -103,7 +119,7 @@ class Images:
     Attributes
     ----------
     counts : list of uint array, (y, x), [e/px]
-    labels : list of uint8 array, (image, y, x), [1]
+    labels : list of uint8 array, (y, x), [1]
     varied : dict of str to list of float
         By name, the values that each image has of the defocus [Å], from the exit plane, and of whatever else jitters.
     expected : list of float32 array, (y, x), [e/px]
@@ -116,37 +132,32 @@ class Images:
     expected: list[np.ndarray] = field(default_factory=list)
 
 
-def image_batch(
-    spec: ImageSpec, waves: xr.Dataset, views: Sequence[np.ndarray], microscope: Microscope, images: Images
-) -> None:
-    """Image some structures.
+def image_one(spec: ImageSpec, behind: Exit, microscope: Microscope, images: Images) -> None:
+    """Image one structure.
 
     Parameters
     ----------
     spec : ImageSpec
-    waves : xarray.Dataset
-    views : sequence of complex64 array, (phonon, y, x)
-        From :func:`batches`.
+    behind : Exit
     microscope : Microscope
     images : Images
-        To which theirs are added.
+        To which its image is added.
     """
     am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_A
-    for place, structure in enumerate(waves.structure.values.tolist()):
-        condition = condition_of(spec.condition, spec.series, structure)
-        defocus_A = float(waves.zero_defocus_A[place]) + condition.defocus_A
-        spectra = cropped_spectra(views[place], size, am)
-        intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
-        dose = condition.dose_e_per_A2
-        rng = np.random.default_rng(seed_sequence(spec.series, structure, 1))
-        images.counts.append(microscope.response.count(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
-        if spec.imaging.expected_counts:
-            images.expected.append(intensity * np.float32(dose * pixel_A**2))
-        values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
-        for name, value in values.items():
-            images.varied.setdefault(name, []).append(value)
-    masks = label_mask(
-        am.xp.asarray(waves.particle_phase.values),
+    condition = condition_of(spec.condition, spec.series, behind.structure)
+    defocus_A = behind.zero_defocus_A + condition.defocus_A
+    spectra = cropped_spectra(behind.waves, size, am)
+    intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
+    dose = condition.dose_e_per_A2
+    rng = np.random.default_rng(seed_sequence(spec.series, behind.structure, 1))
+    images.counts.append(microscope.response.count(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
+    if spec.imaging.expected_counts:
+        images.expected.append(intensity * np.float32(dose * pixel_A**2))
+    values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
+    for name, value in values.items():
+        images.varied.setdefault(name, []).append(value)
+    mask = label_mask(
+        am.xp.asarray(behind.particle_phase),
         size=size,
         pixel_A=pixel_A,
         phase_threshold_rad=spec.labels.phase_threshold_rad,
@@ -154,7 +165,7 @@ def image_batch(
         coverage=spec.labels.coverage,
         am=am,
     )
-    images.labels.append(am.to_numpy(masks))
+    images.labels.append(am.to_numpy(mask))
 
 
 def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: Device) -> None:
@@ -173,14 +184,14 @@ def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: 
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, Images()
     progress.log(f"images: {spec.structures} of {spec.condition.label}")
-    for waves, views in batches(spec, exit_waves):
+    for told, behind in exits(spec, exit_waves):
         if microscope is None:
-            wavelength_A = electron_wavelength_A(waves.attrs["energy_eV"])
-            band_per_A = 1 / (2 * waves.attrs["sampling_A"])
-            microscope = Microscope(spec.imaging, image_size(spec, waves), wavelength_A, band_per_A, am)
-        image_batch(spec, waves, views, microscope, images)
+            wavelength_A, sampling_A = electron_wavelength_A(told["energy_eV"]), float(told["sampling_A"])
+            size = image_size(spec, behind.particle_phase.shape[-1], sampling_A)
+            microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
+        image_one(spec, behind, microscope, images)
     dataset = _dataset(spec, images)
-    dataset.attrs["energy_eV"] = waves.attrs["energy_eV"]
+    dataset.attrs["energy_eV"] = told["energy_eV"]
     seconds = time.monotonic() - begin
     store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
     progress.log(f"images: done in {seconds:.1f} s")
@@ -188,7 +199,7 @@ def image(spec: ImageSpec, exit_waves: Sequence[Path], output: Path, *, device: 
 
 def _dataset(spec: ImageSpec, images: Images) -> xr.Dataset:
     # stacking takes the widest of the images' types
-    counts, labels = np.stack(images.counts), np.concatenate(images.labels)
+    counts, labels = np.stack(images.counts), np.stack(images.labels)
     position = np.arange(counts.shape[-1]) * spec.imaging.pixel_A
     axes, unit = ("image", "y", "x"), "e/px" if spec.imaging.detector is None else "1"
     dataset = xr.Dataset(

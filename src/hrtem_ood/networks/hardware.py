@@ -32,7 +32,7 @@ def torch_device(device: Device) -> torch.device:
         return torch.device("cuda", 0)
     if device == "gpu":
         raise DeviceError(
-            "execution.device is gpu, but PyTorch sees no GPU here. Use `device: auto` or `device: cpu`, "
+            "a GPU is asked for (execution.device, or --device), but PyTorch sees none here. Use auto or cpu, "
             "or install PyTorch for CUDA (envs/environment-gpu.yaml)."
         )
     return torch.device("cpu")

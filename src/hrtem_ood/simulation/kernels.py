@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numba import njit
 
+from hrtem_ood.optics.rotation import rotation
+
 
 @njit(cache=True)
 def spread(grid: np.ndarray, size: int, pixels: np.ndarray, width: int, beta: float) -> None:
@@ -61,8 +63,8 @@ def turn_in(mixed: np.ndarray, block: np.ndarray, first: int, rows: int, width: 
 def transmit(wave: np.ndarray, phase: np.ndarray, size: int) -> None:
     """Multiply rows of a wave of ``size`` points by exp(i phase).
 
-    Sine and cosine are polynomials on [−π/4, π/4] (those of Cephes' sinf and cosf, good to 10⁻⁷), after subtraction of a
-    multiple of π/2 in three parts (Cody & Waite). The library's functions, one number at a time, take ten times as long.
+    Sine and cosine are polynomials, after subtraction of a multiple of π/2 in three parts (Cody & Waite). The library's
+    functions, one number at a time, take ten times as long.
     """
     for y in range(wave.shape[0]):
         row, angles = wave[y], phase[y]
@@ -72,17 +74,7 @@ def transmit(wave: np.ndarray, phase: np.ndarray, size: int) -> None:
             rest = angle - turns * np.float32(1.5703125)
             rest = rest - turns * np.float32(4.837512969970703e-4)
             rest = rest - turns * np.float32(7.549789948768648e-8)
-            quadrant = np.int32(turns)
-            square = rest * rest
-            sine = (np.float32(-1.9515295891e-4) * square + np.float32(8.3321608736e-3)) * square
-            sine = ((sine - np.float32(1.6666654611e-1)) * square) * rest + rest
-            cosine = (np.float32(2.443315711809948e-5) * square - np.float32(1.388731625493765e-3)) * square
-            cosine = ((cosine + np.float32(4.166664568298827e-2)) * square) * square - np.float32(0.5) * square
-            cosine = cosine + np.float32(1)
-            odd = (quadrant & 1) != 0
-            real, imaginary = (sine if odd else cosine), (cosine if odd else sine)
-            real = -real if ((quadrant + 1) & 2) != 0 else real
-            imaginary = -imaginary if (quadrant & 2) != 0 else imaginary
+            real, imaginary = rotation(rest, np.int32(turns))
             value = row[x]
             row[x] = complex(
                 value.real * real - value.imag * imaginary,

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from ase import Atoms
-from zarr.codecs import BloscCodec
 
 from hrtem_ood import progress, store
 from hrtem_ood.campaign.config import Simulation
@@ -187,8 +186,7 @@ def layout(spec: SimulateSpec, cell_A: float) -> xr.Dataset:
         },
         attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
     )
-    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
-    # waves hardly shrink, and stored as they are they are read without a copy, once per condition
-    for name, codecs in zip(LARGE, ([], [codec]), strict=True):
-        dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": codecs}
+    # stored as they are: waves hardly shrink, and both are read without a copy, once per condition
+    for name in LARGE:
+        dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": []}
     return dataset

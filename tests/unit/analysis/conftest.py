@@ -147,7 +147,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     images = np.arange(datasets[0].structures)
     f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.networks])
     scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
-    scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2}
+    scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2, "confidence": 0.5 + 0.5 * f1}
     assert set(scores) == set(SCORES)
     dims = ("network", "condition", "image")
     dataset = xr.Dataset(
