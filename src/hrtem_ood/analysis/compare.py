@@ -32,6 +32,8 @@ class Compared:
         How many did.
     conditions : list of str
         Short labels of the test conditions; the same for all that are compared.
+    ticks : list of str
+        Their labels on an axis.
     score : float64 array, (network, condition)
         Mean over images, and over the test datasets of that condition.
     sign : int
@@ -43,6 +45,7 @@ class Compared:
     seeds: list[int]
     diverged: int
     conditions: list[str]
+    ticks: list[str]
     score: Floats
     sign: int
 
@@ -102,6 +105,7 @@ def compared(campaign: Campaign, metrics: xr.Dataset) -> list[Compared]:
                 seeds=[int(seed) for seed in metrics.seed.values[sound]],
                 diverged=int(mine.sum() - sound.sum()),
                 conditions=[labels.short(condition) for condition in order],
+                ticks=[labels.tick(condition) for condition in order],
                 score=scores @ (share / share.sum(axis=0)),
                 sign=BETTER[config.analysis.score],
             )

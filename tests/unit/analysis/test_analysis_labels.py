@@ -104,5 +104,7 @@ def test_conditions_that_vary_jointly_are_one_group_in_the_order_of_the_leading_
     assert labels.jointly
     assert [c.defocus_A for c in sorted(conditions, key=labels.sort_key)] == [-80, 30, 90, 120]
     assert {labels.group(c) for c in conditions} == {"all conditions"}
+    assert labels.tick(conditions[0]) == "+120 · 100 · 5"
+    assert labels.axis == "condition: Δf [Å] · dose [e/Å²] · C12 [Å]"
     grid = ConditionLabels([condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)])
     assert not grid.jointly

@@ -11,7 +11,7 @@ def one(name: str, score: list[list[float]], sign: int = 1) -> Compared:
     networks = [f"{name}-{index}" for index in range(len(score))]
     conditions = ["under", "focus", "over"]
     seeds = list(range(len(score)))
-    return Compared(name, networks, seeds, 0, conditions, np.array(score).reshape(len(score), 3), sign)
+    return Compared(name, networks, seeds, 0, conditions, conditions, np.array(score).reshape(len(score), 3), sign)
 
 
 def test_the_worst_score_is_the_largest_where_smaller_is_better() -> None:

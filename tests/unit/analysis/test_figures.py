@@ -131,7 +131,9 @@ def test_figures_do_not_grow_without_bound() -> None:
     figure = structures.draw(matrix, table, Analysis(), colours="crest")
     assert max(figure.get_size_inches()) < 20
     assert "first 40 recipes" in structures.caption(matrix, Analysis())
-    one = design.Compared("set", ["network"], [0], 0, [str(n) for n in range(200)], np.linspace(1, 0, 200)[None], 1)
+    one = design.Compared(
+        "set", ["network"], [0], 0, *2 * [[str(n) for n in range(200)]], np.linspace(1, 0, 200)[None], 1
+    )
     figure = design.draw([one] * 20, Analysis(), "condition")
     assert max(figure.get_size_inches()) < 14
     told = design.caption([one] * 20, Analysis())
