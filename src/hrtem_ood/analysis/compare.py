@@ -110,7 +110,9 @@ def compared(campaign: Campaign, metrics: xr.Dataset) -> list[Compared]:
 
 
 def compare_tables(found: list[Compared], analysis: Analysis) -> dict[str, pd.DataFrame]:
-    """Return :func:`compare_table` and :func:`network_table` by the names of their files."""
+    """Return :func:`compare_table` and :func:`network_table` by the names of their files; nothing where none are compared."""
+    if not found:
+        return {}
     table = compare_table(found, resamples=analysis.resamples, level=analysis.level)
     return {"compare": table, "compare_networks": network_table(found)}
 

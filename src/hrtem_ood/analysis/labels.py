@@ -57,6 +57,13 @@ class ConditionLabels:
                 result[name] = value
         return result
 
+    @cached_property
+    def jointly(self) -> bool:
+        """Whether parameters vary together, as where conditions are drawn at random: few share all but the leading one."""
+        others = Counter(tuple(getattr(c, name) for name in self.varying[1:]) for c in self.conditions)
+        alone = sum(count == 1 for count in others.values())
+        return len(self.varying) > 1 and not self.usual and alone > len(self.conditions) / 2
+
     @property
     def axis(self) -> str:
         """Title of an axis whose ticks are :meth:`short`."""
@@ -88,7 +95,12 @@ class ConditionLabels:
         return self.short(condition)
 
     def group(self, condition: Condition) -> str:
-        """Tell what is unusual about a condition, an azimuth being its aberration's; the leading parameter if nothing is."""
+        """Tell what is unusual about a condition, an azimuth being its aberration's; the leading parameter if nothing is.
+
+        Where parameters vary jointly, all conditions are one group.
+        """
+        if self.jointly:
+            return "all conditions"
         unusual = self._unusual(condition) or list(self.varying[:1])
         return ", ".join(SYMBOLS[name][0] for name in unusual)
 
@@ -97,9 +109,14 @@ class ConditionLabels:
         return list(dict.fromkeys(name.replace("phi", "C") for name in names))
 
     def sort_key(self, condition: Condition) -> tuple[float, ...]:
-        """Order of conditions: usual ones first, then by group and what varies in it, the leading parameter fastest."""
+        """Order of conditions: usual ones first, then by group and what varies in it, the leading parameter fastest.
+
+        Where parameters vary jointly, the leading one counts first.
+        """
         values = {name: getattr(condition, name) for name in self.varying}
         numbers = {name: float("inf") if value is None else value for name, value in values.items()}
+        if self.jointly:
+            return tuple(numbers.values())
         axes, found = dict.fromkeys(name.replace("phi", "C") for name in self.usual), self._unusual(condition)
         unusual = [float(name in found) for name in axes]
         return (sum(unusual), *unusual, *(numbers[name] for name in self.varying[1:]), *list(numbers.values())[:1])

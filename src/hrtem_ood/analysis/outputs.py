@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hrtem_ood.campaign.campaign import Campaign
 
-FIGURE_NAMES = ("examples", "ctf", "power", "ood_matrix", "gap")
+FIGURE_NAMES = (
+    "examples",
+    "ctf",
+    "power",
+    "ood_matrix",
+    "gap",
+    "league",
+    "forecast",
+    "structures",
+    "design",
+    "learning_curves",
+)
 
 TABLE_NAMES = (
     "ood_matrix",
@@ -17,8 +28,10 @@ TABLE_NAMES = (
     "signs_of_trouble",
     "league",
     "forecast",
+    "calibration",
     "compare",
     "compare_networks",
+    "learning_curves",
 )
 
 REPORT = "report.html"
@@ -42,4 +55,6 @@ def files(campaign: "Campaign | None" = None) -> list[str]:
 
 def _nothing_for(campaign: "Campaign") -> set[str]:
     """Names of what the configuration asks nothing for."""
-    return set() if campaign.config.analysis.compare else {"design", "compare", "compare_networks"}
+    left = set() if campaign.config.analysis.compare else {"design", "compare", "compare_networks"}
+    recipes = {campaign.recipe_id(name) for name in campaign.used_sets}
+    return left | ({"structures"} if len(recipes) == 1 else set())

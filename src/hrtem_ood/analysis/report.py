@@ -11,17 +11,17 @@ import xarray as xr
 import yaml
 
 from hrtem_ood import store
+from hrtem_ood.analysis.analysed import Analysed
 from hrtem_ood.analysis.correlation import LEVEL, RESAMPLES
 from hrtem_ood.analysis.figures.drawing import captions
 from hrtem_ood.analysis.findings import by_training_set, findings, records
 from hrtem_ood.analysis.labels import ConditionLabels
-from hrtem_ood.analysis.league.forecast import Forecast
 from hrtem_ood.analysis.outputs import table_names
 from hrtem_ood.analysis.predictors import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.summary import score
 from hrtem_ood.analysis.tables import median_over
-from hrtem_ood.analysis.trouble import architectures, diverged, signs
+from hrtem_ood.analysis.trouble import diverged
 from hrtem_ood.campaign.campaign import Campaign
 
 SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
@@ -29,11 +29,18 @@ SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf�
 GROUPS = {
     "Conditions": ("examples", "ctf", "power"),
     "Generalisation": ("ood_matrix", "gap"),
+    "What predicts it": ("league", "forecast"),
+    "Other structures": ("structures",),
+    "Training sets side by side": ("design",),
+    "Training": ("learning_curves",),
 }
 """Names of the report's figures by the heading that they stand under; all figures have one."""
 
 BROAD = 800
 """A figure of more points across is shown wider than the text."""
+
+LOST_HEADS = {"training_label": "trained under", "epochs_trained": "in epoch"}
+"""Names of columns of the table of networks that diverged, where they are not those of the table itself."""
 
 LONG = 40
 """Tables of more rows are folded."""
@@ -43,18 +50,20 @@ TITLES = {
     "ctf": "Contrast transfer of the conditions",
     "power": "Power transfer of the conditions",
     "ood_matrix": "Every training set under every test condition",
-    "gap": "What predicts the gap",
+    "gap": "The gap against its predictors",
+    "league": "The league of predictors",
+    "forecast": "What was forecast",
+    "structures": "Every recipe of structures against every other",
+    "design": "Mean and worst over the test conditions",
+    "learning_curves": "How networks learnt",
 }
 
 
 def report_html(
     campaign: Campaign,
     results: Path,
-    metrics: xr.Dataset,
-    cells: xr.Dataset,
-    predictors: pd.DataFrame,
+    found: Analysed,
     figures: dict[str, bytes],
-    league: tuple[pd.DataFrame, Forecast],
 ) -> str:
     """Write the report.
 
@@ -63,14 +72,9 @@ def report_html(
     campaign : Campaign
     results : Path
         The results folder: the attributes of all artefacts that are there are read.
-    metrics, cells : xarray.Dataset
-        From :mod:`hrtem_ood.analysis.cells`.
-    predictors : pandas.DataFrame
-        From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    found : Analysed
     figures : dict of str to bytes
         From :func:`hrtem_ood.analysis.figures.drawing.all_figures`.
-    league : (pandas.DataFrame, Forecast)
-        From :mod:`hrtem_ood.analysis.league.tables`.
 
     Returns
     -------
@@ -84,23 +88,25 @@ def report_html(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["score"] = score
+    environment.filters |= {"score": score, "plain": _plain_text}
     stages, software = campaign_provenance(campaign, results)
     return environment.get_template("report.html.j2").render(
         campaign=campaign.name,
-        found=findings(cells),
-        over=median_over(metrics),
-        groups=_figures(campaign, figures),
+        found=findings(found.cells),
+        over=median_over(found.metrics),
+        groups=_figures(campaign, found, figures),
         long=LONG,
-        predictors=_predictor_rows(predictors),
-        contests=_contests(league[0]),
-        forecast=league[1],
+        predictors=_predictor_rows(found.tables["predictors"]),
+        contests=_contests(found.tables["league"]),
+        forecast=found.forecast,
         analysis=campaign.config.analysis,
-        training_sets=records(by_training_set(cells)),
-        conditions=_condition_rows(cells),
-        architectures=records(architectures(metrics)),
-        lost=records(diverged(metrics)),
-        signs=records(signs(cells)),
+        training_sets=records(by_training_set(found.cells)),
+        conditions=_condition_rows(found.cells),
+        architectures=records(found.tables["architectures"]),
+        lost=records(diverged(found.metrics)),
+        lost_heads=LOST_HEADS,
+        compare=records(found.tables.get("compare", pd.DataFrame())),
+        signs=records(found.tables["signs_of_trouble"]),
         labels=ConditionLabels(campaign.transfer.conditions),
         minimum_contrast=MINIMUM_CONTRAST,
         resamples=RESAMPLES,
@@ -110,7 +116,7 @@ def report_html(
         stages=stages,
         software=software,
         revision=store.git_revision(),
-        metrics_made=metrics.attrs,
+        metrics_made=found.metrics.attrs,
     )
 
 
@@ -129,9 +135,16 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _figures(campaign: Campaign, files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+def _plain_text(value: Any) -> str:
+    """Write a value of a table as one does by hand; what is not set is a dash."""
+    if isinstance(value, float):
+        return "–" if value != value else f"{value:g}"  # NaN
+    return str(value)
+
+
+def _figures(campaign: Campaign, found: Analysed, files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
     """Return name, title, caption, a data URI and whether it is broad, of every figure, by heading."""
-    texts = captions(campaign)
+    texts = captions(campaign, found)
 
     def told(name: str) -> dict[str, Any]:
         content = files[f"figures/{name}.svg"]
@@ -144,7 +157,8 @@ def _figures(campaign: Campaign, files: dict[str, bytes]) -> dict[str, list[dict
             "broad": width is not None and float(width[1]) > BROAD,
         }
 
-    return {heading: [told(name) for name in names] for heading, names in GROUPS.items()}
+    groups = {heading: [told(name) for name in names if name in texts] for heading, names in GROUPS.items()}
+    return {heading: figures for heading, figures in groups.items() if figures}
 
 
 def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,17 +4,13 @@ import time
 from pathlib import Path
 
 from hrtem_ood import analysis, store
-from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.compare import compare_tables, compared
-from hrtem_ood.analysis.correlation import predictor_table
+from hrtem_ood.analysis.analysed import analysed
 from hrtem_ood.analysis.figures.drawing import all_figures
 from hrtem_ood.analysis.index import index_table
-from hrtem_ood.analysis.league.outcomes import outcomes
-from hrtem_ood.analysis.league.tables import forecasts, league
 from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
 from hrtem_ood.analysis.outputs import REPORT, table_names
 from hrtem_ood.analysis.report import report_html
-from hrtem_ood.analysis.tables import all_tables, csv
+from hrtem_ood.analysis.tables import csv
 from hrtem_ood.campaign.campaign import Campaign, artefact
 
 
@@ -44,26 +40,13 @@ def report(campaign: Campaign, results: Path) -> None:
         The results folder: metrics, predictors, transfer and some test datasets are read, and the attributes of whatever else is
         there.
     """
-    folder = results / artefact("reports", campaign.report_id)
-    gathered = read_metrics(campaign, results)
-    reduced = cells(campaign, gathered)
-    predictors = predictor_table(reduced)
-    found = outcomes(campaign, gathered)
-    with store.open_zarr(results / artefact("predictors", campaign.predictors_id)) as stored:
-        values = stored.load()
-    ranked = league(values, found, campaign.config.analysis)
-    told, made = forecasts(values, found, campaign.config.analysis)
-    side_by_side = compared(campaign, gathered)
-    tables = all_tables(gathered, reduced, predictors) | {"league": ranked, "forecast": told}
-    tables |= compare_tables(side_by_side, campaign.config.analysis) if side_by_side else {}
+    folder, found = results / artefact("reports", campaign.report_id), analysed(campaign, results)
     for name in table_names(campaign):
-        store.write_text(folder / f"tables/{name}.csv", csv(tables[name]))
-    figures = all_figures(campaign, results, reduced, predictors)
+        store.write_text(folder / f"tables/{name}.csv", csv(found.tables[name]))
+    figures = all_figures(campaign, results, found)
     for name, content in figures.items():
         store.write_bytes(folder / name, content)
-    store.write_text(
-        folder / REPORT, report_html(campaign, results, gathered, reduced, predictors, figures, (ranked, made))
-    )
+    store.write_text(folder / REPORT, report_html(campaign, results, found, figures))
     store.link(results / campaign.name, folder)
 
 

@@ -49,8 +49,8 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     return table
 
 
-def score(value: float, *, signed: bool = False) -> str:
-    """Write a score with two digits, or a dash where there is none."""
+def score(value: float, *, signed: bool = False, digits: int = 2) -> str:
+    """Write a score with two digits, or as many as asked for, or a dash where there is none."""
     if value != value:  # NaN
         return "–"
-    return (f"{value:+.2f}" if signed else f"{value:.2f}").replace("-", "−")
+    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")

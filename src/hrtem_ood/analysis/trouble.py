@@ -5,6 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.scores import SCORES
 
 SIGNS = ("calibration_error", "entropy")
@@ -37,7 +38,7 @@ def architectures(metrics: xr.Dataset) -> pd.DataFrame:
 
 
 def diverged(metrics: xr.Dataset) -> pd.DataFrame:
-    """List the networks whose training diverged.
+    """List the networks whose training diverged, with what tells networks of the campaign apart.
 
     Parameters
     ----------
@@ -47,10 +48,17 @@ def diverged(metrics: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``network``, ``training_label``, ``architecture``, ``learning_rate``, ``seed``, ``epochs_trained``.
+        ``network``, ``training_set`` (name), ``training_label``, ``learning_rate``, ``seed``, ``epochs_trained``, and every other
+        hyperparameter of which the campaign has several values.
     """
-    names = ["network", "training_label", "architecture", "learning_rate", "seed", "epochs_trained"]
-    lost = metrics.diverged.values
+    lost, always = metrics.diverged.values, ("learning_rate", "seed")
+    # pandas takes all NaN (not set) for one value
+    varying = [
+        name
+        for name in Hyperparameters.model_fields
+        if name not in always and pd.Series(metrics[name].values).nunique(dropna=False) > 1
+    ]
+    names = ["network", "training_set", "training_label", *varying, *always, "epochs_trained"]
     return pd.DataFrame({name: metrics[name].values[lost] for name in names})
 
 

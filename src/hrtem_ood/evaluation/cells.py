@@ -61,7 +61,7 @@ class Cells:
         self.known = np.zeros((len(networks), len(datasets)), bool)
         self.known[[digest is None for digest in networks.values()]] = True
 
-    def reuse(self, folder: Path, *, version: int, except_for: Path) -> None:
+    def reuse(self, folder: Path, *, version: int, except_for: Path | None = None, copy: bool = True) -> None:
         """Copy the cells that other evaluations hold for the same weights and the same datasets.
 
         Parameters
@@ -70,8 +70,10 @@ class Cells:
             ``evaluations``. A file that cannot be read is passed over, with a line in the log.
         version : int
             Evaluations of other versions of the stage are passed over.
-        except_for : Path
+        except_for : Path, optional
             The evaluation in the making.
+        copy : bool
+            False: only note which cells are known.
         """
         for path in sorted(folder.glob("*.zarr.zip")):
             if self.known.all():
@@ -81,7 +83,10 @@ class Cells:
             try:
                 attributes = store.zarr_attributes(path)
                 shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
-                if shared:
+                if not copy:
+                    for here, _ in shared:
+                        self.known[here] = True
+                elif shared:
                     self._copy(store.read_zarr(path), shared)
                     log(f"{len(shared)} cells are copied from {path}")
             except (ArtefactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:

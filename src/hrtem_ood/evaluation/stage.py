@@ -73,14 +73,7 @@ def evaluate(
     device : {"auto", "cpu", "gpu"}
     """
     begin, where = time.monotonic(), torch_device(device)
-    if store.artefact_id(suite) != spec.suite:
-        raise ArtefactError(f"{output} needs {spec.suite}, not {suite}.")
-    networks, datasets = _entries(spec, packs, output), store.read_json(suite)["datasets"]
-    cells = Cells(
-        {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()},
-        {id_: entry["sha256"] for id_, entry in datasets.items()},
-        _images_in_each(datasets, suite),
-    )
+    networks, cells = _empty(spec, packs, suite)
     cells.reuse(results / "evaluations", version=spec.version, except_for=output)
     if not cells.known.all():
         with reproducible():
@@ -89,7 +82,34 @@ def evaluate(
     store.write_zarr(output, cells.to_dataset(), told)
 
 
-def _entries(spec: EvaluateSpec, packs: Sequence[Path], output: Path) -> dict[str, dict[str, Any]]:
+def unscored(spec: EvaluateSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:
+    """Return the networks of an evaluation of which some score is in no evaluation that is there.
+
+    Parameters
+    ----------
+    spec, packs, suite, results
+        As of :func:`evaluate`.
+
+    Returns
+    -------
+    list of str
+    """
+    _, cells = _empty(spec, packs, suite)
+    cells.reuse(results / "evaluations", version=spec.version, copy=False)
+    return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
+
+
+def _empty(spec: EvaluateSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], Cells]:
+    """Return what packs tell of the networks of an evaluation, and its cells, none of which is known."""
+    if store.artefact_id(suite) != spec.suite:
+        raise ArtefactError(f"{spec.id} needs {spec.suite}, not {suite}.")
+    networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
+    weights = {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()}
+    images = {id_: entry["sha256"] for id_, entry in datasets.items()}
+    return networks, Cells(weights, images, _images_in_each(datasets, suite))
+
+
+def _entries(spec: EvaluateSpec, packs: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Read what packs tell of the networks of an evaluation, in its order, and which ``pack`` does."""
     found: dict[str, dict[str, Any]] = {}
     for pack in packs:
@@ -97,7 +117,7 @@ def _entries(spec: EvaluateSpec, packs: Sequence[Path], output: Path) -> dict[st
     missing = [id_ for id_ in spec.networks if id_ not in found]
     if missing:
         listed = ", ".join(map(str, packs)) or "no pack"
-        raise ArtefactError(f"{output} needs {', '.join(missing)}, of which {listed} does not tell.")
+        raise ArtefactError(f"{spec.id} needs {', '.join(missing)}, of which {listed} does not tell.")
     return {id_: found[id_] for id_ in spec.networks}
 
 

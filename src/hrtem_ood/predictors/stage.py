@@ -1,7 +1,7 @@
 """Stage `predictors`: every predictor of every training set and test dataset of a campaign."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +102,10 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
     return found
 
 
-def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpectrum]:
-    """Estimate the power spectra of the structure sets in use, each from the first structures of one of its recipe.
+def object_spectra(
+    campaign: Campaign, results: Path, names: Iterable[str] | None = None
+) -> Mapping[str, ObjectSpectrum]:
+    """Estimate the power spectra of structure sets in use, all or some, each from the first structures of one of its recipe.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpec
         Where exit waves are missing or damaged.
     """
     spectra: dict[str, ObjectSpectrum] = {}
-    for name in campaign.used_sets:
+    wanted = campaign.used_sets if names is None else tuple(names)
+    for name in wanted:
         recipe = campaign.recipe_id(name)
         if recipe not in spectra:
             shards, number = campaign.waves_of_recipe[recipe]
@@ -128,4 +131,4 @@ def object_spectra(campaign: Campaign, results: Path) -> Mapping[str, ObjectSpec
             phase = np.concatenate(phases)
             covered = labelled_share(phase, campaign.config.labels, pixel_A=pixel_A)
             spectra[recipe] = object_spectrum(np.stack(waves)[:, None], phase, pixel_A=pixel_A, covered=covered)
-    return {name: spectra[campaign.recipe_id(name)] for name in campaign.used_sets}
+    return {name: spectra[campaign.recipe_id(name)] for name in wanted}

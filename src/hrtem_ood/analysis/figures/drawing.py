@@ -1,22 +1,33 @@
 """Drawing all figures of a campaign and rendering them to bytes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-import xarray as xr
 from matplotlib.figure import Figure
 
 from hrtem_ood import store
-from hrtem_ood.analysis.figures import ctf, examples, gap, ood_matrix
+from hrtem_ood.analysis.analysed import Analysed
+from hrtem_ood.analysis.figures import (
+    ctf,
+    design,
+    examples,
+    forecast,
+    gap,
+    league,
+    learning_curves,
+    ood_matrix,
+    structures,
+)
 from hrtem_ood.analysis.figures.style import rendered, theme
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.analysis.outputs import figure_names
 from hrtem_ood.analysis.shown import shown_datasets
+from hrtem_ood.analysis.structures import structure_matrix
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.progress import track
 
 
-def all_figures(campaign: Campaign, results: Path, cells: xr.Dataset, predictors: pd.DataFrame) -> dict[str, bytes]:
+def all_figures(campaign: Campaign, results: Path, found: Analysed) -> dict[str, bytes]:
     """Draw every figure.
 
     Parameters
@@ -24,10 +35,7 @@ def all_figures(campaign: Campaign, results: Path, cells: xr.Dataset, predictors
     campaign : Campaign
     results : Path
         The results folder: transfer and test datasets are read.
-    cells : xarray.Dataset
-        From :func:`hrtem_ood.analysis.cells.cells`.
-    predictors : pandas.DataFrame
-        From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    found : Analysed
 
     Returns
     -------
@@ -35,40 +43,55 @@ def all_figures(campaign: Campaign, results: Path, cells: xr.Dataset, predictors
         File contents by the names in :func:`hrtem_ood.analysis.outputs.files`.
     """
     settings = campaign.config.report
-    labels = ConditionLabels(campaign.transfer.conditions)
     files: dict[str, bytes] = {}
     with theme():
         names = figure_names(campaign)
         for name in track(names, "figures", len(names)):
-            figure = _drawn(name, campaign, results, cells, predictors, labels)
+            figure = _drawn(name, campaign, results, found)
             for kind in ("png", "svg"):
                 files[f"figures/{name}.{kind}"] = rendered(figure, kind, settings.dpi)
     return files
 
 
-def captions(campaign: Campaign) -> dict[str, str]:
+def captions(campaign: Campaign, found: Analysed) -> dict[str, str]:
     """Return a caption for every figure."""
     note = ConditionLabels(campaign.transfer.conditions).note
     unless = f" Unless a label says otherwise: {note}." if note else ""
-    return {
-        "examples": examples.CAPTION + unless,
-        **ctf.captions(campaign.transfer.conditions),
-        "ood_matrix": ood_matrix.CAPTION + unless,
-        "gap": gap.CAPTION,
+    analysis = campaign.config.analysis
+    told: dict[str, Callable[[], str]] = {
+        "examples": lambda: examples.CAPTION + unless,
+        "ctf": lambda: ctf.captions(campaign.transfer.conditions)["ctf"],
+        "power": lambda: ctf.captions(campaign.transfer.conditions)["power"],
+        "ood_matrix": lambda: ood_matrix.CAPTION + unless,
+        "gap": lambda: gap.caption(analysis.forecast),
+        "league": lambda: league.caption(found.tables["league"], analysis),
+        "forecast": lambda: forecast.caption(found.tables["forecast"], found.tables["calibration"], analysis),
+        "structures": lambda: structures.caption(structure_matrix(campaign, found.outcomes), analysis),
+        "design": lambda: design.caption(found.compared, analysis) + unless,
+        "learning_curves": lambda: learning_curves.caption(found.curves) + unless,
     }
+    return {name: told[name]() for name in figure_names(campaign)}
 
 
-def _drawn(
-    name: str, campaign: Campaign, results: Path, cells: xr.Dataset, predictors: pd.DataFrame, labels: ConditionLabels
-) -> Figure:
-    if name == "examples":
-        return examples.draw(*_examples(campaign, results, labels))
+def _drawn(name: str, campaign: Campaign, results: Path, found: Analysed) -> Figure:
+    analysis, labels = campaign.config.analysis, ConditionLabels(campaign.transfer.conditions)
+    colours = campaign.config.report.palette
     if name in ("ctf", "power"):
         with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as transfer:
             return ctf.draw(transfer, campaign.transfer.conditions, power=name == "power")
-    if name == "ood_matrix":
-        return ood_matrix.draw(cells, labels, colours=campaign.config.report.palette)
-    return gap.draw(cells, predictors)
+    drawn: dict[str, Callable[[], Figure]] = {
+        "examples": lambda: examples.draw(*_examples(campaign, results, labels)),
+        "ood_matrix": lambda: ood_matrix.draw(found.cells, labels, colours=colours),
+        "gap": lambda: gap.draw(found.cells, found.tables["predictors"], found.predictors[analysis.forecast]),
+        "league": lambda: league.draw(found.tables["league"], analysis),
+        "forecast": lambda: forecast.draw(found.tables["forecast"], found.tables["calibration"], analysis),
+        "structures": lambda: structures.draw(
+            structure_matrix(campaign, found.outcomes), found.tables["league"], analysis, colours=colours
+        ),
+        "design": lambda: design.draw(found.compared, analysis, labels.axis),
+        "learning_curves": lambda: learning_curves.draw(found.curves),
+    }
+    return drawn[name]()
 
 
 def _examples(

@@ -1,6 +1,6 @@
-"""Figure `gap`: the OOD gap against its predictors σ and |Δdefocus|."""
+"""Figure `gap`: the OOD gap against its predictors σ and |Δdefocus|, and the one that the forecast uses."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,55 +12,73 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hrtem_ood.analysis.figures.style import GREY, VERMILION, new_figure
+from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.analysis.figures.style import GREY, VERMILION, bare, new_figure
 
 CROWD = 2000
 """More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
 
-BINS = 10
+BINS = 6
 """Bins of as many points each, give or take those of equal predictors."""
+
+BINNED = 100
+"""With more points than this, medians of bins are drawn over them."""
 
 CAPTION = (
     "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every off-domain pair of training set "
-    "and test condition, median over networks, against shared transfer σ (left) and change of defocus (right; both to the "
-    "nearest training condition). Vertical lines: quartiles over the networks of a few pairs; of many pairs, median and "
-    "quartiles over bins. Colour: transfer ε of the test condition. Titles: Spearman's ρ with its 95 % bootstrap "
-    "interval over training sets and test conditions."
+    "and test condition, median over networks, against shared transfer σ and change of defocus (both to the "
+    "nearest training condition){third}. Vertical lines: quartiles over networks, of up to {crowd} pairs. Red lines, with more "
+    "than {binned} pairs: median and quartiles over bins of as many pairs each. Colour: transfer ε of the test condition. "
+    "Titles: Spearman's ρ with its 95 % bootstrap interval over training sets and test conditions."
 )
 
+USUAL = {"sigma": "shared transfer σ", "abs_delta_defocus_A": "|Δf − Δf′| to the nearest training condition [Å]"}
+"""Predictors of the first two panels, with the titles of their axes."""
 
-def draw(cells: xr.Dataset, predictors: pd.DataFrame) -> Figure:
-    """Draw both panels.
+
+def caption(forecast: str) -> str:
+    """Tell what :func:`draw` draws; ``forecast`` is the predictor that the forecast uses."""
+    third = "" if forecast in USUAL else f", and against {forecast}, which the forecast uses"
+    return CAPTION.format(third=third, crowd=CROWD, binned=BINNED)
+
+
+def draw(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray) -> Figure:
+    """Draw the panels.
 
     Parameters
     ----------
     cells : xarray.Dataset
         From :func:`hrtem_ood.analysis.cells.cells`.
-    predictors : pandas.DataFrame
+    correlations : pandas.DataFrame
         From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    values : xarray.DataArray, (training_set, condition)
+        The predictor of the forecast, with its symbol and unit; it has a panel unless it has one anyway.
 
     Returns
     -------
     Figure
     """
-    figure = new_figure(9.2, 4.2)
-    panels = figure.subplots(1, 2, sharey=True)
-    frame = (
-        cells[["gap", "gap_q25", "gap_q75", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]]
-        .to_dataframe()
-        .reset_index()
-    )
+    titles, whole = dict(USUAL), correlations[correlations.cells == "all off-domain"]
+    rhos = whole.set_index("predictor").to_dict("index")
+    names = ["gap", "gap_q25", "gap_q75", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]
+    if values.name not in titles:
+        ids = {name: cells[name].values.astype(str) for name in ("training_set", "condition")}
+        there = values.reindex(ids).values
+        cells = cells.assign({str(values.name): (("training_set", "condition"), there)})
+        unit = f" [{values.attrs['units']}]" if values.attrs["units"] != "1" else ""
+        titles[str(values.name)] = f"{values.attrs['long_name']}{unit}"
+        rhos[str(values.name)] = _rho(cells, str(values.name))
+        names.append(str(values.name))
+    figure = new_figure(4.4 * len(titles) + 0.6, 4.2)
+    panels = figure.subplots(1, len(titles), sharey=True)
+    frame = cells[names].to_dataframe().reset_index()
     frame = frame[~frame.in_domain & frame.gap.notna()]
-    whole = predictors[predictors.cells == "all off-domain"].set_index("predictor").to_dict("index")
     norm = Normalize(0, max(float(frame.epsilon.max()) if len(frame) else 0.0, 1e-3))
-    titles = {"sigma": "shared transfer σ", "abs_delta_defocus_A": "|Δf − Δf′| to the nearest training condition [Å]"}
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
-        _points(axes, frame, name, norm)
-        axes.set(xlabel=title, title=spearman_text(whole[name]))
-        axes.grid(visible=True, color="0.92", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        _points(axes, frame[np.isfinite(frame[name])], name, norm)
+        axes.set_xlabel(title)
+        axes.set_title(spearman_text(rhos[name]), fontsize=9.5)
+        bare(axes)
     panels[0].set_ylabel("F1 gap to in-domain")
     panels[0].set_xlim(-0.03, 1.03)
     if len(frame):
@@ -80,9 +98,9 @@ def draw(cells: xr.Dataset, predictors: pd.DataFrame) -> Figure:
 def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None:
     """Draw single-condition training sets as discs, mixtures as diamonds."""
     crowded = len(frame) > CROWD
-    if crowded:
+    if len(frame) > BINNED:
         _medians(axes, frame, name)
-    else:
+    if not crowded:
         axes.vlines(frame[name], frame.gap_q25, frame.gap_q75, color="0.75", linewidth=0.7, zorder=1)
     for mixed, marker in ((False, "o"), (True, "D")):
         part = frame[frame.mixed == mixed]
@@ -101,6 +119,19 @@ def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None
         )
 
 
+def _rho(cells: xr.Dataset, name: str) -> dict[Hashable, Any]:
+    """Correlate a predictor with the gap as the others are, over all off-domain cells."""
+    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
+    found = spearman(
+        cells.gap.values,
+        cells[name].values,
+        ~cells.in_domain.values,
+        columns,
+        f"bootstrap of {name} over all off-domain",
+    )
+    return {"spearman_rho": found.rho, "low_95": found.low, "high_95": found.high, "n": found.n}
+
+
 def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
     """Draw medians and quartiles of the gap over bins of the predictor."""
     bins = pd.qcut(frame[name], BINS, duplicates="drop")
@@ -117,7 +148,7 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
         for mixed, (marker, label) in kinds.items()
         if (frame.mixed == mixed).any()
     ]
-    if len(frame) > CROWD:
+    if len(frame) > BINNED:
         handles.append(Line2D([], [], color=VERMILION, linewidth=2.2, label="median and quartiles over bins"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 

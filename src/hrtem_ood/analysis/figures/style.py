@@ -14,9 +14,11 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.scores import SCORES
 
 # Okabe & Ito's colours, which differ under all common kinds of colour blindness
-BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6B6B6B"
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
 
 DENSE = 16
 """Beyond this many rows or columns a heat map is too dense for numbers in its cells."""
@@ -103,6 +105,20 @@ def runs(names: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         stop = start + len(list(members))
         yield name, start, stop
         start = stop
+
+
+def bare(axes: Axes) -> None:
+    """Draw a faint grid, and no frame on the right and on top."""
+    axes.grid(visible=True, color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def named_score(name: str) -> str:
+    """Write a score's name for an axis, with its unit where it has one."""
+    score = SCORES[name]
+    return score.long_name if score.units == "1" else f"{score.long_name} [{score.units}]"
 
 
 def tick_labels(axes: Axes, labels: Sequence[str], *, along: str, most: int = TICKS, upright: bool = False) -> None:

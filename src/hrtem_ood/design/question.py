@@ -1,0 +1,97 @@
+"""From names in the configuration to what an advice needs, with every mistake told."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.transfer.registry import MEASURES
+
+
+@dataclass(frozen=True)
+class Named:
+    """What is asked for by name.
+
+    Attributes
+    ----------
+    uses, candidates : tuple of str
+        Condition grids; no candidates: those of use.
+    by : str
+        A measure.
+    training_set, networks, suite : str or None
+        Entries whose structures, hyperparameters and test structures are taken; None: the first that fits.
+    """
+
+    uses: tuple[str, ...]
+    candidates: tuple[str, ...]
+    by: str
+    training_set: str | None = None
+    networks: str | None = None
+    suite: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The same, complete and checked; ``sets`` are the structure sets that train and that are tested."""
+
+    uses: tuple[str, ...]
+    candidates: tuple[str, ...]
+    training_set: str
+    networks: str
+    sets: tuple[str, str]
+
+
+def asked(campaign: Campaign, named: Named) -> Found:
+    """Complete what is asked for.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    named : Named
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what would be valid.
+    """
+    config = campaign.config
+    for option, names, known in (
+        ("--use", named.uses, config.conditions),
+        ("--candidates", named.candidates, config.conditions),
+        ("--by", (named.by,), MEASURES),
+        ("--training-set", (named.training_set,), config.training_sets),
+        ("--networks", (named.networks,), config.networks),
+        ("--suite", (named.suite,), config.suites),
+    ):
+        _check(option, [name for name in names if name is not None], known)
+    training_set = named.training_set or next(iter(config.training_sets))
+    structures = config.training_sets[training_set].structures
+    recipe = campaign.recipe_id(structures)
+    suites = [name for name, suite in config.suites.items() if campaign.recipe_id(suite.structures) == recipe]
+    suite = named.suite or (suites[0] if suites else None)
+    if suite is None:
+        raise ConfigError(
+            f"--suite: none tests on structures like those of training set `{training_set}` ({structures}); "
+            f"name one of {', '.join(config.suites)}."
+        )
+    return Found(
+        named.uses,
+        named.candidates or named.uses,
+        training_set,
+        named.networks or next(iter(config.networks)),
+        (structures, config.suites[suite].structures),
+    )
+
+
+def _check(option: str, names: Iterable[str], known: Iterable[str]) -> None:
+    valid = list(known)
+    for name in names:
+        if name not in valid:
+            close = difflib.get_close_matches(name, valid, n=1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            raise ConfigError(f"{option}: there is no `{name}`; {hint}Valid: {', '.join(valid)}.")
