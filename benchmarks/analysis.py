@@ -29,9 +29,10 @@ from report import Budget, report
 
 from hrtem_ood import store
 from hrtem_ood.analysis.shown import shown_datasets
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.evaluation.cells import Cells
+from hrtem_ood.planning.flops import convolutions
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
@@ -85,6 +86,18 @@ def drawn_scores(networks: int, images: int) -> np.ndarray:
     return np.stack([values[name] for name in SCORES]).astype(np.float32)
 
 
+def drawn_features(job: Evaluated, images: int) -> list[np.ndarray]:
+    """Draw features of one network of a job (condition, image, channel), and let all have them."""
+    channels = {
+        each.hyperparameters.architecture: convolutions(each.hyperparameters.architecture) for each in job.networks
+    }
+    rng, drawn = np.random.default_rng(0), {}
+    for architecture, layers in channels.items():
+        shape = (len(job.suite.datasets), images, layers[-1].n)
+        drawn[architecture] = rng.lognormal(0, 0.3, shape).astype(np.float16)
+    return [drawn[each.hyperparameters.architecture] for each in job.networks]
+
+
 def kept(campaign: Campaign, training_set: str, dataset: str) -> float:
     """How much of its scores a training set keeps on a dataset: by change of defocus, of C30, and of log dose."""
     tested = campaign.datasets[dataset].condition
@@ -114,6 +127,7 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
         factor = [kept(campaign, job.networks[0].training_set, id_) for id_ in datasets]
         values = drawn[:, : len(job.networks), None, : cells.values.shape[-1]]
         np.multiply(values, np.array(factor, np.float32)[:, None], out=cells.values)
+        cells.feature = drawn_features(job, cells.values.shape[-1])
         told = store.provenance(job.spec, seconds=100, device="cpu")
         store.write_zarr(results / artefact("evaluations", job.spec.id), cells.to_dataset(), told)
 

@@ -144,7 +144,7 @@ def _inverse(covariance: Floats) -> Floats | None:
 def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same things, columns centred.
 
-    S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Eq. 5 and Sec. 3; |·| is Frobenius' norm.
+    S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Table 1; |·| is Frobenius' norm.
 
     Parameters
     ----------
