@@ -27,12 +27,13 @@ import xarray as xr
 import yaml
 from report import Budget, report
 
-from hrtem_ood import store
+from hrtem_ood import predictors, store
 from hrtem_ood.analysis.shown import shown_datasets
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.planning.flops import convolutions
+from hrtem_ood.predictors.stage import chosen
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
@@ -133,13 +134,14 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
 
 
 def write_rest(campaign: Campaign, results: Path) -> None:
-    """Write packs, transfer, and the datasets that are shown: noise around a disc."""
+    """Write packs, transfer, predictors (noise), and the datasets that are shown: noise around a disc."""
     transfer(campaign.transfer, results / artefact("transfer", campaign.transfer.id))
     entry = {"epochs": 20, "seconds": 60, "parameter_count": 10**6, "flops_per_image": 10**9, "diverged": False}
     for pack in campaign.packs.values():
         networks = {network.id: entry | {"best_val_loss": 0.1} for network in pack.networks}
         told = store.provenance(pack, seconds=60, device="cpu")
         store.write_json(results / artefact("packs", pack.id), {"networks": networks, **told})
+    write_predictors(campaign, results)
     y, x = np.mgrid[:SIDE, :SIDE]
     label = np.hypot(y - SIDE / 2, x - SIDE / 2) < SIDE / 4
     count = campaign.config.report.examples
@@ -153,6 +155,21 @@ def write_rest(campaign: Campaign, results: Path) -> None:
         store.write_zarr(
             results / artefact("datasets", id_), xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}), told
         )
+
+
+def write_predictors(campaign: Campaign, results: Path) -> None:
+    """Write a number for every predictor, training set and test dataset."""
+    ids = {"training_set": campaign.trained_on, "condition": campaign.tested_on}
+    rng, shape = np.random.default_rng(0), tuple(map(len, ids.values()))
+    variables = {
+        name: (tuple(ids), rng.random(shape), {"nearer": each.nearer, "family": each.family})
+        for name, each in chosen(campaign).items()
+    }
+    made = store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json)
+    coordinates = {name: np.array(values, dtype=object) for name, values in ids.items()}
+    told = store.provenance(made, seconds=1, device="cpu")
+    path = results / artefact("predictors", campaign.predictors_id)
+    store.write_zarr(path, xr.Dataset(variables, coords=coordinates), told)
 
 
 def bound(folder: Path) -> tuple[float, int]:
