@@ -146,7 +146,7 @@ def main() -> None:
         figures,
         limits,
         [
-            f"Networks: {counts}; {AT_ONCE} jobs at once, packs of up to 32. A SLURM cluster of seven nodes on this machine."
+            f"Networks: {counts}; {AT_ONCE} jobs at once, packs of up to 32. A SLURM cluster of nine nodes on this machine."
         ],
     )
 

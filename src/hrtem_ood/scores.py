@@ -30,5 +30,6 @@ SCORES = {
     "recall": Score("recall", "1", "more"),
     "calibration_error": Score("expected calibration error", "1", "less"),
     "entropy": Score("predictive entropy", "nat", None),
+    "confidence": Score("confidence", "1", None),
 }
 """All scores, in the order in which they are stored."""

@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.conftest import ROOT, Project
+import yaml
+from tests.workflow.conftest import ROOT, TINY, Project
 
 from hrtem_ood import store
-from hrtem_ood.campaign.load import merge
+from hrtem_ood.campaign.load import load_campaign, merge
+from hrtem_ood.cli.networks import evaluate_networks
 
 SCRIPT = Path(__file__).with_name("slurm-cluster")
 HERE = Path(__file__).parent
 PROFILE = ROOT / "profiles/slurm"
-OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "networks", "--slurm-init-seconds-before-status-checks", "2"]
+OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "--slurm-init-seconds-before-status-checks", "2"]
 OFTEN += ["--max-status-checks-per-second", "1"]
+ARRAY = 4
+"""MaxArraySize of the cluster."""
+
+HERE_AT_WORK = threading.Lock()
+"""Held by whoever works in a campaign's folder: rows run in threads, which share the working directory."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,9 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-def daemons(*words: str) -> None:
+def daemons(*words: str, accounting: bool = True) -> None:
     """Start or stop the cluster or one of its daemons."""
-    done = subprocess.run([str(SCRIPT), *words], capture_output=True, text=True, timeout=300, check=False)
+    environment = os.environ | {"SLURM_MAXARRAY": str(ARRAY), "SLURM_DB": str(int(accounting))}
+    done = subprocess.run(
+        [str(SCRIPT), *words], capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -53,6 +63,16 @@ def cluster() -> Iterator[None]:
     daemons("start")
     yield
     daemons("stop")
+
+
+@pytest.fixture
+def without_accounting(cluster: None) -> Iterator[None]:  # noqa: ARG001  # it is replaced
+    """Have a cluster without accounting instead, for as long as a test takes."""
+    daemons("stop")
+    daemons("start", accounting=False)
+    yield
+    daemons("stop")
+    daemons("start")
 
 
 SLOW = """
@@ -145,10 +165,12 @@ class Campaign:
     def change(self, change: dict[str, Any]) -> None:
         changed(self.project, change)
 
-    def start(self, *arguments: str, extra: str = "", signal: str = "USR2@90") -> subprocess.Popen[str]:
+    def start(
+        self, *resources: str, target: str = "networks", extra: str = "--signal=USR2@90"
+    ) -> subprocess.Popen[str]:
         """Start Snakemake on the cluster, with the profile that users have, asking more often."""
-        command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(PROFILE), "--nolock"]
-        command += [*OFTEN, "--set-resources", f"train:slurm_extra='--signal={signal} {extra}'", *arguments]
+        command = [sys.executable, "-m", "snakemake", target, "--workflow-profile", str(PROFILE), "--nolock"]
+        command += [*OFTEN, "--set-resources", f"train:slurm_extra='{extra}'", *resources]
         with (self.folder / "head.txt").open("a") as out:
             head = subprocess.Popen(command, cwd=self.folder, stdout=out, stderr=out, text=True, start_new_session=True)
         self.heads.append(head)
@@ -161,10 +183,11 @@ class Campaign:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def submit(self, *arguments: str, minutes: int = 60) -> str:
+    def submit(self, *arguments: str, minutes: int = 60, partition: str = "main") -> str:
         """Submit a head as users do; return its SLURM job."""
-        words = [f"--snakemake={word}" for word in [*OFTEN, *arguments]]
-        told = self.hrtem_ood("submit", "--profile", str(PROFILE), "--minutes", str(minutes), *words)
+        words = [f"--snakemake={word}" for word in ["networks", *OFTEN, *arguments]]
+        where = ["--minutes", str(minutes), "--partition", partition]
+        told = self.hrtem_ood("submit", "--profile", str(PROFILE), *where, *words)
         job = told.split()[3].rstrip(";")
         assert job.isdigit(), told
         return job
@@ -207,25 +230,43 @@ class Campaign:
         code = head.wait(400)
         assert (code == 0) == well, self.out() + self.log()
 
-    def check(self, *, resumed: bool = True) -> None:
-        """Nothing was trained twice, what was stopped went on, and the metrics are those without disturbance."""
+    def trained_once(self) -> str:
+        """Every network was trained to its end, once; return all logs."""
         log = self.log()
-        campaign = self.project.campaign()
         trained = Counter(line.split()[1].rstrip(":") for line in log.splitlines() if "validation loss" in line)
-        assert trained == Counter(list(campaign.networks)), log
-        assert ("training goes on after epoch" in log) == resumed, log
+        assert trained == Counter(ids(self.project)), log
         assert "training starts anew" not in log
         networks = self.folder / "results/networks"
         assert not list(networks.glob("*.resume"))
         assert not list(networks.glob(".*"))
-        self.project.run("--cores", "1", f"results/metrics/{campaign.metrics_id}.zarr.zip")
-        assert scores(self.project) == {id_: self.reference[id_] for id_ in campaign.networks}
+        return log
+
+    def check(self, *, resumed: bool = True) -> None:
+        """Nothing was trained twice, what was stopped went on, and scores are those without disturbance."""
+        log = self.trained_once()
+        assert ("training goes on after epoch" in log) == resumed, log
+        assert scores(self.project) == {id_: self.reference[id_] for id_ in ids(self.project)}
+
+
+def ids(project: Project) -> list[str]:
+    """Ids of a project's networks."""
+    with HERE_AT_WORK:
+        return list(project.campaign().networks)
 
 
 def scores(project: Project) -> dict[str, Any]:
-    """Scores of every network of a project, by id."""
-    metrics = store.read_zarr(project.folder / f"results/metrics/{project.campaign().metrics_id}.zarr.zip")
-    return {str(id_): metrics.mean_f1.sel(network=id_).values.tolist() for id_ in metrics.network.values}
+    """Scores of every network of a project on every test image, by id; computed here, where there are none yet."""
+    config, results = Path("config/config.yaml"), Path("results")
+    found = {}
+    with HERE_AT_WORK, contextlib.chdir(project.folder):
+        for id_ in load_campaign(yaml.safe_load(config.read_text())).evaluations:
+            path = results / f"evaluations/{id_}.zarr.zip"
+            if not path.exists():
+                evaluate_networks(id_, (config,), results)
+            evaluation = store.read_zarr(path)
+            for network in evaluation.network.values:
+                found[str(network)] = evaluation.sel(network=network).drop_vars("network").to_dict()["data_vars"]
+    return found
 
 
 def wait(for_: Callable[[], Any], what: str, seconds: float = 150) -> Any:
@@ -238,18 +279,30 @@ def wait(for_: Callable[[], Any], what: str, seconds: float = 150) -> Any:
 
 
 @pytest.fixture(scope="session")
-def reference(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose datasets are there, and no networks."""
+    project = Project(tmp_path_factory.mktemp("data") / "project")
+    project.folder.mkdir()
+    project.configure(TINY)
+    project.run("datasets", *(f"results/suites/{id_}.json" for id_ in project.campaign().suites))
+    shutil.rmtree(project.folder / "results/logs")
+    (project.folder / "results/networks").mkdir()
+    return project
+
+
+@pytest.fixture(scope="session")
+def reference(data: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the scores of all networks of the tests, trained on this machine without disturbance."""
-    project = finished.copy(tmp_path_factory.mktemp("undisturbed") / "project")
+    project = data.copy(tmp_path_factory.mktemp("undisturbed") / "project")
     changed(project, {"networks": {"unet": {"seed": [0, 1, 2]}}, "execution": {"networks_per_job": 1}})
-    project.run("--cores", "3", f"results/metrics/{project.campaign().metrics_id}.zarr.zip")
+    project.run("--cores", "3", "networks")
     return scores(project)
 
 
 @pytest.fixture(scope="session")
 def new_campaign(
     cluster: None,  # noqa: ARG001  # it is there
-    finished: Project,
+    data: Project,
     reference: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], Campaign]]:
@@ -258,9 +311,7 @@ def new_campaign(
     root = tmp_path_factory.mktemp("cluster")
 
     def new(name: str) -> Campaign:
-        project = finished.copy(root / name)
-        shutil.rmtree(project.folder / "results/logs")
-        campaign = Campaign(project, reference)
+        campaign = Campaign(data.copy(root / name), reference)
         campaign.change({})
         made.append(campaign)
         return campaign

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.conftest import OFTEN, PROFILE, Campaign, slurm, wait
+import pytest
+from tests.cluster.conftest import ARRAY, OFTEN, PROFILE, Campaign, slurm, wait
 
 
 def gpus_of(network: str) -> set[str]:
@@ -29,11 +31,11 @@ def test_gpus(new_campaign: Callable[[str], Campaign]) -> None:
     """The profile as it is: who works on a GPU is pinned to the one that it was given, and nobody else asks for one."""
     campaign = new_campaign("gpus")
     campaign.change({"execution": {"networks_per_job": 1}})
-    packs = list(campaign.project.campaign().packs)
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(PROFILE), *OFTEN]
+    packs, metrics = list(campaign.project.campaign().packs), campaign.project.campaign().metrics_id
+    command = [sys.executable, "-m", "snakemake", f"results/metrics/{metrics}.zarr.zip"]
+    command += ["--workflow-profile", str(PROFILE), *OFTEN]
     with (campaign.folder / "head.txt").open("w") as out:
-        words = [word for word in command if word != "networks"]
-        head = subprocess.Popen(words, cwd=campaign.folder, stdout=out, stderr=out)
+        head = subprocess.Popen(command, cwd=campaign.folder, stdout=out, stderr=out)
     campaign.heads.append(head)
     given = [wait(lambda pack=pack: gpus_of(pack), "a training") for pack in packs]
     assert sorted(map(sorted, given)) == [["0"], ["1"]], "two jobs on one node have a GPU each"
@@ -48,19 +50,58 @@ def test_gpus(new_campaign: Callable[[str], Campaign]) -> None:
     campaign.check(resumed=False)
 
 
+def tasks(campaign: Campaign, id_: str) -> Counter[str]:
+    """Tasks that a job was divided into, by the array's number."""
+    paths = campaign.folder.glob(f"results/logs/tasks/{id_}/*_submitted.pkl")
+    return Counter(path.name.split("_")[0] for path in paths)
+
+
 def test_tasks_of_their_own(new_campaign: Callable[[str], Campaign]) -> None:
-    """An array of single networks; one task is killed and started again."""
+    """An array of single networks to train, of which one task is killed and started again, and one to score them."""
     campaign = new_campaign("tasks")
     campaign.change({"execution": {"launcher": "submitit"}})
-    head = campaign.start("train:runtime=10", "train:mem_mb=500")
+    head = campaign.start("train:runtime=10", "train:mem_mb=500", "evaluate:mem_mb=500", target="evaluations")
     networks = campaign.folder / "results/networks"
     wait(lambda: len(list(networks.glob("*.resume"))) == 2, "both networks in training")
-    tasks = slurm("squeue", "--noheader", "--array", "--format=%i|%Z").splitlines()
-    mine = sorted(task.split("|")[0] for task in tasks if Path(task.split("|")[1]) == campaign.folder)
+    there = slurm("squeue", "--noheader", "--array", "--format=%i|%Z").splitlines()
+    mine = sorted(task.split("|")[0] for task in there if Path(task.split("|")[1]) == campaign.folder)
     assert [task.partition("_")[2] for task in mine] == ["0", "1"], "an array, and no job that waits for it"
     slurm("scancel", mine[0])
     campaign.end(head)
+    (evaluation,) = campaign.project.campaign().evaluations
+    assert list(tasks(campaign, evaluation).values()) == [2]
+    assert [path.name for path in (campaign.folder / "results/evaluations").iterdir()] == [f"{evaluation}.zarr.zip"]
     campaign.check()
+
+
+def test_more_tasks_than_slurm_takes(new_campaign: Callable[[str], Campaign]) -> None:
+    """Arrays are cut to MaxArraySize, and to what MaxSubmitJobs leaves."""
+    slurm("sacctmgr", "--immediate", "add", "account", "few", "cluster=test")
+    slurm("sacctmgr", "--immediate", "add", "user", "root", "account=few", "maxsubmitjobs=5")
+    with pytest.raises(subprocess.CalledProcessError):
+        slurm("sbatch", f"--array=0-{ARRAY}", "--output=/dev/null", "--wrap=true")
+    campaign = new_campaign("many")
+    short = {"unet": {"seed": list(range(8)), "epochs": 4}}
+    campaign.change({"networks": short, "execution": {"launcher": "submitit", "networks_per_job": 8}})
+    (pack,) = campaign.project.campaign().packs
+    head = campaign.start("train:runtime=10", "train:mem_mb=500", "train:slurm_account=few")
+    campaign.end(head)
+    campaign.trained_once()
+    assert "SLURM takes no more tasks" not in campaign.log(), "none is refused"
+    found = tasks(campaign, pack)
+    assert found.total() == 8, "none is started twice"
+    assert max(found.values()) == ARRAY
+
+
+def test_no_accounting(new_campaign: Callable[[str], Campaign], without_accounting: None) -> None:  # noqa: ARG001
+    """The same profile on a cluster that keeps no accounts, head included."""
+    campaign = new_campaign("no-accounts")
+    campaign.change({"networks": {"unet": {"seed": [0]}}})
+    assert slurm("scontrol", "show", "config").count("accounting_storage/none") == 1
+    head = campaign.submit()
+    campaign.over(head)
+    assert "1 of 2 steps" in campaign.out()
+    campaign.check(resumed=False)
 
 
 def test_cancel(new_campaign: Callable[[str], Campaign]) -> None:

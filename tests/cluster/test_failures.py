@@ -35,7 +35,7 @@ def job_is_cancelled(campaign: Campaign) -> None:
 
 def time_limit(campaign: Campaign) -> None:
     campaign.change({"networks": {"unet": {"seed": [0, 1, 2]}}})  # longer than a minute
-    head = campaign.start("train:runtime=attempt", signal="USR2@15")
+    head = campaign.start("train:runtime=attempt", extra="--signal=USR2@15")
     job = campaign.training()
     campaign.end(head)
     assert "has stopped; it will go on" in campaign.log()
@@ -43,15 +43,31 @@ def time_limit(campaign: Campaign) -> None:
     campaign.check()
 
 
-def preemption(campaign: Campaign) -> None:
-    head = campaign.start("train:slurm_partition=low")
-    job = campaign.training()
+def preempt(node: int) -> None:
+    """Take the place of all jobs of low priority on a node, for a second."""
     begin = time.monotonic()
-    slurm("srun", "--partition=high", "--exclusive", "sleep", "1")
-    assert time.monotonic() - begin < 30, "it makes room before its grace time ends"
+    slurm("srun", f"--partition=high{node}", "--exclusive", "sleep", "1")
+    assert time.monotonic() - begin < 30, "they make room before their grace time ends"
+
+
+def preemption(campaign: Campaign) -> None:
+    head = campaign.start("train:slurm_partition=low7")
+    job = campaign.training()
+    preempt(7)
     campaign.end(head)
     assert f"job {job} is preempted and goes back into the queue" in campaign.log()
     assert "will go on after epoch" in campaign.log()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
+    campaign.check()
+
+
+def preemption_without_a_warning(campaign: Campaign) -> None:
+    """Where a job asks for no signal, SLURM sends SIGTERM, as sites without ``preempt_send_user_signal`` always do."""
+    head = campaign.start("train:slurm_partition=low8", extra="")
+    job = campaign.training()
+    preempt(8)
+    campaign.end(head)
+    assert f"job {job} is preempted and goes back into the queue" in campaign.log()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
     campaign.check()
 
@@ -72,7 +88,7 @@ def node_is_lost(campaign: Campaign) -> None:
 
 def node_is_drained(campaign: Campaign) -> None:
     campaign.change({"execution": {"networks_per_job": 1}})
-    head = campaign.start("train:slurm_partition=spare", extra="--exclusive")
+    head = campaign.start("train:slurm_partition=spare", extra="--signal=USR2@90 --exclusive")
     wait(lambda: list((campaign.folder / "results/networks").glob("*.resume")), "a network in training")
     node = next(node for node in campaign.jobs().values() if node)
     slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
@@ -92,8 +108,6 @@ def fill(file: IO[bytes]) -> None:
 
 def disk_is_full(campaign: Campaign) -> None:
     networks = campaign.folder / "results/networks"
-    for path in networks.iterdir():
-        path.unlink()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(networks)], check=True)
     try:
         head = campaign.start()
@@ -132,6 +146,7 @@ def a_network_fails(campaign: Campaign) -> None:
 
 
 def controller_is_restarted(campaign: Campaign) -> None:
+    campaign.change({"networks": {"unet": {"seed": [0]}}})
     head = campaign.start()
     campaign.training()
     daemons("slurmctld", "down")
@@ -142,10 +157,11 @@ def controller_is_restarted(campaign: Campaign) -> None:
 
 
 def database_is_down(campaign: Campaign) -> None:
+    campaign.change({"networks": {"unet": {"seed": [0]}}})
     head = campaign.start()
     campaign.training()
     daemons("slurmdbd", "down")
-    time.sleep(25)
+    time.sleep(15)
     daemons("slurmdbd", "up")
     campaign.end(head)
     campaign.check(resumed=False)
@@ -175,6 +191,17 @@ def head_reaches_its_limit(campaign: Campaign) -> None:
     campaign.check(resumed=False)
 
 
+def head_is_preempted(campaign: Campaign) -> None:
+    head = campaign.submit(partition="low9")
+    job = campaign.training()
+    preempt(9)
+    campaign.over(head)
+    assert "the head stops here; its jobs go on" in campaign.out()
+    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert campaign.out().count("has been submitted with SLURM jobid") == 1
+    campaign.check(resumed=False)
+
+
 def submit_limit(campaign: Campaign) -> None:
     slurm("sacctmgr", "--immediate", "add", "account", "limited", "cluster=test")
     slurm("sacctmgr", "--immediate", "add", "user", "root", "account=limited", "maxsubmitjobs=1")
@@ -190,9 +217,11 @@ SIDE_BY_SIDE: list[Row] = [
     submit_limit,
     head_reaches_its_limit,
     head_is_killed,
+    head_is_preempted,
     time_limit,
     node_is_lost,
     preemption,
+    preemption_without_a_warning,
     job_is_cancelled,
     node_is_drained,
     disk_is_full,

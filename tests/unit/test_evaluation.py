@@ -125,7 +125,7 @@ def expected_f1(project: Project, network: str, dataset: str, image: int) -> flo
 def test_scores_are_those_of_each_network_on_each_image(project: Project) -> None:
     networks, datasets = project.pack("p", 0, 1), [project.dataset("d1"), project.dataset("d2")]
     found = project.evaluate("p", project.suite(*datasets))
-    assert set(found.data_vars) == set(SCORES)
+    assert set(found.data_vars) == {*SCORES, "feature", "features"}
     for name in SCORES:
         assert found[name].dims == ("network", "condition", "image")
         assert found[name].dtype == np.float32

@@ -59,6 +59,16 @@ def test_cross_entropy_by_definition(logits: np.ndarray, mask: np.ndarray) -> No
 
 @given(hnp.arrays(np.float32, (2, 2, 3, 4), elements=st.floats(-30, 30, width=32)))
 @settings(max_examples=40, deadline=None)
+def test_confidence_is_the_mean_of_the_larger_probability(logits: np.ndarray) -> None:
+    expected = special.softmax(logits.astype(float), axis=1).max(axis=1).mean(axis=(1, 2))
+    found = all_scores(torch.from_numpy(logits), torch.zeros(2, 3, 4, dtype=torch.long))["confidence"]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    again = all_scores(torch.from_numpy(logits), torch.ones(2, 3, 4, dtype=torch.long))["confidence"]
+    np.testing.assert_array_equal(found, again, "it needs no label")
+
+
+@given(hnp.arrays(np.float32, (2, 2, 3, 4), elements=st.floats(-30, 30, width=32)))
+@settings(max_examples=40, deadline=None)
 def test_entropy_by_definition(logits: np.ndarray) -> None:
     p = special.softmax(logits.astype(float), axis=1)
     expected = special.entr(p).sum(axis=1).mean(axis=(1, 2))

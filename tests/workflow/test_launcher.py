@@ -1,13 +1,20 @@
-"""Networks of a pack as tasks of their own, on a machine without SLURM: the same ids, the same weights."""
+"""Networks as tasks of their own, on a machine without SLURM: the same ids, the same weights and scores."""
 
 import shutil
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from tests.workflow.conftest import Project
 
+from hrtem_ood import store
 from hrtem_ood.campaign.load import merge
 from hrtem_ood.networks.checkpoint import read_network
+
+
+def tasks(project: Project, id_: str) -> int:
+    """Count the tasks that a job was divided into."""
+    return len(list(project.folder.glob(f"results/logs/tasks/{id_}/*_submitted.pkl")))
 
 
 def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,16 +24,33 @@ def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatc
         (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     project = finished.copy(tmp_path / "project")
-    for folder in ("networks", "packs"):
+    for folder in ("networks", "packs", "evaluations"):
         for path in (project.folder / "results" / folder).iterdir():
             path.unlink()
-    project.configure(merge(project.tiny, {"execution": {"launcher": "submitit"}}))
-    (pack, *_) = project.campaign().packs.values()
-    project.run(f"results/packs/{pack.id}.json")
+    launched = merge(project.tiny, {"execution": {"launcher": "submitit"}})
+
+    # a network that is alone in its evaluation: its task makes it
+    project.configure(merge(launched, {"execution": {"networks_per_evaluation": 1}}))
+    (alone, *_) = project.campaign().evaluations.values()
+    project.run(f"results/evaluations/{alone.spec.id}.zarr.zip")
+    (pack,) = alone.packs
     for network in pack.networks:
         found, expected = (
             read_network(one.folder / f"results/networks/{network.id}.ckpt")["sha256_of_weights"]
             for one in (project, finished)
         )
         assert found == expected
-    assert len(list(project.folder.glob(f"results/logs/tasks/{pack.id}/*_submitted.pkl"))) == 2
+    assert tasks(project, pack.id) == 2
+    assert tasks(project, alone.spec.id) == 1
+
+    # with another, its scores are copied, and the other's task is all that is left to do
+    project.configure(launched)
+    both = next(job for job in project.campaign().evaluations.values() if alone.networks[0] in job.networks)
+    project.run(f"results/evaluations/{both.spec.id}.zarr.zip")
+    assert tasks(project, both.spec.id) == 1
+    scores, expected_scores = (
+        store.read_zarr(one.folder / f"results/evaluations/{both.spec.id}.zarr.zip") for one in (project, finished)
+    )
+    xr.testing.assert_equal(scores, expected_scores)
+    left = {path.name.removesuffix(".zarr.zip") for path in (project.folder / "results/evaluations").iterdir()}
+    assert left == {alone.spec.id, both.spec.id}, "what the task made is gathered and gone"

@@ -14,6 +14,7 @@ rule suite:
         f"{CLI} suite {WHERE}"
 
 
+# Of launcher: submitit, training.smk tells.
 rule evaluate:
     input:
         inputs_of("evaluations"),
@@ -23,10 +24,13 @@ rule evaluate:
         log_of("evaluations"),
     benchmark:
         benchmark_of("evaluations")
+    localrule: campaign.config.execution.launcher == "submitit"
+    params:
+        asked=lambda wildcards, resources, threads: asked_for(resources, threads),
     message:
         "Evaluating: {wildcards.id}"
     shell:
-        f"{CLI} evaluate {WHERE}"
+        f"{CLI} evaluate --asked {{params.asked:q}} {WHERE}"
 
 
 rule evaluations:

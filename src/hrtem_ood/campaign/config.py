@@ -187,8 +187,8 @@ class Execution(Model):
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
     launcher: Literal["pack", "submitit"] = Field(
         "pack",
-        description="How the networks of a pack are trained. `pack`: one after the other, in one job. `submitit`: each as a "
-        "job of its own in an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
+        description="How jobs train and test networks. `pack`: one after the other. `submitit`: each as a job of its own in "
+        "an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
     )
     networks_per_evaluation: Annotated[int, Field(ge=1)] = Field(
         64, description="Most networks that one job tests on a suite; all of one training set."

@@ -1,7 +1,7 @@
 """What a verb of the workflow is asked to make: an artefact of a campaign, by its id."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Asked:
 
 
 @contextmanager
-def asked(stage: str, id_: str, configs: Sequence[Path], results: Path) -> Iterator[Asked]:
+def asked(stage: str, id_: str, configs: Sequence[Path], results: Path, *, record: bool = True) -> Iterator[Asked]:
     """Look an artefact up among those that a campaign asks for, and keep a record of the job while it is made.
 
     Parameters
@@ -46,6 +46,8 @@ def asked(stage: str, id_: str, configs: Sequence[Path], results: Path) -> Itera
         Configurations, merged as snakemake --configfile does; or one that the workflow wrote below ``results/configs``.
     results : Path
         The results folder.
+    record : bool
+        False for a task of a job: the job has one.
 
     Yields
     ------
@@ -63,5 +65,5 @@ def asked(stage: str, id_: str, configs: Sequence[Path], results: Path) -> Itera
             f"{id_}: campaign {campaign.name} has none of that id among its {stage}; "
             f"{results / artefact('indexes', campaign.index_id)} lists all, once it is written."
         ) from None
-    with recorded(stage, id_, results, configs):
+    with recorded(stage, id_, results, configs) if record else nullcontext():
         yield Asked(campaign, [results / artefact(*each) for each in inputs], results / artefact(stage, id_))

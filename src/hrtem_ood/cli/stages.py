@@ -1,15 +1,15 @@
 """Verbs that the workflow calls: one per stage. Each makes one artefact of a campaign, given its id."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
-from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.cli.asked import asked
 from hrtem_ood.cli.group import main
+from hrtem_ood.cli.networks import evaluate_networks, train_networks
 from hrtem_ood.cli.options import config_option, results_option
 from hrtem_ood.cluster.preemption import requeued_when_preempted
 
@@ -20,6 +20,11 @@ def _artefact(function: Verb) -> Verb:
     """Give a verb the id of its artefact, the configuration that asks for it, and the results folder."""
     id_argument = click.argument("id_", metavar="ID")
     return id_argument(config_option(results_option(function)))
+
+
+_resources = click.option(
+    "--asked", default="{}", metavar="JSON", help="Resources of a network's task, where each is one."
+)
 
 
 @main.command()
@@ -55,40 +60,11 @@ def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
 
 @main.command()
 @_artefact
-@click.option("--asked", default="{}", metavar="JSON", help="Resources of a network's task, where each is one.")
+@_resources
 def train(id_: str, config: tuple[Path, ...], results: Path, asked: str) -> None:
     """Train the networks of a pack that are not there yet."""
     with requeued_when_preempted():
-        train_pack(id_, config, results, resources=json.loads(asked))
-
-
-def train_pack(
-    id_: str,
-    configs: Sequence[Path],
-    results: Path,
-    *,
-    resources: Mapping[str, Any] | None = None,
-    only: str | None = None,
-) -> None:
-    """Train a pack, as its campaign's execution says; or one network of it, and write no pack."""
-    with asked("packs", id_, configs, results) as job:
-        from hrtem_ood.training.stage import train as run
-
-        spec = job.campaign.packs[id_]
-        if only is None and job.execution.launcher == "submitit":
-            from hrtem_ood.cluster.fanout import fan_out
-
-            fan_out(id_, [each.id for each in spec.networks], job.campaign.name, configs, results, resources or {})
-        run(
-            spec,
-            job.inputs,
-            results / "networks",
-            job.output,
-            device=job.execution.device,
-            save_every_s=job.execution.save_every_s,
-            compile=job.execution.compile,
-            only=only,
-        )
+        train_networks(id_, config, results, asked=json.loads(asked))
 
 
 @main.command()
@@ -103,18 +79,10 @@ def suite(id_: str, config: tuple[Path, ...], results: Path) -> None:
 
 @main.command()
 @_artefact
-def evaluate(id_: str, config: tuple[Path, ...], results: Path) -> None:
+@_resources
+def evaluate(id_: str, config: tuple[Path, ...], results: Path, asked: str) -> None:
     """Score networks of one training set on every image of a suite."""
-    with asked("evaluations", id_, config, results) as job:
-        from hrtem_ood.evaluation.stage import evaluate as run
-        from hrtem_ood.evaluation.weights import drop_scored
-
-        spec, *packs, suite_ = job.campaign.evaluations[id_].spec, *job.inputs
-        run(spec, packs, suite_, results, job.output, device=job.execution.device)
-        if not job.execution.keep_weights:
-            tested = [each.spec for each in job.campaign.evaluations.values() if each.spec.networks == spec.networks]
-            evaluations = [results / artefact("evaluations", each.id) for each in tested]
-            drop_scored(spec.networks, evaluations, results, job.campaign.name)
+    evaluate_networks(id_, config, results, asked=json.loads(asked))
 
 
 @main.command()

@@ -67,13 +67,17 @@ class Limits(NamedTuple):
     Attributes
     ----------
     array : int
-        Tasks of an array, and one (MaxArraySize).
+        Tasks of an array (MaxArraySize).
     jobs : int or None
-        Jobs of a user in the queue, tasks of arrays one by one (MaxSubmitJobs); None where nothing is said.
+        Jobs of a user under an account in the queue, tasks of arrays one by one (MaxSubmitJobs); None where nothing is
+        said.
+    account : str or None
+        That account.
     """
 
     array: int
     jobs: int | None
+    account: str | None = None
 
 
 def submit_limits(account: str | None = None) -> Limits:
@@ -94,5 +98,6 @@ def submit_limits(account: str | None = None) -> Limits:
         rows = [row.split("|") for row in ask(*command, "format=DefaultAccount,Account,MaxSubmitJobs").splitlines()]
     except SlurmError:  # no accounting, no such limit
         rows = []
-    jobs = [int(most) for default, each, most in rows if each == (account or default) and most.isdigit()]
-    return Limits(size, min(jobs, default=None))
+    account = account or next((default for default, *_ in rows), None)
+    jobs = [int(most) for _, each, most in rows if each == account and most.isdigit()]
+    return Limits(size, min(jobs, default=None), account)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,8 +18,23 @@ CHUNK = 2**20
 """At most so many scores go into one chunk."""
 
 
+class Found(NamedTuple):
+    """What one network says about the images of one dataset.
+
+    Attributes
+    ----------
+    scores : float32 array, (score, image)
+        In the order of :data:`hrtem_ood.scores.SCORES`.
+    feature : float16 array, (image, channel), [1]
+        See :class:`hrtem_ood.evaluation.features.Watched`; without columns where a network has none.
+    """
+
+    scores: np.ndarray
+    feature: np.ndarray
+
+
 class Cells:
-    """Scores of networks on datasets, and which of them are known.
+    """Scores and features of networks on datasets, and which of them are known.
 
     Parameters
     ----------
@@ -34,16 +49,19 @@ class Cells:
     ----------
     values : float32 array, (score, network, condition, image)
         In the order of ``SCORES``; NaN where unknown.
+    feature : list of float16 array, (condition, image, channel)
+        Of each network, NaN where unknown; without columns where nothing is known of them, or there are none.
     known : bool array, (network, condition)
     """
 
     def __init__(self, networks: Mapping[str, str | None], datasets: Mapping[str, str], images: int) -> None:
         self.networks, self.datasets = dict(networks), dict(datasets)
         self.values = np.full((len(SCORES), len(networks), len(datasets), images), np.nan, np.float32)
+        self.feature = [np.empty((len(datasets), images, 0), np.float16) for _ in networks]
         self.known = np.zeros((len(networks), len(datasets)), bool)
         self.known[[digest is None for digest in networks.values()]] = True
 
-    def reuse(self, folder: Path, *, version: int, except_for: Path) -> None:
+    def reuse(self, folder: Path, *, version: int, except_for: Path | None = None, copy: bool = True) -> None:
         """Copy the cells that other evaluations hold for the same weights and the same datasets.
 
         Parameters
@@ -52,8 +70,10 @@ class Cells:
             ``evaluations``. A file that cannot be read is passed over, with a line in the log.
         version : int
             Evaluations of other versions of the stage are passed over.
-        except_for : Path
+        except_for : Path, optional
             The evaluation in the making.
+        copy : bool
+            False: only note which cells are known.
         """
         for path in sorted(folder.glob("*.zarr.zip")):
             if self.known.all():
@@ -63,7 +83,10 @@ class Cells:
             try:
                 attributes = store.zarr_attributes(path)
                 shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
-                if shared:
+                if not copy:
+                    for here, _ in shared:
+                        self.known[here] = True
+                elif shared:
                     self._copy(store.read_zarr(path), shared)
                     log(f"{len(shared)} cells are copied from {path}")
             except (ArtefactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -79,21 +102,34 @@ class Cells:
 
     def _copy(self, other: xr.Dataset, shared: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
         values = np.stack([other[name].transpose("network", "condition", "image").values for name in SCORES])
+        feature = other["feature"].transpose("network", "condition", "image", "channel").values
+        features = other["features"].values
         for here, there in shared:
-            self.fill(*here, values[:, *there])
+            self.fill(*here, Found(values[:, *there], feature[*there][:, : features[there[0]]]))
 
-    def fill(self, network: int, dataset: int, values: np.ndarray) -> None:
-        """Set the scores of one cell, (score, image)."""
-        self.values[:, network, dataset] = values
+    def fill(self, network: int, dataset: int, found: Found) -> None:
+        """Set what is known of one cell."""
+        self.values[:, network, dataset] = found.scores
+        if not self.feature[network].size:
+            conditions, images, _ = self.feature[network].shape
+            self.feature[network] = np.full((conditions, images, found.feature.shape[1]), np.nan, np.float16)
+        self.feature[network][dataset] = found.feature
         self.known[network, dataset] = True
 
     def to_dataset(self) -> xr.Dataset:
-        """Return all scores as a dataset that :meth:`reuse` can read again."""
+        """Return all of it as a dataset that :meth:`reuse` can read again; features are padded with NaN to the most."""
         dims = ("network", "condition", "image")
-        data = {
+        data: dict[str, Any] = {
             name: (dims, values, {"long_name": score.long_name, "units": score.units})
             for (name, score), values in zip(SCORES.items(), self.values, strict=True)
         }
+        features = np.array([each.shape[-1] for each in self.feature], np.int32)
+        feature = np.full((*self.values.shape[1:], max(1, features.max())), np.nan, np.float16)
+        for row, each in enumerate(self.feature):
+            feature[row, ..., : features[row]] = each
+        about = "what enters the last convolution, mean over an image's pixels"
+        data["feature"] = ((*dims, "channel"), feature, {"long_name": about, "units": "1"})
+        data["features"] = ("network", features, {"long_name": "how many features a network has"})
         coordinates = {
             "network": list(self.networks),
             "condition": list(self.datasets),
@@ -107,6 +143,9 @@ class Cells:
         for name in SCORES:
             codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
             dataset[name].encoding = {"chunks": (rows, conditions, images), "compressors": [codec]}
+        codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=2)
+        rows = max(1, rows // feature.shape[-1])
+        dataset["feature"].encoding = {"chunks": (rows, *feature.shape[1:]), "compressors": [codec]}
         return dataset
 
 

@@ -96,12 +96,12 @@ class Pixels(NamedTuple):
     Attributes
     ----------
     log_odds : x = logit(wrong class) − logit(true class)
-    odds : t = exp(−|x|), of the less likely class, [1]
+    doubt : t / (1 + t) with t = exp(−|x|), the probability of the less likely class, [1]
     log_norm : ln(1 + t), minus the logarithm of the likelier class's probability, [nat]
     """
 
     log_odds: Tensor
-    odds: Tensor
+    doubt: Tensor
     log_norm: Tensor
 
 
@@ -121,7 +121,8 @@ def pixels(gain: Tensor, label: Tensor) -> Pixels:
     # arithmetic instead of torch.where, which takes ten times as long
     log_odds = label.to(gain.dtype).mul_(-2).add_(1).mul_(gain)
     odds = gain.abs().neg_().exp_()
-    return Pixels(log_odds, odds, odds.log1p())
+    log_norm = odds.log1p()
+    return Pixels(log_odds, (odds + 1).reciprocal_().mul_(odds), log_norm)
 
 
 def cross_entropy(found: Pixels) -> Tensor:
@@ -150,8 +151,22 @@ def entropy(found: Pixels) -> Tensor:
     float32 tensor, (image,), [nat]
         From 0 to ln 2. It needs no label.
     """
-    less_likely = (found.odds + 1).reciprocal_().mul_(found.odds)
-    return found.log_norm.mean(dim=1) + less_likely.mul_(found.log_odds.abs()).mean(dim=1)
+    return found.log_norm.mean(dim=1) + found.log_odds.abs().mul_(found.doubt).mean(dim=1)
+
+
+def confidence(found: Pixels) -> Tensor:
+    """Confidence: ⟨max p⟩ over the pixels of an image, the probability of the predicted class, as 1 − ⟨t / (1 + t)⟩.
+
+    Parameters
+    ----------
+    found : Pixels
+
+    Returns
+    -------
+    float32 tensor, (image,), [1]
+        From ½ to 1. It needs no label.
+    """
+    return 1 - found.doubt.mean(dim=1)
 
 
 def calibration_error(found: Pixels, counts: Confusion) -> Tensor:
@@ -214,6 +229,7 @@ def scores(logits: Tensor, label: Tensor) -> Tensor:
         "recall": recall(counts),
         "calibration_error": calibration_error(found, counts),
         "entropy": entropy(found),
+        "confidence": confidence(found),
     }
     # a network that gives no numbers has no scores, rather than those of an empty mask
     sound = (values["cross_entropy"] + values["entropy"]).isfinite()

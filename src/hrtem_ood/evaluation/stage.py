@@ -1,11 +1,10 @@
-"""Stages `suite` and `evaluate`: per-image scores of the networks of a pack on the datasets of a suite."""
+"""Stages `suite` and `evaluate`: per-image scores and features of the networks of a pack on the datasets of a suite."""
 
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,8 @@ from hrtem_ood.campaign.hyperparameters import Architecture
 from hrtem_ood.campaign.specs import EvaluateSpec, SuiteSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
-from hrtem_ood.evaluation.cells import Cells
+from hrtem_ood.evaluation.cells import Cells, Found
+from hrtem_ood.evaluation.features import Watched
 from hrtem_ood.evaluation.scores import scores
 from hrtem_ood.networks.architectures import check_size
 from hrtem_ood.networks.checkpoint import network_from, read_network
@@ -73,14 +73,7 @@ def evaluate(
     device : {"auto", "cpu", "gpu"}
     """
     begin, where = time.monotonic(), torch_device(device)
-    if store.artefact_id(suite) != spec.suite:
-        raise ArtefactError(f"{output} needs {spec.suite}, not {suite}.")
-    networks, datasets = _entries(spec, packs, output), store.read_json(suite)["datasets"]
-    cells = Cells(
-        {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()},
-        {id_: entry["sha256"] for id_, entry in datasets.items()},
-        _images_in_each(datasets, suite),
-    )
+    networks, cells = _empty(spec, packs, suite)
     cells.reuse(results / "evaluations", version=spec.version, except_for=output)
     if not cells.known.all():
         with reproducible():
@@ -89,7 +82,34 @@ def evaluate(
     store.write_zarr(output, cells.to_dataset(), told)
 
 
-def _entries(spec: EvaluateSpec, packs: Sequence[Path], output: Path) -> dict[str, dict[str, Any]]:
+def unscored(spec: EvaluateSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:
+    """Return the networks of an evaluation of which some score is in no evaluation that is there.
+
+    Parameters
+    ----------
+    spec, packs, suite, results
+        As of :func:`evaluate`.
+
+    Returns
+    -------
+    list of str
+    """
+    _, cells = _empty(spec, packs, suite)
+    cells.reuse(results / "evaluations", version=spec.version, copy=False)
+    return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
+
+
+def _empty(spec: EvaluateSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], Cells]:
+    """Return what packs tell of the networks of an evaluation, and its cells, none of which is known."""
+    if store.artefact_id(suite) != spec.suite:
+        raise ArtefactError(f"{spec.id} needs {spec.suite}, not {suite}.")
+    networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
+    weights = {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()}
+    images = {id_: entry["sha256"] for id_, entry in datasets.items()}
+    return networks, Cells(weights, images, _images_in_each(datasets, suite))
+
+
+def _entries(spec: EvaluateSpec, packs: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Read what packs tell of the networks of an evaluation, in its order, and which ``pack`` does."""
     found: dict[str, dict[str, Any]] = {}
     for pack in packs:
@@ -97,7 +117,7 @@ def _entries(spec: EvaluateSpec, packs: Sequence[Path], output: Path) -> dict[st
     missing = [id_ for id_ in spec.networks if id_ not in found]
     if missing:
         listed = ", ".join(map(str, packs)) or "no pack"
-        raise ArtefactError(f"{output} needs {', '.join(missing)}, of which {listed} does not tell.")
+        raise ArtefactError(f"{spec.id} needs {', '.join(missing)}, of which {listed} does not tell.")
     return {id_: found[id_] for id_ in spec.networks}
 
 
@@ -113,13 +133,15 @@ def _compute(cells: Cells, packs: Mapping[str, Path], suite: Path, results: Path
     ids, names = list(cells.networks), list(cells.datasets)
     missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
     columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
-    networks: dict[str, nn.Module] = {}
+    networks: dict[str, Watched] = {}
     for column in track(columns, "test datasets", len(columns)):
         images = _images(results / artefact("datasets", names[column]), cells.datasets[names[column]], suite)
-        networks = networks or _networks(missing, packs, results, images.counts.shape[-1], device)
+        if not networks:
+            read = _networks(missing, packs, results, images.counts.shape[-1], device)
+            networks = {id_: Watched(network) for id_, network in read.items()}
         unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
-        for id_, values in network_scores(unknown, images, device).items():
-            cells.fill(ids.index(id_), column, values)
+        for id_, found in network_scores(unknown, images, device).items():
+            cells.fill(ids.index(id_), column, found)
 
 
 def _images(path: Path, sha256: str, suite: Path) -> Images:
@@ -162,32 +184,36 @@ def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def network_scores(networks: Mapping[str, nn.Module], images: Images, device: torch.device) -> dict[str, np.ndarray]:
-    """Compute all scores of some networks on all images of a dataset.
+def network_scores(networks: Mapping[str, Watched], images: Images, device: torch.device) -> dict[str, Found]:
+    """Compute all scores and features of some networks on all images of a dataset.
 
     Every batch is made ready once for all networks, and scores stay on the device until the last. A network's scores do
     not depend on the others.
 
     Parameters
     ----------
-    networks : mapping of str to torch.nn.Module
+    networks : mapping of str to Watched
         By id; in evaluation mode, on the device.
     images : Images
     device : torch.device
 
     Returns
     -------
-    dict of str to float32 array, (score, image)
-        In the order of :data:`hrtem_ood.scores.SCORES`.
+    dict of str to Found
     """
     side = images.counts.shape[-1]
-    parts: dict[str, list[Tensor]] = {id_: [] for id_ in networks}
+    parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
     for image, label in Batches(images.near(device), batch_size(side, device), device):
         for id_, network in networks.items():
             advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
             with told_of_memory(f"evaluating network {id_}", advice):
-                parts[id_].append(scores(network(image), label))
-    return {id_: torch.cat(found, dim=1).cpu().numpy() for id_, found in parts.items()}
+                logits, feature = network(image)
+                parts[id_].append((scores(logits, label), feature.half()))
+    found = {}
+    for id_, batches in parts.items():
+        values, features = zip(*batches, strict=True)
+        found[id_] = Found(torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy())
+    return found
 
 
 def batch_size(side: int, device: torch.device) -> int:
