@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format docs dag bench clean
+.PHONY: help env demo test lint format docs dag study bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
 	printf '```\n\n## The laptop campaign\n\n```mermaid\n'; $(BIN)/hrtem-ood dag; \
 	printf '```\n\n## The campaign at full size\n\n```mermaid\n'; $(BIN)/hrtem-ood dag config/paper.yaml; printf '```\n'; } > docs/dag.md
 	@echo "docs/dag.md"
+
+study: env  ## run the laptop study (config/experiments/transfer.yaml, under an hour on two cores) and write docs/results.md
+	@$(BIN)/hrtem-ood validate config/experiments/transfer.yaml
+	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
+	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
+	@$(BIN)/hrtem-ood results config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
 
 bench: env  ## run all benchmarks (about half an hour) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py

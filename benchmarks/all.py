@@ -1,6 +1,6 @@
-"""Run every benchmark of this folder and write docs/benchmarks.md.
+"""Run the benchmarks of this folder, all or those named, and write their sections of docs/benchmarks.md.
 
-python benchmarks/all.py
+python benchmarks/all.py [NAME…]
 """
 
 import importlib.metadata
@@ -40,26 +40,37 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
 
-def main() -> None:
-    """Run all benchmarks and write the page."""
-    scripts = sorted(path for path in HERE.glob("*.py") if path.stem not in NOT_BENCHMARKS)
-    text = [
-        "# Benchmarks",
-        "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine()}.",
-        "",
-        "Ratios are of two things measured in turn in one run; they carry over to other machines, the rates and seconds do",
-        "not. What is measured against what is told at the top of each script in `benchmarks/`.",
-        "",
-    ]
-    for script in scripts:
-        table, told = run(script)
-        kept = sum(budget["ok"] for budget in told["budgets"])
-        text += [f"## {told['benchmark']}", "", f"{kept} of {len(told['budgets'])} budgets are kept.", ""]
-        text += ["```", *table.splitlines()[1:], "```", ""]
-    PAGE.write_text("\n".join(text).rstrip() + "\n")
+def section(script: Path) -> str:
+    """Run a benchmark and return its section of the page."""
+    table, told = run(script)
+    kept = sum(budget["ok"] for budget in told["budgets"])
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}: {kept} of {len(told['budgets'])} budgets are kept."
+    return "\n".join([f"## {told['benchmark']}", "", measured, "", "```", *table.splitlines()[1:], "```"])
+
+
+def sections() -> dict[str, str]:
+    """Return the sections of the page as it is, by name."""
+    if not PAGE.exists():
+        return {}
+    parts = PAGE.read_text().rstrip().split("\n\n## ")[1:]
+    return {part.split("\n", 1)[0]: f"## {part}" for part in parts}
+
+
+def main(names: list[str]) -> None:
+    """Run benchmarks and write the page, each section as soon as there is one."""
+    scripts = {path.stem: path for path in sorted(HERE.glob("*.py")) if path.stem not in NOT_BENCHMARKS}
+    if unknown := set(names) - set(scripts):
+        sys.exit(f"no benchmarks: {', '.join(sorted(unknown))}; there are {', '.join(scripts)}.")
+    head = (
+        f"# Benchmarks\n\nWritten by `make bench` on {machine()}.\n\n"
+        "Ratios are of two things measured in turn in one run; they carry over to other machines, the rates and seconds do\n"
+        "not. What is measured against what is told at the top of each script in `benchmarks/`."
+    )
+    for name in names or scripts:
+        found = sections() | {name: section(scripts[name])}
+        PAGE.write_text("\n\n".join([head, *(found[each] for each in scripts if each in found)]) + "\n")
     sys.stdout.write(f"{PAGE.relative_to(HERE.parent)}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -27,11 +27,13 @@ import xarray as xr
 import yaml
 from report import Budget, report
 
-from hrtem_ood import store
+from hrtem_ood import predictors, store
 from hrtem_ood.analysis.shown import shown_datasets
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.evaluation.cells import Cells
+from hrtem_ood.planning.flops import convolutions
+from hrtem_ood.predictors.stage import chosen
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
@@ -85,6 +87,18 @@ def drawn_scores(networks: int, images: int) -> np.ndarray:
     return np.stack([values[name] for name in SCORES]).astype(np.float32)
 
 
+def drawn_features(job: Evaluated, images: int) -> list[np.ndarray]:
+    """Draw features of one network of a job (condition, image, channel), and let all have them."""
+    channels = {
+        each.hyperparameters.architecture: convolutions(each.hyperparameters.architecture) for each in job.networks
+    }
+    rng, drawn = np.random.default_rng(0), {}
+    for architecture, layers in channels.items():
+        shape = (len(job.suite.datasets), images, layers[-1].n)
+        drawn[architecture] = rng.lognormal(0, 0.3, shape).astype(np.float16)
+    return [drawn[each.hyperparameters.architecture] for each in job.networks]
+
+
 def kept(campaign: Campaign, training_set: str, dataset: str) -> float:
     """How much of its scores a training set keeps on a dataset: by change of defocus, of C30, and of log dose."""
     tested = campaign.datasets[dataset].condition
@@ -114,18 +128,20 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
         factor = [kept(campaign, job.networks[0].training_set, id_) for id_ in datasets]
         values = drawn[:, : len(job.networks), None, : cells.values.shape[-1]]
         np.multiply(values, np.array(factor, np.float32)[:, None], out=cells.values)
+        cells.feature = drawn_features(job, cells.values.shape[-1])
         told = store.provenance(job.spec, seconds=100, device="cpu")
         store.write_zarr(results / artefact("evaluations", job.spec.id), cells.to_dataset(), told)
 
 
 def write_rest(campaign: Campaign, results: Path) -> None:
-    """Write packs, transfer, and the datasets that are shown: noise around a disc."""
+    """Write packs, transfer, predictors (noise), and the datasets that are shown: noise around a disc."""
     transfer(campaign.transfer, results / artefact("transfer", campaign.transfer.id))
     entry = {"epochs": 20, "seconds": 60, "parameter_count": 10**6, "flops_per_image": 10**9, "diverged": False}
     for pack in campaign.packs.values():
         networks = {network.id: entry | {"best_val_loss": 0.1} for network in pack.networks}
         told = store.provenance(pack, seconds=60, device="cpu")
         store.write_json(results / artefact("packs", pack.id), {"networks": networks, **told})
+    write_predictors(campaign, results)
     y, x = np.mgrid[:SIDE, :SIDE]
     label = np.hypot(y - SIDE / 2, x - SIDE / 2) < SIDE / 4
     count = campaign.config.report.examples
@@ -139,6 +155,21 @@ def write_rest(campaign: Campaign, results: Path) -> None:
         store.write_zarr(
             results / artefact("datasets", id_), xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}), told
         )
+
+
+def write_predictors(campaign: Campaign, results: Path) -> None:
+    """Write a number for every predictor, training set and test dataset."""
+    ids = {"training_set": campaign.trained_on, "condition": campaign.tested_on}
+    rng, shape = np.random.default_rng(0), tuple(map(len, ids.values()))
+    variables = {
+        name: (tuple(ids), rng.random(shape), {"nearer": each.nearer, "family": each.family})
+        for name, each in chosen(campaign).items()
+    }
+    made = store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json)
+    coordinates = {name: np.array(values, dtype=object) for name, values in ids.items()}
+    told = store.provenance(made, seconds=1, device="cpu")
+    path = results / artefact("predictors", campaign.predictors_id)
+    store.write_zarr(path, xr.Dataset(variables, coords=coordinates), told)
 
 
 def bound(folder: Path) -> tuple[float, int]:

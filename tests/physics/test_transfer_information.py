@@ -38,7 +38,7 @@ def flat(signal: float, background: float, transfer: float = 0.5, variance: floa
     particle = np.full((GRID.q_per_A.size, 1), signal / (4 * transfer**2))
     return Seen(
         transfer * ones, abs(transfer) * ones, particle, signal * ones, background * ones,
-        noise=background, variance=variance, weight=GRID.weight, area=GRID.area_per_A2,
+        noise=background * ones, variance=variance, weight=GRID.weight, area=GRID.area_per_A2,
     )  # fmt: skip
 
 

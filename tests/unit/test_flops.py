@@ -26,6 +26,7 @@ def test_counts_are_those_of_the_network(name, channels, depth):
         network = build(architecture)
     assert flops.flops_per_image(architecture, 64) == flops_per_image(network, 64)
     kernels = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d))
+    assert flops.feature_count(architecture) == network.head.in_channels
     assert flops.weight_count(architecture) == sum(module.weight.numel() for module in kernels)
 
 
@@ -33,3 +34,4 @@ def test_nothing_is_said_of_an_architecture_of_ones_own():
     own = Architecture(name="Own", file="own.py")
     assert flops.flops_per_image(own, 64) is None
     assert flops.weight_count(own) is None
+    assert flops.feature_count(own) == 0

@@ -74,6 +74,16 @@ def test_results_open_as_their_readme_says(finished, monkeypatch):
     assert float(metrics.f1.max()) <= 1
 
 
+def test_networks_open_as_their_page_says(finished, monkeypatch):
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/prediction.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(finished.folder)
+    words: dict[str, object] = {}
+    exec(snippet, words)  # our own file
+    assert list(words["curves"]) == ["train_loss", "validation_loss", "learning_rate"]
+    assert words["best"] == words["content"]["best_val_loss"] == words["curves"].validation_loss.min()
+    assert not words["network"].training
+
+
 def test_make_lists_its_targets():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
     for target in ("env", "demo", "test", "lint", "docs", "dag", "bench", "clean"):

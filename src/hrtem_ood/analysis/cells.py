@@ -1,6 +1,7 @@
 """From networks to cells: medians over the networks of each training set."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hrtem_ood import store
 from hrtem_ood.analysis.labels import ConditionLabels
 from hrtem_ood.analysis.metrics import training_conditions
 from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.campaign.condition import Condition
 
 
 def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
@@ -51,9 +53,9 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
         ``in_domain``, ``sigma`` and ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
-        ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``mixed``,
-        ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
-        ``metrics``, ``condition_short_label`` and ``column_group``.
+        ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
+        ``mixed``, ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
+        ``metrics``, ``condition_short_label``, ``condition_tick_label`` and ``column_group``.
     """
     labels = ConditionLabels(campaign.transfer.conditions)
     order = ordered_training_sets(campaign, labels)
@@ -86,13 +88,15 @@ def cells(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
         training_set=order,
         name=("training_set", names),
         label=("training_set", metrics.training_label.values[first]),
-        short_label=("training_set", _row_labels(campaign, labels, order, names)),
+        short_label=("training_set", _row_labels(campaign, labels.short, order, names)),
+        tick_label=("training_set", _row_labels(campaign, labels.tick, order, names)),
         mixed=("training_set", metrics.mixed.values[first]),
         row_group=("training_set", [_row_group(campaign, labels, id_) for id_ in order]),
         networks=("training_set", counts),
         diverged=("training_set", np.bincount(of_network[~sound], minlength=len(order))),
         condition_label=("condition", metrics.label.values),
         condition_short_label=("condition", [labels.short(condition) for condition in conditions]),
+        condition_tick_label=("condition", [labels.tick(condition) for condition in conditions]),
         column_group=("condition", [labels.group(condition) for condition in conditions]),
     )
 
@@ -126,11 +130,13 @@ def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -
     return group if here == sets.most_common(1)[0][0] else f"{group} ({here})"
 
 
-def _row_labels(campaign: Campaign, labels: ConditionLabels, order: list[str], names: np.ndarray) -> list[str]:
+def _row_labels(
+    campaign: Campaign, named: Callable[[Condition], str], order: list[str], names: np.ndarray
+) -> list[str]:
     """Short labels of training sets: the condition, or a mixture's name; the name too where conditions repeat."""
     result = []
     for id_, name in zip(order, names, strict=True):
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
-        result.append(labels.short(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
+        result.append(named(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
     repeated = {label for label in result if result.count(label) > 1}
     return [f"{label} ({name})" if label in repeated else label for label, name in zip(result, names, strict=True)]

@@ -32,6 +32,8 @@ class Compared:
         How many did.
     conditions : list of str
         Short labels of the test conditions; the same for all that are compared.
+    ticks : list of str
+        Their labels on an axis.
     score : float64 array, (network, condition)
         Mean over images, and over the test datasets of that condition.
     sign : int
@@ -43,6 +45,7 @@ class Compared:
     seeds: list[int]
     diverged: int
     conditions: list[str]
+    ticks: list[str]
     score: Floats
     sign: int
 
@@ -102,6 +105,7 @@ def compared(campaign: Campaign, metrics: xr.Dataset) -> list[Compared]:
                 seeds=[int(seed) for seed in metrics.seed.values[sound]],
                 diverged=int(mine.sum() - sound.sum()),
                 conditions=[labels.short(condition) for condition in order],
+                ticks=[labels.tick(condition) for condition in order],
                 score=scores @ (share / share.sum(axis=0)),
                 sign=BETTER[config.analysis.score],
             )
@@ -190,13 +194,15 @@ def _differences(one: Compared, first: Compared, resamples: int) -> Floats:
     worst counts, so that what was not drawn never does.
     """
     rng = np.random.default_rng(seed_sequence(f"comparison of {one.name} with {first.name}"))
-    drawn = np.empty((resamples, 2))
+    drawn, conditions = np.empty((resamples, 2)), len(one.conditions)
     for index in range(resamples):
-        columns = rng.integers(len(one.conditions), size=len(one.conditions))
+        times = rng.multinomial(conditions, np.full(conditions, 1 / conditions))
         ends = []
         for each in (one, first):
-            rows = rng.integers(len(each.networks), size=len(each.networks))
-            score = each.score[np.ix_(rows, columns)]
-            ends.append((score.mean(), each.sign * (each.sign * score).min(axis=1).mean()))
+            number = len(each.networks)
+            share = rng.multinomial(number, np.full(number, 1 / number)) / number
+            mean = each.score @ times / conditions
+            worst = each.sign * (each.sign * each.score[:, times > 0]).min(axis=1)
+            ends.append((share @ mean, share @ worst))
         drawn[index] = np.subtract(ends[0], ends[1])
     return drawn

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from hrtem_ood import store
+from hrtem_ood.analysis.novelty import MEASURES, known_datasets, novelty
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.packs import trie_key
 from hrtem_ood.errors import ArtefactError
@@ -16,6 +17,26 @@ from hrtem_ood.progress import track
 from hrtem_ood.scores import SCORES
 
 Floats = NDArray[np.float32]
+
+
+class Block(NamedTuple):
+    """What some networks did under all test conditions.
+
+    Attributes
+    ----------
+    scores : float32 array, (score, network, condition, image)
+        In the order and units of :data:`hrtem_ood.scores.SCORES`; NaN where a dataset has fewer images than others, and for
+        networks that diverged.
+    novelty : float32 array, (measure, network, condition)
+        In the order of :data:`hrtem_ood.analysis.novelty.MEASURES`.
+    """
+
+    scores: Floats
+    novelty: Floats
+
+    def rows(self, start: int, stop: int | None = None) -> "Block":
+        """Return some of the networks."""
+        return Block(*(each[:, start:stop] for each in self))
 
 
 def stored_order(campaign: Campaign) -> list[str]:
@@ -28,7 +49,7 @@ def stored_order(campaign: Campaign) -> list[str]:
     return [spec.id for spec in sorted(networks, key=lambda spec: (place[spec.training_set], trie_key(spec)))]
 
 
-def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[Floats]:
+def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[Block]:
     """Read every evaluation of a campaign once, and hold no more than one block and one group of networks.
 
     Parameters
@@ -43,10 +64,8 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
 
     Yields
     ------
-    float32 array, (score, network, condition, image)
-        The next ``rows`` networks in the order of :func:`stored_order`, the last block what is left. Scores in the order
-        and units of :data:`hrtem_ood.scores.SCORES`; NaN where a dataset has fewer images than others, and for networks
-        that diverged.
+    Block
+        The next ``rows`` networks in the order of :func:`stored_order`, the last block what is left.
 
     Raises
     ------
@@ -54,36 +73,55 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
         When an evaluation is missing, damaged, or of other networks or datasets than its name says.
     """
     images = max(campaign.datasets[id_].structures for id_ in datasets)
-    waiting: list[Floats] = []
+    waiting: list[Block] = []
     for group in _groups(campaign, results, datasets, images):
         waiting.append(group)
-        if sum(part.shape[1] for part in waiting) >= rows:
-            joined = np.concatenate(waiting, axis=1)
-            whole = joined.shape[1] // rows * rows
-            waiting = [joined[:, whole:].copy()]  # a view would keep all of it
+        if sum(part.scores.shape[1] for part in waiting) >= rows:
+            joined = _joined(waiting)
+            whole = joined.scores.shape[1] // rows * rows
+            waiting = [Block(*(each.copy() for each in joined.rows(whole)))]  # a view would keep all of it
             for start in range(0, whole, rows):
-                yield joined[:, start : start + rows]
-    if waiting and sum(part.shape[1] for part in waiting):
-        yield np.concatenate(waiting, axis=1)
+                yield joined.rows(start, start + rows)
+    if waiting and sum(part.scores.shape[1] for part in waiting):
+        yield _joined(waiting)
 
 
-def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[Floats]:
-    """Yield the scores of networks that are tested together, from their evaluations on all suites."""
+def _joined(blocks: list[Block]) -> Block:
+    return Block(*(np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)))
+
+
+def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[Block]:
+    """Yield what networks did that are tested together, from their evaluations on all suites."""
     jobs: dict[tuple[str, ...], list[Evaluated]] = {}
     for job in campaign.evaluations.values():
         jobs.setdefault(job.spec.networks, []).append(job)
     place = {id_: index for index, id_ in enumerate(stored_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
+    sets = np.array([campaign.set_names[id_] for id_ in datasets])
+    groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
+    structures = [(columns, campaign.datasets[datasets[columns[0]]].structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
         row = {id_: index for index, id_ in enumerate(sorted(networks, key=place.__getitem__))}
         values = np.full((len(SCORES), len(row), len(datasets), images), np.nan, np.float32)
+        feature: dict[str, NDArray[np.float16]] = {}
         for job in jobs[networks]:
-            _fill(values, row, column, job, results)
-        yield values
+            _fill(values, feature, row, column, job, results)
+        away = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
+        for id_, each in feature.items():
+            training_set = campaign.training_set_by_id[campaign.networks[id_].training_set]
+            away[:, row[id_]] = novelty(each, known_datasets(campaign, training_set, datasets), structures)
+        yield Block(values, away)
 
 
-def _fill(values: Floats, row: dict[str, int], column: dict[str, int], job: Evaluated, results: Path) -> None:
+def _fill(
+    values: Floats,
+    feature: dict[str, NDArray[np.float16]],
+    row: dict[str, int],
+    column: dict[str, int],
+    job: Evaluated,
+    results: Path,
+) -> None:
     """Read one evaluation into its rows and columns."""
     path = results / artefact("evaluations", job.spec.id)
     with store.open_zarr(path, dask=False) as found:
@@ -92,6 +130,10 @@ def _fill(values: Floats, row: dict[str, int], column: dict[str, int], job: Eval
         columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
         for index, name in enumerate(SCORES):
             values[index, rows, columns, : found.sizes["image"]] = found[name].values
+        shape, columns = values.shape[2:], columns[0]
+        for id_, each, width in zip(found.network.values, found["feature"].values, found.features.values, strict=True):
+            whole = feature.setdefault(str(id_), np.full((*shape, width), np.nan, np.float16))
+            whole[columns, : found.sizes["image"]] = each[..., :width]
 
 
 def _check(path: Path, job: Evaluated, found: xr.Dataset) -> None:

@@ -66,11 +66,11 @@ class ConditionLabels:
 
     @property
     def axis(self) -> str:
-        """Title of an axis whose ticks are :meth:`short`."""
+        """Title of an axis whose ticks are :meth:`tick`."""
+        names = " · ".join("{} [{}]".format(*SYMBOLS[name]) for name in self.varying)
         if len(self.varying) == 1:
-            symbol, unit = SYMBOLS[self.varying[0]]
-            return f"{symbol} [{unit}]"
-        return "condition"
+            return names
+        return f"condition: {names}" if self.jointly else "condition"
 
     @property
     def note(self) -> str:
@@ -87,6 +87,12 @@ class ConditionLabels:
             name for name in self.varying if name not in self.usual or getattr(condition, name) != self.usual[name]
         ]
         return ", ".join(_text(name, getattr(condition, name), named=name not in SELF_EXPLAINING) for name in shown)
+
+    def tick(self, condition: Condition) -> str:
+        """Name of a condition on an axis: bare numbers where parameters vary jointly, else :meth:`short`."""
+        if not self.jointly:
+            return self.short(condition)
+        return " · ".join(number(getattr(condition, name), signed=name == "defocus_A") for name in self.varying)
 
     def title(self, condition: Condition) -> str:
         """Name of a condition that stands alone, always with symbol and unit."""

@@ -13,6 +13,7 @@ from hrtem_ood import store
 from hrtem_ood.analysis import predictors
 from hrtem_ood.analysis.gather import Floats, gather_training, score_blocks, stored_order
 from hrtem_ood.analysis.labels import ConditionLabels
+from hrtem_ood.analysis.novelty import MEASURES
 from hrtem_ood.analysis.shown import test_datasets
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.condition import Condition
@@ -32,7 +33,7 @@ Coordinates = dict[str, tuple[str, NDArray[Any], dict[str, str]]]
 
 
 def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[str, Floats]:
-    """Write the scores per image, block by block, and average them.
+    """Write the scores per image, block by block, and reduce them and the features of networks.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     Returns
     -------
     dict of str to float32 array, (network, condition)
-        Means over images by score; NaN for networks that diverged.
+        Means over images by score, and measures of novelty by name; NaN for networks that diverged.
     """
     datasets = test_datasets(campaign)
     images = np.array([campaign.datasets[id_].structures for id_ in datasets])
@@ -59,20 +60,22 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
             "attributes": _attributes(f"{text} per image", unit),
         }
         writer.add_array(name, ("network", "condition", "image"), shape, "float32", encoding)
-    mean = {name: np.empty(shape[:2], np.float32) for name in SCORES}
+    reduced = {name: np.empty(shape[:2], np.float32) for name in (*SCORES, *MEASURES)}
     start = 0
     for block in score_blocks(campaign, results, datasets, rows):
-        stop = start + block.shape[1]
-        for name, values in zip(SCORES, block, strict=True):
+        stop = start + block.scores.shape[1]
+        for name, away in zip(MEASURES, block.novelty, strict=True):
+            reduced[name][start:stop] = away
+        for name, values in zip(SCORES, block.scores, strict=True):
             writer.write(name, start, values)
             for count in np.unique(images):
                 columns = images == count
-                mean[name][start:stop, columns] = values[:, columns, :count].mean(axis=2, dtype=np.float64)
+                reduced[name][start:stop, columns] = values[:, columns, :count].mean(axis=2, dtype=np.float64)
         start = stop
-    return mean
+    return reduced
 
 
-def metrics_dataset(campaign: Campaign, results: Path, mean: Mapping[str, Floats]) -> xr.Dataset:
+def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Floats]) -> xr.Dataset:
     """Tell what follows from the scores, and what networks and conditions are.
 
     Parameters
@@ -80,13 +83,14 @@ def metrics_dataset(campaign: Campaign, results: Path, mean: Mapping[str, Floats
     campaign : Campaign
     results : Path
         The results folder.
-    mean : mapping of str to float32 array, (network, condition)
+    reduced : mapping of str to float32 array, (network, condition)
         From :func:`write_scores`.
 
     Returns
     -------
     xarray.Dataset
-        ``mean_*`` and ``gap_*`` of each score, ``in_domain``, ``sigma`` and ``abs_delta_defocus_A`` (network, condition);
+        ``mean_*`` and ``gap_*`` of each score, ``mahalanobis``, ``feature_cka``, ``in_domain``, ``sigma`` and
+        ``abs_delta_defocus_A`` (network, condition);
         ``epsilon`` and ``minimum_contrast`` (condition,). ``network`` is in the order of
         :func:`hrtem_ood.analysis.gather.stored_order`; ``condition`` runs over test datasets.
     """
@@ -111,9 +115,11 @@ def metrics_dataset(campaign: Campaign, results: Path, mean: Mapping[str, Floats
         coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
     )
     for name, (text, unit, _) in SCORES.items():
-        difference = predictors.gap(mean[name], in_domain, groups)
-        result[f"mean_{name}"] = (pair, mean[name], _attributes(f"{text}, mean over images", unit))
+        difference = predictors.gap(reduced[name], in_domain, groups)
+        result[f"mean_{name}"] = (pair, reduced[name], _attributes(f"{text}, mean over images", unit))
         result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
+    for name, text in MEASURES.items():
+        result[name] = (pair, reduced[name], _attributes(text))
     result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
     result["sigma"] = (pair, predictors.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
     result["abs_delta_defocus_A"] = (

@@ -113,6 +113,8 @@ def conditions(cells: xr.Dataset) -> pd.DataFrame:
     frame = cells[["epsilon", "minimum_contrast"]].to_dataframe().reset_index().rename(columns={"condition": "dataset"})
     leading = ["dataset", "structure_set", "suites", "condition_label", "epsilon", "minimum_contrast", "images"]
     rest = [
-        name for name in sorted(names) if name not in (*leading, "condition", "label", "slug", "condition_short_label")
+        name
+        for name in sorted(names)
+        if name not in (*leading, "condition", "label", "slug", "condition_short_label", "condition_tick_label")
     ]
     return frame[[*leading, *rest]].rename(columns={"condition_label": "label"})

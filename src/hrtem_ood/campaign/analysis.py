@@ -46,7 +46,7 @@ class OwnPredictor(Model):
     """A predictor of your own: a function in a Python file."""
 
     file: str = Field(
-        description="Python file that defines `name`, relative to the working directory; see docs/methods.md. "
+        description="Python file that defines `name`, relative to the working directory; see docs/predictors.md. "
         "Its content, not its path, is part of every identity."
     )
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(

@@ -12,7 +12,7 @@ def uniform(places: Floats, budget: int) -> tuple[int, ...]:
     """Choose candidates that fill their space: first that nearest to its centre, then always that farthest from all chosen.
 
     Farthest-first traversal, whose largest distance of any candidate to its nearest chosen one is at most twice the least
-    possible for a given first (Gonzalez, Theor. Comput. Sci. 38 (1985) 293).
+    possible (Gonzalez, Theor. Comput. Sci. 38 (1985) 293).
 
     Parameters
     ----------

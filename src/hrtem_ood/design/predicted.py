@@ -65,8 +65,8 @@ def predicted(
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
 
     def shown(conditions: Sequence[Condition], objects: ObjectSpectrum) -> list[Seen]:
-        pixel_A = config.imaging.pixel_A
-        return [seen(each, objects, grid, wavelength_A=wavelength_A, pixel_A=pixel_A) for each in conditions]
+        known = {"wavelength_A": wavelength_A, "pixel_A": config.imaging.pixel_A}
+        return [seen(each, objects, grid, **known, detector=config.imaging.detector) for each in conditions]
 
     trained, used = shown(candidates, spectra[sets[0]]), shown(uses, spectra[sets[1]])
     measure = MEASURES[by].function

@@ -68,7 +68,7 @@ def parse_range(text: str) -> Range:
 def sample(ranges: Sequence[Range], number: int, seed: int) -> list[Condition]:
     """Draw conditions by a scrambled Sobol sequence.
 
-    Sobol points fill every pair of axes more evenly than random ones do; scrambled as of Owen (J. Complexity 14 (1998) 466),
+    Sobol points fill every pair of axes more evenly than random ones do; scrambled (Matoušek, J. Complexity 14 (1998) 527),
     they do not lie on a lattice. A number that is a power of two is best balanced.
 
     Parameters

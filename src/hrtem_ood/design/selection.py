@@ -37,14 +37,11 @@ class Choice:
         What the goal is worth.
     bound : float
         No choice of as many candidates is worth more.
-    method : {"greedy", "exact"}
-        Which search found it.
     """
 
     chosen: tuple[int, ...]
     value: float
     bound: float
-    method: Literal["greedy", "exact"]
 
     @property
     def optimal(self) -> bool:
@@ -123,7 +120,7 @@ def choose(values: Floats, budget: int, goal: Goal, *, limit_s: float = 60.0) ->
     everything = tuple(range(len(values)))
     most = worth(values, everything, goal)
     if budget >= len(values):
-        return Choice(everything, most, most, "exact")
+        return Choice(everything, most, most)
     first = tuple(sorted(greedy(values, budget)))
     least, bound = None, most
     if goal == "worst":
@@ -139,7 +136,7 @@ def choose(values: Floats, budget: int, goal: Goal, *, limit_s: float = 60.0) ->
 
     best = max(ranked, key=rank)
     value = rank(best)[0]
-    return Choice(best, value, max(bound, value), "exact" if best is not ranked[0] or goal == "worst" else "greedy")
+    return Choice(best, value, max(bound, value))
 
 
 def _best_least(values: Floats, budget: int, known: float, until: float) -> tuple[float, float, tuple[int, ...] | None]:

@@ -9,6 +9,7 @@ from hrtem_ood.campaign.config import Detector
 from hrtem_ood.device import ArrayModule
 from hrtem_ood.imaging.poisson import poisson_counts
 from hrtem_ood.optics.aberrations import Array
+from hrtem_ood.optics.detection import curve
 from hrtem_ood.optics.fourier import polar_frequencies
 
 COUNTS = (np.uint8, np.uint16, np.uint32)
@@ -57,13 +58,13 @@ class Response:
         if detector is None:
             return cls(None, None, 1.0, 1.0)
         q = polar_frequencies((size, size), pixel_A)[0] * 2 * pixel_A  # in units of the Nyquist frequency
-        mtf = _interpolated(detector.mtf, q)
+        mtf = curve(detector.mtf, q)
         if detector.integrate_pixels:
             line = np.sinc(np.fft.fftfreq(size))
             mtf = mtf * line[:, None] * line[None, :]
         counted, signal, after = 1.0, mtf, None
         if detector.dqe is not None:
-            dqe, counted = _interpolated(detector.dqe, q), detector.dqe[0]
+            dqe, counted = curve(detector.dqe, q), detector.dqe[0]
             signal = np.sqrt(dqe / counted)
             after = (mtf / np.sqrt(dqe * counted))[:, : size // 2 + 1]
         flat = bool((signal == 1).all())
@@ -99,13 +100,6 @@ class Response:
         if self.filter is not None:
             numbers = np.fft.irfft2(np.fft.rfft2(numbers) * self.filter, s=numbers.shape)
         return smallest_unsigned(np.maximum(np.rint(numbers * self.gain), 0))
-
-
-def _interpolated(values: tuple[float, ...] | None, q: np.ndarray) -> np.ndarray:
-    """Return a curve, given at equal steps from 0 to the Nyquist frequency and constant beyond, on a grid."""
-    if values is None:
-        return np.ones_like(q)
-    return np.asarray(np.interp(q, np.linspace(0, 1, len(values)), values))
 
 
 def smallest_unsigned(counts: np.ndarray) -> np.ndarray:

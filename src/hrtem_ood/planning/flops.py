@@ -57,6 +57,13 @@ def weight_count(architecture: Architecture) -> int | None:
     return None if layers is None else sum(n * m * taps for n, m, taps, _ in layers)
 
 
+@cache
+def feature_count(architecture: Architecture) -> int:
+    """Return how many channels enter the last convolution; 0 for a user's own architecture, of which nothing is known."""
+    layers = convolutions(architecture)
+    return layers[-1].n if layers else 0
+
+
 def _two(n: int, m: int, level: int) -> tuple[Convolution, Convolution]:
     return Convolution(n, m, 9, level), Convolution(m, m, 9, level)
 

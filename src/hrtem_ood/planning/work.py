@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hrtem_ood.campaign.hyperparameters import Architecture
 from hrtem_ood.campaign.identity import canonical_json
 from hrtem_ood.optics.fourier import band_limited_size
-from hrtem_ood.planning.flops import flops_per_image, weight_count
+from hrtem_ood.planning.flops import feature_count, flops_per_image, weight_count
 from hrtem_ood.planning.known import Source, Told
 from hrtem_ood.scores import SCORES
 
@@ -101,13 +101,14 @@ class Works:
     def _network(self, told: Told) -> Work | None:
         training_set = self.source.of("training_sets")[told.parameters["training_set"]].parameters
         hyper, images = told.parameters["hyperparameters"], sum(training_set["images"])
-        flops, label, weights = self._forward(told.id, self._images(training_set["datasets"][0])[0])
-        if flops is None:
+        forward = self._forward(told.id, self._images(training_set["datasets"][0])[0])
+        if forward.flops is None:
             return None
         shown = images * hyper["epochs"] if hyper["epochs"] else hyper["steps"] * hyper["batch_size"]
         validated = training_set["validation"] * math.ceil(shown / images)
         each = 2 if hyper["weights"] == "bfloat16" else 4
-        return Work(flops * (TRAINING_PASSES * shown + validated), each * weights + TOLD_B, label)
+        passes = TRAINING_PASSES * shown + validated
+        return Work(forward.flops * passes, each * forward.weights + TOLD_B, forward.architecture)
 
     def _find_forward(self, id_: str, side: int) -> "_Forward":
         """Return what a network takes for an image."""
@@ -115,7 +116,7 @@ class Works:
         architecture = _of_text(canonical_json(told.parameters["hyperparameters"]["architecture"]))
         flops = flops_per_image(architecture, side) or told.more.get("flops_per_image")
         weights = weight_count(architecture) or told.more.get("parameter_count", 0)
-        return _Forward(flops, architecture.label, weights)
+        return _Forward(flops, architecture.label, weights, feature_count(architecture))
 
     def _evaluation(self, told: Told) -> Work | None:
         datasets = self.source.of("suites")[told.parameters["suite"]].parameters["datasets"]
@@ -126,15 +127,17 @@ class Works:
             return None
         flops = sum(cost.flops for cost in costs if cost.flops)
         labels = {cost.architecture for cost in costs}
-        return Work(images * flops, images * len(costs) * len(SCORES) * 4, " ".join(sorted(labels)))
+        stored = sum(len(SCORES) * 4 + cost.features * 2 for cost in costs)
+        return Work(images * flops, images * stored, " ".join(sorted(labels)))
 
 
 class _Forward(NamedTuple):
-    """Operations of a network on an image, its architecture, and how many weights it has."""
+    """Operations of a network on an image, its architecture, and how many weights and features it has."""
 
     flops: float | None
     architecture: str
     weights: int
+    features: int
 
 
 def _transfer(told: Told) -> Work:

@@ -1,5 +1,6 @@
 """Predictors from images, without a network. Of a mixture, the nearest of its datasets."""
 
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,8 +17,15 @@ BINS = 16
 PATCHES = 2
 """Images are cut into this many patches along each side."""
 
-_FEATURES: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
-_SPECTRA: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
+
+class _Described(NamedTuple):
+    """What is kept of a dataset's images: features, and the logarithm of their mean power spectrum."""
+
+    features: Floats
+    log_spectrum: Floats
+
+
+_DESCRIBED: "WeakKeyDictionary[Dataset, _Described]" = WeakKeyDictionary()
 
 
 def ring_powers(images: NDArray[np.floating]) -> Floats:
@@ -115,28 +123,25 @@ def mmd(one: Floats, two: Floats) -> float:
     return within(one) + within(two) - 2 * float(kernel(one, two).mean())
 
 
-def _features(dataset: Dataset) -> Floats:
-    if dataset not in _FEATURES:
-        _FEATURES[dataset] = features(dataset.images)
-    return _FEATURES[dataset]
-
-
-def _spectrum(dataset: Dataset) -> Floats:
-    if dataset not in _SPECTRA:
-        _SPECTRA[dataset] = np.log(np.maximum(ring_powers(dataset.images).mean(axis=0), 1e-9))
-    return _SPECTRA[dataset]
+def _described(dataset: Dataset) -> _Described:
+    if dataset not in _DESCRIBED:
+        images = dataset.images
+        spectrum = np.log(np.maximum(ring_powers(images).mean(axis=0), 1e-9))
+        _DESCRIBED[dataset] = _Described(features(images), spectrum)
+    return _DESCRIBED[dataset]
 
 
 def log_spectrum(train: TrainingSet, test: Dataset) -> float:
     """Return the root-mean-square difference of the logarithms of mean power spectra, over rings."""
-    return min(float(np.sqrt(np.mean((_spectrum(each) - _spectrum(test)) ** 2))) for each in train.datasets)
+    here = _described(test).log_spectrum
+    return min(float(np.sqrt(np.mean((_described(each).log_spectrum - here) ** 2))) for each in train.datasets)
 
 
 def frechet_distance(train: TrainingSet, test: Dataset) -> float:
     """Return :func:`frechet` of the features of images."""
-    return min(frechet(_features(each), _features(test)) for each in train.datasets)
+    return min(frechet(_described(each).features, _described(test).features) for each in train.datasets)
 
 
 def mmd_distance(train: TrainingSet, test: Dataset) -> float:
     """Return :func:`mmd` of the features of images."""
-    return min(mmd(_features(each), _features(test)) for each in train.datasets)
+    return min(mmd(_described(each).features, _described(test).features) for each in train.datasets)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +49,12 @@ class Dataset:
     coordinates: Floats
     path: Path
 
-    @cached_property
+    @property
     def images(self) -> NDArray[np.float32]:
-        """First images, each standardised to zero mean and unit variance, (image, y, x), [1]."""
+        """First images, each standardised to zero mean and unit variance, (image, y, x), [1].
+
+        Read whenever they are asked for: those of all datasets of a campaign may not fit into memory.
+        """
         with store.open_zarr(self.path) as dataset:
             counts = dataset["counts"].isel(image=slice(0, IMAGES)).values.astype(np.float32)
         counts -= counts.mean(axis=(1, 2), keepdims=True)

@@ -89,14 +89,16 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
     spectra = object_spectra(campaign, results)
     grid = polar_grid(campaign.config.transfer, pixel_A=campaign.config.imaging.pixel_A)
     wavelength, pixel_A = electron_wavelength_A(campaign.config.simulation.energy_eV), campaign.config.imaging.pixel_A
-    places = coordinates(campaign.transfer.conditions)
+    places, detector = coordinates(campaign.transfer.conditions), campaign.config.imaging.detector
     known: dict[tuple[str, object], Seen] = {}  # training and test sets of one recipe show the same
     found = {}
     for id_ in track(wanted, "what images show", len(wanted)):
         condition, name = campaign.datasets[id_].condition, campaign.set_names[id_]
         key = (campaign.recipe_id(name), condition)
         if key not in known:
-            known[key] = seen(condition, spectra[name], grid, wavelength_A=wavelength, pixel_A=pixel_A)
+            known[key] = seen(
+                condition, spectra[name], grid, wavelength_A=wavelength, pixel_A=pixel_A, detector=detector
+            )
         path = results / artefact("datasets", id_)
         found[id_] = Dataset(id_, condition, name, pixel_A, spectra[name], known[key], places[condition], path)
     return found

@@ -35,12 +35,12 @@ def snr_overlap(train: Seen, test: Seen) -> float:
 
 
 def log_cnr(seen: Seen) -> float:
-    """Logarithm of the contrast-to-noise ratio, ½ ln [D ∫∫ 4 max(T², floor) W_p d²q] up to the unit of area.
+    """Logarithm of the contrast-to-noise ratio, ½ ln [D ∫∫ 4 max(T², floor) W_p DQE d²q] up to the unit of area.
 
-    Transferred contrast over counting noise alone; the floor is :data:`FLOOR`.
+    Transferred contrast over counting noise alone, MTF² in place of the DQE where there is none; the floor is :data:`FLOOR`.
     """
-    contrast = seen.over_area(4 * np.maximum(seen.transfer**2, FLOOR) * seen.particle)
-    return float(np.log(contrast / seen.noise) / 2)
+    contrast = 4 * np.maximum(seen.transfer**2, FLOOR) * seen.particle
+    return float(np.log(seen.over_area(contrast / seen.noise)) / 2)
 
 
 def log_cnr_difference(train: Seen, test: Seen) -> float:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.config import Detector
+from hrtem_ood.transfer.detection import detection
 from hrtem_ood.transfer.grid import PolarGrid
 from hrtem_ood.transfer.objects import ObjectSpectrum
 from hrtem_ood.transfer.sampling import transfer_moments
@@ -19,8 +21,10 @@ Floats = NDArray[np.float64]
 class Seen:
     """What images of some objects under some condition show.
 
-    To first order, behind a phase object, the image's relative contrast has the power spectrum 4 T² W; counts of dose D
-    add white noise 1/D. A particle is to be told from the film around it, so the film's contrast is noise, too.
+    To first order, behind a phase object, the image's relative contrast has the power spectrum 4 T² W M with the
+    detector's power of signal M = MTF²; counts of dose D add noise N/D, white (N = 1) unless the detector has a DQE, see
+    :class:`hrtem_ood.transfer.detection.Detection`. A particle is to be told from the film around it, so the film's
+    contrast is noise, too.
 
     Attributes
     ----------
@@ -29,11 +33,11 @@ class Seen:
     particle : float64 array, (q, 1), [rad² Å²]
         W_p of the particles.
     signal : float64 array, (q, phi), [Å²]
-        S = 4 T² W_p, where there is a particle.
+        S = 4 T² W_p M, where there is a particle.
     background : float64 array, (q, phi), [Å²]
-        B = 4 T² W_f + 1/D: film and counting noise.
-    noise : float, [Å²]
-        1/D.
+        B = 4 T² W_f M + N/D: film and counting noise.
+    noise : float64 array, (q, phi), [Å²]
+        N/(M D), counting noise against what the detector leaves of the signal: 1/D of an ideal one.
     variance : float, [1]
         Of the image's relative contrast per pixel, which standardisation divides by: the integral of B and of the
         covered share of S over the band, and of counting noise over the rest of the square of Nyquist frequencies.
@@ -48,7 +52,7 @@ class Seen:
     particle: Floats
     signal: Floats
     background: Floats
-    noise: float
+    noise: Floats
     variance: float
     weight: Floats
     area: Floats
@@ -83,7 +87,13 @@ class Seen:
 
 
 def seen(
-    condition: Condition, objects: ObjectSpectrum, grid: PolarGrid, *, wavelength_A: float, pixel_A: float
+    condition: Condition,
+    objects: ObjectSpectrum,
+    grid: PolarGrid,
+    *,
+    wavelength_A: float,
+    pixel_A: float,
+    detector: Detector | None = None,
 ) -> Seen:
     """Tell what images under a condition show.
 
@@ -95,6 +105,8 @@ def seen(
     wavelength_A : float, [Å]
     pixel_A : float, [Å]
         Of the images.
+    detector : Detector, optional
+        By default one that counts every electron where it lands.
 
     Returns
     -------
@@ -102,11 +114,12 @@ def seen(
     """
     mean, rms = transfer_moments(condition, grid, wavelength_A=wavelength_A)
     particle, film = (power[:, None] for power in objects.at(grid.q_per_A))
-    area, noise = grid.area_per_A2, mean_noise(condition)
-    signal, background = 4 * rms**2 * particle, 4 * rms**2 * film + noise
-    beyond = max(0.0, 1 / pixel_A**2 - float(area.sum()))
+    area, noise, left = grid.area_per_A2, mean_noise(condition), detection(detector, grid, pixel_A=pixel_A)
+    contrast = 4 * rms**2 * left.signal
+    signal, background = contrast * particle, contrast * film + noise * left.noise
     inside = float((background + objects.covered * signal).mean(axis=-1) @ area)
-    return Seen(mean, rms, particle, signal, background, noise, inside + noise * beyond, grid.weight, area)
+    variance = inside + noise * left.outside
+    return Seen(mean, rms, particle, signal, background, noise * left.noise / left.signal, variance, grid.weight, area)
 
 
 def mean_noise(condition: Condition) -> float:
@@ -141,7 +154,7 @@ def union(parts: Sequence[Seen], shares: Sequence[float]) -> Seen:
         particle=mean([part.particle for part in parts]),
         signal=mean([part.signal / part.variance for part in parts]),
         background=mean([part.background / part.variance for part in parts]),
-        noise=float(share @ [part.noise / part.variance for part in parts]),
+        noise=mean([part.noise / part.variance for part in parts]),
         variance=1.0,
         weight=parts[0].weight,
         area=parts[0].area,

@@ -1,6 +1,7 @@
 """Synthetic campaigns: every artefact that the analysis reads, written through the store under its right id."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,13 @@ from hrtem_ood.analysis import stage as analyze
 from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.config import CampaignConfig
 from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec, SimulateSpec
+from hrtem_ood.networks.checkpoint import Trained, TrainedOn, write_network
 from hrtem_ood.predictors.stage import predictors
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
+
+CHANNELS = 2
+"""Features of every network."""
 
 Rule = Callable[[NetworkSpec, ImageSpec, int], float]
 """F1 of a network on an image of a dataset."""
@@ -148,8 +153,10 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2, "confidence": 0.5 + 0.5 * f1}
     assert set(scores) == set(SCORES)
     dims = ("network", "condition", "image")
+    feature = np.stack([[features_of(campaign, network, each) for each in datasets] for network in job.networks])
     dataset = xr.Dataset(
-        {name: (dims, values.astype(np.float32)) for name, values in scores.items()},
+        {name: (dims, values.astype(np.float32)) for name, values in scores.items()}
+        | {"feature": ((*dims, "channel"), feature), "features": ("network", np.full(len(feature), CHANNELS))},
         coords={
             "network": np.array([network.id for network in job.networks], dtype=object),
             "condition": np.array([d.id for d in datasets], dtype=object),
@@ -158,6 +165,15 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     )
     provenance = store.provenance(job.spec, seconds=2.0, device="cpu")
     store.write_zarr(made.path("evaluations", job.spec.id), dataset, provenance)
+
+
+def features_of(campaign: Campaign, network: NetworkSpec, dataset: ImageSpec) -> np.ndarray:
+    """Features (image, channel) that tell structures apart, and that another defocus turns and shifts."""
+    rng = np.random.default_rng(network.hyperparameters.seed)
+    change = min(abs(dataset.condition.defocus_A - defocus) for defocus in trained_on(campaign, network))
+    of_structures = np.random.default_rng(dataset.structures).standard_normal((dataset.structures, CHANNELS))
+    turned = of_structures @ (np.eye(CHANNELS) + change / 100 * rng.standard_normal((CHANNELS, CHANNELS)))
+    return (turned + 5 + change / 50).astype(np.float16)
 
 
 def write_dataset(made: Written, spec: ImageSpec) -> None:
@@ -175,6 +191,15 @@ def write_dataset(made: Written, spec: ImageSpec) -> None:
     attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_A": 0.4}
     attributes |= {"condition": json.dumps(spec.condition.model_dump())}
     store.write_zarr(made.path("datasets", spec.id), dataset, attributes)
+
+
+def write_network_file(made: Written, id_: str, *, diverged: bool = False) -> None:
+    """Write a network's file with learning curves of three epochs, and no weights."""
+    losses = [0.8, 0.3, math.inf if diverged else 0.4]
+    told = {"train_loss": [0.7, 0.4, 0.2], "validation_loss": losses, "learning_rate": [0.003, 0.002, 0.001]}
+    trained = Trained({}, best_epoch=-1 if diverged else 1, best_validation_loss=0.3, curves=told, diverged=diverged)
+    path, spec = made.path("networks", id_), made.campaign.networks[id_]
+    write_network(path, spec, trained, TrainedOn((), 3e5, 0.4, 32), seconds=1.0, device="cpu")
 
 
 @pytest.fixture

@@ -95,3 +95,16 @@ def test_short_labels_tell_conditions_apart(conditions: list[Condition]) -> None
     labels = ConditionLabels(conditions)
     assert len({labels.short(c) for c in conditions}) == len(conditions)
     assert len({labels.sort_key(c) for c in conditions}) == len(conditions)
+
+
+def test_conditions_that_vary_jointly_are_one_group_in_the_order_of_the_leading_parameter() -> None:
+    values = [(120.0, 100.0, 5.0), (-80.0, 400.0, 9.0), (30.0, 200.0, 7.0), (90.0, 900.0, 3.0)]
+    conditions = [condition(defocus, dose, C12=c12) for defocus, dose, c12 in values]
+    labels = ConditionLabels(conditions)
+    assert labels.jointly
+    assert [c.defocus_A for c in sorted(conditions, key=labels.sort_key)] == [-80, 30, 90, 120]
+    assert {labels.group(c) for c in conditions} == {"all conditions"}
+    assert labels.tick(conditions[0]) == "+120 · 100 · 5"
+    assert labels.axis == "condition: Δf [Å] · dose [e/Å²] · C12 [Å]"
+    grid = ConditionLabels([condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)])
+    assert not grid.jointly

@@ -31,16 +31,20 @@ def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -
 
 
 def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, Any]) -> None:
+    config["networks"]["unet"] |= {"schedule": ["one_cycle", "exponential"], "seed": 0}
     lost = next(iter(make(config).campaign.networks))
     made = make(config, rule=lambda network, *_: np.nan if network.id == lost else 0.5, diverged=(lost,))
     metrics = gathered(made)
     found = diverged(metrics)
     assert list(found.network) == [lost]
     assert list(found.epochs_trained) == [1]
+    assert list(found.schedule) == [made.campaign.networks[lost].hyperparameters.schedule]  # the campaign has two
+    assert "weight_decay" not in found
     assert int(architectures(metrics).diverged.sum()) == 1
     stage.report(made.campaign, made.results)
     text = (made.folder / "report.html").read_text()
     assert lost in text
+    assert "<th>schedule</th>" in text
     assert "1 network diverged" in text
     assert "1 of 6 networks diverged" in str(summary_table(made.campaign, made.results).caption)
 

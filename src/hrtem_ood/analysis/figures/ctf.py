@@ -137,7 +137,7 @@ def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionL
             rasterized=True,
             **look,
         )
-        tick_labels(axes, [part.short(condition) for condition in ordered], along="y")
+        tick_labels(axes, [(part.short if title else part.tick)(condition) for condition in ordered], along="y")
         axes.tick_params(axis="y", labelsize=7)
         axes.set_title(title, fontsize=9)
         axes.set(xlim=(0, q[-1]), ylabel=part.axis if len(part.varying) == 1 or not title else "")

@@ -126,7 +126,7 @@ def _networks(axes: Axes, found: Sequence[Compared]) -> None:
                 zorder=2,
             )
             axes.hlines(values.mean(), index + side - 0.14, index + side + 0.14, color="black", linewidth=1.6, zorder=3)
-    turned = max(len(one.name) for one in found) * len(found) > 45
+    turned = sum(len(one.name) + 2 for one in found) > 40
     axes.set_xticks(
         range(len(found)), [one.name for one in found], rotation=35 if turned else 0, ha="right" if turned else "center",
         rotation_mode="anchor",
@@ -148,7 +148,7 @@ def _conditions(axes: Axes, found: Sequence[Compared]) -> None:
     for index, values in reversed(means.items()):  # the first on top
         colour, marker = look(index)
         axes.scatter(values, y, s=22, color=colour, marker=marker, edgecolor="white", linewidth=0.4, zorder=2)
-    axes.set_yticks(y, [first.conditions[column] for column in order], fontsize=7.5)
+    axes.set_yticks(y, [first.ticks[column] for column in order], fontsize=7.5)
     axes.set_ylim(order.size - 0.4, -0.6)
     handles = [
         Line2D(
@@ -157,5 +157,5 @@ def _conditions(axes: Axes, found: Sequence[Compared]) -> None:
         for index in means
     ]
     axes.legend(
-        handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=4, frameon=False, handletextpad=0.2
+        handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, frameon=False, handletextpad=0.2
     )

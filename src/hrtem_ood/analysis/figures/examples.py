@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from hrtem_ood.analysis.figures.style import ORANGE, new_figure
 
 CHARACTERS = 11
-"""Titles are broken into lines of this many characters per inch."""
+"""Titles are broken into lines of this many characters per inch, in type of the usual size."""
+
+SIZE, SMALL = 9.0, 7.0
+"""Type of titles in points: the usual one, and that of titles of many lines."""
+
+MANY = 4
 
 CAPTION = (
     "Simulated test images with the outlines of their labels (orange). Each row is one structure, each column one "
@@ -55,16 +60,20 @@ def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
     rows = max(example.row + len(example.counts) for example in examples)
     columns = max(example.column for example in examples) + 1
     side = max(1.45, min(2.4, 11.5 / columns))
-    figure = new_figure(columns * side + 0.3, rows * side + 0.35)
+    size, titles = _titles(examples, side)
+    heights = {example.row: 0 for example in examples}
+    for example, title in zip(examples, titles, strict=True):
+        heights[example.row] = max(heights[example.row], title.count("\n") + 1)
+    figure = new_figure(columns * side + 0.3, rows * side + sum(heights.values()) * 1.25 * size / 72 + 0.2)
     axes = figure.subplots(rows, columns, squeeze=False)
     for panel in axes.flat:
         panel.axis("off")
-    for example in examples:
+    for example, title in zip(examples, titles, strict=True):
         for number, (counts, label) in enumerate(zip(example.counts, example.label, strict=True)):
             panel = axes[example.row + number, example.column]
             _image(panel, counts, label)
             if number == 0:
-                panel.set_title(_broken(example.title, int(side * CHARACTERS)), fontsize=9)
+                panel.set_title(title, fontsize=size)
     _scale_bar(axes[0, 0], examples[0])
     if len(sets) > 1:
         for row, name in sets:
@@ -72,6 +81,16 @@ def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
                 -0.06, 0.5, name, rotation=90, ha="right", va="center", transform=axes[row, 0].transAxes, fontsize=9
             )
     return figure
+
+
+def _titles(examples: list[Example], side: float) -> tuple[float, list[str]]:
+    """Break titles into lines, in small type where there would be many; return the size of the type and the titles."""
+    titles: list[str] = []
+    for size in (SIZE, SMALL):
+        titles = [_broken(example.title, int(side * CHARACTERS * SIZE / size)) for example in examples]
+        if max(title.count("\n") for title in titles) < MANY:
+            break
+    return size, titles
 
 
 def _image(panel: Axes, counts: np.ndarray, label: np.ndarray) -> None:

@@ -117,4 +117,4 @@ def _width(axes: Axes, calibration: pd.DataFrame, analysis: Analysis) -> None:
     axes.fill_between(made.nominal, made.width_q25, made.width_q75, color=GREY, alpha=0.2, linewidth=0)
     axes.plot(made.nominal, made.width, color=GREY, marker="o", markersize=5, linewidth=1.2)
     axes.set(xlim=(0.45, 1), xlabel="nominal coverage", ylabel=f"width of intervals of {named_score(analysis.score)}")
-    axes.set_ylim(0, 1.05 * float(made.width_q75.max()) if len(made) else 1)
+    axes.set_ylim(0, max(1.05 * float(made.width_q75.max()), 1e-3) if len(made) else 1)

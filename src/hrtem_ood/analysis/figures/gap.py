@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from hrtem_ood.analysis.correlation import spearman
 from hrtem_ood.analysis.figures.style import GREY, VERMILION, bare, new_figure
 
-CROWD = 2000
+CROWD = 1000
 """More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
 
 BINS = 6

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from hrtem_ood.analysis.curves import Curve, Curves
 from hrtem_ood.analysis.figures.style import BLUE, GREY, VERMILION, bare, new_figure
@@ -37,7 +37,7 @@ def caption(found: Curves) -> str:
 def draw(found: Curves) -> Figure:
     """Draw one small panel per network."""
     if not found.shown:
-        figure = new_figure(5, 1.6)
+        figure = new_figure(5, 2)
         axes = figure.subplots()
         axes.axis("off")
         axes.text(0.5, 0.5, "no network's file is there", ha="center", va="center", transform=axes.transAxes)
@@ -75,6 +75,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
     title = f"{label}\n{curve.network}" + (", diverged" if curve.diverged else "")
     axes.set_title(title, fontsize=6.5, color=VERMILION if curve.diverged else "black")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.tick_params(labelsize=7, which="both")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     bare(axes)

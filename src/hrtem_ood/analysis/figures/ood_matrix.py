@@ -71,8 +71,8 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
     widths = [max(part.sizes["condition"] * cell.width, 0.6) for part in parts]
     scale = cell.font("y") / 8.5
     height = max(cells.sizes["training_set"] * cell.height, 0.5) + 1.2
-    height += scale * room_for(list(cells.condition_short_label.values), along="x")
-    left = scale * room_for(list(cells.short_label.values), along="y")
+    height += scale * room_for(list(cells.condition_tick_label.values), along="x")
+    left = scale * room_for(list(cells.tick_label.values), along="y")
     figure = new_figure(max(sum(widths), 2.5) + left + 2.2, height)
     (grid,) = figure.subplots(1, len(parts), squeeze=False, sharey=True, width_ratios=widths)
     colour_map = palette(colours)
@@ -81,14 +81,14 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
         axes.set_facecolor("0.85")
         axes.tick_params(length=2)
         _mark(axes, part, cell)
-        _label(axes, part, cell, "x", list(part.condition_short_label.values))
+        _label(axes, part, cell, "x", list(part.condition_tick_label.values))
         title = f"structure set {name}" if width > 2 else str(name)
         if len(sets) > 1:
             slanted = 0.085 * len(title) > width
             axes.set_title(
                 title, rotation=30 if slanted else 0, ha="left" if slanted else "center", pad=18 if cell.dense else 6
             )
-    _label(grid[0], cells, cell, "y", list(cells.short_label.values))
+    _label(grid[0], cells, cell, "y", list(cells.tick_label.values))
     grid[0].set_ylabel(f"training {labels.axis}")
     figure.supxlabel(f"test {labels.axis}", fontsize=10)
     if cell.dense:

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.novelty import MEASURES
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition import Condition
 
@@ -17,6 +18,9 @@ DOSE = ("dose_e_per_A2", "dose_sd_e_per_A2")
 
 BETTER = {"f1": 1, "iou": 1, "cross_entropy": -1}
 """Whether a larger score is better (1) or worse (−1)."""
+
+TOLD = {"entropy": "mean_entropy", "confidence": "mean_confidence"} | {name: name for name in MEASURES}
+"""What networks tell of test images without labels, and its name in the metrics."""
 
 
 def shift(trained: Iterable[Condition], tested: Condition, *, same_objects: bool) -> str:
@@ -62,14 +66,14 @@ def outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
         Training sets and test datasets by id, sorted as in the predictors' store. Along both, turned so that larger is
         better: ``score`` (median over the networks that did not diverge), ``gap`` = score − its mean over in-domain
         datasets of the training set's own recipe, ``regret`` = score − that of the set that was trained on the very
-        recipe and condition alone (the best, of several; NaN without one), ``entropy`` (median), and ``shift``. Along
+        recipe and condition alone (the best, of several; NaN without one), and ``shift``; as they are, medians of what
+        networks tell without labels, ``entropy``, ``confidence``, ``mahalanobis`` and ``feature_cka``. Along
         ``training_set``: ``in_domain`` (that mean) and ``mixed``. Along ``condition``: ``minimum_contrast`` and ``place``
         (a number per test condition).
     """
     chosen = campaign.config.analysis
     training_sets, tested = campaign.trained_on, campaign.tested_on
     score = BETTER[chosen.score] * _medians(metrics, f"mean_{chosen.score}", training_sets, tested)
-    entropy = _medians(metrics, "mean_entropy", training_sets, tested)
     conditions = [campaign.datasets[id_].condition for id_ in tested]
     recipes = [campaign.recipe_id(campaign.set_names[id_]) for id_ in tested]
     shifts = np.empty(score.shape, dtype=object)
@@ -100,7 +104,7 @@ def outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
             "score": (both, score),
             "gap": (both, score - reference[:, None]),
             "regret": (both, score - best[None, :]),
-            "entropy": (both, entropy),
+            **{name: (both, _medians(metrics, stored, training_sets, tested)) for name, stored in TOLD.items()},
             "shift": (both, shifts),
             "in_domain": ("training_set", reference),
             "mixed": ("training_set", [len(campaign.training_set_by_id[id_].datasets) > 1 for id_ in training_sets]),

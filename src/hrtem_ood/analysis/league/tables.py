@@ -50,8 +50,7 @@ def turned(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dic
     predictors : xarray.Dataset
         From :mod:`hrtem_ood.predictors.stage`.
     found : xarray.Dataset
-        Outcomes; what networks tell without labels, their entropy, stands in the league, too: ``entropy`` on the test,
-        and ``entropy_change`` from in-domain.
+        Outcomes; what networks tell without labels stands in the league, too: see :func:`from_networks`.
     analysis : Analysis
 
     Returns
@@ -63,9 +62,38 @@ def turned(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dic
         for name, values in predictors.data_vars.items()
         if name not in (analysis.leave_out or ())
     }
-    entropy, own = found.entropy.values, found["shift"].values == "in-domain"
-    inside = np.array([np.mean(row[here]) if here.any() else np.nan for row, here in zip(entropy, own, strict=True)])
-    return result | {"entropy": -entropy, "entropy_change": inside[:, None] - entropy}
+    return result | from_networks(found)
+
+
+def from_networks(found: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return what networks tell of test images without labels, turned so that larger means nearer.
+
+    ``entropy`` on the test, and ``entropy_change`` from its mean in-domain; ``confidence_change``, likewise, the
+    difference of confidences of Guillory et al., ICCV 2021 (arXiv:2107.03315); ``mahalanobis`` and ``feature_cka``, see
+    :mod:`hrtem_ood.analysis.novelty`. Less sure and further away are worse, by theory.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        Outcomes.
+
+    Returns
+    -------
+    dict of str to float64 array, (training_set, condition)
+    """
+    own = found["shift"].values == "in-domain"
+
+    def change(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside = [np.mean(row[here]) if here.any() else np.nan for row, here in zip(values, own, strict=True)]
+        return np.asarray(values - np.array(inside)[:, None])
+
+    return {
+        "entropy": -found.entropy.values,
+        "entropy_change": -change(found.entropy.values),
+        "confidence_change": change(found.confidence.values),
+        "mahalanobis": -found.mahalanobis.values,
+        "feature_cka": found.feature_cka.values,
+    }
 
 
 def league(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
@@ -95,8 +123,7 @@ def league(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.
                 analysis.level,
                 f"league of {outcome} over {name}",
             )
-            # a predictor without a value in any of the cells (a network-side one without in-domain tests) is not in the contest
-            taking_part = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
+            taking_part = _taking_part(values, family, use & np.isfinite(found[outcome].values))
             table = score(contest, taking_part, analysis.reference)
             if not table.empty:
                 head = pd.DataFrame({"outcome": outcome, "cells": name, "family": table.predictor.map(family)})
@@ -115,6 +142,20 @@ def league(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.
     ]
     columns += ["isotonic_r2", "left_out_r2", "left_out_low", "left_out_high", "left_out_rmse", "n"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _taking_part(
+    values: dict[str, NDArray[np.float64]], family: dict[str, str], use: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    """Leave out predictors without a value in any of the cells, and networks' where they lack one that others have.
+
+    Cells count only where all have a value: a network-side predictor that needs in-domain tests, or a last convolution,
+    must not take cells from the others.
+    """
+    some = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
+    others = [np.isfinite(each) for key, each in some.items() if family[key] != "network"]
+    base = np.logical_and.reduce([use, *others])
+    return {key: each for key, each in some.items() if family[key] != "network" or np.isfinite(each[base]).all()}
 
 
 def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:

@@ -1,0 +1,174 @@
+"""How far a network's features of test images lie from those that it has in-domain: numbers that need no labels.
+
+Features of an image are what enters the network's last convolution, averaged over the image's pixels
+(:mod:`hrtem_ood.evaluation.features`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.specs import TrainingSetSpec
+
+Floats = NDArray[np.float64]
+
+SINGULAR = 1e-12
+"""A covariance whose smallest eigenvalue is less than so much of its largest has no inverse that means anything."""
+
+
+class Novelty(NamedTuple):
+    """Of one network under all test conditions, each a float64 array, (condition,), [1].
+
+    Attributes
+    ----------
+    mahalanobis : mean over the images of the squared distance from the in-domain Gaussian
+    feature_cka : linear CKA with the in-domain features of the same structures; of several, the largest
+    """
+
+    mahalanobis: Floats
+    feature_cka: Floats
+
+
+MEASURES = {
+    "mahalanobis": "squared Mahalanobis distance of features from in-domain, mean over images",
+    "feature_cka": "linear CKA of features with those in-domain",
+}
+"""Long names."""
+assert tuple(MEASURES) == Novelty._fields
+
+
+def known_datasets(campaign: Campaign, training_set: TrainingSetSpec, datasets: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which test datasets have the recipe and the condition of a dataset of a training set.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    training_set : TrainingSetSpec
+    datasets : sequence of str
+        Ids of test datasets.
+
+    Returns
+    -------
+    bool array, (condition,)
+    """
+
+    def kind(id_: str) -> tuple[object, ...]:
+        return campaign.recipe_id(campaign.set_names[id_]), campaign.datasets[id_].condition
+
+    seen = {kind(id_) for id_ in training_set.datasets}
+    return np.array([kind(id_) in seen for id_ in datasets])
+
+
+def novelty(
+    feature: NDArray[np.floating], known: NDArray[np.bool_], structures: Sequence[tuple[NDArray[np.integer], int]]
+) -> Novelty:
+    """Compare a network's features of all test images with those in-domain.
+
+    Mahalanobis: ⟨(f − μ)ᵀ Σ⁻¹ (f − μ)⟩ over the images f of a dataset, with μ and Σ of all in-domain images (Lee et al.,
+    NeurIPS 2018, arXiv:1807.03888, Eq. 2, with one class); Σ by :func:`ledoit_wolf`.
+
+    Parameters
+    ----------
+    feature : float array, (condition, image, channel), [1]
+        Whatever beyond the images of a dataset.
+    known : bool array, (condition,)
+        Test datasets of the training set's own recipe and of one of its conditions.
+    structures : sequence of (int array, int)
+        Test datasets that show the same structures, image by image, and how many images each of them has: a partition.
+
+    Returns
+    -------
+    Novelty
+        NaN where nothing is known, where the reference has no spread or features are not finite, and for CKA where no
+        in-domain dataset shows the same structures.
+    """
+    result = Novelty(*(np.full(len(known), np.nan) for _ in Novelty._fields))
+    if not known.any() or not feature.shape[-1]:
+        return result
+    parts = [feature[columns[known[columns]], :images] for columns, images in structures]
+    inside = np.concatenate([part.reshape(-1, feature.shape[-1]) for part in parts]).astype(np.float64)
+    if not np.isfinite(inside).all():
+        return result
+    mean = inside.mean(axis=0)
+    precision = _inverse(ledoit_wolf(inside - mean))
+    for group, images in structures:
+        values = feature[group, :images].astype(np.float32)
+        sound = np.isfinite(values).all(axis=(1, 2))
+        columns, values = group[sound], values[sound] - mean.astype(np.float32)
+        if precision is not None:
+            # from the second moments about the in-domain mean, (condition, channel, channel)
+            second = (values.transpose(0, 2, 1) @ values).astype(np.float64) / images
+            result.mahalanobis[columns] = np.einsum("cij,ij->c", second, precision)
+        if known[columns].any():
+            result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), known[columns])
+    return result
+
+
+def ledoit_wolf(centred: Floats) -> Floats:
+    """Estimate a covariance, shrunk to a multiple of the identity so far that the expected squared error is least.
+
+    Σ = (1 − s) S + s m I with S = ⟨x xᵀ⟩, m = tr S / p, d² = |S − m I|², b² = min(d², Σ_k |x_k x_kᵀ − S|² / n²) and
+    s = b² / d² (O. Ledoit & M. Wolf, J. Multivariate Analysis 88 (2004) 365, Sec. 3.2–3.3).
+
+    Parameters
+    ----------
+    centred : float64 array, (sample, feature)
+        Less its mean.
+
+    Returns
+    -------
+    float64 array, (feature, feature)
+    """
+    number, features = centred.shape
+    covariance = centred.T @ centred / number
+    scale = np.trace(covariance) / features
+    spread = np.sum((covariance - scale * np.eye(features)) ** 2)
+    # Σ_k |x_k x_kᵀ − S|² = Σ_k |x_k|⁴ − n |S|²
+    error = (np.mean(np.sum(centred**2, axis=1) ** 2) - np.sum(covariance**2)) / number
+    shrinkage = min(max(error, 0.0) / spread, 1.0) if spread > 0 else 0.0
+    shrunk: Floats = (1 - shrinkage) * covariance + shrinkage * scale * np.eye(features)
+    return shrunk
+
+
+def _inverse(covariance: Floats) -> Floats | None:
+    values, vectors = np.linalg.eigh(covariance)
+    if values[0] <= SINGULAR * values[-1]:
+        return None
+    inverse: Floats = (vectors / values) @ vectors.T
+    return inverse
+
+
+def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same things, columns centred.
+
+    S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Table 1; |·| is Frobenius' norm.
+
+    Parameters
+    ----------
+    one, other : float array, (sample, feature)
+
+    Returns
+    -------
+    float, [1]
+        From 0 to 1; NaN where one of them does not vary.
+    """
+    both = np.stack([one - one.mean(axis=0), other - other.mean(axis=0)])
+    return float(_largest_cka(both, np.array([True, False]))[1])
+
+
+def _largest_cka(centred: NDArray[np.floating], known: NDArray[np.bool_]) -> Floats:
+    """Largest CKA of every dataset with one of those that are known, (condition,)."""
+    found = np.full(len(known), np.nan)
+    conditions, images, channels = centred.shape
+    # one matrix product per known dataset, of all channels of all conditions
+    wide = np.ascontiguousarray(centred.transpose(1, 0, 2)).reshape(images, conditions * channels)
+    own = np.linalg.norm((centred.transpose(0, 2, 1) @ centred).astype(np.float64), axis=(1, 2))
+    for column in np.flatnonzero(known):
+        cross = (centred[column].T @ wide).reshape(channels, conditions, channels).astype(np.float64)
+        norm = own[column] * own
+        value = np.divide(np.sum(cross**2, axis=(0, 2)), norm, out=np.full(conditions, np.nan), where=norm > 0)
+        found = np.fmax(found, value)
+    return found

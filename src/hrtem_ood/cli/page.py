@@ -1,0 +1,23 @@
+"""The verb that writes down what a campaign found."""
+
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.group import main
+from hrtem_ood.cli.options import FILE, FOLDER, results_option
+
+
+@main.command()
+@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+@results_option
+@click.option("--page", type=FILE, required=True, help="Markdown file to write; overwritten.")
+@click.option("--figures", type=FOLDER, required=True, help="Folder for its pictures.")
+def results(configs: tuple[Path, ...], results: Path, page: Path, figures: Path) -> None:
+    """Write a page on what a finished campaign found: its tables, figures, and how they are to be read."""
+    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.page.page import write_page
+
+    command = " ".join(["hrtem-ood results", *map(str, configs), f"--page {page}", f"--figures {figures}"])
+    write_page(load_campaign(read_configs(configs)), results, page, figures, command)
+    click.echo(f"{page}, {figures}")

@@ -1,0 +1,182 @@
+"""Advice from the command line: what is told, and the experiment that is written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.load import load_campaign, merge, read_configs
+from hrtem_ood.cli import main
+from hrtem_ood.design.advice import Question, advise
+from hrtem_ood.design.predicted import WITHOUT_OBJECTS, turned
+from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.transfer.grid import polar_grid
+from hrtem_ood.transfer.objects import ObjectSpectrum
+from hrtem_ood.transfer.registry import MEASURES
+from hrtem_ood.transfer.seen import seen
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def design(raw, tmp_path, monkeypatch):
+    """Run the verb on the small campaign, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    raw["conditions"]["wide"] = {
+        "defocus_A": [-200, -100, 0, 100, 200],
+        "focal_spread_A": [10, 40],
+        "dose_e_per_A2": 400,
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw))
+
+    def run(*words, by="sigma"):
+        words = ("config.yaml", "--images", "16", "--by", by, *words)
+        return CliRunner().invoke(main, ["design", *words])
+
+    return run
+
+
+def test_the_experiment_is_valid_on_top_of_its_campaign_and_asks_for_nothing_else(design):
+    done = design("--use", "wide", "--budget", "2", "--output", "advice.yaml", "--random", "2", "--network-seeds", "2")
+    assert done.exit_code == 0, done.output
+    assert "Proved: no other 2 of 10 candidates have a better predicted mean." in done.output
+    campaign = load_campaign(read_configs([Path("config.yaml"), Path("advice.yaml")]))
+    names = ["designed", "uniform", "random_1", "random_2"]
+    assert list(campaign.config.training_sets) == names
+    assert campaign.config.analysis.compare == tuple(names)
+    assert len(campaign.networks) == 8
+    for name in names:
+        (only,) = campaign.training_sets[name]
+        assert (len(only.datasets), only.images, only.structures) == (2, (8, 8), 20)
+        assert set(campaign.conditions[name]) < set(campaign.conditions["wide"])
+    assert {campaign.datasets[id_].condition for id_ in campaign.tested_on} == set(campaign.conditions["wide"])
+    own = load_campaign(yaml.safe_load(Path("config.yaml").read_text()))
+    assert {each.hyperparameters for each in campaign.networks.values()} == {
+        each.hyperparameters for each in own.networks.values()
+    }
+
+
+def test_the_command_in_the_experiment_s_head_makes_it_again(design):
+    design("--use", "wide", "--budget", "2", "--output", "advice.yaml")
+    text = Path("advice.yaml").read_text()
+    command = next(line for line in text.splitlines() if "hrtem-ood design config.yaml" in line)
+    again = CliRunner().invoke(main, [*command.split()[2:], "--output", "again.yaml"])
+    assert again.exit_code == 0, again.output
+    assert Path("again.yaml").read_text().replace("again.yaml", "advice.yaml") == text
+
+
+def test_the_order_in_which_conditions_are_listed_means_nothing(design, raw):
+    design("--use", "wide", "--budget", "3", "--goal", "worst", "--output", "advice.yaml")
+    raw["conditions"]["wide"]["defocus_A"].reverse()
+    Path("config.yaml").write_text(yaml.safe_dump(raw))
+    design("--use", "wide", "--budget", "3", "--goal", "worst", "--output", "again.yaml")
+    one, two = (yaml.safe_load(Path(name).read_text()) for name in ("advice.yaml", "again.yaml"))
+    assert one == two
+
+
+def test_a_file_that_is_there_is_left_alone(design):
+    Path("advice.yaml").write_text("mine")
+    done = design("--use", "wide", "--budget", "2", "--output", "advice.yaml")
+    assert (done.exit_code, Path("advice.yaml").read_text()) == (1, "mine")
+    assert "advice.yaml is there already" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--use", "wise", "--budget", "2"], "--use: there is no `wise`; did you mean `wide`?"),
+        (["--use", "wide", "--candidates", "x", "--budget", "2"], "--candidates: there is no `x`; Valid: defocus"),
+        (["--use", "wide", "--budget", "11"], "--budget: 11 conditions cannot be chosen of 10 candidates"),
+        (["--use", "wide", "--budget", "2", "--by", "sigmo"], "--by: there is no `sigmo`; did you mean `sigma`?"),
+        (["--use", "wide", "--budget", "2", "--networks", "x"], "--networks: there is no `x`; Valid: unet."),
+        (["--use", "wide", "--budget", "2", "--suite", "x"], "--suite: there is no `x`; Valid: test."),
+        (
+            ["--use", "wide", "--budget", "2", "--images", "999"],
+            "training_sets.designed.images: 500 images are asked for",
+        ),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(design, words, told):
+    done = design(*words, "--output", "advice.yaml")
+    assert done.exit_code == 2
+    assert told in done.output
+    assert not Path("advice.yaml").exists()
+
+
+def test_without_exit_waves_it_tells_what_to_run(design):
+    done = design("--use", "wide", "--budget", "2", by="texture_accuracy")
+    assert done.exit_code == 1
+    assert "texture_accuracy needs exit waves" in done.output
+    campaign = load_campaign(yaml.safe_load(Path("config.yaml").read_text()))
+    ((shards, _),) = campaign.waves_of_recipe.values()
+    assert f"snakemake results/exit_waves/{shards[0].id}.zarr.zip" in done.output
+
+
+def test_measures_that_need_no_objects_are_those_that_ignore_them(small):
+    grid, conditions = polar_grid(small.config.transfer, pixel_A=0.4), (100.0, -30.0)
+    q = np.linspace(0, 2, 50)
+    values = {}
+    for name, power in {"flat": np.ones(50), "falling": np.exp(-q)}.items():
+        objects = ObjectSpectrum(q, power, power / 3, 0.2)
+        one, two = (
+            seen(
+                Condition(defocus_A=defocus, dose_e_per_A2=400 - defocus),
+                objects,
+                grid,
+                wavelength_A=electron_wavelength_A(300e3),
+                pixel_A=0.4,
+            )
+            for defocus in conditions
+        )
+        values[name] = {key: measure.function(one, two) for key, measure in MEASURES.items()}
+    same = [key for key in MEASURES if values["flat"][key] == pytest.approx(values["falling"][key], rel=1e-9)]
+    assert tuple(same) == WITHOUT_OBJECTS
+
+
+@pytest.mark.parametrize("by", ["wiener_excess", "signed_sigma", "sigma"])
+def test_turned_measures_are_largest_where_nearest_and_never_below_zero(by):
+    values = np.array([[-0.5, 0.2], [0.9, 0.0]])
+    found = turned(values, by)
+    assert found.min() == 0
+    nearest = np.argmax if MEASURES[by].nearer == "larger" else np.argmin
+    assert found.argmax() == nearest(values)
+
+
+def test_what_serves_a_condition_is_the_nearest_of_what_is_chosen(raw):
+    campaign = load_campaign(merge(raw, {"conditions": {"wide": {"defocus_A": [-150, 0, 90], "dose_e_per_A2": 400}}}))
+    question = Question(("wide",), ("wide",), 2, "worst", "sigma", ("train", "test"))
+    advice = advise(campaign, Path("none"), question)
+    served = advice.served("designed")
+    assert set(served) <= set(advice.choice.chosen)
+    for use, index in enumerate(served):
+        assert advice.measured[index, use] == advice.measured[list(advice.choice.chosen), use].max()
+    assert advice.worth("designed")["worst"] == pytest.approx(advice.choice.value)
+    assert advice.worth("designed")["worst"] >= advice.worth("uniform")["worst"]
+
+
+def test_the_study_s_designed_set_is_that_of_the_command_beside_it(tmp_path, monkeypatch):
+    """From the exit waves that the study itself would read, in shards of their own."""
+    monkeypatch.chdir(ROOT)
+    study, shards = "config/experiments/transfer.yaml", tmp_path / "shards.yaml"
+    shards.write_text("execution: {structures_per_shard: 16}")
+    campaign = load_campaign(read_configs([Path(study), shards]))
+    (shard,) = campaign.waves_of_recipe[campaign.recipe_id("train")][0]
+    files = [study, str(shards)]
+    for verb, id_ in (("build", campaign.structures_of[shard.id].id), ("simulate", shard.id)):
+        options = [word for file in files for word in ("--config", file)]
+        done = CliRunner().invoke(main, [verb, id_, *options, "--results", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+    words = "--use varied --budget 4 --images 160"
+    assert f"hrtem-ood design {study} {words}\n" in (ROOT / study).read_text()
+    output = tmp_path / "advice.yaml"
+    done = CliRunner().invoke(
+        main, ["design", *files, *words.split(), "--results", str(tmp_path), "--output", str(output)]
+    )
+    assert done.exit_code == 0, done.output
+    made, written = (yaml.safe_load(path.read_text()) for path in (output, ROOT / study))
+    for name in ("designed", "uniform", "random_1", "random_2", "random_3"):
+        assert made["conditions"][name] == written["conditions"][name]
+    assert made["analysis"]["compare"] == written["analysis"]["compare"]
