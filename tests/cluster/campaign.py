@@ -179,7 +179,7 @@ class Campaign:
 
     def over(self, job: str) -> None:
         """Wait for a SLURM job to end."""
-        wait(lambda: job not in slurm("squeue", "--noheader", "--format=%A").split(), f"job {job} to end", 400)
+        wait(lambda: job not in slurm("squeue", "--noheader", "--format=%A").split(), f"job {job} to end", 900)
 
     def training(self) -> str:
         """Wait until a network is in training and has saved a state; return the SLURM job."""
@@ -189,7 +189,7 @@ class Campaign:
 
     def end(self, head: subprocess.Popen[str], *, well: bool = True) -> None:
         """Wait for Snakemake to end."""
-        code = head.wait(400)
+        code = head.wait(900)
         assert (code == 0) == well, self.out() + self.log()
 
     def trained_once(self) -> str:
@@ -234,7 +234,7 @@ def scores(project: Project) -> dict[str, xr.Dataset]:
     return found
 
 
-def wait(for_: Callable[[], Any], what: str, seconds: float = 150) -> Any:
+def wait(for_: Callable[[], Any], what: str, seconds: float = 300) -> Any:
     """Wait for something to be true."""
     begin = time.monotonic()
     while not (found := for_()):
