@@ -94,7 +94,7 @@ def drawn_features(job: Evaluated, images: int) -> list[np.ndarray]:
     }
     rng, drawn = np.random.default_rng(0), {}
     for architecture, layers in channels.items():
-        shape = (len(job.suite.datasets), images, layers[-1].n)
+        shape = (len(job.suite.datasets), images, layers[-1].n if layers else 0)
         drawn[architecture] = rng.lognormal(0, 0.3, shape).astype(np.float16)
     return [drawn[each.hyperparameters.architecture] for each in job.networks]
 
