@@ -42,8 +42,8 @@ def confusion(predicted: Tensor, label: Tensor) -> Confusion:
     -------
     Confusion
     """
-    pairs = ((predicted, label), (predicted, ~label), (~predicted, label))
-    return Confusion(*((one & other).flatten(1).sum(dim=1) for one, other in pairs))
+    both, found, there = (each.flatten(1).sum(dim=1) for each in (predicted & label, predicted, label))
+    return Confusion(both, found - both, there - both)
 
 
 def f1(counts: Confusion) -> Tensor:

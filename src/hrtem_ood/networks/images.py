@@ -90,7 +90,7 @@ def read_images(path: Path, structures: np.ndarray | None = None, *, variable: s
     ArtefactError
         When the file is missing, damaged, or lacks a structure or the variable.
     """
-    with store.open_zarr(path) as dataset:
+    with store.open_zarr(path, dask=False) as dataset:
         there = pd.Index(dataset["image"].values)
         rows = np.arange(there.size) if structures is None else there.get_indexer(pd.Index(structures))
         if (rows < 0).any():
@@ -100,7 +100,8 @@ def read_images(path: Path, structures: np.ndarray | None = None, *, variable: s
             )
         if variable not in dataset:
             raise ArtefactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to make it anew.")
-        chosen = dataset[[variable, "label"]].isel(image=rows).load()
+        chosen = dataset[[variable, "label"]]
+        chosen = (chosen if structures is None else chosen.isel(image=rows)).load()
     return Images(_tensor(chosen[variable].values), torch.from_numpy(chosen.label.values.astype(np.uint8)))
 
 
