@@ -98,7 +98,7 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
     place = {id_: index for index, id_ in enumerate(stored_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    sets = np.array([campaign.set_names[id_] for id_ in datasets])
+    known, sets = known_datasets(campaign, datasets), np.array([campaign.set_names[id_] for id_ in datasets])
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
     structures = [(columns, campaign.datasets[datasets[columns[0]]].structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
@@ -109,8 +109,7 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
             _fill(values, feature, row, column, job, results)
         away = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
         for id_, each in feature.items():
-            training_set = campaign.training_set_by_id[campaign.networks[id_].training_set]
-            away[:, row[id_]] = novelty(each, known_datasets(campaign, training_set, datasets), structures)
+            away[:, row[id_]] = novelty(each, known[campaign.networks[id_].training_set], structures)
         yield Block(values, away)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.specs import TrainingSetSpec
 
 Floats = NDArray[np.float64]
 
@@ -40,26 +39,30 @@ MEASURES = {
 assert tuple(MEASURES) == Novelty._fields
 
 
-def known_datasets(campaign: Campaign, training_set: TrainingSetSpec, datasets: Sequence[str]) -> NDArray[np.bool_]:
-    """Tell which test datasets have the recipe and the condition of a dataset of a training set.
+def known_datasets(campaign: Campaign, datasets: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Tell which test datasets have the recipe and the condition of a dataset of each training set.
 
     Parameters
     ----------
     campaign : Campaign
-    training_set : TrainingSetSpec
     datasets : sequence of str
         Ids of test datasets.
 
     Returns
     -------
-    bool array, (condition,)
+    dict of str to bool array, (condition,)
+        By id of training set.
     """
+    recipes = {name: campaign.recipe_id(name) for name in campaign.used_sets}
 
     def kind(id_: str) -> tuple[object, ...]:
-        return campaign.recipe_id(campaign.set_names[id_]), campaign.datasets[id_].condition
+        return recipes[campaign.set_names[id_]], campaign.datasets[id_].condition
 
-    seen = {kind(id_) for id_ in training_set.datasets}
-    return np.array([kind(id_) in seen for id_ in datasets])
+    tested, result = [kind(id_) for id_ in datasets], {}
+    for training_set in campaign.trained_on:
+        seen = {kind(id_) for id_ in campaign.training_set_by_id[training_set].datasets}
+        result[training_set] = np.array([each in seen for each in tested])
+    return result
 
 
 def novelty(
