@@ -215,7 +215,7 @@ class Execution(Model):
 class CampaignConfig(Model):
     """One campaign: structures, conditions, networks and tests."""
 
-    campaign: Name = Field(description="Name of the campaign; its results go to `results/<campaign>/`.")
+    campaign: Name = Field(description="Name of the campaign; `results/<campaign>/` leads to its last report.")
     materials: dict[Name, Material] = Field(min_length=1, description="Crystals by name.")
     structure_sets: dict[Name, AnyStructureSet] = Field(
         min_length=1, description="Sets of scenes by name: random ones, or, with `scenes`, those of a file."

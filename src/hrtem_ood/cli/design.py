@@ -56,14 +56,16 @@ def design(
     from hrtem_ood.design.experiment import experiment, yaml_text
     from hrtem_ood.design.question import Named, asked
     from hrtem_ood.design.shown import shown, told
-    from hrtem_ood.errors import HrtemOodError
+    from hrtem_ood.errors import ConfigError, HrtemOodError
     from hrtem_ood.store import write_once
 
     if output is not None and output.exists():
         raise HrtemOodError(f"{output} is there already, and is left as it is. Give another --output, or move it away.")
+    if images < budget:
+        raise ConfigError(f"--images: {images} are too few for {budget} conditions; ask for {budget} or more.")
     raw = read_configs(configs)
     campaign = load_campaign(raw)
-    named = asked(campaign, Named(use, candidates, by, training_set=training_set, networks=networks, suite=suite))
+    named = asked(campaign, Named(use, candidates, by, images, training_set, networks, suite))
     question = Question(
         uses=named.uses,
         candidates=named.candidates,
@@ -87,15 +89,27 @@ def design(
     files = " ".join(map(str, configs))
     head = [
         "Tests advice on training conditions, of hrtem-ood design:",
-        f"    hrtem-ood design {f'{files} ' if files else ''}{' '.join(f'--use {name}' for name in named.uses)} "
-        f"{''.join(f'--candidates {name} ' for name in candidates)}"
-        f"--budget {budget} --images {images} --goal {goal} --by {by} --random {draws} --seed {seed}",
+        f"    hrtem-ood design {f'{files} ' if files else ''}{_options(click.get_current_context())}",
         *told(advice),
         "Merge it on top of what it was made of:",
         f"    snakemake --configfile {f'{files} ' if files else ''}{output}",
     ]
     write_once(output, yaml_text(content, head))
-    click.echo(f"{output}: {len(advice.sets) * network_seeds} networks; run {head[-1].strip()}")
+    click.echo(
+        f"{output}: {len(advice.sets) * network_seeds} networks; run {head[-1].strip()}\n"
+        "and read tables/compare.csv, the figure `design` of the report, or the page that `hrtem-ood results` writes."
+    )
+
+
+def _options(context: click.Context) -> str:
+    """Write all options that are not at their defaults, but for the output."""
+    words = []
+    for option in context.command.params:
+        value = context.params[str(option.name)]
+        given = isinstance(option, click.Option) and value is not None and value != option.get_default(context)
+        if given and option.name != "output":
+            words += [f"{option.opts[0]} {each}" for each in (value if option.multiple else [value])]
+    return " ".join(words)
 
 
 @main.command()

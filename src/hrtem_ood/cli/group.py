@@ -1,5 +1,6 @@
 """The command that holds all verbs, and how it shows mistakes."""
 
+import sys
 from typing import Any
 
 import click
@@ -18,6 +19,9 @@ class _Commands(click.Group):
             ctx.exit(2)
         except HrtemOodError as error:
             click.echo(f"hrtem-ood: {error}", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:  # whoever reads, `head` for one, has had enough
+            sys.stderr.close()  # or Python complains at its end
             ctx.exit(1)
         except OSError as error:
             if error.strerror is None:  # not the operating system's word, hence not a full disk or a missing right

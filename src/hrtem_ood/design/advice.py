@@ -69,7 +69,7 @@ class Advice:
     greedy : float
         What the greedy choice for the mean is worth for the goal.
     sets : dict of str to tuple of int
-        Candidates of ``designed``, ``uniform``, ``random_1``, …
+        Candidates of ``designed``, ``uniform``, ``random_1``, …; all different.
     """
 
     question: Question
@@ -87,6 +87,10 @@ class Advice:
         best = self.measured[served, np.arange(len(self.uses))]
         worst = int(np.argmin(self.values[served, np.arange(len(self.uses))]))
         return {"mean": float(best.mean()), "worst": float(best[worst])}
+
+    def best(self) -> Floats:
+        """Return the measure of the best candidate for every condition of use, (use,)."""
+        return np.asarray(self.measured[self.values.argmax(axis=0), np.arange(len(self.uses))])
 
     def served(self, name: str) -> NDArray[np.intp]:
         """Return which candidate of a choice serves each condition of use, (use,)."""
@@ -113,18 +117,20 @@ def advise(campaign: Campaign, results: Path, question: Question) -> Advice:
     """
     candidates = _conditions(campaign, question.candidates)
     uses = _conditions(campaign, question.uses)
-    if question.budget > len(candidates):
+    if question.budget >= len(candidates):
         raise ConfigError(
-            f"--budget: {question.budget} conditions cannot be chosen of {len(candidates)} candidates; "
-            f"ask for {len(candidates)} at most."
+            f"--budget: {question.budget} of {len(candidates)} candidates leave nothing to choose; "
+            f"ask for {len(candidates) - 1} at most, or name more --candidates."
         )
     measured = predicted(campaign, results, candidates=candidates, uses=uses, by=question.by, sets=question.sets)
     values = turned(measured, question.by)
     choice = choose(values, question.budget, question.goal, limit_s=question.limit_s)
     places = coordinates([*candidates, *uses])
     filling = uniform(np.array([places[each] for each in candidates]), question.budget)
-    draws = random(len(candidates), question.budget, question.seed, question.random)
-    sets = {"designed": choice.chosen, "uniform": tuple(sorted(filling))}
+    sets = {"designed": choice.chosen}
+    if (even := tuple(sorted(filling))) != choice.chosen:
+        sets["uniform"] = even
+    draws = random(len(candidates), question.budget, question.seed, question.random, taken=sets.values())
     sets |= {f"random_{number}": draw for number, draw in enumerate(draws, 1)}
     rough = worth(values, greedy(values, question.budget), question.goal)
     return Advice(question, candidates, uses, values, measured, choice, rough, sets)

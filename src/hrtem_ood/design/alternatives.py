@@ -1,5 +1,8 @@
 """What a designed choice of training conditions stands beside: uniform and random choices of the same size."""
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +38,10 @@ def uniform(places: Floats, budget: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def random(candidates: int, budget: int, seed: int, number: int) -> list[tuple[int, ...]]:
-    """Draw candidates without replacement.
+def random(
+    candidates: int, budget: int, seed: int, number: int, *, taken: Iterable[tuple[int, ...]] = ()
+) -> list[tuple[int, ...]]:
+    """Draw candidates without replacement, and no choice twice.
 
     Parameters
     ----------
@@ -45,13 +50,21 @@ def random(candidates: int, budget: int, seed: int, number: int) -> list[tuple[i
     seed : int
     number : int
         Of draws, each of a stream of its own.
+    taken : iterable of tuple of int, ascending
+        Choices that stand already and are drawn anew.
 
     Returns
     -------
     list of tuple of int
+        Ascending; as many as there are, where there are fewer than ``number``.
     """
-    draws = []
-    for index in range(number):
+    draws: list[tuple[int, ...]] = []
+    seen = set(taken)
+    for index in range(min(number, math.comb(candidates, budget) - len(seen))):
         rng = np.random.default_rng(seed_sequence("random training conditions", seed, index))
-        draws.append(tuple(sorted(int(i) for i in rng.choice(candidates, budget, replace=False))))
+        draw = None
+        while draw is None or draw in seen:
+            draw = tuple(sorted(int(i) for i in rng.choice(candidates, budget, replace=False)))
+        seen.add(draw)
+        draws.append(draw)
     return draws

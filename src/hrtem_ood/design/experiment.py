@@ -35,6 +35,9 @@ def experiment(
     config, question = campaign.config, advice.question
     like = config.training_sets[training_set]
     names = list(advice.sets)
+    group = "design"
+    while group in config.networks:  # what an entry of that name says besides would be merged into ours
+        group += "_"
     conditions = {name: [written(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()}
     entry = {"structures": like.structures, "mix": True, "images": images, "validation": like.validation}
     grid = config.networks[networks].model_dump(mode="json", exclude_unset=True, exclude={"training_sets", "seed"})
@@ -44,7 +47,7 @@ def experiment(
         "campaign": f"{campaign.name[:33]}-design",
         "conditions": conditions,
         "training_sets": _only(config.training_sets, {name: entry | {"conditions": name} for name in names}),
-        "networks": _only(config.networks, {"design": {"training_sets": names} | chosen | {"seed": list(seeds)}}),
+        "networks": _only(config.networks, {group: {"training_sets": names} | chosen | {"seed": list(seeds)}}),
         "suites": _only(config.suites, {"design": tested}),
         "analysis": {"compare": names},
     }

@@ -76,12 +76,13 @@ def predicted(
 def _check_waves(campaign: Campaign, results: Path, by: str, sets: tuple[str, str]) -> None:
     recipes = dict.fromkeys(campaign.recipe_id(name) for name in sets)
     shards = [shard.id for recipe in recipes for shard in campaign.waves_of_recipe[recipe][0]]
-    missing = [path for path in (results / artefact("exit_waves", id_) for id_ in shards) if not path.exists()]
+    missing = [artefact("exit_waves", id_) for id_ in shards if not (results / artefact("exit_waves", id_)).exists()]
     if missing:
+        targets = " ".join(f"results/{path}" for path in missing)
         raise ArtefactError(
             f"{by} needs exit waves, for the spectra of the objects, and these are not there: "
-            f"{', '.join(map(str, missing))}. Make them first, with the same configuration files:\n"
-            f"    snakemake {' '.join(map(str, missing))} --configfile …\n"
+            f"{', '.join(str(results / path) for path in missing)}. Make them first, with the same configuration files "
+            f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…\n"
             f"or choose by what needs none: --by {', '.join(WITHOUT_OBJECTS)}."
         )
 

@@ -1,12 +1,16 @@
 """From names in the configuration to what an advice needs, with every mistake told."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.transfer.registry import MEASURES
+
+WRITTEN = re.compile(r"designed|uniform|random_\d+")
+"""Names of the condition grids that an experiment brings along."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Named:
         Condition grids; no candidates: those of use.
     by : str
         A measure.
+    images : int
+        Of every training set, in all.
     training_set, networks, suite : str or None
         Entries whose structures, hyperparameters and test structures are taken; None: the first that fits.
     """
@@ -26,6 +32,7 @@ class Named:
     uses: tuple[str, ...]
     candidates: tuple[str, ...]
     by: str
+    images: int = 0
     training_set: str | None = None
     networks: str | None = None
     suite: str | None = None
@@ -69,8 +76,19 @@ def asked(campaign: Campaign, named: Named) -> Found:
         ("--suite", (named.suite,), config.suites),
     ):
         _check(option, [name for name in names if name is not None], known)
+    if written := [name for name in named.uses if WRITTEN.fullmatch(name)]:
+        raise ConfigError(
+            f"--use: the experiment writes conditions named `{written[0]}` itself, in whose place those of use would be "
+            "gone; give them another name in the configuration."
+        )
     training_set = named.training_set or next(iter(config.training_sets))
     structures = config.training_sets[training_set].structures
+    spare = config.structure_sets[structures].structures - config.training_sets[training_set].validation
+    if named.images > spare:
+        raise ConfigError(
+            f"--images: {named.images} are asked for, but structure set `{structures}` has {spare} that train; "
+            f"ask for {spare} at most, or raise structure_sets.{structures}.structures."
+        )
     recipe = campaign.recipe_id(structures)
     suites = [name for name, suite in config.suites.items() if campaign.recipe_id(suite.structures) == recipe]
     suite = named.suite or (suites[0] if suites else None)

@@ -4,8 +4,10 @@ from rich.console import Group
 from rich.table import Table
 
 from hrtem_ood.design.advice import Advice
-from hrtem_ood.design.selection import GREEDY_SHARE
 from hrtem_ood.transfer.registry import MEASURES
+
+CHANCE = 0.5
+"""Of a balanced accuracy."""
 
 
 def shown(advice: Advice) -> Group:
@@ -48,7 +50,17 @@ def told(advice: Advice) -> list[str]:
     """Say what is proved about the designed choice, and how the others were made."""
     question, choice = advice.question, advice.choice
     number = f"{question.budget} of {len(advice.candidates)} candidates"
-    lines = []
+    lines = [
+        "These are predictions, of what the measure knows: not of how conditions share the images, nor of F1. The experiment "
+        "tests them."
+    ]
+    if chance := [
+        use.label for use, value in zip(advice.uses, advice.best(), strict=True) if value <= _nothing(advice)
+    ]:
+        shown_first = "; ".join(chance[:3]) + (f"; and {len(chance) - 3} more" if len(chance) > 3 else "")
+        lines.append(f"No candidate serves these better than chance or nothing: {shown_first}.")
+    if len(advice.sets) > 1 and len({advice.worth(name)[question.goal] for name in advice.sets}) == 1:
+        lines.append(f"The predicted {question.goal} is the same for all choices: it tells none of them apart.")
     if choice.optimal:
         lines.append(f"Proved: no other {number} have a better predicted {question.goal}.")
     else:
@@ -56,18 +68,31 @@ def told(advice: Advice) -> list[str]:
             f"Not proved best within the time limit: the predicted {question.goal} is at most "
             f"{choice.bound - choice.value:.4g} below that of the best {number}."
         )
-    ratio = f"{advice.greedy / choice.value:.4f}" if choice.value > 0 else "—"
+    ratio = f", and reaches {advice.greedy / choice.value:.4f} of this one" if choice.value > 0 else ""
     if question.goal == "mean":
-        lines.append(
-            f"The greedy choice, which is sure to reach {GREEDY_SHARE:.3f} of the best (1 − 1/e), reaches {ratio} of this one."
-        )
+        sure = 1 - (1 - 1 / question.budget) ** question.budget
+        lines.append(f"The greedy choice is sure to reach {sure:.3f} of the best (1 − (1 − 1/k)^k){ratio}.")
     else:
+        lines.append(f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}.")
+    if set(advice.uses) - set(advice.candidates):
         lines.append(
-            f"A greedy choice has no guarantee for the worst case; the one for the mean reaches {ratio} of this."
+            "Networks are tested under the conditions of use only, so that most have no in-domain score, and the report no "
+            "gaps: what it compares are means and worst scores."
         )
     lines.append(
         "uniform: first the candidate nearest to the centre of the unit cube of the parameters that vary (the dose by its "
         "logarithm), then always that farthest from all chosen."
     )
-    lines.append(f"random: drawn without replacement, with seed {question.seed}.")
+    if "uniform" not in advice.sets:
+        lines.append("uniform is left out: it is the designed choice itself.")
+    drawn = sum(name.startswith("random_") for name in advice.sets)
+    if drawn:
+        lines.append(f"random: {drawn} drawn without replacement, with seed {question.seed}, all different.")
+    if drawn < question.random:
+        lines.append(f"There are no more than {drawn} other choices of {number}.")
     return lines
+
+
+def _nothing(advice: Advice) -> float:
+    """Value of the measure that means nothing is told: chance for an accuracy, else 0."""
+    return CHANCE + 5e-4 if advice.question.by == "texture_accuracy" else 0.0

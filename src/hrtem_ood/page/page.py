@@ -158,7 +158,8 @@ def training_sets(campaign: Campaign) -> list[str]:
         )
         if networks:
             told.append(
-                f"`{name}`: {kind}, {sum(sets[0].images)} images of `{grid.structures}` each; {networks} networks"
+                f"`{name}`: {kind}, {sum(sets[0].images)} images of `{grid.structures}` {'in all' if grid.mix else 'each'}; "
+                f"{networks} networks"
             )
     return told
 

@@ -83,6 +83,7 @@ def of_trust(judged: Trust, user: InUse) -> Iterator[str]:
     yield from _distances(far, user)
     if judged.measured is None or judged.expected is None:
         yield "  F1 to expect: unknown, as no campaign in the results folder has measured this network"
+        yield from (f"  note: {note}" for note in _dose(far))
         return
     measured, expected = judged.measured, judged.expected
     which = "this one among them:" if expected.measured else "nearest in σ:"
@@ -129,6 +130,10 @@ def warnings(expected: Expected, points: pd.DataFrame, far: Distance) -> Iterato
             "Take the range of all measured conditions, "
             f"{points.f1.min():.2f} to {points.f1.max():.2f}, rather than the nearest."
         )
+    yield from _dose(far)
+
+
+def _dose(far: Distance) -> Iterator[str]:
     if not 0.5 <= far.dose_ratio <= 2:
         yield "σ does not know the dose, which differs from training by more than a factor of 2."
 

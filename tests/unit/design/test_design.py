@@ -68,6 +68,29 @@ def test_the_command_in_the_experiment_s_head_makes_it_again(design):
     assert Path("again.yaml").read_text().replace("again.yaml", "advice.yaml") == text
 
 
+def test_conditions_of_use_are_not_written_over(design, raw):
+    raw["conditions"]["uniform"] = raw["conditions"].pop("wide")
+    Path("config.yaml").write_text(yaml.safe_dump(raw))
+    done = design("--use", "uniform", "--budget", "2", "--output", "advice.yaml")
+    assert done.exit_code == 2
+    assert "--use: the experiment writes conditions named `uniform` itself" in done.output
+
+
+def test_hyperparameters_of_an_entry_of_the_same_name_do_not_leak(design, raw):
+    raw["networks"]["design"] = raw["networks"]["unet"] | {"weight_decay": 0.5}
+    Path("config.yaml").write_text(yaml.safe_dump(raw))
+    design("--use", "wide", "--budget", "2", "--networks", "unet", "--output", "advice.yaml")
+    campaign = load_campaign(merge(raw, yaml.safe_load(Path("advice.yaml").read_text())))
+    assert 0.5 not in {each.hyperparameters.weight_decay for each in campaign.networks.values()}
+
+
+def test_choices_are_all_different(design):
+    done = design("--use", "wide", "--budget", "9", "--random", "20", "--output", "advice.yaml")
+    written = yaml.safe_load(Path("advice.yaml").read_text())["conditions"]
+    assert len({str(sorted(map(str, each))) for each in written.values()}) == len(written) <= 10
+    assert "There are no more than" in done.output
+
+
 def test_the_order_in_which_conditions_are_listed_means_nothing(design, raw):
     design("--use", "wide", "--budget", "3", "--goal", "worst", "--output", "advice.yaml")
     raw["conditions"]["wide"]["defocus_A"].reverse()
@@ -89,13 +112,14 @@ def test_a_file_that_is_there_is_left_alone(design):
     [
         (["--use", "wise", "--budget", "2"], "--use: there is no `wise`; did you mean `wide`?"),
         (["--use", "wide", "--candidates", "x", "--budget", "2"], "--candidates: there is no `x`; Valid: defocus"),
-        (["--use", "wide", "--budget", "11"], "--budget: 11 conditions cannot be chosen of 10 candidates"),
+        (["--use", "wide", "--budget", "11"], "--budget: 11 of 10 candidates leave nothing to choose"),
+        (["--use", "wide", "--budget", "2", "--images", "1"], "--images: 1 are too few for 2 conditions"),
         (["--use", "wide", "--budget", "2", "--by", "sigmo"], "--by: there is no `sigmo`; did you mean `sigma`?"),
         (["--use", "wide", "--budget", "2", "--networks", "x"], "--networks: there is no `x`; Valid: unet."),
         (["--use", "wide", "--budget", "2", "--suite", "x"], "--suite: there is no `x`; Valid: test."),
         (
             ["--use", "wide", "--budget", "2", "--images", "999"],
-            "training_sets.designed.images: 500 images are asked for",
+            "--images: 999 are asked for, but structure set `train` has",
         ),
     ],
 )
