@@ -68,7 +68,7 @@ def worker(folder: Path, phonons: int) -> None:
     sys.stdout.write(json.dumps([seconds, peak_GiB()]) + "\n")
 
 
-def peak_GiB() -> float:  # noqa: N802  # a unit
+def peak_GiB() -> float:
     """Return the most memory that this process has held [GiB]; getrusage would count its parent's before it began."""
     status = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 2**20
