@@ -36,7 +36,8 @@ def train_networks(
                 ids = [network.id for network in spec.networks]
                 return [each for each in ids if not (results / artefact("networks", each)).exists()]
 
-            fan_out(Work("packs", id_, job.campaign.name, tuple(configs), results), left, asked or {})
+            work = Work(train_networks, "packs", id_, job.campaign.name, tuple(configs), results)
+            fan_out(work, left, asked or {})
         train(
             spec,
             job.inputs,
@@ -88,7 +89,8 @@ def evaluate_networks(
                 return unscored(spec, packs, suite, results)
 
             parts = [path for path in map(path_of, left()) if path != job.output and not path.exists()]
-            fan_out(Work("evaluations", id_, job.campaign.name, tuple(configs), results), left, asked or {})
+            work = Work(evaluate_networks, "evaluations", id_, job.campaign.name, tuple(configs), results)
+            fan_out(work, left, asked or {})
         if job.execution.launcher == "pack" or not job.output.exists():  # of a single network, its task has made it
             evaluate(spec, packs, suite, results, job.output, device=job.execution.device)
         for path in parts:

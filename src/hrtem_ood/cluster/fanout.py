@@ -29,8 +29,10 @@ class Work:
 
     Attributes
     ----------
+    run : callable
+        Trains or scores one network: takes ``id``, ``configs`` and ``results``, and the network as ``only``.
     stage : {"packs", "evaluations"}
-        Whether networks are trained or scored.
+        Which of these it does.
     id : str
         Of the artefact that the job makes.
     campaign : str
@@ -39,6 +41,7 @@ class Work:
     results : Path
     """
 
+    run: Callable[..., None]
     stage: Literal["packs", "evaluations"]
     id: str
     campaign: str
@@ -47,13 +50,10 @@ class Work:
 
     def __call__(self, network: str) -> None:
         """Train or score one network."""
-        from hrtem_ood.cli.networks import evaluate_networks, train_networks
-
         for number in (signal.SIGUSR1, signal.SIGUSR2):  # a warning, which training heeds; submitit would break off
             signal.signal(number, signal.SIG_IGN)
-        run = train_networks if self.stage == "packs" else evaluate_networks
         with requeued_when_preempted():
-            run(self.id, self.configs, self.results, only=network)
+            self.run(self.id, self.configs, self.results, only=network)
 
 
 def fan_out(work: Work, left: Callable[[], Collection[str]], asked: Mapping[str, Any]) -> None:
