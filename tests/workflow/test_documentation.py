@@ -26,12 +26,15 @@ HERE = (
 ON_A_CLUSTER = (".venv/bin/hrtem-ood submit config/paper.yaml",)
 """Run by tests/cluster, on a campaign that ends within the test."""
 
+AT_LENGTH = ("make study",)
+"""An hour: its steps are run on a small campaign by tests/workflow/test_advice.py, and asked for here."""
+
 
 def test_every_command_of_the_readme_is_run_by_somebody():
     commands = re.findall(r"^    ((?:make|\.venv/bin/).*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {"make demo", "make test"} <= set(commands)
     ci = (ROOT / ".ci/run").read_text().splitlines()
-    assert [command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *ci)] == []
+    assert [command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *AT_LENGTH, *ci)] == []
 
 
 @pytest.mark.parametrize("command", HERE)
@@ -42,6 +45,20 @@ def test_commands_work(command):
         [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_study_can_be_run():
+    recipe = re.search(r"^study:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    steps = [shlex.split(line.strip().removeprefix("@$(BIN)/")) for line in recipe[1].splitlines()]
+    assert [words[1] if words[0] == "hrtem-ood" else words[0] for words in steps] == [
+        "validate",
+        "snakemake",
+        "summary",
+        "results",
+    ]
+    test_commands_work(shlex.join(steps[0]))
+    test_commands_work(shlex.join([*steps[1], "--dry-run", "--quiet", "rules"]))
 
 
 RUNNING = re.findall(r"^    hrtem-ood (.*)$", (ROOT / "docs/running.md").read_text(), re.MULTILINE)
