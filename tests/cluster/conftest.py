@@ -71,7 +71,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def reference(data: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
     """Return the scores of all networks of the tests, trained on this machine without disturbance."""
     project = data.copy(tmp_path_factory.mktemp("undisturbed") / "project")
-    changed(project, {"networks": {"unet": {"seed": [0, 1, 2]}}, "execution": {"networks_per_job": 1}})
+    changed(project, {"networks": {"unet": {"seed": list(range(5))}}, "execution": {"networks_per_job": 1}})
     project.run("--cores", "3", "networks")
     return scores(project)
 
