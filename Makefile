@@ -51,7 +51,7 @@ dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
 	printf '```\n\n## The campaign at full size\n\n```mermaid\n'; $(BIN)/hrtem-ood dag config/paper.yaml; printf '```\n'; } > docs/dag.md
 	@echo "docs/dag.md"
 
-study: env  ## run the laptop study (config/experiments/transfer.yaml, under an hour on two cores) and write docs/results.md
+study: env  ## run the laptop study (config/experiments/transfer.yaml, about an hour on two cores) and write docs/results.md
 	@$(BIN)/hrtem-ood validate config/experiments/transfer.yaml
 	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml

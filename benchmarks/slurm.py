@@ -68,7 +68,7 @@ def snakemake(folder: Path, *arguments: str) -> None:
     """Run Snakemake on the project in a folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)  # noqa: S603  # our own
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
 
@@ -77,7 +77,7 @@ def slurm_cpu_s(since: str) -> float:
     """Processor time of all jobs that began after some time, as the database tells it."""
     time.sleep(3)  # it learns of a job's end a little later
     command = ["sacct", "--noheader", "--parsable2", "--starttime", since, "--format=JobID,TotalCPU"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603  # our own
     steps = [line.split("|") for line in lines if "." in line.split("|")[0]]
     return sum(_seconds(told) for _, told in steps)
 

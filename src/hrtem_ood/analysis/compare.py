@@ -83,17 +83,14 @@ def compared(campaign: Campaign, metrics: xr.Dataset) -> list[Compared]:
         In the order of the configuration; empty where it names none.
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
-    found = []
-    for name in config.analysis.compare or ():
-        recipe = campaign.recipe_id(config.training_sets[name].structures)
-        own = [
-            column
-            for column, id_ in enumerate(metrics.condition.values)
-            if campaign.recipe_id(campaign.set_names[str(id_)]) == recipe
-        ]
-        conditions = [campaign.datasets[str(id_)].condition for id_ in metrics.condition.values[own]]
-        order = sorted(set(conditions), key=labels.sort_key)
-        share = np.array([[one == other for other in order] for one in conditions], float)
+    names, tested, found = config.analysis.compare or (), metrics.condition.values.astype(str), []
+    # all that are compared are of one recipe
+    recipes = {campaign.recipe_id(config.training_sets[name].structures) for name in names}
+    own = [column for column, id_ in enumerate(tested) if campaign.recipe_id(campaign.set_names[id_]) in recipes]
+    conditions = [campaign.datasets[id_].condition for id_ in tested[own]]
+    order = sorted(set(conditions), key=labels.sort_key)
+    share = np.array([[one == other for other in order] for one in conditions], float)
+    for name in names:
         ids = {training_set.id for training_set in campaign.training_sets[name]}
         mine = np.isin(metrics.training_id.values.astype(str), sorted(ids))
         sound = mine & ~metrics.diverged.values

@@ -131,8 +131,9 @@ def _fill(
             values[index, rows, columns, : found.sizes["image"]] = found[name].values
         shape, columns = values.shape[2:], columns[0]
         for id_, each, width in zip(found.network.values, found["feature"].values, found.features.values, strict=True):
-            whole = feature.setdefault(str(id_), np.full((*shape, width), np.nan, np.float16))
-            whole[columns, : found.sizes["image"]] = each[..., :width]
+            if str(id_) not in feature:
+                feature[str(id_)] = np.full((*shape, width), np.nan, np.float16)
+            feature[str(id_)][columns, : found.sizes["image"]] = each[..., :width]
 
 
 def _check(path: Path, job: Evaluated, found: xr.Dataset) -> None:

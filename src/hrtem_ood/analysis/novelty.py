@@ -53,10 +53,9 @@ def known_datasets(campaign: Campaign, datasets: Sequence[str]) -> dict[str, NDA
     dict of str to bool array, (condition,)
         By id of training set.
     """
-    recipes = {name: campaign.recipe_id(name) for name in campaign.used_sets}
 
     def kind(id_: str) -> tuple[object, ...]:
-        return recipes[campaign.set_names[id_]], campaign.datasets[id_].condition
+        return campaign.recipe_id(campaign.set_names[id_]), campaign.datasets[id_].condition
 
     tested, result = [kind(id_) for id_ in datasets], {}
     for training_set in campaign.trained_on:

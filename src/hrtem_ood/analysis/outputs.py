@@ -39,12 +39,14 @@ REPORT = "report.html"
 
 def figure_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
     """Names of the figures of a campaign; without one, of all that any may have."""
-    return tuple(name for name in FIGURE_NAMES if campaign is None or name not in _nothing_for(campaign))
+    left = _nothing_for(campaign)
+    return tuple(name for name in FIGURE_NAMES if name not in left)
 
 
 def table_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
     """Names of the tables of a campaign; without one, of all that any may have."""
-    return tuple(name for name in TABLE_NAMES if campaign is None or name not in _nothing_for(campaign))
+    left = _nothing_for(campaign)
+    return tuple(name for name in TABLE_NAMES if name not in left)
 
 
 def files(campaign: "Campaign | None" = None) -> list[str]:
@@ -53,8 +55,10 @@ def files(campaign: "Campaign | None" = None) -> list[str]:
     return [REPORT, *figures, *(f"tables/{name}.csv" for name in table_names(campaign))]
 
 
-def _nothing_for(campaign: "Campaign") -> set[str]:
+def _nothing_for(campaign: "Campaign | None") -> set[str]:
     """Names of what the configuration asks nothing for."""
+    if campaign is None:
+        return set()
     left = set() if campaign.config.analysis.compare else {"design", "compare", "compare_networks"}
     recipes = {campaign.recipe_id(name) for name in campaign.used_sets}
     return left | ({"structures"} if len(recipes) == 1 else set())

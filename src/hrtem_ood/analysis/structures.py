@@ -1,11 +1,35 @@
 """Scores by recipe of structures, of training and of test: what changes when nothing but the structures does."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from hrtem_ood.analysis.figures.structures import Matrix
 from hrtem_ood.analysis.league.outcomes import BETTER
 from hrtem_ood.campaign.campaign import Campaign
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Scores by recipe.
+
+    Attributes
+    ----------
+    rows, columns : list of str
+        Names of the recipes of training and test: those of their structure sets.
+    score : float64 array, (row, column)
+        Median over cells; NaN without one.
+    cells : int array, (row, column)
+    own : bool array, (row, column)
+        Whether both are one recipe.
+    """
+
+    rows: list[str]
+    columns: list[str]
+    score: NDArray[np.float64]
+    cells: NDArray[np.integer]
+    own: NDArray[np.bool_]
 
 
 def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:

@@ -223,7 +223,7 @@ class CampaignConfig(Model):
     simulation: Simulation
     labels: Labels = Labels()
     imaging: Imaging
-    conditions: dict[Name, grid_of(ConditionGrid)] = Field(  # type: ignore[valid-type]
+    conditions: dict[Name, grid_of(ConditionGrid)] = Field(  # type: ignore[valid-type]  # a model built at import
         min_length=1,
         description="Named grids of imaging conditions; a list of values is an axis of the grid. A list of mappings is "
         "the union of their grids: with single values, a list of conditions one by one.",

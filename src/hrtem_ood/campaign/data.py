@@ -37,6 +37,7 @@ class SimulatedData:
 
     config: CampaignConfig
     _recipes: dict[str, SceneRecipe | FileRecipe] = field(default_factory=dict)
+    _recipe_ids: dict[str, str] = field(default_factory=dict)
 
     def recipe(self, name: str) -> SceneRecipe | FileRecipe:
         """Return the recipe of a structure set, with its material written out."""
@@ -66,11 +67,13 @@ class SimulatedData:
 
     def recipe_id(self, name: str) -> str:
         """Return what tells the recipe of a structure set from others: all but its seed and its size."""
-        recipe = self.recipe(name)
-        if isinstance(recipe, FileRecipe):
-            return recipe.series
-        fields: dict[str, Any] = {key: getattr(recipe, key) for key in SceneRecipe.model_fields}
-        return SceneRecipe(**fields | {"seed": 0}).series
+        if name not in self._recipe_ids:
+            recipe = self.recipe(name)
+            if isinstance(recipe, SceneRecipe):
+                fields: dict[str, Any] = {key: getattr(recipe, key) for key in SceneRecipe.model_fields}
+                recipe = SceneRecipe(**fields | {"seed": 0})
+            self._recipe_ids[name] = recipe.series
+        return self._recipe_ids[name]
 
     @cached_property
     def waves_of_recipe(self) -> dict[str, tuple[tuple[SimulateSpec, ...], int]]:

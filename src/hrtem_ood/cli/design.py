@@ -1,6 +1,7 @@
 """Verbs that advise which imaging conditions to train under."""
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -86,13 +87,13 @@ def design(
     Console(width=None if os.isatty(1) else 120).print(shown(advice))
     if output is None:
         return
-    files = " ".join(map(str, configs))
+    files = shlex.join(map(str, configs))
     head = [
         "Tests advice on training conditions, of hrtem-ood design:",
         f"    hrtem-ood design {f'{files} ' if files else ''}{_options(click.get_current_context())}",
         *told(advice),
         "Merge it on top of what it was made of:",
-        f"    snakemake --configfile {f'{files} ' if files else ''}{output}",
+        f"    snakemake --configfile {f'{files} ' if files else ''}{shlex.quote(str(output))}",
     ]
     write_once(output, yaml_text(content, head))
     click.echo(
@@ -108,8 +109,9 @@ def _options(context: click.Context) -> str:
         value = context.params[str(option.name)]
         given = isinstance(option, click.Option) and value is not None and value != option.get_default(context)
         if given and option.name != "output":
-            words += [f"{option.opts[0]} {each}" for each in (value if option.multiple else [value])]
-    return " ".join(words)
+            for each in value if option.multiple else [value]:
+                words += [option.opts[0], str(each)]
+    return shlex.join(words)
 
 
 @main.command()

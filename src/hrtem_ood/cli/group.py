@@ -1,6 +1,5 @@
 """The command that holds all verbs, and how it shows mistakes."""
 
-import sys
 from typing import Any
 
 import click
@@ -20,9 +19,8 @@ class _Commands(click.Group):
         except HrtemOodError as error:
             click.echo(f"hrtem-ood: {error}", err=True)
             ctx.exit(1)
-        except BrokenPipeError:  # whoever reads, `head` for one, has had enough
-            sys.stderr.close()  # or Python complains at its end
-            ctx.exit(1)
+        except BrokenPipeError:  # whoever reads, `head` for one, has had enough; click ends without a word
+            raise
         except OSError as error:
             if error.strerror is None:  # not the operating system's word, hence not a full disk or a missing right
                 raise

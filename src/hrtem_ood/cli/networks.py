@@ -61,12 +61,8 @@ def evaluate_networks(
     ----------
     id_ : str
         Of the evaluation.
-    configs : sequence of Path
-    results : Path
-    asked : mapping, optional
-        Resources of a network's task, where each is one.
-    only : str, optional
-        Id of that network: this is its task.
+    configs, results, asked, only
+        As of :func:`train_networks`.
     """
     with job_of("evaluations", id_, configs, results, record=only is None) as job:
         from hrtem_ood.evaluation.stage import evaluate, unscored

@@ -1,5 +1,6 @@
 """The verb that writes down what a campaign found."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ def results(configs: tuple[Path, ...], results: Path, page: Path, figures: Path)
     from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.page.page import write_page
 
-    command = " ".join(["hrtem-ood results", *map(str, configs), f"--page {page}", f"--figures {figures}"])
+    words = ["hrtem-ood", "results", *configs, "--page", page, "--figures", figures]
+    command = shlex.join(map(str, words))
     write_page(load_campaign(read_configs(configs)), results, page, figures, command)
     click.echo(f"{page}, {figures}")

@@ -93,7 +93,7 @@ class Head:
             command += ["--omit-from", *made_elsewhere]
         refused = False
         log(" ".join(command[2:]))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603  # ours
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603  # our words
             assert self._snakemake.stdout is not None
             try:
                 for line in self._snakemake.stdout:

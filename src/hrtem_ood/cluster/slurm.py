@@ -23,7 +23,7 @@ def ask(*command: str, timeout_s: float = 60.0) -> str:
         With SLURM's own words.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603  # SLURM's
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603  # our words
     except FileNotFoundError:
         raise SlurmError(f"{command[0]} is not there: is this a machine of a SLURM cluster?") from None
     except subprocess.TimeoutExpired:

@@ -6,9 +6,6 @@ from rich.table import Table
 from hrtem_ood.design.advice import Advice
 from hrtem_ood.transfer.registry import MEASURES
 
-CHANCE = 0.5
-"""Of a balanced accuracy."""
-
 
 def shown(advice: Advice) -> Group:
     """Tell what is chosen, which conditions it serves how well, what the alternatives are worth, and what is proved."""
@@ -54,11 +51,9 @@ def told(advice: Advice) -> list[str]:
         "These are predictions, of what the measure knows: not of how conditions share the images, nor of F1. The experiment "
         "tests them."
     ]
-    if chance := [
-        use.label for use, value in zip(advice.uses, advice.best(), strict=True) if value <= _nothing(advice)
-    ]:
-        shown_first = "; ".join(chance[:3]) + (f"; and {len(chance) - 3} more" if len(chance) > 3 else "")
-        lines.append(f"No candidate serves these better than chance or nothing: {shown_first}.")
+    if unserved := _unserved(advice):
+        first = "; ".join(unserved[:3]) + (f"; and {len(unserved) - 3} more" if len(unserved) > 3 else "")
+        lines.append(f"No candidate serves these better than chance or nothing: {first}.")
     if len(advice.sets) > 1 and len({advice.worth(name)[question.goal] for name in advice.sets}) == 1:
         lines.append(f"The predicted {question.goal} is the same for all choices: it tells none of them apart.")
     if choice.optimal:
@@ -93,6 +88,9 @@ def told(advice: Advice) -> list[str]:
     return lines
 
 
-def _nothing(advice: Advice) -> float:
-    """Value of the measure that means nothing is told: chance for an accuracy, else 0."""
-    return CHANCE + 5e-4 if advice.question.by == "texture_accuracy" else 0.0
+def _unserved(advice: Advice) -> list[str]:
+    """Return the conditions of use that the best candidate knows nothing of, to the digits that are shown."""
+    measure = MEASURES[advice.question.by]
+    if measure.nearer == "smaller":
+        return []
+    return [use.label for use, best in zip(advice.uses, advice.best(), strict=True) if best < measure.nothing + 5e-4]

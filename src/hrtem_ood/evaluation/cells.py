@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,10 @@ from hrtem_ood.scores import SCORES
 
 CHUNK = 2**20
 """At most so many scores go into one chunk."""
+
+
+Shared = tuple[tuple[int, int], tuple[int, int]]
+"""Network and dataset of a cell, by their numbers here and elsewhere."""
 
 
 class Found(NamedTuple):
@@ -61,7 +66,7 @@ class Cells:
         self.known = np.zeros((len(networks), len(datasets)), bool)
         self.known[[digest is None for digest in networks.values()]] = True
 
-    def reuse(self, folder: Path, *, version: int, except_for: Path | None = None, copy: bool = True) -> None:
+    def reuse(self, folder: Path, *, version: int, except_for: Path) -> None:
         """Copy the cells that other evaluations hold for the same weights and the same datasets.
 
         Parameters
@@ -70,29 +75,34 @@ class Cells:
             ``evaluations``. A file that cannot be read is passed over, with a line in the log.
         version : int
             Evaluations of other versions of the stage are passed over.
-        except_for : Path, optional
+        except_for : Path
             The evaluation in the making.
-        copy : bool
-            False: only note which cells are known.
         """
+        for path, shared in self._elsewhere(folder, version):
+            with _or_passed_over(path):
+                if path != except_for:
+                    self._copy(store.read_zarr(path), shared)
+                    log(f"{len(shared)} cells are copied from {path}")
+
+    def note(self, folder: Path, *, version: int) -> None:
+        """Note as known what evaluations hold, and copy nothing; see :meth:`reuse`."""
+        for _, shared in self._elsewhere(folder, version):
+            for here, _ in shared:
+                self.known[here] = True
+
+    def _elsewhere(self, folder: Path, version: int) -> Iterator[tuple[Path, list[Shared]]]:
+        """Yield the evaluations that hold cells which are not known, and these, here and there."""
         for path in sorted(folder.glob("*.zarr.zip")):
             if self.known.all():
                 return
-            if path == except_for:
-                continue
-            try:
+            shared: list[Shared] = []
+            with _or_passed_over(path):
                 attributes = store.zarr_attributes(path)
                 shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
-                if not copy:
-                    for here, _ in shared:
-                        self.known[here] = True
-                elif shared:
-                    self._copy(store.read_zarr(path), shared)
-                    log(f"{len(shared)} cells are copied from {path}")
-            except (ArtefactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-                log(f"{path} is of no use here: {error}")
+            if shared:
+                yield path, shared
 
-    def _shared(self, attributes: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    def _shared(self, attributes: Mapping[str, Any]) -> Iterator[Shared]:
         """Yield the index of every cell that is wanted here and known there, here and there."""
         networks, datasets = (_numbered(attributes[key]) for key in ("networks", "datasets"))
         for row, network in enumerate(self.networks.items()):
@@ -100,7 +110,7 @@ class Cells:
                 if not self.known[row, column] and network in networks and dataset in datasets:
                     yield (row, column), (networks[network], datasets[dataset])
 
-    def _copy(self, other: xr.Dataset, shared: list[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    def _copy(self, other: xr.Dataset, shared: list[Shared]) -> None:
         values = np.stack([other[name].transpose("network", "condition", "image").values for name in SCORES])
         feature = other["feature"].transpose("network", "condition", "image", "channel").values
         features = other["features"].values
@@ -151,3 +161,12 @@ class Cells:
 
 def _numbered(attribute: str) -> dict[tuple[str, str], int]:
     return {pair: index for index, pair in enumerate(json.loads(attribute).items())}
+
+
+@contextmanager
+def _or_passed_over(path: Path) -> Iterator[None]:
+    """Log what is wrong with an evaluation, and go on without it."""
+    try:
+        yield
+    except (ArtefactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+        log(f"{path} is of no use here: {error}")

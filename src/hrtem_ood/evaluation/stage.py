@@ -95,7 +95,7 @@ def unscored(spec: EvaluateSpec, packs: Sequence[Path], suite: Path, results: Pa
     list of str
     """
     _, cells = _empty(spec, packs, suite)
-    cells.reuse(results / "evaluations", version=spec.version, copy=False)
+    cells.note(results / "evaluations", version=spec.version)
     return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
 
 

@@ -83,7 +83,7 @@ def reproducible() -> Iterator[None]:
     Sums come out differently when threads share them. With one thread, results do not depend on how many cores a job
     got, and several jobs on one machine do not fight for its cores.
     """
-    _keep_memory()
+    keep_freed_memory()
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     switches: Any = torch.utils.deterministic  # a module with a property, which mypy knows not
     fill = switches.fill_uninitialized_memory
@@ -109,11 +109,11 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @cache
-def _keep_memory() -> None:
+def keep_freed_memory() -> None:
     """Let the C library keep what is freed, for the next step.
 
-    By default it gives activations back to the system after every batch and asks for them anew, zeroed page by page: a
-    third of the time of a small U-Net's forward pass, a tenth of a training step. (glibc only; elsewhere nothing is done.)
+    By default it gives activations back to the system after every batch and asks for them anew, zeroed page by page; what
+    that costs, `benchmarks/allocation.py` measures. (glibc only; elsewhere nothing is done.)
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -21,12 +21,15 @@ class Measure:
     symbol : str
         For axes and tables.
     unit : str
+    nothing : float
+        Where larger is nearer, the value of a test that nothing is known of; distances have no such end.
     """
 
     function: Callable[[Seen, Seen], float]
     nearer: Literal["larger", "smaller"]
     symbol: str
     unit: str = "1"
+    nothing: float = 0.0
 
 
 MEASURES = {
@@ -42,7 +45,7 @@ MEASURES = {
     "log_spectrum_theory": Measure(information.log_spectrum_distance, "smaller", "|Δ ln P|, theory"),
     "texture_divergence": Measure(texture.divergence, "smaller", "texture divergence", "nat/Å²"),
     "wiener_excess": Measure(texture.wiener_excess, "smaller", "Wiener excess"),
-    "texture_accuracy": Measure(texture.accuracy, "larger", "texture accuracy"),
+    "texture_accuracy": Measure(texture.accuracy, "larger", "texture accuracy", nothing=0.5),
 }
 """Measures by name. Of a mixture, a measure is the nearest over its conditions."""
 

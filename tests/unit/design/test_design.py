@@ -12,6 +12,7 @@ from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.cli import main
 from hrtem_ood.design.advice import Question, advise
 from hrtem_ood.design.predicted import WITHOUT_OBJECTS, turned
+from hrtem_ood.design.shown import told
 from hrtem_ood.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.grid import polar_grid
 from hrtem_ood.transfer.objects import ObjectSpectrum
@@ -68,6 +69,19 @@ def test_the_command_in_the_experiment_s_head_makes_it_again(design):
     assert Path("again.yaml").read_text().replace("again.yaml", "advice.yaml") == text
 
 
+@pytest.mark.parametrize(("by", "unserved"), [("sigma", True), ("log_cnr_difference", False)])
+def test_conditions_that_nothing_serves_are_told(raw, monkeypatch, by, unserved):
+    """A σ of 0 is nothing; a distance of 0 is the condition itself."""
+    flat = ObjectSpectrum(np.array([0.0, 100.0]), np.ones(2), np.ones(2), 0.5)
+    spectra = "hrtem_ood.design.predicted.object_spectra"
+    monkeypatch.setattr(spectra, lambda _campaign, _results, names: dict.fromkeys(names, flat))
+    monkeypatch.setattr("hrtem_ood.design.predicted._check_waves", lambda *_: None)
+    raw["conditions"]["wide"] = {"defocus_A": [0, 100, 200], "dose_e_per_A2": 400}
+    question = Question(("wide",), ("wide",), 1, "mean", by, ("train", "test"))
+    lines = told(advise(load_campaign(raw), Path(), question))
+    assert any("No candidate serves these" in line and "Δf 0 Å" in line for line in lines) == unserved
+
+
 def test_conditions_of_use_are_not_written_over(design, raw):
     raw["conditions"]["uniform"] = raw["conditions"].pop("wide")
     Path("config.yaml").write_text(yaml.safe_dump(raw))
@@ -108,7 +122,7 @@ def test_a_file_that_is_there_is_left_alone(design):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--use", "wise", "--budget", "2"], "--use: there is no `wise`; did you mean `wide`?"),
         (["--use", "wide", "--candidates", "x", "--budget", "2"], "--candidates: there is no `x`; Valid: defocus"),
@@ -123,10 +137,10 @@ def test_a_file_that_is_there_is_left_alone(design):
         ),
     ],
 )
-def test_mistakes_are_told_and_nothing_is_written(design, words, told):
+def test_mistakes_are_told_and_nothing_is_written(design, words, message):
     done = design(*words, "--output", "advice.yaml")
     assert done.exit_code == 2
-    assert told in done.output
+    assert message in done.output
     assert not Path("advice.yaml").exists()
 
 

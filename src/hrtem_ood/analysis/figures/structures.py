@@ -1,6 +1,5 @@
 """Figure `structures`: networks on structures of other recipes than they were trained on, and what predicts that."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 
 from hrtem_ood.analysis.figures import league
 from hrtem_ood.analysis.figures.style import DENSE, VERMILION, named_score, new_figure, palette, tick_labels
+from hrtem_ood.analysis.structures import Matrix
 from hrtem_ood.campaign.analysis import Analysis
 from hrtem_ood.scores import SCORES
 
@@ -27,28 +26,6 @@ CAPTION = (
     "tested count. Small: number of cells, each a training set and a test dataset. Own recipes are framed. Right: Spearman's ρ "
     "of predictors with the gap where structures alone change, and where imaging changes, too, as in the league above.{cut}"
 )
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Scores by recipe.
-
-    Attributes
-    ----------
-    rows, columns : list of str
-        Names of the recipes of training and test: those of their structure sets.
-    score : float64 array, (row, column)
-        Median over cells; NaN without one.
-    cells : int array, (row, column)
-    own : bool array, (row, column)
-        Whether both are one recipe.
-    """
-
-    rows: list[str]
-    columns: list[str]
-    score: NDArray[np.float64]
-    cells: NDArray[np.integer]
-    own: NDArray[np.bool_]
 
 
 def caption(matrix: Matrix, analysis: Analysis) -> str:
