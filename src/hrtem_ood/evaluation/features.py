@@ -25,7 +25,8 @@ class Watched:
                 module.register_forward_hook(self._remember)
 
     def _remember(self, _: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        self._last = (given[0], output)
+        # at once, so that the large tensor is not kept any longer than the network itself does
+        self._last = (given[0].mean(dim=(2, 3)), output)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and features of some images.
@@ -44,4 +45,4 @@ class Watched:
         last, self._last = self._last, None
         if last is None or last[1] is not logits:
             return logits, logits.new_empty(len(logits), 0)
-        return logits, last[0].mean(dim=(2, 3))
+        return logits, last[0]
