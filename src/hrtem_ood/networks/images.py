@@ -59,13 +59,14 @@ def standardise(counts: Tensor) -> Tensor:
     -------
     float32 tensor, (…, y, x), [1]
     """
-    least, most = (bound[..., None, None] for bound in counts.flatten(-2).aminmax(dim=-1))
+    # two reductions, as PyTorch has a fast one for either but not for both together
+    least, most = (bound(counts, dim=(-2, -1), keepdim=True) for bound in (torch.amin, torch.amax))
     # from the least count, as single precision resolves no differences of large numbers
     image = (counts - least).to(torch.float32)
-    deviation = image - image.mean(dim=(-2, -1), keepdim=True)
-    variance = deviation.square().mean(dim=(-2, -1), keepdim=True)
+    image -= image.mean(dim=(-2, -1), keepdim=True)
+    deviation = image.square().mean(dim=(-2, -1), keepdim=True).sqrt()
     # The mean of many equal values is off by rounding, which must not be blown up.
-    return torch.where(least == most, 0.0, deviation / variance.sqrt())
+    return image.div_(torch.where(least == most, torch.inf, deviation))
 
 
 def read_images(path: Path, structures: np.ndarray | None = None, *, variable: str = "counts") -> Images:
@@ -120,17 +121,19 @@ def dihedral(stack: Tensor, element: Tensor) -> Tensor:
     ----------
     stack : tensor, (image, …, y, x)
         Square images.
-    element : int tensor, (image,), in 0 … 7
+    element : int tensor, (image,), in 0 … 7, on the host
         Bit 0 transposes, then bit 1 mirrors y, then bit 2 mirrors x.
 
     Returns
     -------
     tensor, (image, …, y, x)
     """
-    element = element.view(-1, *[1] * (stack.ndim - 1))
-    stack = torch.where((element & 1).bool(), stack.transpose(-2, -1), stack)
-    stack = torch.where((element & 2).bool(), stack.flip(-2), stack)
-    return torch.where((element & 4).bool(), stack.flip(-1), stack)
+    result = torch.empty_like(stack)
+    # one by one, so that each is read and written once
+    for image, turned, bits in zip(stack, result, element.tolist(), strict=True):
+        axes = [axis for bit, axis in ((2, -2), (4, -1)) if bits & bit]
+        turned.copy_((image.transpose(-2, -1) if bits & 1 else image).flip(axes))
+    return result
 
 
 class Batches:
@@ -170,7 +173,7 @@ class Batches:
     ) -> None:
         self.images, self.size, self.device, self.noise = images, size, device, noise
         self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
-        self.element = None if element is None else element.to(device)
+        self.element = element
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)
