@@ -1,7 +1,7 @@
 """What it saves a small network to keep freed memory, against giving it back to the system as the C library does by default.
 
 Each round is a process of its own, in turn: the setting cannot be taken back. Forward passes and training steps of
-`unet_8_3` on batches of eight images of 128 px, one thread; see `hrtem_ood.networks.hardware`.
+`unet_8_3` on batches of eight images of 128 px, one thread; see `hrtem_ood.memory`.
 """
 
 import json
@@ -16,8 +16,8 @@ import torch
 from report import alternate, median_ratio, report
 
 from hrtem_ood.campaign.hyperparameters import Architecture
+from hrtem_ood.memory import keep_freed_memory
 from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.hardware import keep_freed_memory
 
 ROUNDS, FORWARD, STEPS = 3, 60, 30
 

@@ -33,7 +33,7 @@ from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.evaluation.cells import Cells
 from hrtem_ood.planning.flops import convolutions
-from hrtem_ood.predictors.stage import chosen
+from hrtem_ood.predictors.stage import as_dataset, chosen
 from hrtem_ood.scores import SCORES
 from hrtem_ood.transfer.stage import transfer
 
@@ -159,17 +159,12 @@ def write_rest(campaign: Campaign, results: Path) -> None:
 
 def write_predictors(campaign: Campaign, results: Path) -> None:
     """Write a number for every predictor, training set and test dataset."""
-    ids = {"training_set": campaign.trained_on, "condition": campaign.tested_on}
-    rng, shape = np.random.default_rng(0), tuple(map(len, ids.values()))
-    variables = {
-        name: (tuple(ids), rng.random(shape), {"nearer": each.nearer, "family": each.family})
-        for name, each in chosen(campaign).items()
-    }
+    rng, shape = np.random.default_rng(0), (len(campaign.trained_on), len(campaign.tested_on))
+    drawn = as_dataset({name: rng.random(shape) for name in chosen(campaign)}, campaign)
     made = store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json)
-    coordinates = {name: np.array(values, dtype=object) for name, values in ids.items()}
     told = store.provenance(made, seconds=1, device="cpu")
     path = results / artefact("predictors", campaign.predictors_id)
-    store.write_zarr(path, xr.Dataset(variables, coords=coordinates), told)
+    store.write_zarr(path, drawn, told)
 
 
 def bound(folder: Path) -> tuple[float, int]:

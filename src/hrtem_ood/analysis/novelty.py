@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 SINGULAR = 1e-12
 """A covariance whose smallest eigenvalue is less than so much of its largest has no inverse that means anything."""
 
+AT_ONCE = 2**22
+"""Products of pairs of images in memory at a time."""
+
 
 class Novelty(NamedTuple):
     """Of one network under all test conditions, each a float64 array, (condition,), [1].
@@ -90,20 +93,20 @@ def novelty(
     result = Novelty(*(np.full(len(known), np.nan) for _ in Novelty._fields))
     if not known.any() or not feature.shape[-1]:
         return result
+    feature = feature.astype(np.float32)
     parts = [feature[columns[known[columns]], :images] for columns, images in structures]
     inside = np.concatenate([part.reshape(-1, feature.shape[-1]) for part in parts]).astype(np.float64)
     if not np.isfinite(inside).all():
         return result
     mean = inside.mean(axis=0)
-    precision = _inverse(ledoit_wolf(inside - mean))
+    whitening = _whitening(ledoit_wolf(inside - mean))
     for group, images in structures:
-        values = feature[group, :images].astype(np.float32)
-        sound = np.isfinite(values).all(axis=(1, 2))
-        columns, values = group[sound], values[sound] - mean.astype(np.float32)
-        if precision is not None:
-            # from the second moments about the in-domain mean, (condition, channel, channel)
-            second = (values.transpose(0, 2, 1) @ values).astype(np.float64) / images
-            result.mahalanobis[columns] = np.einsum("cij,ij->c", second, precision)
+        columns = group[np.isfinite(feature[group, :images]).all(axis=(1, 2))]
+        values = feature[columns, :images]
+        values -= mean.astype(np.float32)
+        if whitening is not None:
+            white = values @ whitening.astype(np.float32)
+            result.mahalanobis[columns] = np.einsum("cik,cik->c", white, white) / images
         if known[columns].any():
             result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), known[columns])
     return result
@@ -135,12 +138,13 @@ def ledoit_wolf(centred: Floats) -> Floats:
     return shrunk
 
 
-def _inverse(covariance: Floats) -> Floats | None:
+def _whitening(covariance: Floats) -> Floats | None:
+    """Return W with W Wᵀ = Σ⁻¹, (feature, feature), if there is an inverse."""
     values, vectors = np.linalg.eigh(covariance)
     if values[0] <= SINGULAR * values[-1]:
         return None
-    inverse: Floats = (vectors / values) @ vectors.T
-    return inverse
+    whitening: Floats = vectors / np.sqrt(values)
+    return whitening
 
 
 def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
@@ -163,14 +167,36 @@ def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 def _largest_cka(centred: NDArray[np.floating], known: NDArray[np.bool_]) -> Floats:
     """Largest CKA of every dataset with one of those that are known, (condition,)."""
-    found = np.full(len(known), np.nan)
-    conditions, images, channels = centred.shape
-    # one matrix product per known dataset, of all channels of all conditions
-    wide = np.ascontiguousarray(centred.transpose(1, 0, 2)).reshape(images, conditions * channels)
-    own = np.linalg.norm((centred.transpose(0, 2, 1) @ centred).astype(np.float64), axis=(1, 2))
-    for column in np.flatnonzero(known):
-        cross = (centred[column].T @ wide).reshape(channels, conditions, channels).astype(np.float64)
-        norm = own[column] * own
-        value = np.divide(np.sum(cross**2, axis=(0, 2)), norm, out=np.full(conditions, np.nan), where=norm > 0)
-        found = np.fmax(found, value)
-    return found
+    _, images, channels = centred.shape
+    references = np.flatnonzero(known)
+    # |XᵀY|² is also the sum over all pairs of images of XXᵀ times YYᵀ, whose cost does not grow with the references
+    products = _by_images if images <= channels * (len(references) + 1) else _by_channels
+    shared, own = products(centred, references)
+    norm = np.sqrt(own[references, None] * own)
+    value = np.divide(shared, norm, out=np.full(shared.shape, np.nan), where=norm > 0)
+    return np.asarray(np.fmax.reduce(value, axis=0))
+
+
+def _by_images(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Return |XᵀY|², (reference, condition), and |XᵀX|², (condition,), by products of images."""
+    conditions, images, _ = centred.shape
+    shared, own = np.zeros((len(references), conditions)), np.zeros(conditions)
+    step = max(1, AT_ONCE // (conditions * images))
+    for start in range(0, images, step):
+        gram = (centred[:, start : start + step] @ centred.transpose(0, 2, 1)).reshape(conditions, -1)
+        shared += gram[references] @ gram.T
+        own += np.einsum("cx,cx->c", gram, gram)
+    return shared, own
+
+
+def _by_channels(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Return the same by products of channels."""
+    shared = np.empty((len(references), len(centred)))
+    for row, reference in enumerate(references):
+        shared[row] = _squared(centred[reference].T @ centred)
+    return shared, _squared(centred.transpose(0, 2, 1) @ centred)
+
+
+def _squared(matrices: NDArray[np.floating]) -> Floats:
+    """Squared Frobenius norm of each matrix."""
+    return np.asarray(np.einsum("cij,cij->c", matrices, matrices), np.float64)

@@ -12,6 +12,7 @@ from hrtem_ood.analysis.outputs import REPORT, table_names
 from hrtem_ood.analysis.report import report_html
 from hrtem_ood.analysis.tables import csv
 from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.memory import keep_freed_memory
 
 
 def metrics(campaign: Campaign, results: Path) -> None:
@@ -24,6 +25,7 @@ def metrics(campaign: Campaign, results: Path) -> None:
         The results folder: evaluations, packs and transfer are read.
     """
     begin = time.monotonic()
+    keep_freed_memory()
     made = store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json)
     with store.writing_zarr(results / artefact("metrics", campaign.metrics_id)) as writer:
         dataset = metrics_dataset(campaign, results, write_scores(campaign, results, writer))
@@ -40,6 +42,7 @@ def report(campaign: Campaign, results: Path) -> None:
         The results folder: metrics, predictors, transfer and some test datasets are read, and the attributes of whatever else is
         there.
     """
+    keep_freed_memory()
     folder, found = results / artefact("reports", campaign.report_id), analysed(campaign, results)
     for name in table_names(campaign):
         store.write_text(folder / f"tables/{name}.csv", csv(found.tables[name]))

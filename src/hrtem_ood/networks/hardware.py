@@ -1,10 +1,8 @@
 """Where PyTorch computes, and how it is made to give the same numbers every time."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
@@ -12,6 +10,7 @@ import torch.utils.deterministic
 
 from hrtem_ood.device import Device
 from hrtem_ood.errors import DeviceError
+from hrtem_ood.memory import keep_freed_memory
 
 
 def torch_device(device: Device) -> torch.device:
@@ -103,21 +102,3 @@ def reproducible() -> Iterator[None]:
         torch.use_deterministic_algorithms(deterministic)
         switches.fill_uninitialized_memory = fill
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32
-
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let the C library keep what is freed, for the next step.
-
-    By default it gives activations back to the system after every batch and asks for them anew, zeroed page by page; what
-    that costs, `benchmarks/allocation.py` measures. (glibc only; elsewhere nothing is done.)
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return
-    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes
-    mallopt(M_TRIM_THRESHOLD, 2**30)

@@ -67,20 +67,21 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
         for name, predictor in functions.items():
             values[name][row] = [predictor.function(train, test) for test in tested]
-    both = ("training_set", "condition")
+    return as_dataset(values, campaign)
+
+
+def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:
+    """Put the values of a campaign's predictors, (training_set, condition), into what :func:`predictors` writes."""
+    ids = {"training_set": campaign.trained_on, "condition": campaign.tested_on}
     variables = {
         name: (
-            both,
+            tuple(ids),
             values[name],
             {"long_name": each.symbol, "units": each.unit, "nearer": each.nearer, "family": each.family},
         )
-        for name, each in functions.items()
+        for name, each in chosen(campaign).items()
     }
-    ids = {
-        "training_set": np.array([train.id for train in training_sets], dtype=object),
-        "condition": np.array([test.id for test in tested], dtype=object),
-    }
-    return xr.Dataset(variables, coords=ids)
+    return xr.Dataset(variables, coords={name: np.array(each, dtype=object) for name, each in ids.items()})
 
 
 def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:

@@ -9,11 +9,11 @@ from scipy import stats
 
 from hrtem_ood import store
 from hrtem_ood.analysis.cells import read_metrics
-from hrtem_ood.analysis.league.bootstrap import weighted_spearman
 from hrtem_ood.analysis.league.forecast import forecast
-from hrtem_ood.analysis.league.monotone import fit_monotone
+from hrtem_ood.analysis.league.monotone import fit_monotone, left_out
 from hrtem_ood.analysis.league.outcomes import outcomes, shift
 from hrtem_ood.analysis.league.scoring import Contest, score
+from hrtem_ood.analysis.league.spearman import WeightedSpearman
 from hrtem_ood.analysis.league.tables import league
 from hrtem_ood.analysis.stage import metrics
 from hrtem_ood.campaign.campaign import Campaign
@@ -34,18 +34,23 @@ def table(outcome: np.ndarray, reference: str = "noise", **predictors: np.ndarra
 
 def test_weighted_spearman_is_spearman_of_repeated_cells() -> None:
     rng = np.random.default_rng(0)
-    one, two = rng.integers(0, 6, 40).astype(float), rng.standard_normal(40)
+    tied, single = rng.integers(0, 6, (2, 40)).astype(float), rng.standard_normal((2, 40))
     weight = rng.integers(0, 4, (5, 40)).astype(float)
-    for found, count in zip(weighted_spearman(one, two, weight), weight.astype(int), strict=True):
-        expected = stats.spearmanr(np.repeat(one, count), np.repeat(two, count)).statistic
-        assert found == pytest.approx(expected, abs=1e-12)
+    predictors = np.array([tied[0], single[0]])
+    for outcome in (tied[1], single[1]):
+        found = WeightedSpearman(predictors, outcome)(weight)
+        for row, column in np.ndindex(found.shape):
+            count = weight[column].astype(int)
+            expected = stats.spearmanr(np.repeat(predictors[row], count), np.repeat(outcome, count)).statistic
+            assert found[row, column] == pytest.approx(expected, abs=1e-12)
 
 
 def test_what_does_not_vary_has_no_correlation() -> None:
     weight = np.ones((2, 10))
     weight[1] = np.eye(10)[3] * 9  # one cell only
-    assert np.isnan(weighted_spearman(np.arange(10.0), np.full(10, 0.3), weight)).all()
-    found = weighted_spearman(np.arange(10.0), np.arange(10.0) ** 3, weight)
+    rising = np.arange(10.0)[None]
+    assert np.isnan(WeightedSpearman(rising, np.full(10, 0.3))(weight)).all()
+    (found,) = WeightedSpearman(rising, np.arange(10.0) ** 3)(weight)
     assert found[0] == pytest.approx(1)
     assert np.isnan(found[1])
 
@@ -55,6 +60,18 @@ def test_monotone_fit_by_hand() -> None:
     # 2 has the mean 3 of two, then 1 violates: pooled (4 + 2 + 1)/3
     np.testing.assert_allclose(fitted.y, [0, 7 / 3, 7 / 3, 5])
     np.testing.assert_allclose(fitted(np.array([0.0, 1.5, 3.5, 9])), [0, 7 / 6, 11 / 3, 5])
+
+
+def test_what_is_left_out_is_predicted_by_a_fit_to_the_others() -> None:
+    rng = np.random.default_rng(5)
+    groups = rng.integers(0, 6, 80)
+    x, y = rng.integers(0, 9, 80).astype(float), rng.standard_normal(80)
+    x[groups == 2] += 20  # points that no other group has
+    found = left_out(x, y, groups)
+    for group in range(6):
+        out = groups == group
+        np.testing.assert_allclose(found[out], fit_monotone(x[~out], y[~out])(x[out]), atol=1e-12)
+    np.testing.assert_array_equal(left_out(x, y, np.zeros(80, int)), np.full(80, y.mean()))
 
 
 def test_an_informative_predictor_wins_and_noise_spans_zero() -> None:

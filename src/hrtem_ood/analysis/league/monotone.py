@@ -39,8 +39,39 @@ def fit_monotone(x: Floats, y: Floats) -> Monotone:
     Monotone
     """
     points, place, count = np.unique(x, return_inverse=True, return_counts=True)
-    means = np.bincount(place, y) / count
-    return Monotone(points, np.asarray(isotonic_regression(means, weights=count).x))
+    return _fit(points, np.bincount(place, y), count)
+
+
+def _fit(points: Floats, sums: NDArray[np.floating | np.integer], count: NDArray[np.integer]) -> Monotone:
+    """Fit to so many values of each sum at distinct, ascending points."""
+    return Monotone(points, np.asarray(isotonic_regression(sums / count, weights=count).x))
+
+
+def left_out(x: Floats, y: Floats, groups: NDArray[np.integer]) -> Floats:
+    """Predict the values of every group by the fit to those of all others.
+
+    Parameters
+    ----------
+    x, y : float array, (sample,)
+    groups : int array, (sample,)
+
+    Returns
+    -------
+    float64 array, (sample,)
+        The mean of all, where there is one group only: nothing to predict it from.
+    """
+    points, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    sums = np.bincount(place, y)
+    predicted = np.full(y.shape, y.mean())
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    for out in parts if len(parts) > 1 else ():
+        # what the others leave at each point: sorting them anew would take most of the time
+        left = count - np.bincount(place[out], minlength=len(points))
+        there = left > 0
+        rest = (sums - np.bincount(place[out], y[out], minlength=len(points)))[there]
+        predicted[out] = _fit(points[there], rest, left[there])(x[out])
+    return predicted
 
 
 def r_squared(y: Floats, predicted: Floats, baseline: Floats, weight: Floats | None = None) -> float:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.league.bootstrap import weighted_spearman, weights
-from hrtem_ood.analysis.league.monotone import fit_monotone, r_squared
+from hrtem_ood.analysis.league.bootstrap import weights
+from hrtem_ood.analysis.league.monotone import fit_monotone, left_out, r_squared
+from hrtem_ood.analysis.league.spearman import WeightedSpearman
 
 Floats = NDArray[np.float64]
 
@@ -70,55 +71,42 @@ def score(contest: Contest, predictors: Mapping[str, Floats], reference: str) ->
         return pd.DataFrame()
     rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, contest.columns[column]))
     outcome = contest.outcome[use]
-    inside = {name: values[use] for name, values in predictors.items()}
-    fits = {name: _left_out(values, outcome, rows) for name, values in inside.items()}
-    baseline = _left_out(np.zeros_like(outcome), outcome, rows)
-    drawn: dict[str, list[Floats]] = {name: [] for name in inside}
-    errors: dict[str, list[Floats]] = {name: [] for name in inside}
+    names, inside = list(predictors), np.array([values[use] for values in predictors.values()])
+    fits = np.array([left_out(values, outcome, rows) for values in inside])
+    baseline = left_out(np.zeros_like(outcome), outcome, rows)
+    errors = np.array([(outcome - predicted) ** 2 for predicted in (baseline, *fits)])
+    spearman, drawn, left = WeightedSpearman(inside, outcome), [], []
     for weight in weights(rows, columns, contest.resamples, contest.stream):
-        whole = weight @ (outcome - baseline) ** 2
-        for name, values in inside.items():
-            drawn[name].append(weighted_spearman(values, outcome, weight))
-            left = weight @ (outcome - fits[name]) ** 2
-            errors[name].append(np.divide(left, whole, out=np.full(len(whole), np.nan), where=whole > 0))
-    one = np.ones((1, outcome.size))
-    rho = {name: float(weighted_spearman(values, outcome, one)[0]) for name, values in inside.items()}
-    resampled = {name: np.concatenate(parts) for name, parts in drawn.items()}
+        drawn.append(spearman(weight))
+        left.append(errors @ weight.T)
+    rho = spearman(np.ones((1, outcome.size)))[:, 0]
+    resampled, (whole, *lost) = np.concatenate(drawn, axis=1), np.concatenate(left, axis=1)
+    place = names.index(reference)
+    mean = np.full_like(outcome, outcome.mean())
     table = []
-    for name, values in inside.items():
-        mean = np.full_like(outcome, outcome.mean())
-        low, high = _interval(resampled[name], contest.level)
-        gain_low, gain_high = _interval(resampled[name] - resampled[reference], contest.level)
-        left_low, left_high = _interval(1 - np.concatenate(errors[name]), contest.level)
+    for index, name in enumerate(names):
+        low, high = _interval(resampled[index], contest.level)
+        gain_low, gain_high = _interval(resampled[index] - resampled[place], contest.level)
+        ratio = np.divide(lost[index], whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+        left_low, left_high = _interval(1 - ratio, contest.level)
         table.append(
             {
                 "predictor": name,
-                "rho": rho[name],
+                "rho": float(rho[index]),
                 "rho_low": low,
                 "rho_high": high,
-                "rho_gain": rho[name] - rho[reference],
+                "rho_gain": float(rho[index] - rho[place]),
                 "gain_low": gain_low,
                 "gain_high": gain_high,
-                "isotonic_r2": r_squared(outcome, fit_monotone(values, outcome)(values), mean),
-                "left_out_r2": r_squared(outcome, fits[name], baseline),
+                "isotonic_r2": r_squared(outcome, fit_monotone(inside[index], outcome)(inside[index]), mean),
+                "left_out_r2": r_squared(outcome, fits[index], baseline),
                 "left_out_low": left_low,
                 "left_out_high": left_high,
-                "left_out_rmse": float(np.sqrt(np.mean((outcome - fits[name]) ** 2))),
+                "left_out_rmse": float(np.sqrt(np.mean((outcome - fits[index]) ** 2))),
                 "n": outcome.size,
             }
         )
     return pd.DataFrame(table).sort_values("rho", ascending=False, ignore_index=True)
-
-
-def _left_out(values: Floats, outcome: Floats, rows: NDArray[np.integer]) -> Floats:
-    """Predict the cells of every row by the monotone fit to those of the others."""
-    predicted = np.full_like(outcome, np.nan)
-    for row in np.unique(rows):
-        out = rows == row
-        if out.all():
-            return np.full_like(outcome, outcome.mean())  # one training set: nothing to predict it from
-        predicted[out] = fit_monotone(values[~out], outcome[~out])(values[out])
-    return predicted
 
 
 def _interval(values: Floats, level: float) -> tuple[float, float]:
