@@ -86,6 +86,7 @@ def page_text(campaign: Campaign, results: Path, found: Analysed, links: dict[st
         autoescape=False,  # noqa: S701  # Markdown, of this project's own words and numbers
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"score": score, "symbol": symbol, "interval": interval, "cell": cell}
