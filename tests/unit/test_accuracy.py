@@ -7,13 +7,17 @@ import pytest
 
 from hrtem_ood.campaign import accuracy
 from hrtem_ood.campaign.config import Simulation
+from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.overview import warnings
 
 METHODS = (Path(__file__).parents[2] / "docs/methods.md").read_text()
 
 
 def said(**changes):
     settings = {"sampling_A": 0.1, "slice_thickness_A": 1, "phonons": 8}
-    return [text.partition(":")[0] for text in accuracy.warnings(Simulation.model_validate(settings | changes))]
+    return [
+        text.partition(":")[0] for text in accuracy.warnings(Simulation.model_validate(settings | changes), "random")
+    ]
 
 
 def test_what_is_good_is_not_warned_of():
@@ -39,12 +43,54 @@ def test_each_key_is_named_that_puts_images_off(changes, keys):
 
 
 def test_what_would_be_better_is_told():
-    (text,) = accuracy.warnings(Simulation(engine="abtem", sampling_A=0.16, slice_thickness_A=1, phonons=8))
-    assert "0.1 Å keeps 5 %" in text
+    (text,) = accuracy.warnings(Simulation(engine="abtem", sampling_A=0.16, slice_thickness_A=1, phonons=8), "random")
+    assert "0.12 Å keeps 5 %" in text
     assert text.endswith("`engine: fast` is off by less.")
 
 
-@pytest.mark.parametrize("table", [*accuracy.SAMPLING.values(), accuracy.THICKNESS])
+def test_columns_of_atoms_are_warned_of_sooner(raw):
+    simulation = Simulation(sampling_A=0.16, slice_thickness_A=1, phonons=8)
+    assert not list(accuracy.warnings(simulation, "random"))
+    (text,) = accuracy.warnings(simulation, "zone axis")
+    assert "columns" in text
+    assert "0.14 Å keeps" in text
+    raw["simulation"] |= {"sampling_A": 0.16, "slice_thickness_A": 1}
+    raw["imaging"]["pixel_A"] = 0.4
+    assert not [text for text in warnings(load_campaign(raw)) if "sampling_A" in text]
+    for each in raw["structure_sets"].values():
+        each["particles"]["zone_axis"] = [0, 0, 1]
+    assert [text for text in warnings(load_campaign(raw)) if "sampling_A" in text]
+
+
+def test_envelopes_are_warned_of_by_the_largest_spread(raw):
+    def told():
+        return [text for text in warnings(load_campaign(raw)) if text.startswith("imaging.coherence")]
+
+    for each in raw["conditions"].values():
+        each.pop("focal_spread_A", None)
+    assert not told()
+    next(iter(raw["conditions"].values()))["focal_spread_A"] = [10, 40]
+    (text,) = told()
+    assert "40 Å" in text
+    assert "14 %" in text
+    assert "18 Å keep 5 %" in text
+    raw["imaging"]["coherence"] = "focal_integration"
+    assert not told()
+
+
+TABLES = [
+    *(table for engines in accuracy.SAMPLING.values() for table in engines.values()),
+    accuracy.THICKNESS,
+    *accuracy.ENVELOPE.values(),
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_keeps_the_limit_is_off_by_it(table):
+    assert accuracy.error(table, accuracy.within(table)) == pytest.approx(accuracy.SYSTEMATIC_LIMIT)
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_errors_are_those_of_the_table_and_grow_between(table):
     assert [accuracy.error(table, at) for at in table] == pytest.approx(list(table.values()))
     assert accuracy.error(table, 0) == 0
@@ -53,6 +99,6 @@ def test_errors_are_those_of_the_table_and_grow_between(table):
 
 
 def test_the_methods_page_holds_the_table():
-    for table in (*accuracy.SAMPLING.values(), accuracy.THICKNESS):
+    for table in TABLES:
         assert " | ".join(f"{off:g} %" for off in table.values()) in METHODS
     assert f"{accuracy.ONE_PHONON:g} %" in METHODS

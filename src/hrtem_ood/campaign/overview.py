@@ -6,6 +6,7 @@ from rich.table import Table
 
 from hrtem_ood.campaign import accuracy
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.scenes import SceneFile
 
 
 def job_counts(campaign: Campaign) -> dict[str, int]:
@@ -50,24 +51,27 @@ def overview(campaign: Campaign) -> Table:
     table.add_row("structures", str(sum(sets.values())), f"structures: {structures}", str(jobs["build"]))
     waves = sum(sets.values()) * config.simulation.phonons
     table.add_row(
-        "simulation", str(waves), f"exit waves, {config.simulation.phonons} phonons each", str(jobs["simulate"])
+        "simulation",
+        str(waves),
+        f"exit waves, {_several(config.simulation.phonons, 'phonon')} each",
+        str(jobs["simulate"]),
     )
     table.add_row(
         "imaging",
         str(sum(images.values())),
-        f"images in {len(images)} datasets under {len(conditions)} conditions",
+        f"images in {_several(len(images), 'dataset')} under {_several(len(conditions), 'condition')}",
         str(jobs["image"]),
     )
     table.add_row(
         "training",
         str(len(campaign.networks)),
-        f"networks on {len(campaign.training_set_by_id)} training sets",
+        f"networks on {_several(len(campaign.training_set_by_id), 'training set')}",
         str(jobs["train"]),
     )
     table.add_row(
         "evaluation",
         str(len(campaign.networks) * sum(tested)),
-        f"image scores: every network on {len(tested)} suite(s)",
+        f"image scores: every network on {_several(len(tested), 'suite')}",
         str(jobs["suite"] + jobs["evaluate"]),
     )
     rest = jobs["transfer"] + jobs["predictors"] + jobs["metrics"] + jobs["report"] + jobs["index"]
@@ -76,9 +80,17 @@ def overview(campaign: Campaign) -> Table:
     return table
 
 
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def warnings(campaign: Campaign) -> Iterator[str]:
     """Yield what is allowed but may surprise."""
-    yield from accuracy.warnings(campaign.config.simulation)
+    orientation = _orientation(campaign)
+    yield from accuracy.warnings(campaign.config.simulation, orientation)
+    if campaign.config.imaging.coherence == "envelope":
+        spreads = (dataset.condition.focal_spread_A for dataset in campaign.datasets.values())
+        yield from accuracy.envelope_warnings(max(spreads, default=0.0), orientation)
     tested = {campaign.datasets[id_].condition for suite in campaign.suites.values() for id_ in suite.datasets}
     for name, training_sets in campaign.training_sets.items():
         missing = {
@@ -99,3 +111,10 @@ def warnings(campaign: Campaign) -> Iterator[str]:
     for name in campaign.config.training_sets:
         if name not in used:
             yield f"training_sets.{name}: no networks train on it."
+
+
+def _orientation(campaign: Campaign) -> accuracy.Orientation:
+    """Tell whether columns of atoms may stand along the beam: scenes from files are not looked into."""
+    sets = [campaign.config.structure_sets[name] for name in campaign.used_sets]
+    columns = any(isinstance(each, SceneFile) or each.particles.zone_axis for each in sets)
+    return "zone axis" if columns else "random"
