@@ -6,6 +6,7 @@ from rich.table import Table
 
 from hrtem_ood.campaign import accuracy
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.lenses import lens_warnings
 from hrtem_ood.campaign.scenes import SceneFile
 
 
@@ -91,6 +92,7 @@ def warnings(campaign: Campaign) -> Iterator[str]:
     if campaign.config.imaging.coherence == "envelope":
         spreads = (dataset.condition.focal_spread_A for dataset in campaign.datasets.values())
         yield from accuracy.envelope_warnings(max(spreads, default=0.0), orientation)
+    yield from lens_warnings(campaign)
     tested = {campaign.datasets[id_].condition for suite in campaign.suites.values() for id_ in suite.datasets}
     for name, training_sets in campaign.training_sets.items():
         missing = {
