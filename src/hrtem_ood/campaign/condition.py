@@ -126,9 +126,11 @@ class Condition(Model):
         for name in POSITIVE:
             mean, deviation = getattr(self, name), getattr(self, JITTERED[name])
             if deviation and (mean is None or mean < FEWEST_DEVIATIONS * deviation):
+                wanted = (
+                    f"{deviation:g} of {mean:g} is more" if mean else f"set `{name}`, or leave `{JITTERED[name]}` out"
+                )
                 raise ValueError(
-                    f"`{JITTERED[name]}` must be at most a third of `{name}`, which cannot be negative; "
-                    f"{deviation:g} of {'none' if mean is None else f'{mean:g}'} is more"
+                    f"`{JITTERED[name]}` must be at most a third of `{name}`, which cannot be negative; {wanted}"
                 )
         return self
 

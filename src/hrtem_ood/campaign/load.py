@@ -189,7 +189,12 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     if kind in ("model_type", "dict_type"):
         return f"{key}: must be a mapping of keys to values, not {given!r}. {meaning}".rstrip()
     message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    shown = f", not {given!r}" if not isinstance(given, dict | list | tuple) and kind != "value_error" else ""
+    # YAML has lists only
+    message = message.replace("a valid tuple", "a list").replace("Tuple should have", "must have")
+    message = message.removesuffix(f", not {details.get('ctx', {}).get('actual_length')}").replace(
+        " after validation", ""
+    )
+    shown = f", not {given!r}" if kind != "value_error" and not isinstance(given, dict) else ""
     return f"{key}: {message}{shown}. {meaning}".rstrip()
 
 

@@ -77,7 +77,8 @@ class Material(Model):
         others = sorted(key for key in data if key not in ("preset", "fault_normal", "fault_vector"))
         if others:
             raise ValueError(
-                f"`preset` stands alone; leave out {', '.join(others)}, or write the crystal out without it"
+                f"`preset` stands alone; leave out {', '.join(others)} (null removes what another file sets), "
+                "or write the crystal out without it"
             )
         return known | {key: value for key, value in data.items() if key != "preset"}
 

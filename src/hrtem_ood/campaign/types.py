@@ -65,8 +65,19 @@ def _as_tuple(value: Any) -> Any:
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        raise ValueError("a grid lists each value once")
+        twice = next(value for place, value in enumerate(values) if value in values[:place])
+        raise ValueError(f"a grid lists each value once; {_shown(twice)} is there twice")
     return values
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it may be written, of a grid only what was set."""
+    if isinstance(value, BaseModel):
+        told = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in told.items()) + "}"
+    if isinstance(value, tuple):
+        return _shown(value[0]) if len(value) == 1 else "[" + ", ".join(map(_shown, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def grid_of(item: Any) -> Any:

@@ -36,7 +36,7 @@ class Told:
 
     @cached_property
     def flat(self) -> dict[str, Any]:
-        """All parameters as ``a.b.c`` → value; a list is a value."""
+        """All parameters as ``a.b.c`` → value; a list of anything but mappings is a value."""
         return _flat(self.parameters)
 
     @cached_property
@@ -46,6 +46,9 @@ class Told:
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+        # of a list of grids, each is told of by its place; an only one as it is written, without a list
+        value = dict(enumerate(value)) if len(value) > 1 else value[0]
     if not isinstance(value, Mapping):
         return {path: _hashable(value)}
     parts = [_flat(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()]

@@ -213,4 +213,6 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) == 1:
+        return _value(value[0])  # a grid of one value, as it is written
     return "none" if value is None else value if isinstance(value, str) else canonical_json(value)
