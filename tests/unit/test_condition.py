@@ -65,7 +65,7 @@ def test_an_azimuth_counts_where_its_aberration_varies():
     ("fields", "message"),
     [
         ({"dose_sd_e_per_A2": 200}, "conditions.dose: `dose_sd_e_per_A2` must be at most a third of `dose_e_per_A2`"),
-        ({"aperture_sd_mrad": 1}, "conditions.dose: `aperture_sd_mrad` .* of none is more"),
+        ({"aperture_sd_mrad": 1}, "conditions.dose: `aperture_sd_mrad` .* set `aperture_mrad`"),
         (
             {"angular_spread_mrad": 0.0005},
             "angular_spread_mrad: must be 0, or 0.002 mrad and more; 0.0005 may be meant",

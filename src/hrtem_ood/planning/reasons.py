@@ -177,7 +177,7 @@ def _by_name(source: Source, stage: str) -> Tolds:
 
 def changes(new: Told, old: Told, *, except_for: Iterable[str] = ()) -> list[Change]:
     """Return the parameters that differ, nested ones as ``a.b.c``, except for some."""
-    keys = [key for key in {**new.flat, **old.flat} if key not in except_for]
+    keys = [key for key in {**new.flat, **old.flat} if key.partition(".")[0] not in except_for]
     pairs = ((key, old.flat.get(key), new.flat.get(key)) for key in keys)
     return [Change(*pair) for pair in pairs if pair[1] != pair[2]]
 
