@@ -6,10 +6,10 @@ from ase import Atoms
 from ase.io import write
 
 from hrtem_ood import store
-from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.campaign.specs import BuildSpec, FileRecipe
 from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.structures.stage import build
+from hrtem_ood.structures.stage import build, check_inputs
 
 CELL_A = 12.8
 
@@ -65,6 +65,14 @@ def nowhere():
     return atoms
 
 
+def twice(beyond):
+    """Put an atom where another one is, or near its image beyond the cell's edge."""
+    atoms = frame()
+    atoms.append("Au")
+    atoms.positions[-1] = atoms.positions[3] + [beyond, 0, 0]
+    return atoms
+
+
 def without_tags():
     return Atoms("Au", positions=[[1, 1, 1]], cell=[CELL_A, CELL_A, 12])
 
@@ -72,7 +80,7 @@ def without_tags():
 @pytest.mark.parametrize(
     ("bad", "changes", "message"),
     [
-        (Atoms(cell=[CELL_A, CELL_A, 12], pbc=True), {}, "holds no atoms|is no file of scenes"),
+        (Atoms(cell=[CELL_A, CELL_A, 12], pbc=True), {}, "holds no atoms|is not a file of scenes"),
         (nowhere(), {}, "scene 0: the position of atom 3 is not a number"),
         (changed(cell=[[CELL_A, 0, 0], [3, CELL_A, 0], [0, 0, 12]]), {}, "scene 0: the cell is not orthogonal"),
         (changed(cell=[CELL_A, 20, 12]), {}, r"the cell is 12.8 × 20 Å across the beam, but cell_A = 12.8"),
@@ -81,12 +89,14 @@ def without_tags():
         (changed(cell=[CELL_A, CELL_A, 0]), {}, "the cell has no height along z"),
         (changed(numbers=[6, 6, 6, 0, 79]), {}, "has atoms of no known element"),
         (without_tags(), {"film": "tags"}, "has no column `tags`, which film: tags reads"),
+        (twice(0.0), {}, r"scene 0: atoms 3 and 5 are 0 Å apart"),
+        (twice(CELL_A - 0.3), {}, r"scene 0: atoms 3 and 5 are 0.3 Å apart"),
         (frame()[:3], {}, "holds no atom of a particle with film: carbon; valid are carbon"),
         (frame()[:2], {"film": "tags"}, "holds no atom of a particle with film: tags"),
     ],
 )
 def test_scenes_that_cannot_be_simulated_are_refused(tmp_path, bad, changes, message):
-    with pytest.raises(ConfigError, match=rf"structure_sets: scenes: .*mine\.extxyz.*({message})"):
+    with pytest.raises(ConfigError, match=rf"scenes: .*mine\.extxyz.*({message})"):
         built(tmp_path, bad, **changes)
 
 
@@ -103,7 +113,7 @@ def test_a_changed_file_is_refused(tmp_path):
 def test_what_is_no_scene_is_named(tmp_path):
     path = tmp_path / "it.extxyz"
     path.write_text("what?\n")
-    with pytest.raises(ConfigError, match=r"it\.extxyz is no file of scenes that ASE reads"):
+    with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of scenes that ASE reads"):
         build(BuildSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
 
 
@@ -145,6 +155,40 @@ def test_mistakes_in_the_configuration_are_named(raw, tmp_path, changes, message
     write(tmp_path / "a.extxyz", frame())
     with pytest.raises(ConfigError, match=message):
         load_campaign(configured(raw, tmp_path / "a.extxyz", **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"structure_sets": {"test": {"particles": {"stacking_faults": 50}}}},
+            r"structure_sets\.test\.particles\.stacking_faults: .* is sure to hold only \d",
+        ),
+        (
+            {"materials": {"CdSe": {"formula": "CdXx"}}},
+            r"materials\.CdSe\.formula: `CdXx` with structure `wurtzite` names 'Xx', which is no element",
+        ),
+        (
+            {"materials": {"CdSe": dict.fromkeys(("formula", "structure", "a_A", "c_A")) | {"file": "IT.cif"}}},
+            r"materials\.CdSe\.file: .*IT\.cif is not a crystal file",
+        ),
+        (
+            {"structure_sets": {"test": None}},
+            r"structure_sets\.test\.scenes: .*b\.extxyz holds 3 scenes, but `structures` asks for 6 or more; ask for 3",
+        ),
+    ],
+)
+def test_what_a_campaign_names_is_read_before_anything_runs(raw, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "IT.cif").write_text("what?\n")
+    check_inputs(load_campaign(raw))
+    if changes.get("structure_sets", {}).get("test", {}) is None:
+        write(tmp_path / "b.extxyz", [changed(cell=[51.2, 51.2, 12])] * 3)
+        made = configured(raw, tmp_path / "b.extxyz")
+    else:
+        made = merge(raw, changes)
+    with pytest.raises(ConfigError, match=message):
+        check_inputs(load_campaign(made))
 
 
 def test_one_file_does_not_train_and_test(raw, tmp_path):

@@ -78,7 +78,10 @@ def test_a_cif_file_gives_the_same_crystal_as_the_formula(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"formula": "Qq", "structure": "fcc", "a_A": 4.0}, r"material\.formula: `Qq`.*not a chemical formula"),
+        (
+            {"formula": "Qq", "structure": "fcc", "a_A": 4.0},
+            r"material\.formula: `Qq`.*names 'Qq', which is no element",
+        ),
         ({"formula": "Au(", "structure": "fcc", "a_A": 4.0}, r"material\.formula: `Au\(`.*not a chemical formula"),
         ({"formula": "Cd", "structure": "wurtzite", "a_A": 4.0}, r"material\.formula: `Cd`.*2 atoms.*not 1\)"),
         ({"formula": "CdSe", "structure": "fcc", "a_A": 4.0}, r"material\.formula: `CdSe`.*1 atom.*not 2\)"),
@@ -112,7 +115,34 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_named(tmp_path: Path, name: str, content: str) -> None:
     path = tmp_path / name
     path.write_text(content)
-    with pytest.raises(ConfigError, match=rf"material\.file: .*{name} is no crystal file that ASE reads"):
+    with pytest.raises(ConfigError, match=rf"material\.file: .*{name} is not a crystal file that ASE reads"):
+        unit_cell(Material(file=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("d.extxyz", '1\nLattice="4 0 0 0 4 0 0 0 4"\nQq 0 0 0\n', "unknown element Qq"),
+        ("e.cif", "data_a\n_cell_length_a\n", "it ends early"),
+    ],
+)
+def test_why_a_file_is_unreadable_is_told(tmp_path: Path, name: str, content: str, why: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=why):
+        unit_cell(Material(file=str(path)))
+
+
+def test_a_cif_that_is_cut_short_is_no_other_crystal(tmp_path: Path) -> None:
+    path = tmp_path / "NaCl.cif"
+    write(path, bulk("NaCl", "rocksalt", a=5.64, cubic=True))
+    assert len(unit_cell(Material(file=str(path)))) == 8
+    lines = path.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.split()[:1] == ["Na"])
+    path.write_text("".join(lines[: first + 1]))
+    with pytest.raises(
+        ConfigError, match=r"NaCl\.cif holds Na, but its _chemical_formula_sum is Na4 Cl4: it may be cut"
+    ):
         unit_cell(Material(file=str(path)))
 
 
@@ -139,7 +169,7 @@ def not_a_number() -> Atoms:
         (Atoms("Au", cell=[4, 4, 20], pbc=(True, True, False)), "no cell that is periodic along three axes"),
         (duplicated(), "has Au–Au atoms only 0 Å apart"),
         (not_a_number(), "positions or cell vectors that are not numbers"),
-        (Atoms(cell=[4, 4, 4], pbc=True), "holds no atoms|is no crystal file"),
+        (Atoms(cell=[4, 4, 4], pbc=True), "holds no atoms|is not a crystal file"),
     ],
 )
 def test_a_file_that_is_no_crystal_is_refused(tmp_path: Path, crystal: Atoms, message: str) -> None:

@@ -17,8 +17,10 @@ def validate(configs: tuple[Path, ...]) -> None:
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.campaign.overview import overview, warnings
+    from hrtem_ood.structures.stage import check_inputs
 
     campaign = load_campaign(read_configs(configs))
+    check_inputs(campaign)
     if any(architecture.file for grid in campaign.config.networks.values() for architecture in grid.architecture):
         from hrtem_ood.networks.overview import try_own  # takes seconds to import
 

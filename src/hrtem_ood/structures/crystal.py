@@ -1,20 +1,22 @@
 """A material's unit cell, and all atoms of the endless crystal around a point."""
 
-import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.data import covalent_radii
 from ase.formula import Formula
-from ase.io import read
+from ase.io.cif import parse_cif
 from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal as of_space_group
 from numpy.typing import NDArray
 
 from hrtem_ood.campaign.scenes import Material
-from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.structures.reading import read_frames
 
 HEXAGONAL = ("hcp", "wurtzite")
 """Structures of ``ase.build.bulk`` whose cell is hexagonal; those of all others lie along the axes of a cube."""
@@ -24,6 +26,9 @@ FREE_C = ("hcp", "wurtzite")
 
 OVERLAP = 0.5
 """Atoms nearer than this share of the sum of their covalent radii are a mistake (duplicate sites, wrong unit)."""
+
+SHARE = 1e-3
+"""By which the share of an element may differ between a CIF's atoms and its formula."""
 
 
 def unit_cell(material: Material) -> Atoms:
@@ -67,8 +72,9 @@ def _built(material: Material) -> Atoms:
     try:
         return bulk(material.formula, material.structure, a=material.a_A, c=material.c_A)
     except Exception as error:  # ASE raises many kinds
-        no_formula = isinstance(error, KeyError) or not str(error)
-        what = "is not a chemical formula" if no_formula else f"is refused by ase.build.bulk ({error})"
+        what = f"is refused by ase.build.bulk ({error})" if str(error) else "is not a chemical formula"
+        if isinstance(error, KeyError):
+            what = f"names {error}, which is no element"
         raise ConfigError(
             f"material.formula: `{material.formula}` with structure `{material.structure}` {what}; give as many "
             "elements as the structure has, e.g. `CdSe` for wurtzite or `Au` for fcc."
@@ -123,33 +129,49 @@ def direction(material: Material, crystal: Atoms, indices: tuple[int, int, int])
 
 
 def _read(path: Path, sha256: str | None) -> Atoms:
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConfigError(
-            f"material.file: {path} cannot be read ({error.strerror}); give the path of a crystal file, "
-            "relative to the working directory."
-        ) from error
-    if sha256 is not None and found != sha256:
-        raise ArtefactError(
-            f"{path} has changed: its sha256 is {found}, and {sha256} is asked for. "
-            "Restore the file, or run snakemake again to use the new one."
-        )
-    try:
-        crystal = read(path, index=-1)
-        assert isinstance(crystal, Atoms)
-    except Exception as error:  # ASE raises whatever its parsers stumble on
-        raise ConfigError(
-            f"material.file: {path} is no crystal file that ASE reads ({type(error).__name__}: {error}); "
-            "valid are CIF, extxyz, POSCAR and others, recognised by name and content."
-        ) from error
+    frames = read_frames(
+        path,
+        sha256,
+        key="material.file",
+        what="a crystal file",
+        valid="valid are CIF, extxyz, POSCAR and others, recognised by name and content",
+    )
+    if not frames:
+        raise ConfigError(f"material.file: {path} holds no atoms; give a crystal's unit cell.")
+    crystal = frames[-1]
     occupancies = crystal.info.get("occupancy") or {}
     if any(share != 1 for site in occupancies.values() for share in site.values()):
         raise ConfigError(
             f"material.file: {path} has partially occupied sites, which have no definite atoms; "
             "give an ordered crystal (a supercell, if need be)."
         )
+    told = _formula_of_cif(path) if path.suffix.lower() == ".cif" else {}
+    if told and not _alike(told, crystal):
+        formula = " ".join(f"{element}{number:g}" for element, number in told.items())
+        raise ConfigError(
+            f"material.file: {path} holds {crystal.get_chemical_formula()}, but its _chemical_formula_sum is {formula}: it may "  # type: ignore[no-untyped-call]  # ASE's
+            "be cut short, or lack sites; complete it, or correct that line."
+        )
     return crystal
+
+
+def _formula_of_cif(path: Path) -> dict[str, float]:
+    """Return how many of each element a CIF says that it holds; nothing where it does not."""
+    blocks: list[Any] = [block for block in parse_cif(str(path)) if block.has_structure()]  # type: ignore[no-untyped-call]  # ASE's
+    text = str(blocks[-1].get("_chemical_formula_sum", "")) if blocks else ""
+    found: dict[str, float] = {}
+    for symbol, number in re.findall(r"([A-Z][a-z]?)([0-9.]*)", text):
+        element = "H" if symbol == "D" else symbol  # as ASE reads deuterium
+        found[element] = found.get(element, 0) + float(number or 1)
+    return found
+
+
+def _alike(told: dict[str, float], crystal: Atoms) -> bool:
+    """Whether the elements of a crystal have the ratios that are told."""
+    symbols, counts = np.unique(crystal.symbols, return_counts=True)
+    held = dict(zip(symbols.tolist(), (counts / len(crystal)).tolist(), strict=True))
+    whole = sum(told.values())
+    return held.keys() == told.keys() and all(abs(held[each] - told[each] / whole) < SHARE for each in held)
 
 
 def _problem(crystal: Atoms) -> str | None:

@@ -1,22 +1,25 @@
 """Scenes of one's own, from a file: read as they are, and checked for what simulation takes for granted."""
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.io import read
+from scipy.spatial import cKDTree
 
 from hrtem_ood.campaign.specs import FileRecipe
-from hrtem_ood.errors import ArtefactError, ConfigError
+from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.carbon import on_grid
+from hrtem_ood.structures.reading import read_frames
 
 CARBON = 6
 
 CELL_TOLERANCE_A = 1e-4
 """By which a cell's side may differ from the configuration's [Å]."""
+
+NEAREST_A = 0.5
+"""Atoms nearer to one another are a mistake: the shortest bond, of hydrogen, is 0.74 Å long."""
 
 
 def read_scenes(recipe: FileRecipe, start: int, stop: int) -> list[Atoms]:
@@ -41,32 +44,22 @@ def read_scenes(recipe: FileRecipe, start: int, stop: int) -> list[Atoms]:
         When the file is not the one that ``sha256`` names.
     """
     path = Path(recipe.scenes)
-    key = f"structure_sets: scenes: {path}"
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{key} cannot be read ({error.strerror}); give the path of a file of scenes.") from error
-    if recipe.sha256 is not None and found != recipe.sha256:
-        raise ArtefactError(
-            f"{path} has changed: its sha256 is {found}, and {recipe.sha256} is asked for. "
-            "Restore the file, or run snakemake again to use the new one."
-        )
-    try:
-        frames = read(path, index=":")
-        assert isinstance(frames, list)
-    except Exception as error:  # ASE raises whatever its parsers stumble on
-        raise ConfigError(
-            f"{key} is no file of scenes that ASE reads ({type(error).__name__}: {error}); extended XYZ is best."
-        ) from error
+    frames = read_frames(
+        path,
+        recipe.sha256,
+        key="scenes",
+        what="a file of scenes",
+        valid="extended XYZ is best, one frame for each structure",
+    )
     if len(frames) < stop:
         raise ConfigError(
-            f"{key} holds {len(frames)} scenes, but `structures` asks for {stop} or more; ask for {len(frames)}."
+            f"scenes: {path} holds {len(frames)} scenes, but `structures` asks for {stop} or more; ask for {len(frames)}."
         )
     scenes = []
     for index in range(start, stop):
         problem = _problem(frames[index], recipe)
         if problem:
-            raise ConfigError(f"{key}, scene {index}: {problem}")
+            raise ConfigError(f"scenes: {path}, scene {index}: {problem}")
         scenes.append(_scene(frames[index], recipe, index))
     return scenes
 
@@ -107,7 +100,22 @@ def _problem(frame: Atoms, recipe: FileRecipe) -> str | None:
             f"holds no atom of a particle with film: {recipe.film}; valid are carbon (all but carbon is particle), tags "
             "(tags of 1 and more are) and none (all atoms are)."
         )
-    return None
+    return _too_near(frame)
+
+
+def _too_near(frame: Atoms) -> str | None:
+    """Tell which two atoms are at one place, if any are; the cell is periodic across the beam."""
+    period = np.array([*np.diag(frame.cell.array)[:2], 0.0])
+    pairs = cKDTree(on_grid(frame.positions, period), boxsize=period).query_pairs(NEAREST_A, output_type="ndarray")
+    if not len(pairs):
+        return None
+    first, second = pairs[np.lexsort(pairs.T[::-1])[0]].tolist()
+    apart = frame.positions[first] - frame.positions[second]
+    apart[:2] -= period[:2] * np.round(apart[:2] / period[:2])
+    return (
+        f"atoms {first} and {second} are {np.linalg.norm(apart):.3g} Å apart; no bond is shorter than {NEAREST_A:g} Å, so one of "
+        "them is there twice."
+    )
 
 
 def _tags(frame: Atoms, film: Literal["tags", "carbon", "none"]) -> np.ndarray:

@@ -7,9 +7,12 @@ from pathlib import Path
 from ase import Atoms
 
 from hrtem_ood import progress, store
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.scenes import StructureSet
 from hrtem_ood.campaign.specs import BuildSpec, FileRecipe, SceneRecipe
+from hrtem_ood.errors import ConfigError
 from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.faults import stacking_fault
+from hrtem_ood.structures.faults import StackingFault, stacking_fault
 from hrtem_ood.structures.own import read_scenes
 from hrtem_ood.structures.scene import check_recipe, draw_scene
 
@@ -41,8 +44,41 @@ def build(spec: BuildSpec, output: Path) -> None:
 
 def draw_scenes(recipe: SceneRecipe, indices: Sequence[int]) -> list[Atoms]:
     """Draw scenes of a recipe; see :func:`build`."""
+    crystal, fault = prepared(recipe)
+    drawn = progress.track(indices, "structures", len(indices))
+    return [draw_scene(recipe, crystal, fault, index) for index in drawn]
+
+
+def prepared(recipe: SceneRecipe) -> tuple[Atoms, StackingFault | None]:
+    """Return the unit cell and the stacking fault, if any is asked for, of a recipe that can be met."""
     crystal = unit_cell(recipe.material)
     fault = stacking_fault(crystal, recipe.material) if recipe.particles.stacking_faults[1] else None
     check_recipe(recipe, fault)
-    drawn = progress.track(indices, "structures", len(indices))
-    return [draw_scene(recipe, crystal, fault, index) for index in drawn]
+    return crystal, fault
+
+
+def check_inputs(campaign: Campaign) -> None:
+    """Read all that the structure sets of a campaign name, and check what can be before scenes are drawn.
+
+    Raises
+    ------
+    ConfigError
+        Names every mistake, each by its key.
+    """
+    found = []
+    for name in campaign.used_sets:
+        recipe, wanted = campaign.recipe(name), campaign.config.structure_sets[name]
+        try:
+            if isinstance(recipe, FileRecipe):
+                read_scenes(recipe, 0, wanted.structures)
+            else:
+                prepared(recipe)
+        except ConfigError as error:
+            # stages know no names, only what is under them
+            message = str(error)
+            if isinstance(wanted, StructureSet) and message.startswith("material."):
+                found.append(f"materials.{wanted.material}.{message.removeprefix('material.')}")
+            else:
+                found.append(f"structure_sets.{name}.{message}")
+    if found:
+        raise ConfigError("\n".join(dict.fromkeys(found)))
