@@ -1,19 +1,24 @@
 """Pictures of scenes and conditions, from scratch and from what is there."""
 
+import textwrap
+
 import numpy as np
 import pytest
 import yaml
 from ase import Atoms
 from ase.io import write
 from click.testing import CliRunner
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from hrtem_ood import store
 from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.cli import main
 from hrtem_ood.preview import conditions
 from hrtem_ood.preview.conditions import Examples, draw_conditions
-from hrtem_ood.preview.scenes import first_scenes
+from hrtem_ood.preview.scenes import first_scenes, key_of
 from hrtem_ood.structures.stage import draw_scenes
 
 PNG = b"\x89PNG"
@@ -78,3 +83,29 @@ def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     np.testing.assert_array_equal(there.counts, 7)
     (page,) = draw_conditions("defocus", campaign.conditions["defocus"], examples)
     assert page.startswith(PNG)
+
+
+def test_every_element_has_a_colour_and_a_name(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    campaign = load_campaign(small)
+    train, test = (key_of(first_scenes(campaign, name, 2)) for name in ("train", "test"))
+    assert list(train) == ["Se", "Cd"], "the recipe has no film"
+    assert list(test) == ["Au", "film (C)"]
+    assert train["Se"] != train["Cd"]
+
+
+def test_a_set_is_named_before_its_scenes_are_made(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first_scenes(load_campaign(small), "train", 2)
+    assert "structures of train: 0/2" in capsys.readouterr().err
+
+
+def test_titles_of_many_parameters_stay_on_the_page():
+    many = dict.fromkeys(("C21", "C23", "C30", "C32", "C34", "C41", "C43", "C45", "C50", "C52", "C54", "C56"), 1000.0)
+    condition = Condition(defocus_A=50, dose_e_per_A2=400, **many)
+    assert len(condition.label) > conditions.CHARACTERS
+    figure = Figure(figsize=(conditions.WIDTH, 3))
+    text = figure.suptitle(textwrap.fill(condition.label, conditions.CHARACTERS), fontsize=8)
+    FigureCanvasAgg(figure).draw()
+    box = text.get_window_extent()
+    assert 0 < box.x0 < box.x1 < figure.bbox.width

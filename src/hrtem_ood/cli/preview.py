@@ -28,8 +28,10 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
     from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.preview.scenes import draw_scenes_of, first_scenes
     from hrtem_ood.store import write_bytes
+    from hrtem_ood.structures.stage import check_inputs
 
     campaign = load_campaign(read_configs(configs))
+    check_inputs(campaign)
     for name in campaign.used_sets:
         path = output / f"structures-{name}.png"
         write_bytes(path, draw_scenes_of(name, first_scenes(campaign, name, number)))

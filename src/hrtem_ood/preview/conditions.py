@@ -1,16 +1,17 @@
 """Conditions: contrast transfer with its envelopes, and an example image of each."""
 
-import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from hrtem_ood import store
+from hrtem_ood.analysis.figures.style import BLUE, VERMILION, new_figure, rendered, theme
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SimulateSpec
@@ -21,10 +22,13 @@ from hrtem_ood.progress import log
 from hrtem_ood.simulation.stage import simulate
 from hrtem_ood.structures.stage import build
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
 ROWS = 8
 """Conditions in one picture."""
 DPI = 130
+WIDTH, CHARACTERS = 9.5, 130
+"""Of a page [inch], and of a line of that width."""
+ROUND_A = (1, 2, 5, 10, 20, 50, 100, 200)
+"""Lengths of scale bars [Å]."""
 
 
 class Example(NamedTuple):
@@ -127,22 +131,36 @@ def draw_conditions(name: str, conditions: Sequence[Condition], examples: Exampl
 def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> bytes:
     config = examples.campaign.config
     nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_A), electron_wavelength_A(config.simulation.energy_eV)
-    with mpl.rc_context({"font.size": 8, "font.family": "DejaVu Sans"}):
-        figure = Figure(figsize=(9.5, 2.5 * len(conditions) + 0.5), layout="constrained")
-        grid = figure.subplots(len(conditions), 3, squeeze=False, width_ratios=[2, 1, 1])
-        for row, condition in zip(grid, conditions, strict=True):
-            _curve(row[0], condition, nyquist, wavelength_A)
-            _map(row[1], condition, nyquist, wavelength_A)
-            example = examples.of(condition)
-            low, high = np.percentile(example.counts, [0.5, 99.5])
-            row[2].imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
-            row[2].set_title(f"{example.counts.mean():.1f} e/px; {example.told}", fontsize=7)
-            row[2].set(xticks=[], yticks=[])
-        grid[-1, 0].set_xlabel("spatial frequency |q| [1/Å], up to the images' Nyquist frequency")
+    with theme():
+        figure = new_figure(WIDTH, 3.0 * len(conditions) + 0.9)
+        # one part for each condition, with a title of its own as wide as the page
+        parts = figure.subfigures(len(conditions), 1, squeeze=False)[:, 0]
+        for part, condition in zip(parts, conditions, strict=True):
+            left, middle, right = part.subplots(1, 3, width_ratios=[2, 1.25, 1])
+            part.suptitle(textwrap.fill(condition.label, CHARACTERS), fontsize=8)
+            _curve(left, condition, nyquist, wavelength_A)
+            shown = _map(middle, condition, nyquist, wavelength_A)
+            part.colorbar(shown, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
+            _image(right, examples.of(condition), condition, config.imaging.pixel_A)
+        curves = [part.axes[0].get_legend_handles_labels() for part in parts]
+        told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
+        figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)
         figure.suptitle(title, fontsize=9)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+        return rendered(figure, "png", DPI)
+
+
+def _image(axes: Axes, example: Example, condition: Condition, pixel_A: float) -> None:
+    low, high = np.percentile(example.counts, [0.5, 99.5])
+    axes.imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
+    drawn = "; one draw of what varies" if condition.jitter else ""
+    axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.told}", fontsize=7)
+    axes.set(xticks=[], yticks=[])
+    # about a quarter of the side, of a round length
+    side_A = pixel_A * example.counts.shape[1]
+    length_A = max(length for length in ROUND_A if length <= max(side_A / 4, ROUND_A[0]))
+    label = f"{length_A:g} Å" if length_A < 10 else f"{length_A / 10:g} nm"
+    bar = AnchoredSizeBar(axes.transData, length_A / pixel_A, label, "lower left", size_vertical=side_A / pixel_A / 60)
+    axes.add_artist(bar)
 
 
 def _curve(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:
@@ -176,13 +194,10 @@ def _curve(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float
         )
     axes.axhline(0, color="black", linewidth=0.4)
     axes.set(xlim=(0, nyquist), ylim=(-1.08, 1.08), yticks=(-1, 0, 1))
-    axes.set_title(condition.label, fontsize=8)
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    axes.legend(list(unique.values()), list(unique), loc="lower left", fontsize=6, frameon=False, ncols=3)
+    axes.set(xlabel="|q| [1/Å], up to the images' Nyquist frequency", ylabel="T(q), with envelopes")
 
 
-def _map(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:
+def _map(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> AxesImage:
     line = np.linspace(-nyquist, nyquist, 256)
     q_x, q_y = np.meshgrid(line, line)
     transfer = phase_contrast_transfer(
@@ -193,6 +208,5 @@ def _map(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) 
         defocus_A=condition.defocus_A,
     )
     side = (-nyquist, nyquist)
-    axes.imshow(transfer, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*side, *side))
-    axes.set(xticks=[], yticks=[])
-    axes.set_title("T(q)", fontsize=8)
+    axes.set(xlabel="q_x [1/Å]", ylabel="q_y [1/Å]")
+    return axes.imshow(transfer, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*side, *side))
