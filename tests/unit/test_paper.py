@@ -125,7 +125,7 @@ def test_every_training_condition_is_tested_in_domain(campaign, trained):
     material = {name: each.material for name, each in campaign.config.structure_sets.items()}
     in_domain = {(material[name], condition) for suite in suites.values() for name, condition in suite}
     assert {(material[name], condition) for name, condition in trained} <= in_domain
-    assert not list(warnings(campaign))
+    assert [text.partition(":")[0] for text in warnings(campaign)] == ["imaging.coherence"]
 
 
 def test_suites_test_defocus_aberrations_dose_and_structures(campaign):

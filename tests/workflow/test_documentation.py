@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hrtem_ood import store
 from hrtem_ood.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,30 @@ def test_the_page_on_running_shows_its_verbs():
     assert {command.split()[0] for command in RUNNING} == {"plan", "status", "gc"}
 
 
+def test_images_alone_can_be_asked_for():
+    (command,) = re.findall(
+        r"^    (.venv/bin/snakemake .*--until.*)$", (ROOT / "docs/running.md").read_text(), re.MULTILINE
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            *shlex.split(command.removeprefix(".venv/bin/")),
+            "--dry-run",
+            "--quiet",
+            "rules",
+            "--forceall",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    jobs = set(re.findall(r"^(\w+) +\d+$", done.stdout, re.MULTILINE))
+    assert jobs == {"build", "simulate", "image", "index", "total"}, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("command", RUNNING)
 def test_commands_around_a_run_work(command, tmp_path, monkeypatch):
     def interrupt(_seconds):
@@ -89,6 +114,14 @@ def test_results_open_as_their_readme_says(finished, monkeypatch):
     metrics = words["metrics"]
     assert {"network", "condition", "image"} <= set(metrics.dims)
     assert float(metrics.f1.max()) <= 1
+
+
+def test_the_results_readme_lists_what_images_are_made_of(finished):
+    text = (ROOT / "results/README.md").read_text()
+    for folder in ("exit_waves", "datasets"):
+        stored = store.read_zarr(next((finished.folder / "results" / folder).glob("*.zarr.zip")))
+        for name, variable in stored.data_vars.items():
+            assert f"`{name}` | {', '.join(variable.dims)} |" in text
 
 
 def test_networks_open_as_their_page_says(finished, monkeypatch):

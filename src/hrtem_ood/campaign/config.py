@@ -98,11 +98,14 @@ class Detector(Model):
 class Imaging(Model):
     """How images are sampled."""
 
-    pixel_A: Annotated[float, Field(gt=0, le=2)] = Field(description="Pixel of the images [Å]; must divide the cell.")
+    pixel_A: Annotated[float, Field(gt=0, le=2)] = Field(
+        description="Pixel of the images [Å]; must divide the cell. Waves are cut off at its Nyquist frequency before they are "
+        "squared, as by an aperture."
+    )
     expected_counts: bool = Field(
         False,
         description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
-        "several times the size of the counts.",
+        "several times the size of the counts. Not with a detector that has a DQE or a gain, whose noise is not Poisson's.",
     )
     coherence: Literal["envelope", "focal_integration"] = Field(
         "envelope",
