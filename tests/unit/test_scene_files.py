@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import yaml
 from ase import Atoms
 from ase.io import write
+from click.testing import CliRunner
 
 from hrtem_ood import store
 from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.campaign.specs import BuildSpec, FileRecipe
+from hrtem_ood.cli import main
 from hrtem_ood.errors import ArtefactError, ConfigError
 from hrtem_ood.structures.stage import build, check_inputs
 
@@ -189,6 +192,16 @@ def test_what_a_campaign_names_is_read_before_anything_runs(raw, tmp_path, monke
         made = merge(raw, changes)
     with pytest.raises(ConfigError, match=message):
         check_inputs(load_campaign(made))
+
+
+@pytest.mark.parametrize("verb", ["validate", "submit"])
+def test_nothing_is_begun_with_a_file_that_cannot_be_read(raw, tmp_path, monkeypatch, verb):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.extxyz").write_text("what?\n")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(configured(raw, "it.extxyz")))
+    done = CliRunner().invoke(main, [verb, "mine.yaml"])
+    assert done.exit_code == 2, done.output
+    assert "structure_sets.test.scenes: it.extxyz is not a file of scenes that ASE reads" in done.output
 
 
 def test_one_file_does_not_train_and_test(raw, tmp_path):

@@ -36,8 +36,12 @@ def submit(
     more: tuple[str, ...],
 ) -> None:
     """Run a campaign on a SLURM cluster, Snakemake itself included, as a job that goes on after its time limit."""
+    from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.cluster import head
+    from hrtem_ood.structures.stage import check_inputs
 
+    # a file that no job can read is told of now, not when thousands of jobs wait for it
+    check_inputs(load_campaign(read_configs(configs)))
     whole = tuple(path.resolve() for path in configs)
     job = head.submit(
         head.Head(whole, profile.resolve(), more),

@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import mahalanobis
 
 from hrtem_ood import store
+from hrtem_ood.analysis import novelty as module
 from hrtem_ood.analysis.cells import read_metrics
 from hrtem_ood.analysis.league.outcomes import outcomes
 from hrtem_ood.analysis.league.tables import from_networks, league
@@ -57,6 +58,23 @@ def test_cka_is_the_alignment_of_centred_kernels() -> None:
     assert linear_cka(one, other) == pytest.approx(expected_cka(one, other), rel=1e-10)
     assert linear_cka(one, 2.5 * one @ rotation + 7) == pytest.approx(1, rel=1e-10)
     assert np.isnan(linear_cka(one, np.ones((30, 4))))
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 2**22])
+def test_products_of_images_and_of_channels_give_one_cka(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    rng = np.random.default_rng(4)
+    centred = rng.standard_normal((5, 9, 4)) @ rng.standard_normal((4, 4))
+    centred -= centred.mean(axis=1, keepdims=True)
+    references = np.array([0, 3])
+    found = module._by_images(centred, references), module._by_channels(centred, references)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    shared, own = found[0]
+    for row, reference in enumerate(references):
+        for column in range(5):
+            expected = expected_cka(centred[reference], centred[column])
+            assert shared[row, column] / np.sqrt(own[reference] * own[column]) == pytest.approx(expected, rel=1e-10)
 
 
 def test_novelty_by_definition() -> None:
