@@ -20,6 +20,7 @@ from hrtem_ood.campaign.specs import (
     TransferSpec,
     by_id,
 )
+from hrtem_ood.campaign.types import identity_parameters
 
 SUFFIX = {
     "structures": ".extxyz",
@@ -216,7 +217,7 @@ class Campaign(SimulatedData):
     @cached_property
     def predictors_id(self) -> str:
         """Id of everything that determines the predictors."""
-        own = {name: entry.model_dump(mode="json", exclude={"file"}) for name, entry in self.config.predictors.items()}
+        own = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
         waves = sorted([shards[0].series, number] for shards, number in self.waves_of_recipe.values())
         content = [self.transfer.id, self.trained_on, self.tested_on, waves, own]
         return content_id(f"{len(self.trained_on)}sets", ["predictors", predictors.VERSION, content])
@@ -229,7 +230,7 @@ class Campaign(SimulatedData):
     @cached_property
     def config_id(self) -> str:
         """Id of the configuration, execution included."""
-        return content_id(self.name, self.config.model_dump(mode="json"))
+        return content_id(self.name, identity_parameters(self.config))
 
     @cached_property
     def metrics_id(self) -> str:
@@ -242,7 +243,7 @@ class Campaign(SimulatedData):
     @cached_property
     def report_id(self) -> str:
         """Id of everything that determines figures and report."""
-        chosen = [self.config.report.model_dump(mode="json"), self.config.analysis.model_dump(mode="json")]
+        chosen = [identity_parameters(self.config.report), identity_parameters(self.config.analysis)]
         return content_id(self.name, ["reports", self.metrics_id, self.predictors_id, chosen])
 
     @cached_property

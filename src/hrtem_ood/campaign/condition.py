@@ -28,8 +28,6 @@ def _sd(parameter: str, unit: str) -> Any:
     return Field(
         0.0,
         description=f"Standard deviation of {parameter} over the images of a dataset [{unit}].",
-        # a condition without it has the identity that it had before there was such a key
-        exclude_if=lambda value: value == 0,
     )
 
 

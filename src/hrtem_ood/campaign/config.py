@@ -112,12 +112,10 @@ class Imaging(Model):
         description="How a focal spread acts: `envelope` damps the wave, which is fast, and puts images off by some 6 % of their "
         "standard deviation at 20 Å, by more above (docs/methods.md, Limits); `focal_integration` averages "
         "the intensities over the focus, at the cost of some 5 to 100 images.",
-        exclude_if=lambda value: value == "envelope",
     )
     detector: Detector | None = Field(
         None,
         description="Left out: every electron is counted in the pixel where it lands.",
-        exclude_if=lambda value: value is None,
     )
 
 

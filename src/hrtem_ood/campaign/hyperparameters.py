@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hrtem_ood.campaign.condition import grid_model
 from hrtem_ood.campaign.identity import canonical_json
-from hrtem_ood.campaign.types import Model, Names
+from hrtem_ood.campaign.types import Model, Names, identity_parameters
 
 BUILT_IN: dict[str, dict[str, int]] = {
     "unet": {"channels": 8, "depth": 3},
@@ -153,10 +153,7 @@ class Hyperparameters(Model):
     @property
     def content(self) -> dict[str, Any]:
         """What identities are computed from: an architecture's file counts by its content, not its path."""
-        content = self.model_dump(mode="json")
-        if self.architecture.sha256:
-            del content["architecture"]["file"]
-        return content
+        return identity_parameters(self, exclude={"architecture": {"file"}} if self.architecture.sha256 else None)
 
     @cached_property
     def content_json(self) -> str:

@@ -17,7 +17,6 @@ class Material(Model):
         None,
         description="A crystal whose cell is known: wurtzite `ZnS` and `CdSe`, fcc `Cu` and `Ag`, diamond `C` and `Si`, bcc "
         "`Fe`, spinels `Fe3O4` and `Co3O4`. The same as its formula, structure and lattice constants written out.",
-        exclude_if=lambda value: value is None,
     )
     formula: str | None = Field(None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`.")
     structure: (
@@ -48,7 +47,6 @@ class Material(Model):
         None,
         description="Position u of the anions of a `spinel`, with the origin at the centre of inversion (1/4: cubic close "
         "packing).",
-        exclude_if=lambda value: value is None,
     )
     file: str | None = Field(
         None,
@@ -110,7 +108,6 @@ class Particles(Model):
         None,
         description="Lattice direction [u, v, w] along the beam, with any azimuth: of the cubic cell for cubic structures, of "
         "the hexagonal one for wurtzite and hcp (three indices), of the file's cell for a file. Left out: any orientation.",
-        exclude_if=lambda value: value is None,
     )
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from hrtem_ood.campaign.config import Imaging, Labels, Simulation, Transfer
 from hrtem_ood.campaign.hyperparameters import Hyperparameters
 from hrtem_ood.campaign.identity import canonical_json, content_id, digest, id_of_text
 from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.types import Model
+from hrtem_ood.campaign.types import Model, identity_parameters
 
 
 class Spec(Model):
@@ -31,7 +31,7 @@ class Spec(Model):
 
     def content(self) -> Any:
         """Return what the identity is computed from."""
-        return self.model_dump(mode="json")
+        return identity_parameters(self)
 
     @cached_property
     def id(self) -> str:
@@ -57,22 +57,7 @@ class SceneRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
-        return scene_series(self.model_dump(mode="json"), structures.VERSION)
-
-
-def scene_series(recipe: dict[str, Any], version: int) -> str:
-    """Id of the series of scenes of a recipe or a file, given as a mapping, by a version of the stage."""
-    if "scenes" in recipe:
-        return digest(["scenes of a file", version, {key: value for key, value in recipe.items() if key != "scenes"}])
-    material = recipe["material"]
-    if material["sha256"]:
-        material = {key: value for key, value in material.items() if key != "file"}
-    return digest(["scenes", version, recipe | {"material": material}])
-
-
-def wave_series(scenes: str, simulation: dict[str, Any], version: int) -> str:
-    """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
-    return digest(["waves", version, scenes, simulation])
+        return scene_series(self, structures.VERSION)
 
 
 class FileRecipe(Model):
@@ -86,7 +71,20 @@ class FileRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the series of scenes. The file counts by its content, not its path."""
-        return scene_series(self.model_dump(mode="json"), structures.VERSION)
+        return scene_series(self, structures.VERSION)
+
+
+def scene_series(recipe: SceneRecipe | FileRecipe, version: int) -> str:
+    """Id of the series of scenes of a recipe or a file, by a version of the stage."""
+    if isinstance(recipe, FileRecipe):
+        return digest(["scenes of a file", version, identity_parameters(recipe, exclude={"scenes"})])
+    path = {"material": {"file"}} if recipe.material.sha256 else None
+    return digest(["scenes", version, identity_parameters(recipe, exclude=path)])
+
+
+def wave_series(scenes: str, simulation: Simulation, version: int) -> str:
+    """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
+    return digest(["waves", version, scenes, identity_parameters(simulation)])
 
 
 class BuildSpec(Spec):
@@ -127,7 +125,7 @@ class SimulateSpec(Spec):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of exit waves."""
-        return wave_series(self.scenes, self.simulation.model_dump(mode="json"), self.version)
+        return wave_series(self.scenes, self.simulation, self.version)
 
     def content(self) -> Any:
         """Return the series and the range."""
@@ -156,7 +154,7 @@ class ImageSpec(Spec):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of images, which seeds defocus jitter and counting noise of image i."""
-        return digest(["images", self.version, self.model_dump(mode="json", exclude=_NOT_IN_IMAGES)])
+        return digest(["images", self.version, identity_parameters(self, exclude=_NOT_IN_IMAGES)])
 
 
 class TrainingSetSpec(Spec):

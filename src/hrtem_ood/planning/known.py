@@ -10,7 +10,19 @@ from typing import Any
 from hrtem_ood import store
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
 from hrtem_ood.campaign.identity import content_id
-from hrtem_ood.campaign.specs import Spec, TrainingSetSpec, scene_series, wave_series
+from hrtem_ood.campaign.specs import (
+    BuildSpec,
+    EvaluateSpec,
+    ImageSpec,
+    PackSpec,
+    SimulateSpec,
+    Spec,
+    SuiteSpec,
+    TrainingSetSpec,
+    TransferSpec,
+    scene_series,
+    wave_series,
+)
 from hrtem_ood.errors import ArtefactError
 
 
@@ -24,15 +36,18 @@ class Told:
     version : int
         Of its stage.
     parameters : dict
-        As its spec has them.
+        As its spec has them, those at their default included.
     more : dict
         All that the file tells, see :func:`hrtem_ood.store.provenance`; empty for what is to be made.
+    spec : Spec or None
+        None where the stage has none.
     """
 
     id: str
     version: int
     parameters: Mapping[str, Any]
     more: Mapping[str, Any]
+    spec: Spec | None = None
 
     @cached_property
     def flat(self) -> dict[str, Any]:
@@ -75,14 +90,18 @@ class Source:
     def scenes(self) -> Tolds:
         """A structure shard of each series of scenes."""
         shards = self.of("structures").values()
-        return {scene_series(told.parameters["recipe"], told.version): told for told in shards}
+        return {
+            scene_series(told.spec.recipe, told.version): told for told in shards if isinstance(told.spec, BuildSpec)
+        }
 
     @cached_property
     def waves(self) -> Tolds:
         """An exit-wave shard of each series of exit waves."""
         shards = self.of("exit_waves").values()
         return {
-            wave_series(told.parameters["scenes"], told.parameters["simulation"], told.version): told for told in shards
+            wave_series(told.spec.scenes, told.spec.simulation, told.version): told
+            for told in shards
+            if isinstance(told.spec, SimulateSpec)
         }
 
 
@@ -111,7 +130,7 @@ class Wanted(Source):
 
 
 def _told(spec: Spec) -> Told:
-    return Told(spec.id, spec.version, spec.model_dump(mode="json"), {})
+    return Told(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
 
 
 class Known(Source):
@@ -150,7 +169,9 @@ class Known(Source):
             try:
                 more = store.attributes(path)
                 id_ = store.artefact_id(path)
-                found[id_] = Told(id_, int(more["stage_version"]), json.loads(more["parameters"]), more)
+                spec = _spec(stage, more["parameters"])
+                parameters = spec.model_dump(mode="json") if spec else json.loads(more["parameters"])
+                found[id_] = Told(id_, int(more["stage_version"]), parameters, more, spec)
             except (ArtefactError, OSError, KeyError, TypeError, ValueError) as error:
                 self.unreadable[str(path)] = str(error)
         return found
@@ -164,22 +185,35 @@ class Known(Source):
         networks: Tolds = {}
         there = {path.name for path in (self.results / "networks").glob("*.ckpt")}
         for pack in self.of("packs").values():
+            assert isinstance(pack.spec, PackSpec)
             content, entries = pack.parameters["training_set"], pack.more["networks"]
             for id_, parameters in zip(entries, pack.parameters["networks"], strict=True):
                 name = parameters["training_set"]
                 if name not in training_sets:
-                    training_sets[name] = Told(name, _version(name, content), content, {})
+                    training_sets[name] = Told(
+                        name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
+                    )
                 if f"{id_}.ckpt" in there:
                     more = {"device": pack.more["device"], **entries[id_]}
                     networks[id_] = Told(id_, training_sets[name].version, parameters, more)
         return training_sets, networks
 
 
+SPECS: dict[str, type[Spec]] = {
+    spec.stage: spec for spec in (BuildSpec, SimulateSpec, ImageSpec, PackSpec, SuiteSpec, EvaluateSpec, TransferSpec)
+}
+
+
+def _spec(stage: str, text: str) -> Spec | None:
+    """Read the spec that an artefact was made from: a key that is newer than the artefact has its default."""
+    return SPECS[stage].model_validate_json(text) if stage in SPECS else None
+
+
 VERSIONS = 100
 """Versions of a stage that are tried."""
 
 
-def _version(id_: str, content: Mapping[str, Any]) -> int:
+def _version(id_: str, spec: TrainingSetSpec) -> int:
     """Return the version of a stage that gives a training set its id; 0 where none does."""
-    stage = TrainingSetSpec.stage
+    stage, content = spec.stage, spec.content()
     return next((v for v in range(1, VERSIONS) if content_id(stage, [stage, v, content]) == id_), 0)
