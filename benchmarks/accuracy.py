@@ -5,7 +5,7 @@ standard deviation, the largest of all conditions and of all scenes of a kind: t
 gold that the beam goes through along a zone axis, where columns of heavy atoms are the hardest of all. References: 0.05 Å
 sampling with potentials from explicit sums in double precision; slices of 0.125 Å; for phonons, the scatter of single
 configurations; for envelopes, explicit integration over focus. The campaign warns by the figures in
-``hrtem_ood/campaign/accuracy.py``, which are these.
+``hrtem_ood/campaign/simulation_accuracy.py``, which are these.
 """
 
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from report import Budget, report
 
-from hrtem_ood.campaign import accuracy
-from hrtem_ood.campaign.config import Simulation
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.specs import SceneRecipe
-from hrtem_ood.device import array_module
-from hrtem_ood.optics.fourier import crop_spectrum
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.abtem_engine import abtem_spectrum
-from hrtem_ood.simulation.multislice import aperture
-from hrtem_ood.simulation.potential import cut
-from hrtem_ood.simulation.waves import displace, fast_spectrum
-from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.scene import draw_scene
+from hrtem_ood.array_module import array_module
+from hrtem_ood.campaign import simulation_accuracy
+from hrtem_ood.campaign.specs import StructureRecipe
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.optics.fourier import crop_spectrum
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
+from hrtem_ood.physics.simulation.exit_wave import displace, fast_spectrum
+from hrtem_ood.physics.simulation.multislice import antialias_aperture
+from hrtem_ood.physics.simulation.potential import slice_atoms
+from hrtem_ood.physics.structures.crystal import unit_cell
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.scene import draw_scene
 
 CPU = array_module("cpu")
 SIDE_A, ENERGY_EV = 25.6, 300e3
 WAVELENGTH_A = electron_wavelength_A(ENERGY_EV)
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
-SCENES: dict[accuracy.Orientation, tuple[tuple[Material, float], ...]] = {
+SCENES: dict[simulation_accuracy.Orientation, tuple[tuple[Material, float], ...]] = {
     "random": ((CDSE, 30.0), (Material(formula="Ag", structure="fcc", a_A=4.0782), 30.0), (CDSE, 10.0)),
     "zone axis": ((Material(formula="Au", structure="fcc", a_A=4.0782), 10.0),),
 }
@@ -45,12 +45,12 @@ DEFOCI_A = (-60.0, 40.0, 100.0, 190.0)  # from the exit plane; the second is nea
 REFERENCE_A, THIN_A = 0.05, 0.125
 
 
-def scenes() -> Iterator[tuple[accuracy.Orientation, Atoms]]:
+def scenes() -> Iterator[tuple[simulation_accuracy.Orientation, Atoms]]:
     """Draw the scenes, not displaced, each with its kind."""
     for kind, of_kind in SCENES.items():
         for index, (material, film_A) in enumerate(of_kind):
             axis = (0, 0, 1) if kind == "zone axis" else None
-            recipe = SceneRecipe(
+            recipe = StructureRecipe(
                 material=material,
                 seed=5,
                 cell_A=SIDE_A,
@@ -83,13 +83,13 @@ def explicit_spectrum(atoms: Atoms, size: int, thickness_A: float) -> np.ndarray
     known, wave = validate_parametrization("lobato"), np.ones((size, size), complex)
     factor: Any = known.projected_scattering_factor  # wrongly typed there
     factors = {z: factor(chemical_symbols[z])(k_squared) for z in set(atoms.numbers.tolist())}
-    for each in cut(atoms, thickness_A, size):
+    for each in slice_atoms(atoms, thickness_A, size):
         total = np.zeros((size, size), complex)
         for number, pixels in each.species:
             x, y = (np.exp(-2j * np.pi / size * np.outer(index, pixels[:, axis])) for axis in (0, 1))
             total += factors[number] * (y @ x.T)
         phase = energy2sigma(ENERGY_EV) * np.fft.ifft2(total).real * size**2 / SIDE_A**2
-        space = aperture(size) * np.exp(-1j * np.pi * WAVELENGTH_A * each.distance_A * k_squared)
+        space = antialias_aperture(size) * np.exp(-1j * np.pi * WAVELENGTH_A * each.distance_A * k_squared)
         wave = np.fft.ifft2(space * np.fft.fft2(wave * np.exp(1j * phase)))
     return np.fft.fft2(wave)
 
@@ -135,18 +135,18 @@ def measure(phonons: int = 16) -> dict[str, float]:
     for kind, scene in scenes():
         atoms = displace(scene, 0.1, 7)
         reference = explicit_spectrum(atoms, round(SIDE_A / REFERENCE_A), 1.0)
-        for engine, table in accuracy.SAMPLING[kind].items():
+        for engine, table in simulation_accuracy.SAMPLING[kind].items():
             for sampling_A in table:
                 off = errors(spectrum(atoms, engine, sampling_A), reference)
                 found.setdefault(f"{kind}: {engine}, sampling {sampling_A:g} Å [%]", []).extend(off)
                 if sampling_A == 0.1:
                     found.setdefault(f"{kind}: {engine}, sampling 0.1 Å, mean [%]", []).append(float(off.mean()))
         thin = spectrum(atoms, "fast", 0.1, THIN_A)
-        for thickness_A in accuracy.THICKNESS:
+        for thickness_A in simulation_accuracy.THICKNESS:
             off = errors(spectrum(atoms, "fast", 0.1, thickness_A), thin)
             found.setdefault(f"slices of {thickness_A:g} Å [%]", []).extend(off)
         found.setdefault("one phonon [%]", []).extend(phonon_error(scene, phonons))
-        for spread_A in accuracy.ENVELOPE[kind]:
+        for spread_A in simulation_accuracy.ENVELOPE[kind]:
             off = envelope_error(reference, spread_A)
             found.setdefault(f"{kind}: envelope of {spread_A:g} Å [%]", []).extend(off)
     return {name: float(np.mean(values) if "mean" in name else np.max(values)) for name, values in found.items()}
@@ -154,12 +154,12 @@ def measure(phonons: int = 16) -> dict[str, float]:
 
 def known() -> dict[str, float]:
     """Return what the campaign warns by, by the names of the figures."""
-    figures = {f"slices of {at:g} Å [%]": off for at, off in accuracy.THICKNESS.items()}
-    figures["one phonon [%]"] = accuracy.ONE_PHONON
+    figures = {f"slices of {at:g} Å [%]": off for at, off in simulation_accuracy.THICKNESS.items()}
+    figures["one phonon [%]"] = simulation_accuracy.ONE_PHONON
     for kind in SCENES:
-        for engine, table in accuracy.SAMPLING[kind].items():
+        for engine, table in simulation_accuracy.SAMPLING[kind].items():
             figures |= {f"{kind}: {engine}, sampling {at:g} Å [%]": off for at, off in table.items()}
-        figures |= {f"{kind}: envelope of {at:g} Å [%]": off for at, off in accuracy.ENVELOPE[kind].items()}
+        figures |= {f"{kind}: envelope of {at:g} Å [%]": off for at, off in simulation_accuracy.ENVELOPE[kind].items()}
     return figures
 
 

@@ -1,7 +1,7 @@
 """What it saves a small network to keep freed memory, against giving it back to the system as the C library does by default.
 
 Each round is a process of its own, in turn: the setting cannot be taken back. Forward passes and training steps of
-`unet_8_3` on batches of eight images of 128 px, one thread; see `hrtem_ood.memory`.
+`unet_8_3` on batches of eight images of 128 px, one thread; see `hrtem_ood.malloc`.
 """
 
 import json
@@ -15,9 +15,9 @@ from time import perf_counter
 import torch
 from report import alternate, median_ratio, report
 
-from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.memory import keep_freed_memory
-from hrtem_ood.networks.architectures import build
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.malloc import keep_freed_memory
 
 ROUNDS, FORWARD, STEPS = 3, 60, 30
 

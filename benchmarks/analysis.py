@@ -27,15 +27,16 @@ import numpy as np
 import xarray as xr
 from report import Budget, report
 
-from hrtem_ood import predictors, store
-from hrtem_ood.analysis.shown import shown_datasets
-from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.evaluation.cells import Cells
-from hrtem_ood.planning.flops import convolutions
-from hrtem_ood.predictors.stage import as_dataset, chosen
-from hrtem_ood.scores import SCORES
-from hrtem_ood.transfer.stage import transfer
+from hrtem_ood.campaign.test_datasets import report_datasets
+from hrtem_ood.execution.planning.static_complexity import convolutions
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.learning.evaluation.score_table import ScoreTable
+from hrtem_ood.stages.predictors import active_predictors, as_dataset
+from hrtem_ood.stages.transfer import transfer
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
@@ -72,7 +73,7 @@ def drawn_scores(networks: int, images: int) -> np.ndarray:
     """Draw scores (score, network, image) under conditions of which the network knows all."""
     rng = np.random.default_rng(0)
     f1 = 0.9 - 0.1 * rng.beta(1, 5, (networks, 1)) - 0.1 * rng.beta(1, 3, (networks, images))
-    noise = rng.beta(2, 9, (len(SCORES), *f1.shape))
+    noise = rng.beta(2, 9, (len(METRICS), *f1.shape))
     values = {
         "f1": f1,
         "iou": f1 / (2 - f1),
@@ -81,10 +82,10 @@ def drawn_scores(networks: int, images: int) -> np.ndarray:
     }
     values |= {"cross_entropy": (1 - f1) * noise[2], "calibration_error": (1 - f1) * noise[3], "entropy": noise[4]}
     values |= {"confidence": 1 - 0.5 * noise[4]}
-    return np.stack([values[name] for name in SCORES]).astype(np.float32)
+    return np.stack([values[name] for name in METRICS]).astype(np.float32)
 
 
-def drawn_features(job: Evaluated, images: int) -> list[np.ndarray]:
+def drawn_features(job: EvaluationJob, images: int) -> list[np.ndarray]:
     """Draw features of one network of a job (condition, image, channel), and let all have them."""
     channels = {
         each.hyperparameters.architecture: convolutions(each.hyperparameters.architecture) for each in job.networks
@@ -117,7 +118,7 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
     drawn = drawn_scores(max(len(job.networks) for job in campaign.evaluations.values()), images)
     for job in campaign.evaluations.values():
         datasets = job.suite.datasets
-        cells = Cells(
+        cells = ScoreTable(
             dict.fromkeys(job.spec.networks, "0" * 64),
             dict.fromkeys(datasets, "0" * 64),
             campaign.datasets[datasets[0]].structures,
@@ -127,22 +128,22 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
         np.multiply(values, np.array(factor, np.float32)[:, None], out=cells.values)
         cells.feature = drawn_features(job, cells.values.shape[-1])
         told = store.provenance(job.spec, seconds=100, device="cpu")
-        store.write_zarr(results / artefact("evaluations", job.spec.id), cells.to_dataset(), told)
+        store.write_zarr(results / artifact_path("evaluations", job.spec.id), cells.to_dataset(), told)
 
 
 def write_rest(campaign: Campaign, results: Path) -> None:
     """Write packs, transfer, predictors (noise), and the datasets that are shown: noise around a disc."""
-    transfer(campaign.transfer, results / artefact("transfer", campaign.transfer.id))
+    transfer(campaign.transfer, results / artifact_path("transfer", campaign.transfer.id))
     entry = {"epochs": 20, "seconds": 60, "parameter_count": 10**6, "flops_per_image": 10**9, "diverged": False}
     for pack in campaign.packs.values():
         networks = {network.id: entry | {"best_val_loss": 0.1} for network in pack.networks}
         told = store.provenance(pack, seconds=60, device="cpu")
-        store.write_json(results / artefact("packs", pack.id), {"networks": networks, **told})
+        store.write_json(results / artifact_path("packs", pack.id), {"networks": networks, **told})
     write_predictors(campaign, results)
     y, x = np.mgrid[:SIDE, :SIDE]
     label = np.hypot(y - SIDE / 2, x - SIDE / 2) < SIDE / 4
     count = campaign.config.report.examples
-    for id_ in dict.fromkeys(id_ for ids in shown_datasets(campaign).values() for id_ in ids):
+    for id_ in dict.fromkeys(id_ for ids in report_datasets(campaign).values() for id_ in ids):
         spec = campaign.datasets[id_]
         mean = spec.condition.dose_e_per_A2 * spec.imaging.pixel_A**2 * (1 - 0.3 * label)
         counts = np.random.default_rng(0).poisson(mean, (count, SIDE, SIDE)).astype(np.uint16)
@@ -150,17 +151,21 @@ def write_rest(campaign: Campaign, results: Path) -> None:
         labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
         told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_A": spec.imaging.pixel_A}
         store.write_zarr(
-            results / artefact("datasets", id_), xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}), told
+            results / artifact_path("datasets", id_),
+            xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}),
+            told,
         )
 
 
 def write_predictors(campaign: Campaign, results: Path) -> None:
     """Write a number for every predictor, training set and test dataset."""
     rng, shape = np.random.default_rng(0), (len(campaign.trained_on), len(campaign.tested_on))
-    drawn = as_dataset({name: rng.random(shape) for name in chosen(campaign)}, campaign)
-    made = store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json)
+    drawn = as_dataset({name: rng.random(shape) for name in active_predictors(campaign)}, campaign)
+    made = store.SimpleArtifactInfo(
+        campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
+    )
     told = store.provenance(made, seconds=1, device="cpu")
-    path = results / artefact("predictors", campaign.predictors_id)
+    path = results / artifact_path("predictors", campaign.predictors_id)
     store.write_zarr(path, drawn, told)
 
 
@@ -172,7 +177,7 @@ def bound(folder: Path) -> tuple[float, int]:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 score, _, rest = name.partition("/")
-                if score in SCORES and rest.startswith("c/"):
+                if score in METRICS and rest.startswith("c/"):
                     size += len(numcodecs.blosc.decompress(archive.read(name)))
     return perf_counter() - begin, size
 
@@ -206,14 +211,14 @@ def main() -> None:
         written = perf_counter() - begin
         options = ["--config", str(config), "--results", str(results)]
         metrics = run(["analyze", "metrics", *options, campaign.metrics_id])
-        reading = lazily(results / artefact("metrics", campaign.metrics_id))
+        reading = lazily(results / artifact_path("metrics", campaign.metrics_id))
         decompressing, size = bound(results / "evaluations")
         report_ = run(["analyze", "report", *options, campaign.report_id])
         figures = {
             "networks": len(campaign.networks),
             "scores per image [million]": size / 4 / 1e6,
             "evaluations [GB]": stored(results / "evaluations"),
-            "metrics [GB]": stored(results / artefact("metrics", campaign.metrics_id)),
+            "metrics [GB]": stored(results / artifact_path("metrics", campaign.metrics_id)),
             "writing evaluations and all else [s]": written,
         }
     for verb, process in (("metrics", metrics), ("report", report_)):

@@ -24,11 +24,11 @@ from time import perf_counter
 import yaml
 from report import Budget, report
 
-from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.artifacts.store import write_json
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.running.records import Record
-from hrtem_ood.store import write_json
+from hrtem_ood.execution.job_records import Record
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
@@ -155,10 +155,10 @@ def campaign_of(change: Mapping[str, object]) -> Campaign:
 
 
 def fill(folder: Folder, campaign: Campaign, change: Mapping[str, object]) -> None:
-    """Leave what a finished run leaves: every artefact, though empty, and Snakemake's records of every job."""
-    for stage in jobs.STAGES:
-        for id_ in jobs.ids(campaign, stage):
-            for output in jobs.outputs(stage, id_, campaign):
+    """Leave what a finished run leaves: every artifact, though empty, and Snakemake's records of every job."""
+    for stage in dag.STAGES:
+        for id_ in dag.artifact_ids(campaign, stage):
+            for output in dag.job_outputs(stage, id_, campaign):
                 path = folder.path / "results" / output
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
@@ -186,7 +186,7 @@ def built(folder: Folder, campaign: Campaign, full: Mapping[str, object], repeat
     """Measure with everything there, and what one job's process on a cluster sees."""
     fill(folder, campaign, full)
     done = in_turn({"built": folder.ours(change=full)}, repeats)
-    pack = f"results/{jobs.outputs('packs', next(iter(campaign.packs)))[0]}"
+    pack = f"results/{dag.job_outputs('packs', next(iter(campaign.packs)))[0]}"
     (folder.path / pack).unlink()
     done |= in_turn({"one job's process": folder.ours(pack, "--dry-run", "--quiet", change=full)}, repeats)
     half_trained(folder, campaign)
@@ -196,16 +196,16 @@ def built(folder: Folder, campaign: Campaign, full: Mapping[str, object], repeat
 def half_trained(folder: Folder, campaign: Campaign) -> None:
     """Leave what is there while networks are trained: half of them, and the records of jobs that run or failed."""
     results, packs = folder.path / "results", list(campaign.packs.values())
-    (results / jobs.outputs("metrics", campaign.metrics_id)[0]).unlink()
+    (results / dag.job_outputs("metrics", campaign.metrics_id)[0]).unlink()
     for stage in ("reports", "evaluations"):
         shutil.rmtree(results / stage)
     (results / "networks").mkdir()
     for number, pack in enumerate(packs):
         if number % 2:
-            (results / jobs.outputs("packs", pack.id)[0]).unlink(missing_ok=True)
+            (results / dag.job_outputs("packs", pack.id)[0]).unlink(missing_ok=True)
             continue
         for network in pack.networks:
-            (results / artefact("networks", network.id)).touch()
+            (results / artifact_path("networks", network.id)).touch()
     record = Record("", "packs", "running", socket.gethostname(), os.getpid(), None, None, "2026-01-01T00:00:00+00:00")
     for number, pack in enumerate(packs[1:400:2]):
         one = replace(record, id=pack.id)
@@ -264,7 +264,7 @@ def main() -> None:
             Budget("status, half of it trained [s]", 3, "max"),
         ],
         [
-            f"{len(campaign.networks)} networks, {sum(len(jobs.ids(campaign, stage)) for stage in jobs.STAGES)} jobs; "
+            f"{len(campaign.networks)} networks, {sum(len(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES)} jobs; "
             f"a tenth: {networks:.3g} times fewer networks on the same training sets and suites.",
             f"Medians of {repeats} in turn, the peer once. Whole processes, at least as long as an empty workflow's.",
         ],

@@ -18,15 +18,15 @@ import torch
 import xarray as xr
 from report import Budget, alternate, median_ratio, report
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
-from hrtem_ood.evaluation.scores import scores
-from hrtem_ood.evaluation.stage import batch_size, evaluate, index_suite
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, read_network, write_network
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.images import Batches, read_images
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.batches import Batches, read_images
+from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, load_network, read_network, write_network
+from hrtem_ood.learning.evaluation.metrics import scores
+from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages.evaluate import batch_size, evaluate, index_suite
 
 CPU = torch.device("cpu")
 CASES = {
@@ -59,12 +59,12 @@ def write_datasets(folder: Path, side: int = SIDE) -> list[Path]:
 
 def write_pack(folder: Path, name: str, architecture: dict[str, object], count: int) -> list[Path]:
     """Write a pack of networks with random weights."""
-    trained_on = TrainedOn(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, SIDE)
+    trained_on = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, SIDE)
     entries, paths = {}, []
     for seed in range(count):
         spec = NetworkSpec(training_set="t", hyperparameters={"architecture": architecture, "epochs": 1, "seed": seed})
         torch.manual_seed(seed)
-        trained = Trained(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
+        trained = TrainingOutcome(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
         path = folder / "networks" / f"{spec.id}.ckpt"
         entries[spec.id] = write_network(path, spec, trained, trained_on, seconds=0, device="cpu")
         paths.append(path)
@@ -75,13 +75,13 @@ def write_pack(folder: Path, name: str, architecture: dict[str, object], count: 
 def compared(folder: Path, name: str, architecture: dict[str, object], count: int) -> dict[str, float]:
     """Time the stage and its peer in turn."""
     datasets, networks = sorted((folder / "datasets").iterdir()), write_pack(folder, name, architecture, count)
-    suite = SuiteSpec(datasets=tuple(map(store.artefact_id, datasets)))
+    suite = SuiteSpec(datasets=tuple(map(store.artifact_id_of, datasets)))
     index = folder / "suites" / f"{suite.id}.json"
     index_suite(suite, datasets, index)
-    spec = EvaluateSpec(networks=tuple(map(store.artefact_id, networks)), suite=suite.id)
+    spec = EvaluationSpec(networks=tuple(map(store.artifact_id_of, networks)), suite=suite.id)
     output = folder / "evaluations" / f"{spec.id}.zarr.zip"
 
-    loaded = [network_from(read_network(path)) for path in networks]
+    loaded = [load_network(read_network(path)) for path in networks]
     size = batch_size(SIDE, CPU)
     batches = [image for path in datasets for image, _ in Batches(read_images(path), size, CPU)]
 

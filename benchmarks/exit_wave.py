@@ -25,14 +25,14 @@ from accuracy import REFERENCE_A, SIDE_A, errors, explicit_spectrum, scenes, spe
 from ase import Atoms
 from report import Budget, alternate, median_ratio, report
 
-from hrtem_ood import store
+from hrtem_ood.array_module import array_module
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, read_configs
-from hrtem_ood.device import array_module
-from hrtem_ood.simulation.potential import cut
-from hrtem_ood.simulation.stage import simulate
-from hrtem_ood.simulation.waves import displace, exit_wave
-from hrtem_ood.structures.stage import build
+from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
+from hrtem_ood.physics.simulation.potential import slice_atoms
+from hrtem_ood.stages.build import build
+from hrtem_ood.stages.simulate import simulate
 
 CONFIG = Path(__file__).parent.parent / "config"
 CPU = array_module("cpu")
@@ -103,7 +103,7 @@ def main() -> None:
         scene = store.read_structures(structures)[0]
         one = displace(scene, simulation.phonon_sigma_A, 1)
         size = round(recipe.recipe.cell_A / simulation.sampling_A)
-        number = len(cut(one, simulation.slice_thickness_A, size))
+        number = len(slice_atoms(one, simulation.slice_thickness_A, size))
 
         buffer = pyfftw.empty_aligned((size, size), np.complex64)
         plans = [

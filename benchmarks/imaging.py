@@ -20,17 +20,17 @@ import numpy as np
 import xarray as xr
 from report import Budget, alternate, median_ratio, report
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging, Labels, Simulation
-from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
-from hrtem_ood.device import array_module
-from hrtem_ood.imaging.microscope import Microscope
-from hrtem_ood.imaging.poisson import poisson_counts
-from hrtem_ood.imaging.stage import image
-from hrtem_ood.optics.fourier import crop_spectrum, cropped_spectra, polar_frequencies
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.stage import layout
+from hrtem_ood.array_module import array_module
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec
+from hrtem_ood.config.campaign import Imaging, Labels, Simulation
+from hrtem_ood.physics.imaging.microscope import Microscope
+from hrtem_ood.physics.imaging.poisson import poisson_counts
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.fourier import crop_spectrum, cropped_spectra, polar_frequencies
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.stages.image import image
+from hrtem_ood.stages.simulate import empty_dataset
 
 CPU = array_module("cpu")
 CELL_A, SIZE, PIXEL_A, ENERGY_EV = 128.0, 640, 0.2, 300e3
@@ -38,9 +38,9 @@ CONDITIONS, PHONONS, REPEATS, STRUCTURES = 50, 8, 3, 12
 SIMULATION = Simulation(sampling_A=0.1, phonons=PHONONS)
 
 
-def exit_waves(spec: SimulateSpec) -> xr.Dataset:
+def exit_waves(spec: ExitWaveShardSpec) -> xr.Dataset:
     """Make random phase objects with the size, the band and the contrast of exit waves."""
-    dataset = layout(spec, CELL_A).copy(deep=True)
+    dataset = empty_dataset(spec, CELL_A).copy(deep=True)
     points = dataset.sizes["x"]
     q, _ = polar_frequencies((points, points), CELL_A / points)
     low_pass = np.exp(-((q / 0.8) ** 2)) * (q < 3.2)
@@ -108,7 +108,7 @@ def abtem_grid(waves: np.ndarray, defoci: np.ndarray) -> np.ndarray:
 
 def lists() -> dict[str, float]:
     """Time the list of conditions, and compare images."""
-    waves = exit_waves(SimulateSpec(scenes="s", simulation=SIMULATION, start=0, stop=1)).exit_wave.values[0]
+    waves = exit_waves(ExitWaveShardSpec(scenes="s", simulation=SIMULATION, start=0, stop=1)).exit_wave.values[0]
     conditions = irregular()
     few = conditions[:10]
     defoci = np.linspace(-250, 250, CONDITIONS)
@@ -135,13 +135,13 @@ def lists() -> dict[str, float]:
 
 def job(folder: Path) -> dict[str, float]:
     """Time a dataset from file to file, and its imaging alone."""
-    spec = SimulateSpec(scenes="s", simulation=SIMULATION, start=0, stop=STRUCTURES)
+    spec = ExitWaveShardSpec(scenes="s", simulation=SIMULATION, start=0, stop=STRUCTURES)
     shard = folder / f"{spec.id}.zarr.zip"
     waves = exit_waves(spec)
     store.write_zarr(shard, waves, {"id": spec.id})
     stack = waves.exit_wave.values
     condition = irregular()[0]
-    dataset = ImageSpec(
+    dataset = DatasetSpec(
         waves=spec.series,
         structures=STRUCTURES,
         condition=condition,

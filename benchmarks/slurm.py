@@ -24,7 +24,7 @@ from report import Budget, report
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.workflow.conftest import ROOT, TINY
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign, merge
 
 SCRIPT = ROOT / "tests/cluster/slurm-cluster"

@@ -13,17 +13,17 @@ import numpy as np
 from report import Budget, report
 from scipy.stats import entropy, poisson
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging, Labels, Simulation
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.specs import BuildSpec, ImageSpec, SceneRecipe, SimulateSpec
-from hrtem_ood.imaging.stage import image
-from hrtem_ood.simulation.stage import simulate
-from hrtem_ood.structures.stage import build
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureRecipe, StructureShardSpec
+from hrtem_ood.config.campaign import Imaging, Labels, Simulation
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.stages.build import build
+from hrtem_ood.stages.image import image
+from hrtem_ood.stages.simulate import simulate
 
 DOSES = (30, 100, 400, 1600, 10_000)
-RECIPE = SceneRecipe(
+RECIPE = StructureRecipe(
     material=Material(preset="CdSe"),
     seed=1,
     cell_A=128,
@@ -34,19 +34,19 @@ RECIPE = SceneRecipe(
 SIMULATION = Simulation(sampling_A=0.125, slice_thickness_A=2, phonons=1)
 
 
-def exit_waves(folder: Path) -> tuple[SimulateSpec, Path]:
+def exit_waves(folder: Path) -> tuple[ExitWaveShardSpec, Path]:
     """Draw a scene and simulate it."""
-    scene = BuildSpec(recipe=RECIPE, start=0, stop=1)
-    spec = SimulateSpec(scenes=RECIPE.series, simulation=SIMULATION, start=0, stop=1)
+    scene = StructureShardSpec(recipe=RECIPE, start=0, stop=1)
+    spec = ExitWaveShardSpec(scenes=RECIPE.series, simulation=SIMULATION, start=0, stop=1)
     structure, waves = folder / f"{scene.id}.extxyz", folder / f"{spec.id}.zarr.zip"
     build(scene, structure)
     simulate(spec, structure, waves, device="cpu")
     return spec, waves
 
 
-def stored(folder: Path, spec: SimulateSpec, waves: Path, dose: float) -> dict[str, float]:
+def stored(folder: Path, spec: ExitWaveShardSpec, waves: Path, dose: float) -> dict[str, float]:
     """Image the scene, and tell what the image takes."""
-    dataset = ImageSpec(
+    dataset = DatasetSpec(
         waves=spec.series,
         structures=1,
         condition=Condition(defocus_A=80, dose_e_per_A2=dose, focal_spread_A=30),

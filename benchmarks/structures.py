@@ -5,19 +5,19 @@ from statistics import median
 
 from report import Budget, alternate, report
 
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.specs import SceneRecipe
-from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.faults import stacking_fault
-from hrtem_ood.structures.scene import draw_scene
+from hrtem_ood.campaign.specs import StructureRecipe
+from hrtem_ood.physics.structures.crystal import unit_cell
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.scene import draw_scene
+from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 
 FILMS_A = (20, 50, 80)
 REPEATS = 3
 
 
-def recipe(thickness_A: float) -> SceneRecipe:
+def recipe(thickness_A: float) -> StructureRecipe:
     """Return a recipe as large as the campaign's at full size."""
-    return SceneRecipe(
+    return StructureRecipe(
         material=Material(preset="CdSe"),
         seed=1,
         cell_A=128,

@@ -26,18 +26,18 @@ import torch
 import xarray as xr
 from report import Budget, alternate, median_ratio, report
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.identity import canonical_json
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.specs import NetworkSpec, TrainingSetSpec
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.images import Images, standardise
-from hrtem_ood.training.data import read_pairs
-from hrtem_ood.training.fit import How, fit
-from hrtem_ood.training.losses import pixel_cross_entropy
-from hrtem_ood.training.selection import select
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.batches import Images, standardise
+from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.learning.training.fit import TrainingSettings, fit
+from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.losses import pixel_cross_entropy
+from hrtem_ood.learning.training.training_data import read_pairs
 
 CPU = torch.device("cpu")
 SIDE, PIXEL_A, IMAGES, VALIDATION, BATCH = 128, 0.4, 160, 16, 8
@@ -105,7 +105,7 @@ def bare_loop(spec: NetworkSpec, training: tuple[torch.Tensor, ...], validation:
 
 def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
     """Time `fit` and the bare loop in turn."""
-    training, validation = (read_pairs([dataset], pairs) for pairs in select(TRAINING_SET))
+    training, validation = (read_pairs([dataset], pairs) for pairs in select_images(TRAINING_SET))
     prepared, figures = [ready(part) for part in (training, validation)], {}
     for name, (architecture, epochs) in CASES.items():
         spec = network_spec(architecture, epochs=epochs)
@@ -113,7 +113,9 @@ def against_bare_loop(dataset: Path, folder: Path) -> dict[str, float]:
             seconds = alternate(
                 {
                     "bare": partial(bare_loop, spec, *prepared),
-                    "ours": partial(fit, spec, training, validation, How(CPU, math.inf), folder / "none.resume"),
+                    "ours": partial(
+                        fit, spec, training, validation, TrainingSettings(CPU, math.inf), folder / "none.resume"
+                    ),
                 },
                 REPEATS,
             )
@@ -184,7 +186,7 @@ def packs(dataset: Path, folder: Path) -> dict[str, float]:
     """Time a pack against a process for each network."""
     whole, single = campaign_of(PACK), campaign_of(1)
     network = next(iter(single.networks.values()))
-    prepared = [ready(read_pairs([dataset], pairs)) for pairs in select(TRAINING_SET)]
+    prepared = [ready(read_pairs([dataset], pairs)) for pairs in select_images(TRAINING_SET)]
     run(folder / "warm", single, 1)
     with reproducible():
         steps = median(alternate({"bare": lambda: bare_loop(network, *prepared)}, REPEATS)["bare"])

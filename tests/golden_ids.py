@@ -11,36 +11,36 @@ from typing import Any
 from tests.workflow.conftest import TINY
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.hyperparameters import Architecture, Hyperparameters
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
-from hrtem_ood.campaign.scenes import Material, Particles
 from hrtem_ood.campaign.specs import (
-    BuildSpec,
-    EvaluateSpec,
-    ImageSpec,
+    DatasetSpec,
+    EvaluationSpec,
+    ExitWaveShardSpec,
     NetworkSpec,
     PackSpec,
-    SceneRecipe,
-    SimulateSpec,
     Spec,
+    StructureRecipe,
+    StructureShardSpec,
     SuiteSpec,
     TrainingSetSpec,
     TransferSpec,
 )
+from hrtem_ood.config.training import Architecture, Hyperparameters
+from hrtem_ood.physics.structures.parameters import Material, Particles
 
 ROOT = Path(__file__).parents[1]
 FILE = Path(__file__).with_name("golden_ids.json")
 SPECS: dict[str, type[Spec]] = {
     spec.stage: spec
     for spec in (
-        BuildSpec,
-        SimulateSpec,
-        ImageSpec,
+        StructureShardSpec,
+        ExitWaveShardSpec,
+        DatasetSpec,
         TrainingSetSpec,
         NetworkSpec,
         PackSpec,
         SuiteSpec,
-        EvaluateSpec,
+        EvaluationSpec,
         TransferSpec,
     )
 }
@@ -62,8 +62,8 @@ OWN: list[Spec] = [
             architecture=Architecture(name="DilatedNet", file="own.py", sha256=_SHA256), epochs=1
         ),
     ),
-    BuildSpec(
-        recipe=SceneRecipe(
+    StructureShardSpec(
+        recipe=StructureRecipe(
             material=Material(file="own.cif", sha256=_SHA256),
             seed=0,
             cell_A=51.2,

@@ -9,8 +9,8 @@ class ConfigError(HrtemOodError):
     """A mistake in the campaign's configuration; names the key, what was wrong and what would be valid."""
 
 
-class ArtefactError(HrtemOodError):
-    """A missing, truncated, unreadable or mismatching artefact; names the file and what to do."""
+class ArtifactError(HrtemOodError):
+    """A missing, truncated, unreadable or mismatching artifact; names the file and what to do."""
 
 
 class DeviceError(HrtemOodError):

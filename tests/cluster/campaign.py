@@ -16,9 +16,9 @@ import xarray as xr
 import yaml
 from tests.workflow.conftest import ROOT, Project
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign, merge
-from hrtem_ood.cli.networks import evaluate_networks
+from hrtem_ood.execution.network_jobs import evaluate_networks
 
 HERE = Path(__file__).parent
 PROFILE = ROOT / "profiles/slurm"

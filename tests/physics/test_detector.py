@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from hrtem_ood.campaign.config import Detector
-from hrtem_ood.device import array_module
-from hrtem_ood.imaging.detector import Response
-from hrtem_ood.imaging.image import finer, image_intensity
-from hrtem_ood.optics.fourier import crop_spectrum, pad_spectrum, polar_frequencies
+from hrtem_ood.array_module import array_module
+from hrtem_ood.config.campaign import Detector
+from hrtem_ood.physics.imaging.detector import DetectorResponse
+from hrtem_ood.physics.imaging.intensity import image_intensity, oversampled_size
+from hrtem_ood.physics.optics.fourier import crop_spectrum, pad_spectrum, polar_frequencies
 
 CPU = array_module("cpu")
 SIZE, PIXEL_A, DOSE = 64, 0.5, 400.0
@@ -16,7 +16,7 @@ MTF, DQE = (1.0, 0.8, 0.5), (0.81, 0.6, 0.3)
 
 def images(detector, intensity, number, gain=64.0):
     """Detected images, in electrons; a gain keeps rounding out of the way."""
-    response = Response.of(detector.model_copy(update={"gain": gain}), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(detector.model_copy(update={"gain": gain}), size=SIZE, pixel_A=PIXEL_A, am=CPU)
     seen = intensity
     if response.signal is not None:
         seen = np.fft.ifft2(np.fft.fft2(intensity) * response.signal).real
@@ -55,7 +55,7 @@ def test_signal_appears_with_the_mtf(dqe, cycles):
 
 
 def test_a_square_pixel_averages_over_its_area():
-    response = Response.of(Detector(integrate_pixels=True), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(Detector(integrate_pixels=True), size=SIZE, pixel_A=PIXEL_A, am=CPU)
     cycles = 9
     fine = np.cos(2 * np.pi * cycles * (np.arange(SIZE * 50) - 24.5) / (SIZE * 50))
     averaged = fine.reshape(SIZE, 50).mean(axis=1)
@@ -70,7 +70,7 @@ def test_nothing_folds_back():
     spectra = (rng.normal(size=(3, SIZE, SIZE)) + 1j * rng.normal(size=(3, SIZE, SIZE))).astype(np.complex64)
     spectra[:, SIZE // 2] = spectra[:, :, SIZE // 2] = 0
     transfer = np.ones((SIZE, SIZE), np.complex64)
-    response = Response.of(Detector(mtf=MTF), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(Detector(mtf=MTF), size=SIZE, pixel_A=PIXEL_A, am=CPU)
     ours = image_intensity(spectra, transfer, CPU, detected=response.signal)
     exact = (np.abs(np.fft.ifft2(pad_spectrum(spectra, 4 * SIZE))) ** 2).mean(axis=0)
     kept = crop_spectrum(np.fft.fft2(exact), (SIZE, SIZE))
@@ -83,8 +83,8 @@ def test_nothing_folds_back():
 
 @pytest.mark.parametrize("size", [2, 64, 66, 640])
 def test_the_finer_grid_is_even_and_large_enough(size):
-    assert finer(size) % 2 == 0
-    assert 1.5 * size <= finer(size) < 1.5 * size + 2
+    assert oversampled_size(size) % 2 == 0
+    assert 1.5 * size <= oversampled_size(size) < 1.5 * size + 2
 
 
 def test_padding_undoes_cropping():

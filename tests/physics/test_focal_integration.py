@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.integrate import simpson
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging
-from hrtem_ood.device import array_module
+from hrtem_ood.array_module import array_module
+from hrtem_ood.config.campaign import Imaging
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.imaging.coherence import ERROR, focal_nodes
-from hrtem_ood.imaging.microscope import Microscope
-from hrtem_ood.optics.fourier import polar_frequencies
+from hrtem_ood.physics.imaging.focal_integration import ERROR, focal_nodes
+from hrtem_ood.physics.imaging.microscope import Microscope
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.fourier import polar_frequencies
 
 CPU = array_module("cpu")
 SIZE, PIXEL_A, WAVELENGTH_A = 64, 0.4, 0.0197

@@ -4,12 +4,12 @@ import abtem
 import numpy as np
 import pytest
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.device import array_module
-from hrtem_ood.imaging.image import image_intensity
-from hrtem_ood.imaging.lens import Lens
-from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
-from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.array_module import array_module
+from hrtem_ood.physics.imaging.intensity import image_intensity
+from hrtem_ood.physics.imaging.lens import Lens
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.fourier import crop_spectrum, polar_frequencies
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 CPU = array_module("cpu")
 SIZE, CELL_A, ENERGY_EV = 96, 24.0, 300e3

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from hrtem_ood.campaign.config import Labels, Simulation
-from hrtem_ood.device import array_module
-from hrtem_ood.imaging.labels import label_mask
-from hrtem_ood.simulation.stage import simulate_scene
+from hrtem_ood.array_module import array_module
+from hrtem_ood.config.campaign import Labels, Simulation
+from hrtem_ood.physics.imaging.label_mask import label_mask
+from hrtem_ood.stages.simulate import simulate_structure
 
 CPU = array_module("cpu")
 SIDE_A, PIXEL_A = 38.4, 0.4
@@ -31,7 +31,7 @@ def test_defaults_mask_the_projected_sphere_whatever_its_thickness(crystal, radi
     sphere.set_tags(1)
     sphere.set_cell([SIDE_A, SIDE_A, 32])
     sphere.positions += [SIDE_A / 2, SIDE_A / 2, 16]
-    phase = simulate_scene(
+    phase = simulate_structure(
         sphere, Simulation(sampling_A=0.2, slice_thickness_A=2, phonons=2), [1, 2], CPU
     ).particle_phase
     found = label_mask(phase, size=SIZE, pixel_A=PIXEL_A, am=CPU, **Labels().model_dump()).astype(bool)

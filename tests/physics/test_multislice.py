@@ -5,7 +5,7 @@ import array_api_strict
 import numpy as np
 import pytest
 import scipy.fft
-from abtem.antialias import antialias_aperture
+from abtem.antialias import antialias_aperture as abtem_aperture
 from abtem.core.energy import energy2sigma
 from abtem.integrals import ScatteringFactorProjectionIntegrals
 from abtem.parametrizations import validate_parametrization
@@ -13,15 +13,15 @@ from ase import Atoms
 from ase.build import bulk
 from ase.data import chemical_symbols
 
-from hrtem_ood.campaign.config import Simulation
-from hrtem_ood.device import ArrayModule, array_module
-from hrtem_ood.fftw import ROWS
-from hrtem_ood.optics.fourier import crop_spectrum
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.fused import FusedMultislice
-from hrtem_ood.simulation.multislice import aperture, multislice
-from hrtem_ood.simulation.potential import cut, form_factors, phases
-from hrtem_ood.simulation.waves import displace, fast_spectrum
+from hrtem_ood.array_module import ArrayModule, array_module
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.optics.fourier import crop_spectrum
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.row_fft import ROWS
+from hrtem_ood.physics.simulation.exit_wave import displace, fast_spectrum
+from hrtem_ood.physics.simulation.multislice import antialias_aperture, multislice
+from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
 
 CPU = array_module("cpu")
 PLAIN = ArrayModule("gpu", np, scipy.fft)  # takes a GPU's path, with NumPy's arrays
@@ -70,7 +70,7 @@ def explicit_spectrum(slices, size, parametrization="lobato"):
         factors = [known.projected_scattering_factor(chemical_symbols[number])(k_squared) for number, _ in each.species]
         terms = [f * structure_factor(pixels, size) for f, (_, pixels) in zip(factors, each.species, strict=True)]
         phase = energy2sigma(ENERGY_EV) * np.fft.ifft2(sum(terms)).real * size**2 / SIDE_A**2
-        space = aperture(size) * np.exp(-1j * np.pi * WAVELENGTH_A * each.distance_A * k_squared)
+        space = antialias_aperture(size) * np.exp(-1j * np.pi * WAVELENGTH_A * each.distance_A * k_squared)
         wave = np.fft.ifft2(space * np.fft.fft2(wave * np.exp(1j * phase)))
     return np.fft.fft2(wave)
 
@@ -98,10 +98,10 @@ def test_structure_factors_equal_explicit_sums(scene, size):
     kept = np.hypot(index[:, None], index) <= size / 3
     half = kept[:, : size // 2 + 1]
     checked = 0
-    for each in cut(scene, 2.0, size):
+    for each in slice_atoms(scene, 2.0, size):
         for number, pixels in each.species:
             one = type(each)(((number, pixels),), each.distance_A)
-            ((phase, _),) = phases([one], factors, size, CPU)
+            ((phase, _),) = slice_phases([one], factors, size, CPU)
             symbol = chemical_symbols[number]
             projected = validate_parametrization("lobato").projected_scattering_factor(symbol)(frequencies(size)[1])
             found = np.fft.rfft2(phase.astype(float)) / (energy2sigma(ENERGY_EV) / SIDE_A**2 * size**2)
@@ -129,7 +129,7 @@ def test_buffers_leave_no_trace(scene):
     """Waves of one workspace, with few atoms after many, and the other way round, equal those of a new one."""
     size = 3 * ROWS + 5
     factors = {number: form_factors(number, size, SIDE_A, ENERGY_EV, "lobato") for number in (6, 34, 48)}
-    whole, few = (cut(atoms, 1.0, size) for atoms in (scene, scene[::50]))
+    whole, few = (slice_atoms(atoms, 1.0, size) for atoms in (scene, scene[::50]))
     used = FusedMultislice(size, SIDE_A, WAVELENGTH_A)
     for slices in (few, whole, few, whole):
         new = FusedMultislice(size, SIDE_A, WAVELENGTH_A)
@@ -148,7 +148,7 @@ def test_images_are_within_a_percent_of_a_converged_reference(scene):
     The reference has 0.05 Å sampling, explicit sums and double precision. abTEM's wave is brought to the same plane: its
     atoms act at the entrance of their slices.
     """
-    reference = explicit_spectrum(cut(scene, 1.0, 320), 320)
+    reference = explicit_spectrum(slice_atoms(scene, 1.0, 320), 320)
     ours = differences(fast_spectrum(scene, SIMULATION, 160, CPU), reference)
     with abtem.config.set({"diagnostics.progress_bar": False}):
         potential = abtem.Potential(scene, gpts=160, slice_thickness=1.0)
@@ -166,8 +166,8 @@ def test_atoms_act_where_they_are():
         atom = Atoms("Au", positions=[[8, 8, depth]], cell=(SIDE_A, SIDE_A, 30))
         spectrum = fast_spectrum(atom, SIMULATION, 160, CPU).astype(complex)
         factors = {79: form_factors(79, 160, SIDE_A, ENERGY_EV, "lobato")}
-        ((phase, _),) = phases(cut(atom, 1.0, 160), factors, 160, CPU)
-        thin = aperture(160) * np.fft.fft2(np.exp(1j * phase.astype(float)))
+        ((phase, _),) = slice_phases(slice_atoms(atom, 1.0, 160), factors, 160, CPU)
+        thin = antialias_aperture(160) * np.fft.fft2(np.exp(1j * phase.astype(float)))
         thin *= np.exp(-1j * np.pi * WAVELENGTH_A * (30 - depth) * frequencies(160)[1])
         np.testing.assert_allclose(np.fft.ifft2(spectrum), np.fft.ifft2(thin), atol=1e-5)
 
@@ -176,7 +176,7 @@ def abtem_steps(scene, size, thickness_A):
     """abTEM's own phases, from its own projection of atoms, with band-limited transmission functions."""
     sampling = (SIDE_A / size,) * 2
     integrals = ScatteringFactorProjectionIntegrals("lobato")
-    limit = antialias_aperture((size, size), sampling, np)
+    limit = abtem_aperture((size, size), sampling, np)
     number = int(np.ceil(scene.cell[2, 2] / thickness_A))
     thickness = scene.cell[2, 2] / number
     index = (scene.positions[:, 2] / thickness).astype(int)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from abtem.core.energy import energy2wavelength
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.optics.aberrations import aberration_function
-from hrtem_ood.optics.ctf import contrast_transfer, phase_contrast_transfer
-from hrtem_ood.optics.fourier import polar_frequencies
-from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.optics.aberrations import aberration_function
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.ctf import contrast_transfer, phase_contrast_transfer
+from hrtem_ood.physics.optics.fourier import polar_frequencies
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 ABERRATIONS = {
     "C12": 30,

@@ -11,9 +11,9 @@ from abtem.core.fft import fft_interpolate
 from ase import Atoms
 from ase.build import bulk
 
-from hrtem_ood.campaign.config import Simulation
-from hrtem_ood.device import array_module
-from hrtem_ood.simulation.waves import displace, exit_wave
+from hrtem_ood.array_module import array_module
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
 
 CPU = array_module("cpu")
 SIDE_A, POINTS = 20.0, 100
@@ -81,9 +81,9 @@ def test_wave_is_the_same_in_every_process():
     program = """
 import hashlib
 from ase.build import bulk
-from hrtem_ood.campaign.config import Simulation
-from hrtem_ood.device import array_module
-from hrtem_ood.simulation.waves import exit_wave
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.array_module import array_module
+from hrtem_ood.physics.simulation.exit_wave import exit_wave
 gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)
 for engine in ("fast", "abtem"):
     wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, phonons=1, engine=engine), array_module("cpu"))

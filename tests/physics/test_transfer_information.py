@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Labels, Transfer
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.transfer import information, overlap, texture
-from hrtem_ood.transfer.grid import polar_grid
-from hrtem_ood.transfer.measures import sigma
-from hrtem_ood.transfer.objects import ObjectSpectrum, labelled_share, object_spectrum
-from hrtem_ood.transfer.registry import MEASURES, OF_UNIONS
-from hrtem_ood.transfer.sampling import transfer_moments, transfer_of
-from hrtem_ood.transfer.seen import Seen, mean_noise, seen, union
+from hrtem_ood.config.campaign import Labels, Transfer
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.transfer import ctf_overlap, information, texture_detector
+from hrtem_ood.transfer.ctf_sampling import transfer_moments, transfer_of
+from hrtem_ood.transfer.epsilon_sigma import sigma
+from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra, mean_inverse_dose, mixture_spectra
+from hrtem_ood.transfer.measure_registry import MEASURES, OF_UNIONS
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, particle_area_fraction
+from hrtem_ood.transfer.polar_grid import polar_grid
 
 WAVELENGTH = electron_wavelength_A(300e3)
 GRID = polar_grid(Transfer(radial_points=256, azimuthal_points=8), pixel_A=0.4)
@@ -24,19 +24,19 @@ OBJECTS = ObjectSpectrum(Q, 0.03 * np.exp(-4 * Q) * (1.2 + np.cos(20 * Q)), 0.00
 """Rings of a lattice on a falling background, and a film."""
 
 
-def look(condition: Condition, objects: ObjectSpectrum = OBJECTS) -> Seen:
-    return seen(condition, objects, GRID, wavelength_A=WAVELENGTH, pixel_A=0.4)
+def look(condition: Condition, objects: ObjectSpectrum = OBJECTS) -> ImageSpectra:
+    return image_spectra(condition, objects, GRID, wavelength_A=WAVELENGTH, pixel_A=0.4)
 
 
-def at(defocus_A: float = 100.0, dose: float = 400.0, **others: float) -> Seen:
+def at(defocus_A: float = 100.0, dose: float = 400.0, **others: float) -> ImageSpectra:
     return look(Condition(defocus_A=defocus_A, dose_e_per_A2=dose, focal_spread_A=20, **others))
 
 
-def flat(signal: float, background: float, transfer: float = 0.5, variance: float = 1.0) -> Seen:
+def flat(signal: float, background: float, transfer: float = 0.5, variance: float = 1.0) -> ImageSpectra:
     """Return spectra without features, for which every integral is a product."""
     ones = np.ones((GRID.q_per_A.size, GRID.azimuth_rad.size))
     particle = np.full((GRID.q_per_A.size, 1), signal / (4 * transfer**2))
-    return Seen(
+    return ImageSpectra(
         transfer * ones, abs(transfer) * ones, particle, signal * ones, background * ones,
         noise=background * ones, variance=variance, weight=GRID.weight, area=GRID.area_per_A2,
     )  # fmt: skip
@@ -84,9 +84,9 @@ def test_labelled_share_of_a_disc() -> None:
     y, x = (np.mgrid[:200, :200] - 100) * 0.25
     phase = np.where(np.hypot(x, y) < 12, 0.5, 0.0)[None]
     sharp = Labels(coverage=0.5)  # half of a blurred edge is where the edge was
-    assert labelled_share(phase, sharp, pixel_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
-    assert labelled_share(phase, Labels(), pixel_A=0.25) > labelled_share(phase, sharp, pixel_A=0.25)
-    assert labelled_share(0 * phase, sharp, pixel_A=0.25) == 1 / 200**2
+    assert particle_area_fraction(phase, sharp, pixel_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
+    assert particle_area_fraction(phase, Labels(), pixel_A=0.25) > particle_area_fraction(phase, sharp, pixel_A=0.25)
+    assert particle_area_fraction(0 * phase, sharp, pixel_A=0.25) == 1 / 200**2
 
 
 def test_a_spread_of_defocus_by_either_rule() -> None:
@@ -102,7 +102,7 @@ def test_a_spread_of_defocus_by_either_rule() -> None:
 def test_a_spread_dose_adds_noise() -> None:
     doses = 400 + 80 * np.random.default_rng(1).standard_normal(200_000)
     condition = Condition(defocus_A=100, dose_e_per_A2=400, dose_sd_e_per_A2=80)
-    assert mean_noise(condition) == pytest.approx((1 / doses).mean(), rel=0.01)
+    assert mean_inverse_dose(condition) == pytest.approx((1 / doses).mean(), rel=0.01)
 
 
 def test_the_spectrum_of_a_standardised_image_has_unit_variance() -> None:
@@ -131,34 +131,34 @@ def test_every_measure_is_finite_and_best_for_train_on_test_itself(name: str) ->
 def test_sign_blind_overlap_is_sigma() -> None:
     chosen = [Condition(defocus_A=d, dose_e_per_A2=400, focal_spread_A=20) for d in (100, -200)]
     values = [transfer_of(condition, GRID, wavelength_A=WAVELENGTH) for condition in chosen]
-    assert overlap.sign_blind(*map(look, chosen)) == pytest.approx(sigma(*values, GRID.weight), rel=1e-12)
+    assert ctf_overlap.ctf_overlap(*map(look, chosen)) == pytest.approx(sigma(*values, GRID.weight), rel=1e-12)
 
 
 def test_signed_overlap_knows_the_sign() -> None:
-    assert overlap.signed(at(100), at(100)) == pytest.approx(1)
-    assert overlap.signed(at(100), at(-100)) == pytest.approx(-1)
+    assert ctf_overlap.signed_ctf_overlap(at(100), at(100)) == pytest.approx(1)
+    assert ctf_overlap.signed_ctf_overlap(at(100), at(-100)) == pytest.approx(-1)
     # of a defocus distribution about zero, the mean contrast vanishes, though every image has some
-    assert overlap.signed(at(0, defocus_sd_A=50), at(100)) == pytest.approx(0, abs=1e-9)
-    assert overlap.sign_blind(at(0, defocus_sd_A=50), at(100)) > 0.5
+    assert ctf_overlap.signed_ctf_overlap(at(0, defocus_sd_A=50), at(100)) == pytest.approx(0, abs=1e-9)
+    assert ctf_overlap.ctf_overlap(at(0, defocus_sd_A=50), at(100)) > 0.5
 
 
 def test_coverage_by_hand_and_its_asymmetry() -> None:
     weak, strong = flat(1, 1, transfer=0.2), flat(1, 1, transfer=0.8)
-    assert overlap.coverage(strong, weak) == pytest.approx(1)
-    assert overlap.coverage(weak, strong) == pytest.approx(0.25)
+    assert ctf_overlap.coverage(strong, weak) == pytest.approx(1)
+    assert ctf_overlap.coverage(weak, strong) == pytest.approx(0.25)
     wide, narrow = at(100), at(100, aperture_mrad=10)
-    assert overlap.coverage(wide, narrow) == pytest.approx(1)
-    assert overlap.coverage(narrow, wide) < 0.5
-    assert overlap.coverage(wide, at(0.0)) == 0
+    assert ctf_overlap.coverage(wide, narrow) == pytest.approx(1)
+    assert ctf_overlap.coverage(narrow, wide) < 0.5
+    assert ctf_overlap.coverage(wide, at(0.0)) == 0
 
 
 def test_object_weights_count_only_where_there_is_an_object() -> None:
     ring = ObjectSpectrum(Q, np.exp(-(((Q - 0.3) / 0.02) ** 2)), np.zeros_like(Q), 0.2)
     far = ObjectSpectrum(Q, np.exp(-(((Q - 0.7) / 0.02) ** 2)), np.zeros_like(Q), 0.2)
     condition = Condition(defocus_A=100, dose_e_per_A2=400)
-    assert overlap.sign_blind_object(look(condition, ring), look(condition, far)) < 1e-6
-    assert overlap.coverage_object(look(condition, ring), look(condition, far)) < 1e-6
-    assert overlap.sign_blind(look(condition, ring), look(condition, far)) == pytest.approx(1)
+    assert ctf_overlap.ctf_overlap_object(look(condition, ring), look(condition, far)) < 1e-6
+    assert ctf_overlap.coverage_object(look(condition, ring), look(condition, far)) < 1e-6
+    assert ctf_overlap.ctf_overlap(look(condition, ring), look(condition, far)) == pytest.approx(1)
 
 
 # --- against noise ---------------------------------------------------------------------------
@@ -203,10 +203,10 @@ def test_theory_of_the_log_spectrum_distance() -> None:
 def test_texture_of_flat_spectra_by_hand() -> None:
     train, test = flat(signal=2, background=1, variance=3), flat(signal=6, background=2, variance=8)
     # ρ = 2, P0 = 1/3; P'0 = 1/4, P'1 = 1
-    gain, evidence, root = 3 * 2 / 3, np.log(3), np.sqrt(BAND * texture.LOOK_A2 / 2)
+    gain, evidence, root = 3 * 2 / 3, np.log(3), np.sqrt(BAND * texture_detector.LOOK_A2 / 2)
     within, without = (1 * gain - evidence) / (1 * gain) * root, -(gain / 4 - evidence) / (gain / 4) * root
-    assert texture.votes(train, test) == pytest.approx((within, without))
-    assert texture.accuracy(train, test) == pytest.approx((ndtr(within) + ndtr(without)) / 2)
+    assert texture_detector.detector_statistics(train, test) == pytest.approx((within, without))
+    assert texture_detector.accuracy(train, test) == pytest.approx((ndtr(within) + ndtr(without)) / 2)
 
 
 @pytest.mark.parametrize(("train", "test"), [(400.0, 400.0), (50.0, 400.0), (400.0, 50.0), (100.0, 150.0)])
@@ -214,7 +214,7 @@ def test_texture_accuracy_is_that_of_the_detector_on_gaussian_textures(
     train: float, test: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Draw coefficients, let the detector that was learnt on the training spectra vote, and count."""
-    monkeypatch.setattr(texture, "LOOK_A2", 600.0)
+    monkeypatch.setattr(texture_detector, "LOOK_A2", 600.0)
     faint = ObjectSpectrum(Q, OBJECTS.particle / 8, OBJECTS.film, OBJECTS.covered)
     learnt, used = (
         look(Condition(defocus_A=100, focal_spread_A=20, dose_e_per_A2=dose), faint) for dose in (train, test)
@@ -229,42 +229,42 @@ def test_texture_accuracy_is_that_of_the_detector_on_gaussian_textures(
         power = spectrum * rng.exponential(size=(20_000, ring.size))
         vote = power @ (1 / p0 - 1 / p1) - np.log(p1 / p0).sum()
         right.append((sign * vote > 0).mean())
-    assert texture.accuracy(learnt, used) == pytest.approx(np.mean(right), abs=0.03)
+    assert texture_detector.accuracy(learnt, used) == pytest.approx(np.mean(right), abs=0.03)
 
 
 def test_texture_is_blind_to_sign_and_to_units() -> None:
-    assert texture.accuracy(at(100), at(-100)) == pytest.approx(texture.accuracy(at(100), at(100)))
+    assert texture_detector.accuracy(at(100), at(-100)) == pytest.approx(texture_detector.accuracy(at(100), at(100)))
     weak = ObjectSpectrum(Q, OBJECTS.particle / 7, OBJECTS.film / 7, OBJECTS.covered)
     condition = Condition(defocus_A=100, dose_e_per_A2=400)
     brighter = condition.model_copy(update={"dose_e_per_A2": 2800.0})
     # seven times the dose on a seventh of the power: the same standardised images
-    assert texture.accuracy(look(condition), look(brighter, weak)) == pytest.approx(
-        texture.accuracy(look(condition), look(condition)), rel=1e-12
+    assert texture_detector.accuracy(look(condition), look(brighter, weak)) == pytest.approx(
+        texture_detector.accuracy(look(condition), look(condition)), rel=1e-12
     )
-    assert texture.divergence(look(condition), look(brighter, weak)) == pytest.approx(0, abs=1e-12)
+    assert texture_detector.divergence(look(condition), look(brighter, weak)) == pytest.approx(0, abs=1e-12)
 
 
 def test_texture_accuracy_in_domain_grows_with_dose_and_starts_at_chance() -> None:
-    own = [texture.accuracy(at(dose=dose), at(dose=dose)) for dose in (1e-4, 1, 10, 100, 1000, 1e4)]
+    own = [texture_detector.accuracy(at(dose=dose), at(dose=dose)) for dose in (1e-4, 1, 10, 100, 1000, 1e4)]
     assert own[0] == pytest.approx(0.5, abs=0.01)
     assert (np.diff(own) > 0).all()
-    assert texture.accuracy(at(0.0), at(100)) == 0.5  # what never saw a particle tosses a coin
+    assert texture_detector.accuracy(at(0.0), at(100)) == 0.5  # what never saw a particle tosses a coin
 
 
 def test_texture_knows_the_direction_of_a_change_of_dose() -> None:
     """Regret is larger from low to high dose: film shows, once standardised, as particles did."""
     low, high = at(dose=30), at(dose=3000)
-    up = texture.accuracy(high, high) - texture.accuracy(low, high)
-    down = texture.accuracy(low, low) - texture.accuracy(high, low)
+    up = texture_detector.accuracy(high, high) - texture_detector.accuracy(low, high)
+    down = texture_detector.accuracy(low, low) - texture_detector.accuracy(high, low)
     assert up > 2 * down > 0
 
 
 def test_divergence_is_the_itakura_saito_bound() -> None:
     one, two = flat(1, 1), flat(1, 1, variance=2.0)
     # P'/P = ½ in both classes
-    assert texture.divergence(one, two) == pytest.approx(BAND / 2 * (0.5 - 1 + np.log(2)))
-    assert texture.divergence(two, one) == pytest.approx(BAND / 2 * (2 - 1 - np.log(2)))
-    assert texture.divergence(at(), at()) == pytest.approx(0, abs=1e-12)
+    assert texture_detector.divergence(one, two) == pytest.approx(BAND / 2 * (0.5 - 1 + np.log(2)))
+    assert texture_detector.divergence(two, one) == pytest.approx(BAND / 2 * (2 - 1 - np.log(2)))
+    assert texture_detector.divergence(at(), at()) == pytest.approx(0, abs=1e-12)
 
 
 def test_divergence_bounds_the_cost_of_the_wrong_posterior() -> None:
@@ -282,13 +282,13 @@ def test_divergence_bounds_the_cost_of_the_wrong_posterior() -> None:
             loss.append(np.logaddexp(0, -sign * vote).mean())
         losses.append(np.mean(loss))
     area = ring.size / (BAND / 2)
-    assert 0 < losses[0] - losses[1] < texture.divergence(learnt, used) * area
+    assert 0 < losses[0] - losses[1] < texture_detector.divergence(learnt, used) * area
 
 
 def test_wiener_excess_is_the_excess_error_of_the_mistaken_filter() -> None:
     learnt, used = at(100, 100), at(180, 500)
 
-    def filter_of(what: Seen) -> np.ndarray:
+    def filter_of(what: ImageSpectra) -> np.ndarray:
         a = 2 * what.mean_transfer / np.sqrt(what.variance)
         return a * what.particle / (a**2 * what.particle + what.without)
 
@@ -297,9 +297,9 @@ def test_wiener_excess_is_the_excess_error_of_the_mistaken_filter() -> None:
         return used.over_area(used.particle * (1 - h * a) ** 2 + h**2 * used.without)
 
     expected = (error(filter_of(learnt)) - error(filter_of(used))) / used.over_area(used.particle + 0 * used.transfer)
-    assert texture.wiener_excess(learnt, used) == pytest.approx(expected, rel=1e-9)
+    assert texture_detector.wiener_excess(learnt, used) == pytest.approx(expected, rel=1e-9)
     assert expected > 0
-    assert texture.wiener_excess(at(-100), at(100)) > texture.wiener_excess(at(60), at(100))
+    assert texture_detector.wiener_excess(at(-100), at(100)) > texture_detector.wiener_excess(at(60), at(100))
 
 
 # --- mixtures --------------------------------------------------------------------------------
@@ -308,12 +308,14 @@ def test_wiener_excess_is_the_excess_error_of_the_mistaken_filter() -> None:
 @pytest.mark.parametrize("name", sorted(OF_UNIONS))
 def test_a_union_of_equals_is_what_each_is(name: str) -> None:
     measure = MEASURES[name]
-    same = union([at(), at()], [3, 1])
+    same = mixture_spectra([at(), at()], [3, 1])
     assert measure.function(same, at(60)) == pytest.approx(measure.function(at(), at(60)), rel=1e-9)
 
 
 def test_a_union_lies_between_its_parts_and_counts_by_shares() -> None:
     one, two, test = at(60), at(300, 100), at(150)
     parts = [information.information_covered(each, test) for each in (one, two)]
-    mixed = [information.information_covered(union([one, two], [1 - share, share]), test) for share in (0.01, 0.99)]
+    mixed = [
+        information.information_covered(mixture_spectra([one, two], [1 - share, share]), test) for share in (0.01, 0.99)
+    ]
     np.testing.assert_allclose(mixed, parts, atol=0.02)

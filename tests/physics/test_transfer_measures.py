@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Transfer
 from hrtem_ood.campaign.specs import TransferSpec
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.transfer.grid import polar_grid
-from hrtem_ood.transfer.measures import epsilon, sigma
-from hrtem_ood.transfer.sampling import transfer_of
-from hrtem_ood.transfer.stage import transfer_dataset
+from hrtem_ood.config.campaign import Transfer
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.stages.transfer import transfer_dataset
+from hrtem_ood.transfer.ctf_sampling import transfer_of
+from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma
+from hrtem_ood.transfer.polar_grid import polar_grid
 
 WAVELENGTH = electron_wavelength_A(300e3)
 LOW, HIGH = 0.05, 1.25

@@ -1,13 +1,14 @@
-"""Artefacts that tell of themselves as real ones do, with next to nothing in them."""
+"""Artifacts that tell of themselves as real ones do, with next to nothing in them."""
 
 import json
 
 import xarray as xr
 from ase import Atoms
 
-from hrtem_ood import analysis, predictors, store
-from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import artifact_path
 
 
 def pretend(campaign, results, *, seconds=36.0, device="cpu"):
@@ -15,7 +16,7 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     entry = {"seconds": seconds, "flops_per_image": 10**9, "parameter_count": 1000}
 
     def write(spec, more=None):
-        path = results / artefact(spec.stage, spec.id)
+        path = results / artifact_path(spec.stage, spec.id)
         told = store.provenance(spec, seconds=seconds, device=device)
         if path.suffix == ".extxyz":
             store.write_structures(path, [Atoms("H", cell=[1, 1, 1])], told)
@@ -29,15 +30,22 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     for pack in campaign.packs.values():
         write(pack, {"networks": {network.id: entry for network in pack.networks}})
     for id_ in campaign.networks:
-        store.write_text(results / artefact("networks", id_), "weights")
+        store.write_text(results / artifact_path("networks", id_), "weights")
     for suite in campaign.suites.values():
         write(suite, {"datasets": dict.fromkeys(suite.datasets)})
     for job in campaign.evaluations.values():
         both = {"networks": job.spec.networks, "datasets": job.suite.datasets}
         write(job.spec, {key: json.dumps(dict.fromkeys(ids, "digest")) for key, ids in both.items()})
     write(campaign.transfer)
-    write(store.Made(campaign.predictors_id, "predictors", predictors.VERSION, campaign.config_json))
-    write(store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json))
-    for path in [*jobs.outputs("reports", campaign.report_id, campaign), *jobs.outputs("indexes", campaign.index_id)]:
+    write(
+        store.SimpleArtifactInfo(
+            campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
+        )
+    )
+    write(store.SimpleArtifactInfo(campaign.metrics_id, "metrics", STAGE_VERSIONS["metrics"], campaign.config_json))
+    for path in [
+        *dag.job_outputs("reports", campaign.report_id, campaign),
+        *dag.job_outputs("indexes", campaign.index_id),
+    ]:
         store.write_text(results / path, "")
-    store.write_once(results / artefact("configs", campaign.config_id), campaign.config_json)
+    store.write_if_absent(results / artifact_path("configs", campaign.config_id), campaign.config_json)

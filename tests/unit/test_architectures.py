@@ -13,15 +13,15 @@ from click.testing import CliRunner
 from rich.console import Console
 from torch import nn
 
-from hrtem_ood.campaign.hyperparameters import BUILT_IN, Architecture
 from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.cli import main
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.networks.architectures import CLASS_OF, build, check_size, stride_of
-from hrtem_ood.networks.cost import parameter_count, receptive_field
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.overview import architectures_table, image_sides
+from hrtem_ood.cli.render.architectures import architectures_table, image_sides
+from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.learning.architectures.complexity import parameter_count, receptive_field
+from hrtem_ood.learning.architectures.registry import CLASS_OF, build, check_size, stride_of
+from hrtem_ood.learning.torch_device import reproducible
 
 ROOT = Path(__file__).parents[2]
 
@@ -238,7 +238,7 @@ def test_a_user_may_take_the_name_of_a_built_in(raw, tmp_path):
 def test_a_file_that_changed_is_told(raw, own):
     architecture = architecture_of(with_file(raw, own))
     own.write_text(OWN + "#")
-    with pytest.raises(ArtefactError, match=f"own.py has changed .* begin with {architecture.sha256[:12]}"):
+    with pytest.raises(ArtifactError, match=f"own.py has changed .* begin with {architecture.sha256[:12]}"):
         build(architecture)
 
 
@@ -258,7 +258,7 @@ def test_a_change_of_the_same_size_and_second_is_seen(raw, own):
 def test_a_file_that_is_gone_is_told(raw, own):
     architecture = architecture_of(with_file(raw, own))
     own.unlink()
-    with pytest.raises(ArtefactError, match=r"own.py cannot be read \(No such file or directory\).*Put it back"):
+    with pytest.raises(ArtifactError, match=r"own.py cannot be read \(No such file or directory\).*Put it back"):
         build(architecture)
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from hrtem_ood.campaign.condition import ABERRATIONS, JITTERED, Condition
+from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.campaign.types import identity_parameters
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.prediction.condition import parse_condition
+from hrtem_ood.learning.inference.condition_option import parse_condition
+from hrtem_ood.physics.optics.condition import ABERRATIONS, JITTER_FIELDS, Condition
 
 
 def test_a_list_of_mappings_is_a_list_of_conditions(raw):
@@ -35,7 +35,7 @@ def test_one_mapping_and_a_list_of_one_are_the_same(raw):
 
 
 def test_every_parameter_has_a_deviation():
-    assert set(JITTERED) | set(JITTERED.values()) == set(Condition.model_fields)
+    assert set(JITTER_FIELDS) | set(JITTER_FIELDS.values()) == set(Condition.model_fields)
     assert len(ABERRATIONS) == 24
 
 
@@ -49,7 +49,7 @@ def test_a_deviation_of_nothing_leaves_the_identity():
 def test_images_are_off_by_the_deviations():
     condition = Condition(defocus_A=50, defocus_sd_A=10, dose_e_per_A2=400, C12_sd=3, phi12_sd=0.5, aperture_mrad=20)
     assert condition.jitter == {"defocus_A": 10, "C12": 3, "phi12": 0.5}
-    deviations = dict.fromkeys(JITTERED, 1.0) | {"C12": -2.0, "phi12": 0.1}
+    deviations = dict.fromkeys(JITTER_FIELDS, 1.0) | {"C12": -2.0, "phi12": 0.1}
     image = condition.shifted(list(deviations.values()))
     assert image == Condition(defocus_A=60, dose_e_per_A2=400, C12=-6, phi12=0.05, aperture_mrad=20)
     assert not image.jitter
@@ -59,7 +59,7 @@ def test_an_azimuth_counts_where_its_aberration_varies():
     assert Condition(defocus_A=0, dose_e_per_A2=1, phi12=1, phi12_sd=1) == Condition(defocus_A=0, dose_e_per_A2=1)
     varied = Condition(defocus_A=0, dose_e_per_A2=1, C12_sd=5, phi12=1, phi12_sd=1)
     assert (varied.phi12, varied.phi12_sd) == (1, 1)
-    assert np.isclose(varied.shifted([1.0] * len(JITTERED)).phi12, 2)
+    assert np.isclose(varied.shifted([1.0] * len(JITTER_FIELDS)).phi12, 2)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.networks import cost
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.cost import flops_per_image, parameter_count, receptive_field
-from hrtem_ood.networks.hardware import reproducible
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.learning.architectures import complexity
+from hrtem_ood.learning.architectures.complexity import flops_per_image, parameter_count, receptive_field
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.torch_device import reproducible
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ class Centred(nn.Module):
 
 @pytest.mark.parametrize(("make", "expected"), FIELDS.values(), ids=FIELDS)
 def test_receptive_field_of_layers(make: Callable[[], nn.Module], expected: float, monkeypatch) -> None:
-    monkeypatch.setattr(cost, "LARGEST_FIELD", 64)
+    monkeypatch.setattr(complexity, "LARGEST_FIELD", 64)
     assert receptive_field(make()) == expected
 
 
@@ -155,7 +155,7 @@ def test_large_receptive_fields_and_gaps_in_them() -> None:
 
 
 def test_receptive_field_has_a_limit(monkeypatch) -> None:
-    monkeypatch.setattr(cost, "LARGEST_FIELD", 32)
+    monkeypatch.setattr(complexity, "LARGEST_FIELD", 32)
     assert receptive_field(nn.Sequential(*[same(5)] * 7)) == 29
     assert receptive_field(nn.Sequential(*[same(5)] * 8)) == math.inf
     assert receptive_field(nn.Sequential(*[same(5)] * 80)) == math.inf

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from hrtem_ood.cli import main
-from hrtem_ood.cluster import doctor
-from hrtem_ood.cluster.slurm import SlurmError
+from hrtem_ood.execution import doctor
+from hrtem_ood.execution.slurm_client import SlurmError
 
 Limits = namedtuple("Limits", ["array", "jobs"])
 Usage = namedtuple("Usage", ["total", "used", "free"])
@@ -25,7 +25,7 @@ def on_slurm(monkeypatch):
 
 @pytest.mark.usefixtures("no_slurm")
 def test_a_sound_machine_has_nothing_wrong(tmp_path):
-    found = {each.what: each for each in doctor.examine(tmp_path / "results")}
+    found = {each.what: each for each in doctor.run_checks(tmp_path / "results")}
     assert list(found) == ["GPU", "PyTorch", "CuPy", "FFT", "scratch", "results", "SLURM", "SLURM jobs"]
     assert found["FFT"].state == found["results"].state == "good"
     assert found["SLURM"].state == "absent"

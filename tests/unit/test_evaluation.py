@@ -9,19 +9,26 @@ import pytest
 import torch
 import xarray as xr
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
-from hrtem_ood.errors import ArtefactError, DeviceError
-from hrtem_ood.evaluation import stage
-from hrtem_ood.evaluation.stage import evaluate, index_suite, unscored
-from hrtem_ood.evaluation.weights import drop_scored
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, pack_entry, read_network, write_network
-from hrtem_ood.scores import SCORES
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
+from hrtem_ood.errors import ArtifactError, DeviceError
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.checkpoint import (
+    TrainingDomain,
+    TrainingOutcome,
+    load_network,
+    pack_entry,
+    read_network,
+    write_network,
+)
+from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages import evaluate as stage
+from hrtem_ood.stages.evaluate import evaluate, index_suite, networks_to_score
 
 IMAGES = 5
-TRAINED_ON = TrainedOn(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, 16)
+TRAINED_ON = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, 16)
 
 
 class Project:
@@ -57,7 +64,7 @@ class Project:
             )
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
-                trained = Trained(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
+                trained = TrainingOutcome(build(spec.hyperparameters.architecture).state_dict(), 0, 0.5)
             trained.diverged = seed in diverged
             path = self.path("networks", spec.id, ".ckpt")
             entries[spec.id] = write_network(path, spec, trained, TRAINED_ON, seconds=0, device="cpu")
@@ -78,8 +85,8 @@ class Project:
     def networks_of(self, packs: tuple[str, ...]) -> list[str]:
         return [id_ for pack in packs for id_ in store.read_json(self.path("packs", pack, ".json"))["networks"]]
 
-    def evaluation(self, suite: str, *packs: str) -> EvaluateSpec:
-        return EvaluateSpec(networks=self.networks_of(packs), suite=suite)
+    def evaluation(self, suite: str, *packs: str) -> EvaluationSpec:
+        return EvaluationSpec(networks=self.networks_of(packs), suite=suite)
 
     def evaluate(self, packs: str | tuple[str, ...], suite: str) -> xr.Dataset:
         packs = (packs,) if isinstance(packs, str) else packs
@@ -115,7 +122,7 @@ def expected_f1(project: Project, network: str, dataset: str, image: int) -> flo
     counts, label = stored.counts.values.astype(float), stored.label.values.astype(bool)
     standardised = torch.tensor((counts - counts.mean()) / counts.std(), dtype=torch.float32)[None, None]
     with torch.no_grad():
-        logits = network_from(read_network(project.path("networks", network, ".ckpt")))(standardised)[0].numpy()
+        logits = load_network(read_network(project.path("networks", network, ".ckpt")))(standardised)[0].numpy()
     predicted = logits.argmax(axis=0).astype(bool)
     if not (predicted.any() or label.any()):
         return 1.0
@@ -125,8 +132,8 @@ def expected_f1(project: Project, network: str, dataset: str, image: int) -> flo
 def test_scores_are_those_of_each_network_on_each_image(project: Project) -> None:
     networks, datasets = project.pack("p", 0, 1), [project.dataset("d1"), project.dataset("d2")]
     found = project.evaluate("p", project.suite(*datasets))
-    assert set(found.data_vars) == {*SCORES, "feature", "features"}
-    for name in SCORES:
+    assert set(found.data_vars) == {*METRICS, "feature", "features"}
+    for name in METRICS:
         assert found[name].dims == ("network", "condition", "image")
         assert found[name].dtype == np.float32
         assert np.isfinite(found[name]).all()
@@ -156,11 +163,11 @@ def test_networks_scored_one_by_one_need_but_be_gathered(project: Project, compu
     networks = project.pack("p", 0, 1, 2, diverged=(2,))
     whole = project.evaluation(project.suite(project.dataset("d"), project.dataset("e")), "p")
     pack, suite = [project.path("packs", "p", ".json")], project.path("suites", whole.suite, ".json")
-    assert unscored(whole, pack, suite, project.results) == networks[:2], "one that diverged has no scores"
+    assert networks_to_score(whole, pack, suite, project.results) == networks[:2], "one that diverged has no scores"
     for ahead in (1, 0):
-        alone = EvaluateSpec(networks=(networks[ahead],), suite=whole.suite)
+        alone = EvaluationSpec(networks=(networks[ahead],), suite=whole.suite)
         evaluate(alone, pack, suite, project.results, project.path("evaluations", alone.id), device="cpu")
-        assert unscored(whole, pack, suite, project.results) == networks[:ahead]
+        assert networks_to_score(whole, pack, suite, project.results) == networks[:ahead]
     computed.clear()
     gathered = project.evaluate("p", whole.suite)
     assert not computed
@@ -207,12 +214,12 @@ def test_what_is_not_the_same_is_computed(
     (network,) = project.pack("p", 0)
     project.evaluate("p", suite)
     if change == "version":
-        monkeypatch.setattr(EvaluateSpec, "version", EvaluateSpec.version + 1)
+        monkeypatch.setattr(EvaluationSpec, "version", EvaluationSpec.version + 1)
     if change == "weights":
         path = project.path("networks", network, ".ckpt")
         state = {name: value + 1 for name, value in read_network(path)["state_dict"].items()}
         spec = NetworkSpec.model_validate_json(read_network(path)["parameters"])
-        entry = write_network(path, spec, Trained(state, 0, 0.5), TRAINED_ON, seconds=0, device="cpu")
+        entry = write_network(path, spec, TrainingOutcome(state, 0, 0.5), TRAINED_ON, seconds=0, device="cpu")
         store.write_json(project.path("packs", "q", ".json"), {"id": "q", "networks": {network: entry}})
     else:
         project.pack("q", 0)
@@ -237,7 +244,7 @@ def test_an_unreadable_evaluation_is_passed_over(
     path = whole.rename(whole.with_name("damaged.zarr.zip"))
     path.write_bytes(path.read_bytes()[:100])
     store.write_zarr(
-        path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluateSpec.version}
+        path.with_name("a-foreign.zarr.zip"), xr.Dataset(), {"id": "a-foreign", "stage_version": EvaluationSpec.version}
     )
     project.evaluate("p", suite)
     assert len(computed) == 2
@@ -259,7 +266,7 @@ def test_a_missing_network_is_an_error_that_tells_what_to_do(project: Project) -
     suite = project.suite(project.dataset("d"))
     (network,) = project.pack("p", 0)
     project.path("networks", network, ".ckpt").unlink()
-    with pytest.raises(ArtefactError, match=rf"{network}\.ckpt is missing, but .*p\.json lists it. Delete .*p\.json"):
+    with pytest.raises(ArtifactError, match=rf"{network}\.ckpt is missing, but .*p\.json lists it. Delete .*p\.json"):
         project.evaluate("p", suite)
     assert not (project.results / "evaluations").exists()
 
@@ -271,7 +278,7 @@ def test_other_weights_than_the_pack_lists_are_an_error(project: Project) -> Non
     listed = json.loads(path.read_text())
     next(iter(listed["networks"].values()))["sha256_of_weights"] = "0" * 64
     store.write_json(path, listed)
-    with pytest.raises(ArtefactError, match=r"holds other weights than .*p\.json lists"):
+    with pytest.raises(ArtifactError, match=r"holds other weights than .*p\.json lists"):
         project.evaluate("p", suite)
 
 
@@ -279,13 +286,13 @@ def test_inputs_must_be_those_of_the_spec(project: Project) -> None:
     suite = project.suite(project.dataset("d"))
     (network,) = project.pack("p", 0)
     paths = [project.path("packs", "p", ".json")], project.path("suites", suite, ".json")
-    too_many = EvaluateSpec(networks=(network, "q"), suite=suite)
-    with pytest.raises(ArtefactError, match=r"needs q, of which .*p\.json does not tell"):
+    too_many = EvaluationSpec(networks=(network, "q"), suite=suite)
+    with pytest.raises(ArtifactError, match=r"needs q, of which .*p\.json does not tell"):
         evaluate(too_many, *paths, project.results, project.results / "o", device="cpu")
-    foreign = EvaluateSpec(networks=(network,), suite="other")
-    with pytest.raises(ArtefactError, match=rf"needs other, not .*{suite}\.json"):
+    foreign = EvaluationSpec(networks=(network,), suite="other")
+    with pytest.raises(ArtifactError, match=rf"needs other, not .*{suite}\.json"):
         evaluate(foreign, *paths, project.results, project.results / "o", device="cpu")
-    with pytest.raises(ArtefactError, match="needs the datasets d, e, not d"):
+    with pytest.raises(ArtifactError, match="needs the datasets d, e, not d"):
         index_suite(SuiteSpec(datasets=("d", "e")), [project.path("datasets", "d")], project.results / "s.json")
 
 
@@ -295,10 +302,10 @@ def test_a_dataset_that_changed_size_is_an_error(project: Project) -> None:
     path = project.path("datasets", "d")
     fewer = store.read_zarr(path).isel(image=slice(3))
     store.write_zarr(path, fewer, {"sha256_of_images": store.arrays_sha256(fewer.counts.values, fewer.label.values)})
-    with pytest.raises(ArtefactError, match=rf"d\.zarr\.zip holds other images than when .*{suite}\.json was made"):
+    with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip holds other images than when .*{suite}\.json was made"):
         project.evaluate("p", suite)
     path.unlink()
-    with pytest.raises(ArtefactError, match=rf"d\.zarr\.zip is missing, .* Delete .*{suite}\.json"):
+    with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip is missing, .* Delete .*{suite}\.json"):
         project.evaluate("p", suite)
 
 
@@ -324,10 +331,10 @@ def test_weights_are_dropped_when_every_suite_is_scored(project: Project, comput
     evaluations = [project.path("evaluations", project.evaluation(suite, "p").id) for suite in (one, other)]
     told = read_network(path)
     project.evaluate("p", one)
-    drop_scored(networks, evaluations, project.results, "mine")
+    drop_scored_weights(networks, evaluations, project.results, "mine")
     assert read_network(path)["state_dict"], "the other suite needs them"
     project.evaluate("p", other)
-    drop_scored(networks, evaluations, project.results, "mine")
+    drop_scored_weights(networks, evaluations, project.results, "mine")
     after = read_network(path)
     assert after["state_dict"] == {}
     assert {key: after[key] for key in ("curves", "sha256_of_weights", "trained_on", "parameters")} == {
@@ -338,10 +345,10 @@ def test_weights_are_dropped_when_every_suite_is_scored(project: Project, comput
     before = len(computed)
     project.pack_of("q", networks[:1])
     project.evaluate("q", project.suite("d1", "d2"))
-    drop_scored(networks, evaluations, project.results, "mine")
+    drop_scored_weights(networks, evaluations, project.results, "mine")
     assert len(computed) == before
     # what is new is not
-    with pytest.raises(ArtefactError, match=rf"p\.json: network {networks[0]} keeps no weights"):
+    with pytest.raises(ArtifactError, match=rf"p\.json: network {networks[0]} keeps no weights"):
         project.evaluate("p", project.suite(project.dataset("d3")))
 
 
@@ -362,7 +369,7 @@ def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsy
         store.write_text(project.results / f"indexes/{name}-0.csv", rows)
     project.evaluate("p", suite)
     evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
-    drop_scored([one, other], evaluations, project.results, "mine")
+    drop_scored_weights([one, other], evaluations, project.results, "mine")
     assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
     assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
     assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err

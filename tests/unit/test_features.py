@@ -8,12 +8,12 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from hrtem_ood import store
-from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.evaluation.cells import Cells, Found
-from hrtem_ood.evaluation.features import Watched
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.scores import SCORES
+from hrtem_ood.artifacts import store
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
 
 IMAGES = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(1))
 
@@ -44,7 +44,7 @@ class Upsampled(OutOfOrder):
 def test_the_last_convolution_of_the_features_gives_the_mean_logits(name: str, depth: int, channels: int) -> None:
     network = build(Architecture(name=name, depth=depth, channels=channels)).eval()
     with torch.inference_mode():
-        logits, feature = Watched(network)(IMAGES)
+        logits, feature = FeatureHook(network)(IMAGES)
         assert torch.equal(logits, network(IMAGES))
         entering: list[Tensor] = []
         network.head.register_forward_pre_hook(lambda _, given: entering.append(given[0]))
@@ -62,7 +62,7 @@ def test_the_last_convolution_of_the_features_gives_the_mean_logits(name: str, d
 def test_the_order_in_which_layers_are_defined_does_not_matter() -> None:
     network = OutOfOrder().eval()
     with torch.inference_mode():
-        logits, feature = Watched(network)(IMAGES)
+        logits, feature = FeatureHook(network)(IMAGES)
         x = network.body(IMAGES).relu()
         expected = (x + network.aside(x).mean()).mean(dim=(2, 3))
     torch.testing.assert_close(feature, expected)
@@ -72,13 +72,13 @@ def test_the_order_in_which_layers_are_defined_does_not_matter() -> None:
 def test_a_network_that_ends_with_something_else_has_no_features() -> None:
     for network in (Upsampled(), nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())):
         with torch.inference_mode():
-            logits, feature = Watched(network.eval())(IMAGES)
+            logits, feature = FeatureHook(network.eval())(IMAGES)
         assert logits.shape == (3, 2, 32, 32)
         assert feature.shape == (3, 0)
 
 
 def test_features_of_an_image_are_the_same_alone_and_among_others() -> None:
-    network = Watched(nn.Sequential(nn.Identity(), nn.Conv2d(8, 2, 1)).eval())
+    network = FeatureHook(nn.Sequential(nn.Identity(), nn.Conv2d(8, 2, 1)).eval())
     images = torch.randn(7, 8, 32, 32).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         together = network(images)[1]
@@ -90,11 +90,13 @@ def test_features_of_an_image_are_the_same_alone_and_among_others() -> None:
 def test_networks_of_different_width_are_padded_and_copied_back(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     networks: dict[str, str | None] = {"narrow": "1", "none": "2", "wide": "3", "diverged": None}
-    cells, widths = Cells(networks, {"d": "4", "e": "5"}, 3), {"narrow": 2, "none": 0, "wide": 5}
+    cells, widths = ScoreTable(networks, {"d": "4", "e": "5"}, 3), {"narrow": 2, "none": 0, "wide": 5}
     given = {}
     for row, (name, width) in enumerate(widths.items()):
         for column in range(2):
-            found = Found(rng.random((len(SCORES), 3), np.float32), rng.standard_normal((3, width)).astype(np.float16))
+            found = NetworkScores(
+                rng.random((len(METRICS), 3), np.float32), rng.standard_normal((3, width)).astype(np.float16)
+            )
             cells.fill(row, column, found)
             given[name, "de"[column]] = found
     path = tmp_path / "evaluations/a.zarr.zip"
@@ -106,11 +108,11 @@ def test_networks_of_different_width_are_padded_and_copied_back(tmp_path: Path) 
         row = stored.feature.sel(network=name, condition=dataset).values
         np.testing.assert_array_equal(row[:, : widths[name]], found.feature)
         assert np.isnan(row[:, widths[name] :]).all()
-    again = Cells({"none": "2", "narrow": "1"}, {"e": "5"}, 3)
+    again = ScoreTable({"none": "2", "narrow": "1"}, {"e": "5"}, 3)
     again.reuse(path.parent, version=3, except_for=tmp_path / "b")
     assert again.known.all()
     copied = again.to_dataset()
     assert list(copied.features.values) == [0, 2]
     np.testing.assert_array_equal(copied.feature.values[1, 0], given["narrow", "e"].feature)
-    np.testing.assert_array_equal(copied[next(iter(SCORES))].values[1, 0], given["narrow", "e"].scores[0])
+    np.testing.assert_array_equal(copied[next(iter(METRICS))].values[1, 0], given["narrow", "e"].scores[0])
     assert isinstance(copied, xr.Dataset)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.cost import flops_per_image
-from hrtem_ood.planning import flops
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.execution.planning import static_complexity
+from hrtem_ood.learning.architectures.complexity import flops_per_image
+from hrtem_ood.learning.architectures.registry import build
 
 CASES = [
     ("unet", 8, 3),
@@ -24,14 +24,14 @@ def test_counts_are_those_of_the_network(name, channels, depth):
     architecture = Architecture(name=name, channels=channels, depth=depth)
     with torch.random.fork_rng(devices=[]):
         network = build(architecture)
-    assert flops.flops_per_image(architecture, 64) == flops_per_image(network, 64)
+    assert static_complexity.flops_per_image(architecture, 64) == flops_per_image(network, 64)
     kernels = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d))
-    assert flops.feature_count(architecture) == network.head.in_channels
-    assert flops.weight_count(architecture) == sum(module.weight.numel() for module in kernels)
+    assert static_complexity.feature_count(architecture) == network.head.in_channels
+    assert static_complexity.weight_count(architecture) == sum(module.weight.numel() for module in kernels)
 
 
 def test_nothing_is_said_of_an_architecture_of_ones_own():
     own = Architecture(name="Own", file="own.py")
-    assert flops.flops_per_image(own, 64) is None
-    assert flops.weight_count(own) is None
-    assert flops.feature_count(own) == 0
+    assert static_complexity.flops_per_image(own, 64) is None
+    assert static_complexity.weight_count(own) is None
+    assert static_complexity.feature_count(own) == 0

@@ -2,18 +2,18 @@
 
 import re
 
-from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.graph import stage_graph
+from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.mermaid import mermaid_graph
 
 
 def test_numbers_on_nodes_and_arrows(raw):
     campaign = load_campaign(raw)
-    text = stage_graph(campaign)
+    text = mermaid_graph(campaign)
     assert text.startswith("flowchart LR\n")
-    for stage in jobs.STAGES:
-        (count,) = re.findall(rf'^    {stage}\["<b>{jobs.RULES[stage]}</b><br/>([\d,]+) ', text, re.MULTILINE)
-        assert int(count) == len(jobs.ids(campaign, stage))
+    for stage in dag.STAGES:
+        (count,) = re.findall(rf'^    {stage}\["<b>{dag.RULES[stage]}</b><br/>([\d,]+) ', text, re.MULTILINE)
+        assert int(count) == len(dag.artifact_ids(campaign, stage))
     assert "8 networks" in text  # 4 training sets, 2 seeds
     # 6 test structures under 4 conditions, 8 networks
     assert f"{6 * 4 * 8} images scored" in text

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from hrtem_ood.errors import DeviceError
-from hrtem_ood.networks.hardware import told_of_memory
+from hrtem_ood.learning.torch_device import explain_out_of_memory
 
 
 def test_a_lack_of_memory_on_the_cpu_is_told() -> None:
     match = r"^network n: out of memory on the CPU: .*DefaultCPUAllocator: can't allocate memory.*\. Take less\.$"
-    with pytest.raises(DeviceError, match=match), told_of_memory("network n", "Take less."):
+    with pytest.raises(DeviceError, match=match), explain_out_of_memory("network n", "Take less."):
         torch.empty(10**15)
 
 
@@ -30,7 +30,7 @@ def test_a_lack_of_memory_on_the_cpu_is_told() -> None:
     ],
 )
 def test_the_message_says_where_and_what_to_do(error: Exception, told: str) -> None:
-    with pytest.raises(DeviceError) as caught, told_of_memory("network n", "Take less."):
+    with pytest.raises(DeviceError) as caught, explain_out_of_memory("network n", "Take less."):
         raise error
     assert str(caught.value) == f"network n: {told}"
     assert caught.value.__cause__ is error
@@ -38,11 +38,11 @@ def test_the_message_says_where_and_what_to_do(error: Exception, told: str) -> N
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes do not match"), ValueError("out of memory")])
 def test_other_errors_pass(error: Exception) -> None:
-    with pytest.raises(type(error), match=str(error)) as caught, told_of_memory("network n", "Take less."):
+    with pytest.raises(type(error), match=str(error)) as caught, explain_out_of_memory("network n", "Take less."):
         raise error
     assert caught.value is error
 
 
 def test_nothing_is_told_where_all_goes_well() -> None:
-    with told_of_memory("network n", "Take less."):
+    with explain_out_of_memory("network n", "Take less."):
         pass

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrtem_ood.campaign.identity import canonical_json, content_id, digest, seed_sequence
+from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, seed_sequence
 
 JSON = st.recursive(
     st.none()

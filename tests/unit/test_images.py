@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hrtem_ood import store
-from hrtem_ood.errors import ArtefactError
-from hrtem_ood.networks.images import Batches, Images, dihedral, fits, read_images, standardise
+from hrtem_ood.artifacts import store
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.batches import Batches, Images, dihedral, fits, read_images, standardise
 
 CPU = torch.device("cpu")
 EPS = float(np.finfo(np.float32).eps)
@@ -35,7 +35,9 @@ def write(path: Path, counts: np.ndarray, **more: np.ndarray) -> Path:
     axes = ("image", "y", "x")
     data = {name: (axes, values) for name, values in {"counts": counts, **more}.items()}
     data["label"] = (axes, (counts > counts.mean()).astype(np.uint8))
-    store.write_zarr(path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), {"id": store.artefact_id(path)})
+    store.write_zarr(
+        path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), {"id": store.artifact_id_of(path)}
+    )
     return path
 
 
@@ -119,7 +121,7 @@ def test_images_are_read_by_structure(tmp_path: Path) -> None:
     found = read_images(path, np.array([4, 1, 4]))
     np.testing.assert_array_equal(found.counts, counts[[4, 1, 4]])
     np.testing.assert_array_equal(found.label, (counts > counts.mean())[[4, 1, 4]])
-    with pytest.raises(ArtefactError, match=r"d\.zarr\.zip holds no image of structure 6\. Delete"):
+    with pytest.raises(ArtifactError, match=r"d\.zarr\.zip holds no image of structure 6\. Delete"):
         read_images(path, np.array([5, 6]))
 
 
@@ -131,7 +133,7 @@ def test_expected_counts_are_read_where_they_are(tmp_path: Path) -> None:
     assert found.counts.dtype == torch.float32
     np.testing.assert_array_equal(found.counts, expected[[1]])
     without = write(tmp_path / "without.zarr.zip", counts)
-    with pytest.raises(ArtefactError, match=r"without\.zarr\.zip holds no expected_counts\. Delete"):
+    with pytest.raises(ArtifactError, match=r"without\.zarr\.zip holds no expected_counts\. Delete"):
         read_images(without, variable="expected_counts")
 
 
@@ -212,7 +214,7 @@ def test_noise_follows_its_seed() -> None:
 
 
 def test_noise_is_poisson(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hrtem_ood.networks.images.standardise", lambda counts: counts)
+    monkeypatch.setattr("hrtem_ood.learning.batches.standardise", lambda counts: counts)
     mean = torch.tensor([0.1, 2.0, 40.0, 2500.0])[:, None, None].expand(4, 200, 200).contiguous()
     (counts,) = noisy(0, Images(mean, torch.zeros(4, 200, 200, dtype=torch.uint8)))
     assert torch.equal(counts, counts.round())

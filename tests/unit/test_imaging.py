@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging, Labels, Simulation
-from hrtem_ood.campaign.specs import ImageSpec, SimulateSpec
-from hrtem_ood.device import ArrayModule, array_module
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.imaging.detector import Response, smallest_unsigned
-from hrtem_ood.imaging.image import image_intensity
-from hrtem_ood.imaging.lens import Lens, plain
-from hrtem_ood.imaging.microscope import condition_of
-from hrtem_ood.imaging.stage import image
-from hrtem_ood.optics.ctf import contrast_transfer
-from hrtem_ood.optics.fourier import crop_spectrum, polar_frequencies
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.simulation.stage import layout
+from hrtem_ood.array_module import ArrayModule, array_module
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec
+from hrtem_ood.config.campaign import Imaging, Labels, Simulation
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.imaging.detector import DetectorResponse, smallest_unsigned
+from hrtem_ood.physics.imaging.intensity import image_intensity
+from hrtem_ood.physics.imaging.lens import Lens, transfer_numpy
+from hrtem_ood.physics.imaging.microscope import sample_condition
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.ctf import contrast_transfer
+from hrtem_ood.physics.optics.fourier import crop_spectrum, polar_frequencies
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.stages.image import image
+from hrtem_ood.stages.simulate import empty_dataset
 
 CPU = array_module("cpu")
 SIMULATION = Simulation(sampling_A=0.2, phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
@@ -30,8 +30,8 @@ CONDITION = Condition(defocus_A=80, defocus_sd_A=10, dose_e_per_A2=300, focal_sp
 
 def shard(folder, start, stop, series="scenes"):
     """Exit waves that are random phase objects."""
-    spec = SimulateSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
-    waves = layout(spec, CELL_A).copy(deep=True)
+    spec = ExitWaveShardSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
+    waves = empty_dataset(spec, CELL_A).copy(deep=True)
     q, _ = polar_frequencies((44, 44), CELL_A / 44)
     for place, structure in enumerate(range(start, stop)):
         noise = np.random.default_rng(structure).normal(size=(2, 44, 44))
@@ -45,7 +45,7 @@ def shard(folder, start, stop, series="scenes"):
 
 
 def dataset_spec(**changes):
-    series = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=0).series
+    series = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=0).series
     fields = {
         "waves": series,
         "structures": 3,
@@ -53,7 +53,7 @@ def dataset_spec(**changes):
         "imaging": Imaging(pixel_A=0.4),
         "labels": Labels(phase_threshold_rad=0.05, blur_A=0.5, coverage=0.5),
     }
-    return ImageSpec(**fields | changes)
+    return DatasetSpec(**fields | changes)
 
 
 def imaged(folder, spec, shards):
@@ -87,7 +87,7 @@ def test_compiled_lens_is_the_plain_one(size):
     condition = Condition(defocus_A=0, dose_e_per_A2=1, C30=1e7, C12=50, phi12=0.3, C50=1e8, focal_spread_A=20)
     lens = Lens.of(condition, size=size, pixel_A=0.2, wavelength_A=electron_wavelength_A(300e3), am=CPU)
     np.testing.assert_allclose(
-        lens.transfer(0.0), plain(lens.polynomial, lens.alpha, lens.damping, CPU), rtol=0, atol=3e-7
+        lens.transfer(0.0), transfer_numpy(lens.polynomial, lens.alpha, lens.damping, CPU), rtol=0, atol=3e-7
     )
 
 
@@ -112,7 +112,7 @@ def test_intensity_is_the_mean_over_phonons():
 
 def test_counts_are_poisson():
     intensity = np.linspace(0.5, 1.5, 4)[:, None] * np.ones((4, 200_000), np.float32)
-    perfect = Response.of(None, size=4, pixel_A=0.4, am=CPU)
+    perfect = DetectorResponse.of(None, size=4, pixel_A=0.4, am=CPU)
     rng = np.random.default_rng(0)
     counts = perfect.count(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=rng).astype(float)
     mean = 50 * 0.16 * intensity[:, 0]
@@ -139,8 +139,8 @@ def test_shards_do_not_matter(tmp_path):
 
 
 def test_every_image_has_noise_of_its_own(tmp_path):
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
-    waves = layout(spec, CELL_A).copy(deep=True)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    waves = empty_dataset(spec, CELL_A).copy(deep=True)
     waves.exit_wave[:] = 1
     path = tmp_path / f"{spec.id}.zarr.zip"
     store.write_zarr(path, waves, {"id": spec.id})
@@ -156,7 +156,7 @@ def test_fewer_structures_are_the_first_of_more(tmp_path):
     np.testing.assert_array_equal(two.counts, three.counts[:2])
 
 
-def test_artefact_layout(tmp_path):
+def test_artifact_layout(tmp_path):
     data = imaged(tmp_path, dataset_spec(), [shard(tmp_path, 0, 3)])
     assert data.counts.dims == data.label.dims == ("image", "y", "x")
     assert data.counts.shape == data.label.shape == (3, 32, 32)
@@ -180,13 +180,13 @@ def test_a_phase_object_conserves_the_dose(tmp_path):
 def test_defocus_counts_from_zero_defocus_and_jitters(tmp_path):
     spec = dataset_spec()
     data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
-    defoci = [condition_of(CONDITION, spec.series, structure).defocus_A for structure in range(400)]
+    defoci = [sample_condition(CONDITION, spec.series, structure).defocus_A for structure in range(400)]
     np.testing.assert_allclose(data.defocus_A, defoci[:3] + 10.0 * np.arange(3), rtol=1e-6)
     jitter = np.array(defoci) - 80
     assert jitter.mean() == pytest.approx(0, abs=2)
     assert jitter.std() == pytest.approx(10, rel=0.1)
     steady = CONDITION.model_copy(update={"defocus_sd_A": 0.0})
-    assert condition_of(steady, spec.series, 7) is steady
+    assert sample_condition(steady, spec.series, 7) is steady
 
 
 def test_labels_do_not_change_counts(tmp_path):
@@ -243,17 +243,17 @@ def test_expected_counts_do_not_depend_on_shards(tmp_path):
 
 
 def test_missing_structures_are_told(tmp_path):
-    with pytest.raises(ArtefactError, match=r"needs 4 structures, but .* hold 3"):
+    with pytest.raises(ArtifactError, match=r"needs 4 structures, but .* hold 3"):
         imaged(tmp_path, dataset_spec(structures=4), [shard(tmp_path, 0, 3)])
 
 
 def test_shards_out_of_order_are_told(tmp_path):
-    with pytest.raises(ArtefactError, match="holds structures 1 to 2, but structure 0 comes next"):
+    with pytest.raises(ArtifactError, match="holds structures 1 to 2, but structure 0 comes next"):
         imaged(tmp_path, dataset_spec(), [shard(tmp_path, 1, 3), shard(tmp_path, 0, 1)])
 
 
 def test_other_exit_waves_are_told(tmp_path):
-    with pytest.raises(ArtefactError, match="another series"):
+    with pytest.raises(ArtifactError, match="another series"):
         imaged(tmp_path, dataset_spec(), [shard(tmp_path, 0, 3, series="others")])
 
 
@@ -268,7 +268,7 @@ def test_pixels_must_divide_the_cell_and_be_simulated(tmp_path):
 def test_images_are_formed_at_the_stored_defocus(tmp_path):
     """Counts at a dose without noise to speak of, against the lens of the stored defocus and energy."""
     simulation = SIMULATION.model_copy(update={"energy_eV": 80e3})
-    waves_spec = SimulateSpec(scenes="scenes", simulation=simulation, start=0, stop=3)
+    waves_spec = ExitWaveShardSpec(scenes="scenes", simulation=simulation, start=0, stop=3)
     waves = store.read_zarr(shard(tmp_path, 0, 3), expect_id=None)
     waves = waves.assign_attrs(energy_eV=80e3, series=waves_spec.series)
     path = tmp_path / f"{waves_spec.id}.zarr.zip"
@@ -326,7 +326,7 @@ def test_images_vary_in_whatever_jitters(tmp_path):
 
 def test_jitter_has_the_means_and_deviations_asked_for():
     condition = Condition(defocus_A=0, dose_e_per_A2=90, dose_sd_e_per_A2=30, C21=100, C21_sd=7, focal_spread_A=30)
-    drawn = [condition_of(condition, "series", structure) for structure in range(2000)]
+    drawn = [sample_condition(condition, "series", structure) for structure in range(2000)]
     for name, mean, deviation in (("dose_e_per_A2", 90, 30), ("C21", 100, 7)):
         values = np.array([getattr(each, name) for each in drawn])
         assert values.mean() == pytest.approx(mean, abs=5 * deviation / np.sqrt(2000))

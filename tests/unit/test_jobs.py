@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
-from hrtem_ood.campaign.overview import job_counts
+from hrtem_ood.cli.render.validate import job_counts
 
 
 @pytest.fixture
@@ -18,21 +18,21 @@ def campaign(raw):
 
 
 def everything(campaign):
-    return [(stage, id_) for stage in jobs.STAGES for id_ in jobs.ids(campaign, stage)]
+    return [(stage, id_) for stage in dag.STAGES for id_ in dag.artifact_ids(campaign, stage)]
 
 
 def test_a_clean_run_makes_everything(campaign):
-    missing = jobs.to_make(campaign, lambda *_: False)
+    missing = dag.missing_artifacts(campaign, lambda *_: False)
     assert {stage: set(found) for stage, found in missing.items()} == {
-        stage: set(jobs.ids(campaign, stage)) for stage in jobs.STAGES
+        stage: set(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES
     }
-    assert {jobs.RULES[stage]: len(found) for stage, found in missing.items()} == job_counts(campaign)
+    assert {dag.RULES[stage]: len(found) for stage, found in missing.items()} == job_counts(campaign)
 
 
 def test_stages_are_in_the_order_of_the_flow(campaign):
-    order = {stage: number for number, stage in enumerate(jobs.STAGES)}
+    order = {stage: number for number, stage in enumerate(dag.STAGES)}
     for stage, id_ in everything(campaign):
-        assert all(order[other] < order[stage] for other, _ in jobs.inputs(campaign, stage, id_))
+        assert all(order[other] < order[stage] for other, _ in dag.job_inputs(campaign, stage, id_))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -41,19 +41,21 @@ def test_what_is_there_needs_nothing_and_what_is_missing_and_needed_is_made(camp
     all_ = everything(campaign)
     there = set(data.draw(st.lists(st.sampled_from(all_), unique=True)))
     missing = {
-        (stage, id_) for stage, ids in jobs.to_make(campaign, lambda *each: each in there).items() for id_ in ids
+        (stage, id_)
+        for stage, ids in dag.missing_artifacts(campaign, lambda *each: each in there).items()
+        for id_ in ids
     }
     assert not missing & there
-    needed = set(jobs.targets(campaign))
+    needed = set(dag.default_targets(campaign))
     for each in missing:
-        needed |= set(jobs.inputs(campaign, *each))
+        needed |= set(dag.job_inputs(campaign, *each))
     # everything needed is there or made, and nothing is made for nothing
     assert missing == needed - there
 
 
 def test_networks_of_a_pack_are_evaluated_with_it(campaign):
     for id_, job in campaign.evaluations.items():
-        packs = [other for stage, other in jobs.inputs(campaign, "evaluations", id_) if stage == "packs"]
+        packs = [other for stage, other in dag.job_inputs(campaign, "evaluations", id_) if stage == "packs"]
         assert packs == [pack.id for pack in job.packs]
         listed = [network.id for pack in job.packs for network in pack.networks]
         assert set(job.spec.networks) <= set(listed)
@@ -64,21 +66,21 @@ def test_networks_of_a_pack_are_evaluated_with_it(campaign):
 
 
 def test_an_unknown_id_is_a_key_error(campaign):
-    for stage in jobs.STAGES:
+    for stage in dag.STAGES:
         with pytest.raises(KeyError):
-            jobs.inputs(campaign, stage, "df0-0123456789")
+            dag.job_inputs(campaign, stage, "df0-0123456789")
 
 
 def test_present_looks_at_names_and_wants_a_whole_report(campaign, tmp_path):
     for stage, id_ in everything(campaign):
-        assert not jobs.present(tmp_path, campaign)(stage, id_)
-        for path in jobs.outputs(stage, id_, campaign):
+        assert not dag.existence_check(tmp_path, campaign)(stage, id_)
+        for path in dag.job_outputs(stage, id_, campaign):
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).touch()
-        assert jobs.present(tmp_path, campaign)(stage, id_)
-    assert not any(jobs.to_make(campaign, jobs.present(tmp_path, campaign)).values())
-    (tmp_path / artefact("reports", campaign.report_id) / "figures/ctf.svg").unlink()
-    missing = jobs.to_make(campaign, jobs.present(tmp_path, campaign))
+        assert dag.existence_check(tmp_path, campaign)(stage, id_)
+    assert not any(dag.missing_artifacts(campaign, dag.existence_check(tmp_path, campaign)).values())
+    (tmp_path / artifact_path("reports", campaign.report_id) / "figures/ctf.svg").unlink()
+    missing = dag.missing_artifacts(campaign, dag.existence_check(tmp_path, campaign))
     assert {stage for stage, ids in missing.items() if ids} == {"reports"}
 
 
@@ -89,7 +91,7 @@ def test_a_configuration_that_the_workflow_wrote_stands_alone(raw, tmp_path, mon
     campaign = load_campaign(raw)
     more = merge(raw, {"conditions": {"removed": {"defocus_A": 7, "dose_e_per_A2": 7}}})
     (tmp_path / "config/config.yaml").write_text(json.dumps(more).replace("1e-05", "1.0e-05"))
-    written = tmp_path / "results" / artefact("configs", campaign.config_id)
+    written = tmp_path / "results" / artifact_path("configs", campaign.config_id)
     written.parent.mkdir(parents=True)
     written.write_text(campaign.config_json)
     again = load_campaign(read_configs([written]))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from hrtem_ood.device import array_module
-from hrtem_ood.imaging.labels import label_mask
+from hrtem_ood.array_module import array_module
+from hrtem_ood.physics.imaging.label_mask import label_mask
 
 CPU = array_module("cpu")
 

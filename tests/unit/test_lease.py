@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from hrtem_ood.lease import Leases, holder, lease_of
+from hrtem_ood.artifacts.leases import Leases, lease_holder, lease_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from hrtem_ood.lease import Leases
+from hrtem_ood.artifacts.leases import Leases
 with Leases(beat_s=0.05) as leases:
     print(leases.take(Path(sys.argv[1])), flush=True)
     time.sleep(60)
 """
 
 
-def held_by_another(artefact: Path) -> subprocess.Popen[str]:
+def held_by_another(artifact: Path) -> subprocess.Popen[str]:
     """Start a process that takes a lease."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(artefact)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(artifact)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "True\n"
     return process
@@ -36,36 +36,36 @@ def elsewhere(leases: Leases) -> None:
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
-    artefact = tmp_path / "networks/a.ckpt"
+    artifact = tmp_path / "networks/a.ckpt"
     with Leases() as first, Leases() as second:
-        assert first.take(artefact)
-        assert not second.take(artefact)
-        assert f"process {os.getpid()} on" in holder(artefact)
-        first.release(artefact)
-        assert second.take(artefact)
-    assert list(artefact.parent.iterdir()) == []
+        assert first.take(artifact)
+        assert not second.take(artifact)
+        assert f"process {os.getpid()} on" in lease_holder(artifact)
+        first.release(artifact)
+        assert second.take(artifact)
+    assert list(artifact.parent.iterdir()) == []
 
 
 def test_a_killed_process_of_this_machine_is_known_at_once(tmp_path: Path) -> None:
-    artefact = tmp_path / "a.ckpt"
-    with held_by_another(artefact) as process, Leases() as leases:
-        assert not leases.take(artefact)
+    artifact = tmp_path / "a.ckpt"
+    with held_by_another(artifact) as process, Leases() as leases:
+        assert not leases.take(artifact)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert leases.take(artefact)
+        assert leases.take(artifact)
 
 
 def test_a_silent_process_elsewhere_is_taken_for_dead_after_a_while(tmp_path: Path) -> None:
-    artefact = tmp_path / "a.ckpt"
-    with held_by_another(artefact) as process, Leases(silent_s=0.5) as leases:
+    artifact = tmp_path / "a.ckpt"
+    with held_by_another(artifact) as process, Leases(silent_s=0.5) as leases:
         elsewhere(leases)
         begin = time.monotonic()
         while time.monotonic() - begin < 1:
-            assert not leases.take(artefact), "it gives signs of life"
+            assert not leases.take(artifact), "it gives signs of life"
             time.sleep(0.02)
         process.send_signal(signal.SIGSTOP)
         begin = time.monotonic()
-        while not leases.take(artefact):
+        while not leases.take(artifact):
             assert time.monotonic() - begin < 20
             time.sleep(0.02)
         assert time.monotonic() - begin > 0.4
@@ -73,13 +73,13 @@ def test_a_silent_process_elsewhere_is_taken_for_dead_after_a_while(tmp_path: Pa
 
 
 def test_one_that_was_taken_over_is_not_given_back(tmp_path: Path) -> None:
-    artefact = tmp_path / "a.ckpt"
+    artifact = tmp_path / "a.ckpt"
     with Leases() as second:
         with Leases() as first:
-            assert first.take(artefact)
-            lease_of(artefact).unlink()
-            assert second.take(artefact)
-        assert lease_of(artefact).exists()
+            assert first.take(artifact)
+            lease_of(artifact).unlink()
+            assert second.take(artifact)
+        assert lease_of(artifact).exists()
 
 
 def test_others_come_first_then_it_waits(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.lenses import delocalisation_A
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.campaign.overview import warnings
+from hrtem_ood.campaign.optics_warnings import delocalisation_A
+from hrtem_ood.cli.render.validate import warnings
+from hrtem_ood.physics.optics.condition import Condition
 
 WAVELENGTH_A, Q_PER_A = 0.0197, 1.25
 

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.campaign.materials import PRESETS
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.specs import SceneRecipe
+from hrtem_ood.campaign.specs import StructureRecipe
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.structures.crystal import direction, unit_cell
-from hrtem_ood.structures.faults import stacking_fault
-from hrtem_ood.structures.scene import draw_scene
+from hrtem_ood.physics.structures.crystal import lattice_direction, unit_cell
+from hrtem_ood.physics.structures.materials import PRESETS
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.scene import draw_scene
+from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 
 # density [g/cm³]: CRC Handbook of Chemistry and Physics; CdSe: its powder diffraction card, 8-459
 DENSITY = {
@@ -120,7 +120,7 @@ def test_formulas_of_no_spinel_are_told(formula: str, message: str) -> None:
 def test_a_zone_axis_lies_along_the_beam_and_azimuths_are_any(name: str, axis: tuple[int, int, int]) -> None:
     material = Material(preset=name)
     crystal = unit_cell(material)
-    recipe = SceneRecipe(
+    recipe = StructureRecipe(
         material=material, seed=1, cell_A=40, vacuum_A=5, substrate=None,
         particles=Particles(radius_A=5.0, zone_axis=axis),
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_zone_axis_lies_along_the_beam_and_azimuths_are_any(name: str, axis: t
     for index in range(8):
         scene = draw_scene(recipe, crystal, None, index)
         turned = Rotation.from_quat(scene.info["orientation"][0])
-        np.testing.assert_allclose(turned.apply(direction(material, crystal, axis)), [0, 0, 1], atol=1e-9)
+        np.testing.assert_allclose(turned.apply(lattice_direction(material, crystal, axis)), [0, 0, 1], atol=1e-9)
         azimuths.append(np.arctan2(*turned.apply([1.0, 0.3, 0.2])[1::-1]))
         # the atoms repeat along the beam by the lattice vector of the axis
         length = {"fcc": 0.5**0.5, "diamond": 0.5**0.5, "spinel": 0.5**0.5, "bcc": 2**0.5, "wurtzite": 1.0}
@@ -158,7 +158,7 @@ def test_no_direction_is_refused() -> None:
 def test_scenes_of_presets_hold_their_composition(name: str) -> None:
     material = Material(preset=name)
     crystal = unit_cell(material)
-    recipe = SceneRecipe(
+    recipe = StructureRecipe(
         material=material, seed=3, cell_A=64, vacuum_A=5, substrate=Substrate(thickness_A=20),
         particles=Particles(radius_A=20.0, stacking_faults=2 if name == "Ag" else 0),
     )  # fmt: skip

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrtem_ood.campaign.condition import ABERRATIONS, Condition
-from hrtem_ood.optics.aberrations import TERMS, aberration_function, aberration_gradient
-from hrtem_ood.optics.ctf import contrast_transfer, phase_contrast_transfer
-from hrtem_ood.optics.fourier import band_limited_size, crop_spectrum, polar_frequencies
-from hrtem_ood.optics.polynomial import aberration_polynomial, gradient, on_grid
-from hrtem_ood.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.optics.aberrations import TERMS, aberration_function, aberration_gradient
+from hrtem_ood.physics.optics.condition import ABERRATIONS, Condition
+from hrtem_ood.physics.optics.ctf import contrast_transfer, phase_contrast_transfer
+from hrtem_ood.physics.optics.fourier import band_limited_size, crop_spectrum, polar_frequencies
+from hrtem_ood.physics.optics.polynomial import aberration_polynomial, evaluate_on_grid, gradient
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 WAVELENGTH_A = electron_wavelength_A(300e3)
 SIZES_A = dict(enumerate((0, 100, 2e3, 1e5, 1e6, 1e7)))
@@ -152,9 +152,9 @@ def test_the_polynomial_is_the_aberration_function(chosen, defocus_A):
     polynomial = aberration_polynomial(**lens) * 2 * np.pi / WAVELENGTH_A
     alpha = WAVELENGTH_A * q_x, WAVELENGTH_A * q_y
     expected = aberration_function(*polar, wavelength_A=WAVELENGTH_A, **lens)
-    np.testing.assert_allclose(on_grid(polynomial, *alpha), expected, atol=1e-9 * (1 + np.abs(expected).max()))
+    np.testing.assert_allclose(evaluate_on_grid(polynomial, *alpha), expected, atol=1e-9 * (1 + np.abs(expected).max()))
     radial, azimuthal = aberration_gradient(*polar, wavelength_A=WAVELENGTH_A, **lens)
-    along_x, along_y = (on_grid(part, *alpha) for part in gradient(polynomial))
+    along_x, along_y = (evaluate_on_grid(part, *alpha) for part in gradient(polynomial))
     cos, sin = np.cos(polar[1]), np.sin(polar[1])
     size = 1e-9 * (1 + np.hypot(radial, azimuthal).max())
     np.testing.assert_allclose(along_x, radial * cos - azimuthal * sin, atol=size)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.campaign.overview import warnings
-from hrtem_ood.networks.architectures import build
+from hrtem_ood.cli.render.validate import warnings
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.physics.optics.condition import Condition
 
 ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "config/paper.yaml"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hrtem_ood.imaging.poisson import GUIDES, STEPS, _tables, poisson_counts
+from hrtem_ood.physics.imaging.poisson import GUIDES, STEPS, _tables, poisson_counts
 
 MEANS = [0.0, 0.003, 0.1249, 0.125, 0.99, 3.3, 7.77, 16.06, 40.4, 63.99, 64.5, 130.7, 511.5, 1023.9]
 

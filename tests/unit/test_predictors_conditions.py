@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.predictors import conditions
-from hrtem_ood.predictors.pairs import Dataset, TrainingSet, coordinates
-from hrtem_ood.predictors.registry import PREDICTORS
-from hrtem_ood.transfer.objects import ObjectSpectrum
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
+from hrtem_ood.transfer.predictors import condition_distance
+from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet, unit_cube_coordinates
+from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 OBJECTS = ObjectSpectrum(*(np.zeros(2),) * 3, covered=0.1)
 
 
 def pair(trained: list[Condition], tested: Condition) -> tuple[TrainingSet, Dataset]:
     """Describe datasets by their conditions alone."""
-    places = coordinates(list(dict.fromkeys([*trained, tested])))
+    places = unit_cube_coordinates(list(dict.fromkeys([*trained, tested])))
     *parts, test = (
         Dataset(str(number), each, "set", 0.4, OBJECTS, None, places[each], Path("none"))  # type: ignore[arg-type]
         for number, each in enumerate([*trained, tested])
@@ -35,15 +35,17 @@ def chi(defocus_A: float, dose: float = 400, **others: float | None) -> Conditio
 )
 def test_defocus(trained: list[float], tested: float, signed: float, unsigned: float) -> None:
     given = pair([chi(each) for each in trained], chi(tested))
-    assert conditions.abs_delta_defocus(*given) == signed
-    assert conditions.delta_abs_defocus(*given) == unsigned
+    assert condition_distance.abs_delta_defocus(*given) == signed
+    assert condition_distance.delta_abs_defocus(*given) == unsigned
 
 
 def test_dose_counts_by_its_logarithm_in_either_direction() -> None:
-    assert conditions.delta_log_dose(*pair([chi(0, 100)], chi(0, 400))) == pytest.approx(math.log(4))
-    assert conditions.delta_log_dose(*pair([chi(0, 400)], chi(0, 100))) == pytest.approx(math.log(4))
-    assert conditions.delta_log_dose(*pair([chi(0, 100), chi(0, 800)], chi(0, 400))) == pytest.approx(math.log(2))
-    assert conditions.test_log_dose(*pair([chi(0, 100)], chi(0, 400))) == pytest.approx(math.log(400))
+    assert condition_distance.delta_log_dose(*pair([chi(0, 100)], chi(0, 400))) == pytest.approx(math.log(4))
+    assert condition_distance.delta_log_dose(*pair([chi(0, 400)], chi(0, 100))) == pytest.approx(math.log(4))
+    assert condition_distance.delta_log_dose(*pair([chi(0, 100), chi(0, 800)], chi(0, 400))) == pytest.approx(
+        math.log(2)
+    )
+    assert condition_distance.test_log_dose(*pair([chi(0, 100)], chi(0, 400))) == pytest.approx(math.log(400))
 
 
 def test_parameter_distance_in_the_unit_cube() -> None:
@@ -52,9 +54,9 @@ def test_parameter_distance_in_the_unit_cube() -> None:
     given = pair(trained, chi(0, 400, aperture_mrad=10))
     assert len(given[1].coordinates) == 3
     # half of the defocus, half of the logarithm of the dose, all of the inverse aperture
-    assert conditions.parameter_distance(*given) == pytest.approx(math.sqrt(0.25 + 0.25 + 1))
+    assert condition_distance.parameter_distance(*given) == pytest.approx(math.sqrt(0.25 + 0.25 + 1))
     given = pair(trained, chi(50, 1600))
-    assert conditions.parameter_distance(*given) == pytest.approx(0.25)
+    assert condition_distance.parameter_distance(*given) == pytest.approx(0.25)
 
 
 def test_the_direction_of_every_naive_predictor_is_that_of_a_distance() -> None:

@@ -7,11 +7,11 @@ import pytest
 import xarray as xr
 from scipy import linalg, ndimage, stats
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.predictors import images
-from hrtem_ood.predictors.pairs import IMAGES, Dataset, TrainingSet
-from hrtem_ood.transfer.objects import ObjectSpectrum
+from hrtem_ood.artifacts import store
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
+from hrtem_ood.transfer.predictors import image_distance
+from hrtem_ood.transfer.predictors.inputs import IMAGES, Dataset, TrainingSet
 
 OBJECTS = ObjectSpectrum(*(np.zeros(2),) * 3, covered=0.1)
 
@@ -50,20 +50,20 @@ def test_ring_powers_coefficient_by_coefficient(size: int) -> None:
                     if (ky, kx) != (0, 0) and ring / rings <= 2 * q < (ring + 1) / rings:
                         within.append(power[ky, kx])
             expected[row, ring] = np.mean(within)
-    np.testing.assert_allclose(images.ring_powers(image), expected, rtol=1e-9)
+    np.testing.assert_allclose(image_distance.radial_power_spectrum(image), expected, rtol=1e-9)
 
 
 def test_white_images_have_power_one_and_a_fringe_only_that_of_its_ring() -> None:
     white = np.random.default_rng(0).standard_normal((400, 32, 32))
-    np.testing.assert_allclose(images.ring_powers(white).mean(axis=0), 1, atol=0.05)
+    np.testing.assert_allclose(image_distance.radial_power_spectrum(white).mean(axis=0), 1, atol=0.05)
     fringe = np.broadcast_to(np.sqrt(2) * np.cos(2 * np.pi * 10 * np.arange(64) / 64), (1, 64, 64))
-    found = images.ring_powers(fringe)[0]
+    found = image_distance.radial_power_spectrum(fringe)[0]
     assert np.flatnonzero(found > 1e-9).tolist() == [5]  # 10 cycles of 32 to the Nyquist frequency, in 16 rings
 
 
 def test_features_patch_by_patch() -> None:
     whole = np.random.default_rng(1).gamma(2, size=(2, 20, 20))
-    found = images.features(whole.astype(np.float32))
+    found = image_distance.features(whole.astype(np.float32))
     row = 0
     for image in whole:
         for y in (0, 10):
@@ -72,7 +72,7 @@ def test_features_patch_by_patch() -> None:
                 centred = patch - patch.mean()
                 local = ndimage.generic_filter(centred, np.var, 5)
                 expected = [
-                    *np.log(images.ring_powers(centred[None])[0]),
+                    *np.log(image_distance.radial_power_spectrum(centred[None])[0]),
                     stats.skew(patch, axis=None),
                     stats.kurtosis(patch, axis=None),
                     *np.quantile(np.log(local), [0.25, 0.5, 0.75]),
@@ -88,12 +88,12 @@ def test_frechet_distance_by_the_matrix_root() -> None:
     sigma, other = np.cov(one.T), np.cov(two.T)
     shift = one.mean(axis=0) - two.mean(axis=0)
     expected = shift @ shift + np.trace(sigma + other - 2 * linalg.sqrtm(sigma @ other).real)
-    assert images.frechet(one, two) == pytest.approx(expected, rel=1e-9)
-    assert images.frechet(one, one) == pytest.approx(0, abs=1e-9)
+    assert image_distance.frechet(one, two) == pytest.approx(expected, rel=1e-9)
+    assert image_distance.frechet(one, one) == pytest.approx(0, abs=1e-9)
     # in one dimension, (μ − μ′)² + (s − s′)²
     one, two = one[:, :1], two[:, :1]
     expected = (one.mean() - two.mean()) ** 2 + (one.std(ddof=1) - two.std(ddof=1)) ** 2
-    assert images.frechet(one, two) == pytest.approx(expected, rel=1e-9)
+    assert image_distance.frechet(one, two) == pytest.approx(expected, rel=1e-9)
 
 
 def test_mmd_pair_by_pair() -> None:
@@ -108,9 +108,9 @@ def test_mmd_pair_by_pair() -> None:
         for x in (one, two)
     ]
     across = sum(k(a, b) for a in one for b in two) / 35
-    assert images.mmd(one, two) == pytest.approx(sum(within) - 2 * across, rel=1e-9)
+    assert image_distance.mmd(one, two) == pytest.approx(sum(within) - 2 * across, rel=1e-9)
     # unbiased: zero on average between samples of one distribution
-    drawn = [images.mmd(*rng.standard_normal((2, 12, 3))) for _ in range(400)]
+    drawn = [image_distance.mmd(*rng.standard_normal((2, 12, 3))) for _ in range(400)]
     assert abs(np.mean(drawn)) < 4 * np.std(drawn) / 20
     assert min(drawn) < 0
 
@@ -121,7 +121,7 @@ def test_distances_grow_with_the_change_and_of_a_mixture_the_nearest_counts(tmp_
         dataset(tmp_path, name, blurred_noise(seed, sigma))
         for name, seed, sigma in (("same", 2, 1.0), ("near", 3, 1.5), ("far", 4, 4.0))
     )
-    for predictor in (images.log_spectrum, images.frechet_distance, images.mmd_distance):
+    for predictor in (image_distance.log_spectrum, image_distance.frechet_distance, image_distance.mmd_distance):
         values = [predictor(training_set(train), test) for test in (same, near, far)]
         assert values[0] < values[1] < values[2]
         assert predictor(training_set(train, far), far) == pytest.approx(predictor(training_set(far), far))

@@ -11,15 +11,15 @@ from click.testing import CliRunner
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from hrtem_ood import store
-from hrtem_ood.campaign.campaign import artefact
-from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.cli import main
-from hrtem_ood.preview import conditions
-from hrtem_ood.preview.conditions import Examples, draw_conditions
-from hrtem_ood.preview.scenes import first_scenes, key_of
-from hrtem_ood.structures.stage import draw_scenes
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.report.previews import conditions
+from hrtem_ood.report.previews.conditions import Examples, draw_conditions
+from hrtem_ood.report.previews.scenes import first_scenes, key_of
+from hrtem_ood.stages.build import draw_scenes
 
 PNG = b"\x89PNG"
 
@@ -77,7 +77,7 @@ def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     dataset = store.read_zarr(next((tmp_path / "scratch" / "datasets").iterdir()))
     id_ = next(id_ for id_, spec in campaign.datasets.items() if spec.condition == second)
     known = dataset.assign(counts=dataset.counts * 0 + 7)
-    store.write_zarr(tmp_path / "results" / artefact("datasets", id_), known, {"id": id_})
+    store.write_zarr(tmp_path / "results" / artifact_path("datasets", id_), known, {"id": id_})
     there = examples.of(second)
     assert there.told == "dataset"
     np.testing.assert_array_equal(there.counts, 7)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.campaign.reference import reference_text, schema_text
+from hrtem_ood.config.reference import reference_text, schema_text
 
 ROOT = Path(__file__).parents[2]
 

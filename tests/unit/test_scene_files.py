@@ -7,12 +7,12 @@ from ase import Atoms
 from ase.io import write
 from click.testing import CliRunner
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign, merge
-from hrtem_ood.campaign.specs import BuildSpec, FileRecipe
+from hrtem_ood.campaign.specs import StructureFileRecipe, StructureShardSpec
 from hrtem_ood.cli import main
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.structures.stage import build, check_inputs
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.stages.build import build, check_inputs
 
 CELL_A = 12.8
 
@@ -26,13 +26,13 @@ def frame(shift=0.0):
 
 
 def recipe(path, **changes):
-    return FileRecipe(**{"scenes": str(path), "sha256": None, "cell_A": CELL_A, "film": "carbon"} | changes)
+    return StructureFileRecipe(**{"scenes": str(path), "sha256": None, "cell_A": CELL_A, "film": "carbon"} | changes)
 
 
 def built(folder, frames, start=0, stop=1, **changes):
     path = folder / "mine.extxyz"
     write(path, frames)
-    spec = BuildSpec(recipe=recipe(path, **changes), start=start, stop=stop)
+    spec = StructureShardSpec(recipe=recipe(path, **changes), start=start, stop=stop)
     output = folder / f"{spec.id}.extxyz"
     build(spec, output)
     return store.read_structures(output)
@@ -109,7 +109,7 @@ def test_too_few_scenes_are_told(tmp_path):
 
 
 def test_a_changed_file_is_refused(tmp_path):
-    with pytest.raises(ArtefactError, match=r"mine\.extxyz has changed"):
+    with pytest.raises(ArtifactError, match=r"mine\.extxyz has changed"):
         built(tmp_path, frame(), sha256="00")
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_scene_is_named(tmp_path):
     path = tmp_path / "it.extxyz"
     path.write_text("what?\n")
     with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of scenes that ASE reads"):
-        build(BuildSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
+        build(StructureShardSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
 
 
 def configured(raw, path, **changes):

@@ -17,9 +17,9 @@ from torchmetrics.functional.classification import (
     multiclass_calibration_error,
 )
 
-from hrtem_ood.evaluation.scores import BINS, confusion, f1, iou, precision, recall, scores
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.scores import SCORES
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.learning.evaluation.metrics import BINS, confusion, f1, iou, precision, recall, scores
+from hrtem_ood.learning.torch_device import reproducible
 
 REFERENCE = {"f1": binary_f1_score, "iou": binary_jaccard_index, "precision": binary_precision, "recall": binary_recall}
 masks = hnp.arrays(np.int64, (3, 4, 5), elements=st.integers(0, 1))
@@ -31,7 +31,7 @@ def sure(mask: torch.Tensor) -> torch.Tensor:
 
 
 def all_scores(logits: torch.Tensor, label: torch.Tensor) -> dict[str, torch.Tensor]:
-    return dict(zip(SCORES, scores(logits, label), strict=True))
+    return dict(zip(METRICS, scores(logits, label), strict=True))
 
 
 @given(masks, masks)
@@ -156,7 +156,7 @@ def test_scores_of_empty_and_full_masks(found: int, there: int, expected: tuple[
 
 def test_the_larger_logit_wins_and_a_tie_is_background() -> None:
     logits = torch.tensor([[[[0.0, 2.0, 1.0]], [[1.0, -1.0, 1.0]]]])
-    found = dict(zip(SCORES, scores(logits, torch.tensor([[[1, 0, 1]]])), strict=True))
+    found = dict(zip(METRICS, scores(logits, torch.tensor([[[1, 0, 1]]])), strict=True))
     assert float(found["precision"]) == 1
     assert float(found["recall"]) == 0.5
 

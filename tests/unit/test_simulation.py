@@ -8,15 +8,15 @@ import pytest
 import scipy.fft
 from ase import Atoms
 
-from hrtem_ood import store
-from hrtem_ood.campaign.config import Simulation
-from hrtem_ood.campaign.specs import SimulateSpec
-from hrtem_ood.device import array_module
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.simulation.abtem_engine import engine, slices
-from hrtem_ood.simulation.scenes import check_scenes
-from hrtem_ood.simulation.stage import Simulated, layout, phonon_seed, simulate, write_waves
-from hrtem_ood.simulation.waves import displace, exit_wave, grid_size
+from hrtem_ood.array_module import array_module
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import ExitWaveShardSpec
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.simulation.abtem_engine import abtem_settings, slice_thicknesses
+from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave, grid_size
+from hrtem_ood.physics.simulation.input_checks import check_structures
+from hrtem_ood.stages.simulate import SimulatedStructure, empty_dataset, phonon_seed, simulate, write_waves
 
 CELL_A = 9.6
 SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, phonons=2)
@@ -34,7 +34,7 @@ def scene(index):
 
 def simulated(folder, start, stop):
     """Simulate scenes start to stop and read the exit waves back."""
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=start, stop=stop)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=start, stop=stop)
     structures, output = folder / f"s-{start}-{stop}.extxyz", folder / f"{spec.id}.zarr.zip"
     store.write_structures(structures, [scene(index) for index in range(start, stop)], {"id": structures.stem})
     simulate(spec, structures, output, device="cpu")
@@ -49,14 +49,14 @@ def test_grid_is_exact():
 
 def test_empty_slices_before_the_first_atom_become_one():
     atoms = Atoms("C2", positions=[[1, 1, 4.3], [1, 1, 6]], cell=(5, 5, 9.5))
-    assert slices(atoms, SIMULATION) == pytest.approx((3.8,) + (0.95,) * 6)
+    assert slice_thicknesses(atoms, SIMULATION) == pytest.approx((3.8,) + (0.95,) * 6)
     finite = SIMULATION.model_copy(update={"projection": "finite", "engine": "abtem"})
-    assert slices(atoms, finite) == pytest.approx((0.95,) * 10)
+    assert slice_thicknesses(atoms, finite) == pytest.approx((0.95,) * 10)
 
 
 def test_no_slice_is_merged_where_an_atom_reaches_through_the_periodic_boundary():
     atoms = Atoms("C2", positions=[[1, 1, 9.6], [1, 1, 6]], cell=(5, 5, 9.5))
-    assert slices(atoms, SIMULATION) == pytest.approx((0.95,) * 10)
+    assert slice_thicknesses(atoms, SIMULATION) == pytest.approx((0.95,) * 10)
 
 
 def test_displacements_have_their_standard_deviation_and_follow_the_seed():
@@ -69,7 +69,7 @@ def test_displacements_have_their_standard_deviation_and_follow_the_seed():
 
 
 def test_seeds_depend_on_scene_and_phonon_alone():
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=4)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=4)
     seeds = {phonon_seed(spec, structure, phonon) for structure in range(4) for phonon in range(4)}
     assert len(seeds) == 16
     other_beam = spec.model_copy(update={"simulation": SIMULATION.model_copy(update={"energy_eV": 80e3}), "start": 2})
@@ -87,7 +87,7 @@ def test_shards_do_not_matter(tmp_path):
     assert not np.array_equal(whole.exit_wave[0, 0], whole.exit_wave[0, 1])
 
 
-def test_artefact_layout(tmp_path):
+def test_artifact_layout(tmp_path):
     waves = simulated(tmp_path, 5, 7)
     assert waves.exit_wave.dims == ("structure", "phonon", "y", "x")
     assert waves.exit_wave.shape == (2, 2, 22, 22)  # 32 points, two thirds
@@ -103,7 +103,7 @@ def test_artefact_layout(tmp_path):
 def test_fft_does_not_depend_on_timing():
     """FFTW's plans do, and abTEM's own choice is FFTW."""
     array = np.random.default_rng(0).normal(size=(1, 86, 60)).astype(np.complex64)
-    with engine(array_module("cpu")):
+    with abtem_settings(array_module("cpu")):
         np.testing.assert_array_equal(abtem.core.fft.fft2(array), scipy.fft.fft2(array))
         np.testing.assert_array_equal(abtem.core.fft.ifft2(array), scipy.fft.ifft2(array))
     assert abtem.config.get("fft") == "fftw"
@@ -112,7 +112,7 @@ def test_fft_does_not_depend_on_timing():
 def test_particles_alone_keep_their_displacements(tmp_path):
     """The particle phase is that of the same displaced atoms without the carbon."""
     waves = simulated(tmp_path, 0, 1)
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=1)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=1)
     moved = [displace(scene(0), 0.1, phonon_seed(spec, 0, phonon)) for phonon in range(2)]
     alone = [exit_wave(atoms[20:], SIMULATION, array_module("cpu")) for atoms in moved]
     np.testing.assert_allclose(waves.particle_phase[0], np.angle(np.mean(alone, axis=0)), atol=1e-6)
@@ -153,8 +153,8 @@ def test_scenes_that_cannot_be_simulated_are_refused_by_file_and_structure(mista
     spoil, message = MISTAKES[mistake]
     spoilt = spoil(scene(3))
     spoilt.info["structure"] = 3
-    with pytest.raises(ArtefactError, match=rf"^some\.extxyz: .*{message}"):
-        check_scenes([scene(2), spoilt], SIMULATION, Path("some.extxyz"))
+    with pytest.raises(ArtifactError, match=rf"^some\.extxyz: .*{message}"):
+        check_structures([scene(2), spoilt], SIMULATION, Path("some.extxyz"))
 
 
 @pytest.mark.parametrize("parametrization", ["lobato", "kirkland"])
@@ -165,8 +165,8 @@ def test_unknown_elements_are_named(parametrization):
     with pytest.raises(
         ConfigError, match=rf"parametrization: `{parametrization}` does not know Og of some\.extxyz; it knows H, He"
     ):
-        check_scenes([strange], simulation, Path("some.extxyz"))
-    check_scenes([scene(0)], simulation, Path("some.extxyz"))
+        check_structures([strange], simulation, Path("some.extxyz"))
+    check_structures([scene(0)], simulation, Path("some.extxyz"))
 
 
 def test_a_finite_projection_needs_the_other_engine():
@@ -177,7 +177,7 @@ def test_a_finite_projection_needs_the_other_engine():
 
 def test_the_engine_is_part_of_the_identity():
     specs = [
-        SimulateSpec(scenes="s", simulation=Simulation(sampling_A=0.3, phonons=1, engine=engine), start=0, stop=1)
+        ExitWaveShardSpec(scenes="s", simulation=Simulation(sampling_A=0.3, phonons=1, engine=engine), start=0, stop=1)
         for engine in ("fast", "abtem")
     ]
     assert specs[0].id != specs[1].id
@@ -185,17 +185,17 @@ def test_the_engine_is_part_of_the_identity():
 
 def test_a_shard_is_never_held_in_memory(tmp_path):
     """Compressed, its waves leave memory one structure after the other; a killed job leaves no file."""
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
     path = tmp_path / f"{spec.id}.zarr.zip"
 
     def simulated(writer):
         for place in range(3):
             wave = np.random.default_rng(place).random((2, 22, 22), np.float32) + np.complex64(1j)
-            yield Simulated(wave, np.full((22, 22), place + 1, np.float32), place + 1)
+            yield SimulatedStructure(wave, np.full((22, 22), place + 1, np.float32), place + 1)
             assert {f"exit_wave/c/{place}/0/0/0", f"particle_phase/c/{place}/0/0"} <= set(writer._archive.namelist())
 
     with store.writing_zarr(path) as writer:
-        rest = write_waves(writer, layout(spec, CELL_A), simulated(writer))
+        rest = write_waves(writer, empty_dataset(spec, CELL_A), simulated(writer))
         assert {"exit_wave", "particle_phase"}.isdisjoint(rest)
         writer.complete(rest, {"id": spec.id})
     waves = store.read_zarr(path)
@@ -212,8 +212,8 @@ def test_a_shard_is_never_held_in_memory(tmp_path):
 
 
 def test_wrong_structures_are_refused(tmp_path):
-    spec = SimulateSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=2)
+    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=2)
     path = tmp_path / "s.extxyz"
     store.write_structures(path, [scene(1), scene(2)], {"id": "s"})
-    with pytest.raises(ArtefactError, match=r"s\.extxyz does not hold structures 0 to 1"):
+    with pytest.raises(ArtifactError, match=r"s\.extxyz does not hold structures 0 to 1"):
         simulate(spec, path, tmp_path / "out.zarr.zip", device="cpu")

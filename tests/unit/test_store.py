@@ -1,4 +1,4 @@
-"""Artefacts are whole, are what their names say, or are refused."""
+"""Artifacts are whole, are what their names say, or are refused."""
 
 import json
 import zipfile
@@ -10,9 +10,10 @@ import xarray as xr
 from ase import Atoms
 from zarr.codecs import BloscCodec
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.zarr_mmap import memmap_rows
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.errors import ArtefactError
+from hrtem_ood.errors import ArtifactError
 
 
 @pytest.fixture
@@ -91,20 +92,20 @@ def test_a_block_is_written_once(tmp_path):
             writer.write("f1", 0, block)
 
 
-def test_renamed_artefact_is_refused(tmp_path, dataset):
+def test_renamed_artifact_is_refused(tmp_path, dataset):
     store.write_zarr(tmp_path / "a.zarr.zip", dataset, {"id": "a"})
     (tmp_path / "a.zarr.zip").rename(tmp_path / "b.zarr.zip")
-    with pytest.raises(ArtefactError, match=r"b\.zarr\.zip holds a, not b"):
+    with pytest.raises(ArtifactError, match=r"b\.zarr\.zip holds a, not b"):
         store.read_zarr(tmp_path / "b.zarr.zip")
     assert store.read_zarr(tmp_path / "b.zarr.zip", expect_id="a").sizes["image"] == 4
 
 
-def test_truncated_artefact_is_refused_and_kept(tmp_path, dataset):
+def test_truncated_artifact_is_refused_and_kept(tmp_path, dataset):
     path = tmp_path / "a.zarr.zip"
     store.write_zarr(path, dataset, {"id": "a"})
     path.write_bytes(path.read_bytes()[:-100])
     for read in (store.read_zarr, store.zarr_attributes):
-        with pytest.raises(ArtefactError, match=r"a\.zarr\.zip is damaged .* Delete"):
+        with pytest.raises(ArtifactError, match=r"a\.zarr\.zip is damaged .* Delete"):
             read(path)
     assert path.exists()
 
@@ -117,13 +118,13 @@ def test_flipped_bit_is_noticed(tmp_path, dataset):
     content = bytearray(path.read_bytes())
     content[chunk.header_offset + 30 + len(chunk.filename) + chunk.compress_size // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ArtefactError, match="damaged"):
+    with pytest.raises(ArtifactError, match="damaged"):
         store.read_zarr(path)
 
 
-def test_missing_artefact_is_named(tmp_path):
+def test_missing_artifact_is_named(tmp_path):
     for read in (store.read_zarr, store.read_structures, store.read_json, store.read_checkpoint):
-        with pytest.raises(ArtefactError, match="gone is missing"):
+        with pytest.raises(ArtifactError, match="gone is missing"):
             read(tmp_path / "gone")
 
 
@@ -132,7 +133,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     store.write_json(path, {"id": "a"})
 
     def write_half():
-        with store.replacing(path) as temporary:
+        with store.atomic_replace(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 
@@ -163,10 +164,10 @@ def test_structures_cut_off_at_a_frame_are_refused(tmp_path):
     path = tmp_path / "s.extxyz"
     store.write_structures(path, scenes(3), {"id": "s"})
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:8]))
-    with pytest.raises(ArtefactError, match="holds 2 sound scenes of 3"):
+    with pytest.raises(ArtifactError, match="holds 2 sound scenes of 3"):
         store.read_structures(path)
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(ArtefactError, match=r"s\.extxyz"):
+    with pytest.raises(ArtifactError, match=r"s\.extxyz"):
         store.read_structures(path)
 
 
@@ -177,13 +178,13 @@ def test_checkpoint_round_trip_and_damage(tmp_path):
     store.write_checkpoint(path, {"id": "n", "state_dict": {"w": torch.arange(5.0)}})
     assert torch.equal(store.read_checkpoint(path)["state_dict"]["w"], torch.arange(5.0))
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ArtefactError, match="damaged"):
+    with pytest.raises(ArtifactError, match="damaged"):
         store.read_checkpoint(path)
 
 
 def test_damaged_json_is_refused(tmp_path):
     (tmp_path / "p.json").write_text('{"id": ')
-    with pytest.raises(ArtefactError, match="damaged"):
+    with pytest.raises(ArtifactError, match="damaged"):
         store.read_json(tmp_path / "p.json")
 
 
@@ -206,7 +207,7 @@ def test_rows_are_mapped_where_they_are_stored_as_they_are(tmp_path, compressors
         del dataset.wave.encoding["compressors"]
     path = tmp_path / "w.zarr.zip"
     store.write_zarr(path, dataset, {"id": "w"})
-    row = store.mapped_rows(path, "wave")
+    row = memmap_rows(path, "wave")
     if compressors is None:
         assert row is None
         return
@@ -221,4 +222,4 @@ def test_other_chunks_are_not_mapped(tmp_path):
     dataset.wave.encoding = {"chunks": (2, 6), "compressors": []}
     path = tmp_path / "w.zarr.zip"
     store.write_zarr(path, dataset, {"id": "w"})
-    assert store.mapped_rows(path, "wave") is None
+    assert memmap_rows(path, "wave") is None

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.structures import carbon
-from hrtem_ood.structures.carbon import carbon_film, on_grid
+from hrtem_ood.physics.structures import carbon
+from hrtem_ood.physics.structures.carbon import carbon_film, wrap_and_round
 
 
 def smallest_distance(film: np.ndarray, cell: float) -> float:
@@ -93,7 +93,7 @@ def test_a_film_that_jams_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=50, deadline=None)
 @given(value=st.floats(-100, 100), cell=st.floats(10, 50))
 def test_wrapped_positions_are_what_a_file_holds(value: float, cell: float) -> None:
-    ((x, _, z),) = on_grid(np.array([[value, 3.0, value]]), np.array([cell, cell, 0.0]))
+    ((x, _, z),) = wrap_and_round(np.array([[value, 3.0, value]]), np.array([cell, cell, 0.0]))
     assert 0 <= x < cell
     assert (x, z) == (float(f"{x:.8f}"), float(f"{z:.8f}"))
     assert abs(z - value) <= 1e-8

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.scenes import Material
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.structures.crystal import lattice_ball, neighbour_pairs, unit_cell
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.structures.crystal import atoms_in_sphere, neighbour_pairs, unit_cell
+from hrtem_ood.physics.structures.parameters import Material
 
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
 
@@ -105,7 +105,7 @@ def test_a_missing_file_is_named() -> None:
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     path = write_cif(tmp_path)
-    with pytest.raises(ArtefactError, match=r"CdSe\.cif has changed: its sha256 is [0-9a-f]{64}, and 00 is asked for"):
+    with pytest.raises(ArtifactError, match=r"CdSe\.cif has changed: its sha256 is [0-9a-f]{64}, and 00 is asked for"):
         unit_cell(Material(file=str(path), sha256="00"))
 
 
@@ -190,7 +190,7 @@ def test_a_ball_holds_the_same_atoms_as_a_large_supercell(
 ) -> None:
     vectors = [[3.0, 0.0, 0.0], [skew[0], 4.0, 0.0], [skew[1], skew[2], 5.0]]
     cell = Atoms("AuCu", scaled_positions=[[0.1, 0, 0], [1.6, -0.5, 0.4]], cell=vectors, pbc=True)
-    sites, positions = lattice_ball(cell, np.array(centre), radius)
+    sites, positions = atoms_in_sphere(cell, np.array(centre), radius)
     block = cell.repeat(26)
     block.positions += (np.round(np.linalg.solve(cell.cell.array.T, np.array(centre))) - 13) @ cell.cell.array
     distance = np.linalg.norm(block.positions - centre, axis=1)

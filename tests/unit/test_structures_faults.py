@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.faults import KNOWN, FaultPlane, StackingFault, stacking_fault
-from hrtem_ood.structures.particle import faulted_ball
+from hrtem_ood.physics.structures.crystal import unit_cell
+from hrtem_ood.physics.structures.parameters import Material
+from hrtem_ood.physics.structures.particle import faulted_atoms_in_sphere
+from hrtem_ood.physics.structures.stacking_faults import KNOWN, FaultPlane, StackingFault, stacking_fault
 
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
 GOLD = Material(formula="Au", structure="fcc", a_A=4.0782)
@@ -33,7 +33,7 @@ def cut(material: Material, number: int, seed: int = 0, margin_A: float = 0.0) -
     rng = np.random.default_rng(seed)
     centre = rng.random(3) @ crystal.cell.array
     steps = fault.draw(centre, RADIUS - margin_A, number, rng)
-    sites, positions = faulted_ball(crystal, centre, RADIUS, fault.normal, steps)
+    sites, positions = faulted_atoms_in_sphere(crystal, centre, RADIUS, fault.normal, steps)
     return crystal, fault, crystal.numbers[sites], positions - centre
 
 

@@ -7,11 +7,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
-from hrtem_ood.campaign.scenes import Material
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.faults import stacking_fault
-from hrtem_ood.structures.particle import draw_particle, random_rotation
+from hrtem_ood.physics.structures.crystal import unit_cell
+from hrtem_ood.physics.structures.parameters import Material
+from hrtem_ood.physics.structures.particle import draw_particle, random_rotation
+from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
 

@@ -12,20 +12,20 @@ from ase.build import bulk
 from ase.io import write
 from scipy.spatial import cKDTree
 
-from hrtem_ood import store
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.specs import BuildSpec, SceneRecipe
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import StructureRecipe, StructureShardSpec
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.structures.crystal import unit_cell
-from hrtem_ood.structures.faults import stacking_fault
-from hrtem_ood.structures.scene import check_recipe, draw_scene, place
-from hrtem_ood.structures.stage import build
+from hrtem_ood.physics.structures.crystal import unit_cell
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.scene import check_recipe, draw_scene, place_particles
+from hrtem_ood.physics.structures.stacking_faults import stacking_fault
+from hrtem_ood.stages.build import build
 
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
 NINE = [np.array([i, j, 0]) for i, j in itertools.product((-1, 0, 1), repeat=2)]
 
 
-def recipe(**changes: Any) -> SceneRecipe:
+def recipe(**changes: Any) -> StructureRecipe:
     fields: dict[str, Any] = {
         "material": CDSE,
         "seed": 1,
@@ -34,10 +34,10 @@ def recipe(**changes: Any) -> SceneRecipe:
         "substrate": Substrate(thickness_A=10.0),
         "vacuum_A": 4.3,
     }
-    return SceneRecipe(**(fields | changes))
+    return StructureRecipe(**(fields | changes))
 
 
-def scene(of: SceneRecipe, index: int) -> Atoms:
+def scene(of: StructureRecipe, index: int) -> Atoms:
     crystal = unit_cell(of.material)
     fault = stacking_fault(crystal, of.material) if of.particles.stacking_faults[1] else None
     return draw_scene(of, crystal, fault, index)
@@ -142,8 +142,8 @@ def test_a_scene_depends_on_series_and_index_only() -> None:
     assert first.info["orientation"] != other.info["orientation"]
 
 
-def built(of: SceneRecipe, start: int, stop: int, folder: Path) -> list[Atoms]:
-    spec = BuildSpec(recipe=of, start=start, stop=stop)
+def built(of: StructureRecipe, start: int, stop: int, folder: Path) -> list[Atoms]:
+    spec = StructureShardSpec(recipe=of, start=start, stop=stop)
     path = folder / f"{spec.id}.extxyz"
     build(spec, path)
     return store.read_structures(path)
@@ -175,9 +175,9 @@ def test_a_file_holds_exactly_the_scene(tmp_path: Path, count: int) -> None:
             np.testing.assert_array_equal(back.info[key], value)
 
 
-def test_the_artefact_tells_how_it_was_made(tmp_path: Path) -> None:
+def test_the_artifact_tells_how_it_was_made(tmp_path: Path) -> None:
     first, second = built(recipe(), 0, 2, tmp_path)
-    assert first.info["id"] == BuildSpec(recipe=recipe(), start=0, stop=2).id
+    assert first.info["id"] == StructureShardSpec(recipe=recipe(), start=0, stop=2).id
     assert first.info["device"] == "cpu"
     assert "id" not in second.info
 
@@ -219,12 +219,12 @@ def test_no_room_is_told_with_all_keys() -> None:
         ConfigError,
         match=r"particles\.count: no room .* 9 particles of scene 5 \(radius_A 8, 8.*separation_A = 2\) in cell_A = 40",
     ):
-        place(np.full(9, 8.0), cell_A=40.0, separation_A=2.0, rng=np.random.default_rng(0), scene=5)
+        place_particles(np.full(9, 8.0), cell_A=40.0, separation_A=2.0, rng=np.random.default_rng(0), scene=5)
 
 
 def test_a_crowded_cell_is_filled_after_starting_anew() -> None:
     # near the density at which random placement jams, where single attempts often fail
-    seats = place(np.full(4, 8.0), cell_A=40.0, separation_A=1.0, rng=np.random.default_rng(2), scene=0)
+    seats = place_particles(np.full(4, 8.0), cell_A=40.0, separation_A=1.0, rng=np.random.default_rng(2), scene=0)
     apart = seats[:, None] - seats
     apart[..., :2] -= 40 * np.round(apart[..., :2] / 40)
     assert (np.linalg.norm(apart, axis=2)[np.triu_indices(4, 1)] >= 17).all()
@@ -232,7 +232,7 @@ def test_a_crowded_cell_is_filled_after_starting_anew() -> None:
 
 def test_faults_unknown_for_the_material_stop_the_stage(tmp_path: Path) -> None:
     rocksalt = Material(formula="NaCl", structure="rocksalt", a_A=5.64)
-    spec = BuildSpec(recipe=recipe(material=rocksalt), start=0, stop=1)
+    spec = StructureShardSpec(recipe=recipe(material=rocksalt), start=0, stop=1)
     output = tmp_path / f"{spec.id}.extxyz"
     with pytest.raises(ConfigError, match=r"particles\.stacking_faults: no stacking fault is known for rocksalt"):
         build(spec, output)
@@ -244,7 +244,7 @@ def test_faults_unknown_for_the_material_stop_the_stage(tmp_path: Path) -> None:
 def test_positions_are_uniform_in_the_cell() -> None:
     rng = np.random.default_rng(4)
     seats = np.concatenate(
-        [place(np.array([8.0, 8.0]), cell_A=50.0, separation_A=1.0, rng=rng, scene=0) for _ in range(2000)]
+        [place_particles(np.array([8.0, 8.0]), cell_A=50.0, separation_A=1.0, rng=rng, scene=0) for _ in range(2000)]
     )
     quadrant = (seats[:, 0] > 25).astype(int) * 2 + (seats[:, 1] > 25)
     # 1000 each; two particles of one scene avoid one another, so the spread is below the binomial 27

@@ -1,4 +1,4 @@
-"""The measures as mathematics, and the artefact that the stage writes."""
+"""The measures as mathematics, and the artifact that the stage writes."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrtem_ood import store
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Transfer
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import TransferSpec
+from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.transfer.grid import polar_grid
-from hrtem_ood.transfer.measures import epsilon, sigma, sigma_matrix
-from hrtem_ood.transfer.stage import transfer
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages.transfer import transfer
+from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma, sigma_matrix
+from hrtem_ood.transfer.polar_grid import polar_grid
 
 WEIGHT = np.array([0.1, 0.2, 0.3, 0.4])
 sampled = hnp.arrays(np.float64, (3, 4, 2), elements=st.floats(-1, 1).map(lambda value: round(value, 6)))

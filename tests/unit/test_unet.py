@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.resnet_unet import ResNetUNet
-from hrtem_ood.networks.unet import UNet
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
+from hrtem_ood.learning.architectures.unet import UNet
+from hrtem_ood.learning.torch_device import reproducible
 
 BOTH = [UNet, ResNetUNet]
 NAMES = ["unet", "resnet_unet"]

@@ -15,7 +15,7 @@ import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, merge
-from hrtem_ood.planning.plan import Plan, plan
+from hrtem_ood.execution.planning.plan import Plan, plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,8 +151,8 @@ class Project:
         with contextlib.chdir(self.folder):  # files that it names are relative
             return load_campaign(merge(raw, change or {}))
 
-    def artefacts(self, stage: str) -> dict[str, int]:
-        """Return the artefacts of a stage with their times of writing [ns]."""
+    def artifacts(self, stage: str) -> dict[str, int]:
+        """Return the artifacts of a stage with their times of writing [ns]."""
         return {path.name: path.stat().st_mtime_ns for path in (self.folder / "results" / stage).iterdir()}
 
 

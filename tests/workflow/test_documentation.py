@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
 
 GATHER = {"metrics": 1, "report": 1, "index": 1}
@@ -28,7 +28,7 @@ def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
     running.wait()
     datasets = {project.folder / f"results/datasets/{id_}.zarr.zip" for id_ in project.campaign().datasets}
     for _ in range(600):  # its jobs live on
-        if any(path.stem not in finished.artefacts("datasets") and path.exists() for path in datasets):
+        if any(path.stem not in finished.artifacts("datasets") and path.exists() for path in datasets):
             break
         time.sleep(0.1)
     time.sleep(5)
@@ -42,7 +42,7 @@ def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
 
 def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
-    networks = project.artefacts("networks")
+    networks = project.artifacts("networks")
     for path in (project.folder / "results/exit_waves").iterdir():
         path.unlink()
     change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
@@ -57,7 +57,7 @@ def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finishe
         **GATHER,
     }
     project.run("--configfile", "change.yaml")
-    assert project.artefacts("networks") == networks
+    assert project.artifacts("networks") == networks
     for evaluation in project.campaign(change).evaluations:
         log = (project.folder / f"results/logs/evaluations/{evaluation}.log").read_text()
         # two networks on two datasets; only the third dataset is new
@@ -72,12 +72,12 @@ def test_results_do_not_depend_on_shards_packs_order_or_workers(finished, tmp_pa
     other.configure(dict(reversed(other.tiny.items())) | {"execution": execution})
     other.run("--cores", "1")
     results, others = finished.folder / "results", other.folder / "results"
-    datasets = finished.artefacts("datasets")
-    assert set(datasets) == set(other.artefacts("datasets"))
+    datasets = finished.artifacts("datasets")
+    assert set(datasets) == set(other.artifacts("datasets"))
     for name in datasets:
         assert store.read_zarr(results / "datasets" / name).equals(store.read_zarr(others / "datasets" / name))
-    networks = finished.artefacts("networks")
-    assert set(networks) == set(other.artefacts("networks"))
+    networks = finished.artifacts("networks")
+    assert set(networks) == set(other.artifacts("networks"))
     for name in networks:
         one, two = (store.read_checkpoint(folder / "networks" / name)["state_dict"] for folder in (results, others))
         assert all(one[key].equal(two[key]) for key in one)
@@ -86,10 +86,10 @@ def test_results_do_not_depend_on_shards_packs_order_or_workers(finished, tmp_pa
     assert one.equals(two)
 
 
-def test_artefacts_tell_how_they_were_made(finished):
+def test_artifacts_tell_how_they_were_made(finished):
     campaign = finished.campaign()
     for stage in ("exit_waves", "datasets", "evaluations"):
-        for name in finished.artefacts(stage):
+        for name in finished.artifacts(stage):
             told = store.zarr_attributes(finished.folder / "results" / stage / name)
             assert told["id"] + ".zarr.zip" == name
             assert json.loads(told["software"])["numpy"]

@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 from tests.workflow.conftest import Project
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
-from hrtem_ood.networks.checkpoint import read_network
+from hrtem_ood.learning.checkpoint import read_network
 
 
 def tasks(project: Project, id_: str) -> int:

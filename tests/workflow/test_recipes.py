@@ -8,9 +8,9 @@ import time
 import pytest
 import yaml
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
-from hrtem_ood.networks.checkpoint import read_network
+from hrtem_ood.learning.checkpoint import read_network
 
 OWN = """
 from torch import nn

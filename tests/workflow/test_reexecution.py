@@ -1,4 +1,4 @@
-"""Every row of docs/reexecution.md, asked of Snakemake on real artefacts, and run where networks are trained or scored."""
+"""Every row of docs/reexecution.md, asked of Snakemake on real artifacts, and run where networks are trained or scored."""
 
 import os
 import re
@@ -45,9 +45,9 @@ CHANGES = {
 }
 """What is merged on the configuration; rows that need more than that have a test of their own."""
 
-UPSTREAM = ("structures", "simulation", "imaging", "transfer", "analysis")
-SCORED = ("evaluation", "training")
-"""Packages with a VERSION; those of which a raised one is run."""
+UPSTREAM = ("structures", "exit_waves", "datasets", "transfer", "metrics")
+SCORED = ("evaluations", "networks")
+"""Stages with a version; those of which a raised one is run."""
 
 OWN_TESTS = {
     "change comments, the order of keys, 1 for 1.0",
@@ -55,9 +55,9 @@ OWN_TESTS = {
     "delete exit waves and datasets by hand",
     "delete the report by hand",
     "delete the metrics by hand",
-    "touch artefacts",
+    "touch artifacts",
     "damage a dataset",
-    *(f"raise the VERSION of `{stage}`" for stage in (*UPSTREAM, *SCORED)),
+    *(f"raise the version of `{stage}`" for stage in (*UPSTREAM, *SCORED)),
 }
 
 
@@ -86,11 +86,11 @@ def lived(finished, tmp_path_factory):
 def expect(project, change, *arguments, environment=None):
     """Run Snakemake for real: exactly the jobs and the networks of the page, and nothing to do afterwards."""
     jobs, trained = TABLE[change]
-    before = project.artefacts("networks")
+    before = project.artifacts("networks")
     told = project.planned(environment) if environment else project.plan(CHANGES[change]).to_dict()
     assert (told["jobs"], networks_of(told)) == (jobs, trained)
     assert project.run(*arguments, environment=environment) == jobs
-    after = project.artefacts("networks")
+    after = project.artifacts("networks")
     assert {name: after[name] for name in before} == before, "a network was trained again"
     assert len(after) - len(before) == trained
     assert project.would_run(*arguments, environment=environment) == {}
@@ -179,15 +179,15 @@ def test_the_report_alone_is_drawn_again(finished, tmp_path):
 
 
 def raised(stage, folder):
-    """Return an environment in which the VERSION of a package is raised by one."""
-    patch = f"import hrtem_ood.{stage} as stage\nstage.VERSION += 1\n"
+    """Return an environment in which the version of a stage is raised by one."""
+    patch = f"from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS\nSTAGE_VERSIONS[{stage!r}] += 1\n"
     (folder / "sitecustomize.py").write_text(patch)
     return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
 
 @pytest.mark.parametrize("stage", SCORED)
 def test_a_raised_version(lived, tmp_path, stage):
-    expect(lived, f"raise the VERSION of `{stage}`", environment=raised(stage, tmp_path))
+    expect(lived, f"raise the version of `{stage}`", environment=raised(stage, tmp_path))
     assert lived.would_run() == {}, "lowered again"
 
 
@@ -195,13 +195,13 @@ def test_a_raised_version(lived, tmp_path, stage):
 def test_a_raised_version_announces_the_jobs_of_the_page(finished, tmp_path, stage):
     environment = raised(stage, tmp_path)
     told = finished.planned(environment)
-    assert (finished.would_run(environment=environment), networks_of(told)) == TABLE[f"raise the VERSION of `{stage}`"]
-    assert told["jobs"] == TABLE[f"raise the VERSION of `{stage}`"][0]
+    assert (finished.would_run(environment=environment), networks_of(told)) == TABLE[f"raise the version of `{stage}`"]
+    assert told["jobs"] == TABLE[f"raise the version of `{stage}`"][0]
     reasons = {reason for each in told["stages"] for reason in each["why"]}
-    assert any(reason.startswith(f"VERSION of {stage} ") for reason in reasons) or stage == "analysis"
+    assert any(reason.startswith(f"version of {stage} ") for reason in reasons) or stage == "metrics"
 
 
-def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, tmp_path):
+def test_a_damaged_artifact_is_named_and_made_anew_once_it_is_deleted(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
     campaign = project.campaign()
     (broken,) = (
@@ -211,7 +211,7 @@ def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, 
     path.write_bytes(path.read_bytes()[:-3000])
     assert project.after({}) == TABLE["damage a dataset"][0]
     (project.folder / "change.yaml").write_text(yaml.safe_dump(CHANGES["add a seed"]))
-    before = project.artefacts("networks")
+    before = project.artifacts("networks")
     done = project.snakemake("--configfile", "change.yaml")
     text = done.stdout + done.stderr
     assert done.returncode != 0
@@ -219,12 +219,12 @@ def test_a_damaged_artefact_is_named_and_made_anew_once_it_is_deleted(finished, 
     assert f"Delete results/datasets/{path.name} and run snakemake again" in text
     assert "Traceback" not in text
     assert path.exists()
-    assert len(project.artefacts("networks")) == len(before) + 1, "the network on the other condition is trained"
+    assert len(project.artifacts("networks")) == len(before) + 1, "the network on the other condition is trained"
     path.unlink()
     # two packs and their evaluations are left
     assert project.run("--configfile", "change.yaml") == {
         "image": 1, "train": 2, "evaluate": 2, "metrics": 1, "report": 1,
     }  # fmt: skip
-    after = project.artefacts("networks")
+    after = project.artifacts("networks")
     assert len(after) == len(before) + 3
     assert {name: after[name] for name in before} == before

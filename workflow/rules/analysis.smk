@@ -38,6 +38,6 @@ rule index:
     benchmark:
         benchmark_of("indexes")
     message:
-        "Listing every artefact: {wildcards.id}"
+        "Listing every artifact: {wildcards.id}"
     shell:
         f"{CLI} analyze index {WHERE}"

@@ -1,6 +1,6 @@
 # Loads the campaign and gives the rules their words. Nothing here imports torch or abTEM, and parsing writes nothing.
 #
-# An artefact's name says what is in it: one that is there needs nothing, whatever its age and whether its inputs are
+# An artifact's name says what is in it: one that is there needs nothing, whatever its age and whether its inputs are
 # there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.jobs, and none where the output
 # exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
 # job on a cluster parses it again.
@@ -10,12 +10,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from hrtem_ood.campaign import jobs
-from hrtem_ood.campaign.campaign import SUFFIX, artefact
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import SUFFIX, artifact_path
 from hrtem_ood.campaign.load import load_campaign, read_yaml
-from hrtem_ood.cluster.signals import pass_on
+from hrtem_ood.execution.signals import forward_signals
 from hrtem_ood.errors import HrtemOodError
-from hrtem_ood.store import write_once
+from hrtem_ood.artifacts.store import write_if_absent
 from snakemake.exceptions import WorkflowError
 
 # Snakemake's graph of jobs is all live objects: looking for garbage in it at every turn costs a quarter of a dry run.
@@ -32,7 +32,7 @@ except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
-CONFIG = f"{RESULTS}/{artefact('configs', campaign.config_id)}"
+CONFIG = f"{RESULTS}/{artifact('configs', campaign.config_id)}"
 # A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
 # die of a warning (trap), and no shell between Snakemake and them dies of anything (exec).
 CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
@@ -62,10 +62,10 @@ def benchmark_of(stage):
     return f"{RESULTS}/benchmarks/{stage}/{{id}}.tsv"
 
 
-def paths(artefacts, whole=False):
-    """Paths of artefacts, whose age does not matter; of a whole report, all its files."""
+def paths(artifacts, whole=False):
+    """Paths of artifacts, whose age does not matter; of a whole report, all its files."""
     most = None if whole else 1
-    return [ancient(f"{RESULTS}/{path}") for each in artefacts for path in jobs.outputs(*each, campaign)[:most]]
+    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in jobs.outputs(*each, campaign)[:most]]
 
 
 def forced():
@@ -97,7 +97,7 @@ def asked_for(resources, threads):
 
 
 def all_of(stage):
-    """Input function of all artefacts of a stage."""
+    """Input function of all artifacts of a stage."""
     return lambda wildcards: paths((stage, id_) for id_ in jobs.ids(campaign, stage))
 
 

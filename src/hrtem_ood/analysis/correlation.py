@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.artifacts.identity import seed_sequence
 
 PREDICTORS = ("sigma", "epsilon", "abs_delta_defocus_A")
 
@@ -112,7 +112,7 @@ def predictor_table(cells: xr.Dataset) -> pd.DataFrame:
     Parameters
     ----------
     cells : xarray.Dataset
-        From :func:`hrtem_ood.analysis.cells.cells`.
+        From :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
 
     Returns
     -------

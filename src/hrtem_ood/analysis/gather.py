@@ -8,38 +8,38 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood import store
-from hrtem_ood.analysis.novelty import MEASURES, known_datasets, novelty
-from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
+from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift, in_domain_datasets
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
 from hrtem_ood.campaign.packs import trie_key
-from hrtem_ood.errors import ArtefactError
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import track
-from hrtem_ood.scores import SCORES
 
 Floats = NDArray[np.float32]
 
 
-class Block(NamedTuple):
+class ScoreBlock(NamedTuple):
     """What some networks did under all test conditions.
 
     Attributes
     ----------
     scores : float32 array, (score, network, condition, image)
-        In the order and units of :data:`hrtem_ood.scores.SCORES`; NaN where a dataset has fewer images than others, and for
-        networks that diverged.
+        In the order and units of :data:`hrtem_ood.learning.evaluation.metric_names.METRICS`; NaN where a dataset has
+        fewer images than others, and for networks that diverged.
     novelty : float32 array, (measure, network, condition)
-        In the order of :data:`hrtem_ood.analysis.novelty.MEASURES`.
+        In the order of :data:`hrtem_ood.analysis.feature_shift.MEASURES`.
     """
 
     scores: Floats
     novelty: Floats
 
-    def rows(self, start: int, stop: int | None = None) -> "Block":
+    def rows(self, start: int, stop: int | None = None) -> "ScoreBlock":
         """Return some of the networks."""
-        return Block(*(each[:, start:stop] for each in self))
+        return ScoreBlock(*(each[:, start:stop] for each in self))
 
 
-def stored_order(campaign: Campaign) -> list[str]:
+def network_order(campaign: Campaign) -> list[str]:
     """Ids of all networks in an order in which networks that are tested together are neighbours.
 
     By training set, in each of them by digest. It does not depend on how many networks one job tests.
@@ -49,7 +49,7 @@ def stored_order(campaign: Campaign) -> list[str]:
     return [spec.id for spec in sorted(networks, key=lambda spec: (place[spec.training_set], trie_key(spec)))]
 
 
-def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[Block]:
+def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[ScoreBlock]:
     """Read every evaluation of a campaign once, and hold no more than one block and one group of networks.
 
     Parameters
@@ -64,53 +64,53 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
 
     Yields
     ------
-    Block
-        The next ``rows`` networks in the order of :func:`stored_order`, the last block what is left.
+    ScoreBlock
+        The next ``rows`` networks in the order of :func:`network_order`, the last block what is left.
 
     Raises
     ------
-    ArtefactError
+    ArtifactError
         When an evaluation is missing, damaged, or of other networks or datasets than its name says.
     """
     images = max(campaign.datasets[id_].structures for id_ in datasets)
-    waiting: list[Block] = []
+    waiting: list[ScoreBlock] = []
     for group in _groups(campaign, results, datasets, images):
         waiting.append(group)
         if sum(part.scores.shape[1] for part in waiting) >= rows:
             joined = _joined(waiting)
             whole = joined.scores.shape[1] // rows * rows
-            waiting = [Block(*(each.copy() for each in joined.rows(whole)))]  # a view would keep all of it
+            waiting = [ScoreBlock(*(each.copy() for each in joined.rows(whole)))]  # a view would keep all of it
             for start in range(0, whole, rows):
                 yield joined.rows(start, start + rows)
     if waiting and sum(part.scores.shape[1] for part in waiting):
         yield _joined(waiting)
 
 
-def _joined(blocks: list[Block]) -> Block:
-    return Block(*(np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)))
+def _joined(blocks: list[ScoreBlock]) -> ScoreBlock:
+    return ScoreBlock(*(np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)))
 
 
-def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[Block]:
+def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[ScoreBlock]:
     """Yield what networks did that are tested together, from their evaluations on all suites."""
-    jobs: dict[tuple[str, ...], list[Evaluated]] = {}
+    jobs: dict[tuple[str, ...], list[EvaluationJob]] = {}
     for job in campaign.evaluations.values():
         jobs.setdefault(job.spec.networks, []).append(job)
-    place = {id_: index for index, id_ in enumerate(stored_order(campaign))}
+    place = {id_: index for index, id_ in enumerate(network_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    known, sets = known_datasets(campaign, datasets), np.array([campaign.set_names[id_] for id_ in datasets])
+    known, sets = in_domain_datasets(campaign, datasets), np.array([campaign.set_names[id_] for id_ in datasets])
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
     structures = [(columns, campaign.datasets[datasets[columns[0]]].structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
         row = {id_: index for index, id_ in enumerate(sorted(networks, key=place.__getitem__))}
-        values = np.full((len(SCORES), len(row), len(datasets), images), np.nan, np.float32)
+        values = np.full((len(METRICS), len(row), len(datasets), images), np.nan, np.float32)
         feature: dict[str, NDArray[np.float16]] = {}
         for job in jobs[networks]:
             _fill(values, feature, row, column, job, results)
         away = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
         for id_, each in feature.items():
-            away[:, row[id_]] = novelty(each, known[campaign.networks[id_].training_set], structures)
-        yield Block(values, away)
+            away[:, row[id_]] = feature_shift(each, known[campaign.networks[id_].training_set], structures)
+        yield ScoreBlock(values, away)
 
 
 def _fill(
@@ -118,16 +118,16 @@ def _fill(
     feature: dict[str, NDArray[np.float16]],
     row: dict[str, int],
     column: dict[str, int],
-    job: Evaluated,
+    job: EvaluationJob,
     results: Path,
 ) -> None:
     """Read one evaluation into its rows and columns."""
-    path = results / artefact("evaluations", job.spec.id)
+    path = results / artifact_path("evaluations", job.spec.id)
     with store.open_zarr(path, dask=False) as found:
         _check(path, job, found)
         rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
         columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
-        for index, name in enumerate(SCORES):
+        for index, name in enumerate(METRICS):
             values[index, rows, columns, : found.sizes["image"]] = found[name].values
         shape, columns = values.shape[2:], columns[0]
         for id_, each, width in zip(found.network.values, found["feature"].values, found.features.values, strict=True):
@@ -136,12 +136,12 @@ def _fill(
             feature[str(id_)][columns, : found.sizes["image"]] = each[..., :width]
 
 
-def _check(path: Path, job: Evaluated, found: xr.Dataset) -> None:
+def _check(path: Path, job: EvaluationJob, found: xr.Dataset) -> None:
     asked = ({network.id for network in job.networks}, set(job.suite.datasets))
     images = np.arange(found.sizes["image"])
     there = (set(map(str, found.network.values)), set(map(str, found.condition.values)))
     if there != asked or not np.array_equal(found.image.values, images):
-        raise ArtefactError(
+        raise ArtifactError(
             f"{path} holds scores of other networks or test datasets than its name says. "
             f"Delete {path} and run snakemake again to make it anew."
         )
@@ -168,11 +168,11 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
     for pack in campaign.packs.values():
-        path = results / artefact("packs", pack.id)
+        path = results / artifact_path("packs", pack.id)
         trained = store.read_json(path)["networks"]
         for network in pack.networks:
             if network.id not in trained:
-                raise ArtefactError(
+                raise ArtifactError(
                     f"{path} does not tell of network {network.id}. Delete {path} and run snakemake again to make it anew."
                 )
             entry = trained[network.id]

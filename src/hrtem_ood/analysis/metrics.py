@@ -9,18 +9,18 @@ import xarray as xr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from hrtem_ood import store
-from hrtem_ood.analysis import predictors
-from hrtem_ood.analysis.gather import Floats, gather_training, score_blocks, stored_order
-from hrtem_ood.analysis.labels import ConditionLabels
-from hrtem_ood.analysis.novelty import MEASURES
-from hrtem_ood.analysis.shown import test_datasets
-from hrtem_ood.campaign.campaign import Campaign, artefact
-from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.analysis import ood_gap
+from hrtem_ood.analysis.feature_shift import MEASURES
+from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.zarr_writer import ZarrWriter
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.specs import TrainingSetSpec
+from hrtem_ood.campaign.test_datasets import test_datasets
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.progress import log
-from hrtem_ood.scores import SCORES
-from hrtem_ood.zarr_writer import ZarrWriter
 
 CHUNK = 2**20
 """About this many means go into one chunk."""
@@ -52,7 +52,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     images = np.array([campaign.datasets[id_].structures for id_ in datasets])
     shape = (len(campaign.networks), len(datasets), int(images.max()))
     rows = min(NETWORKS, shape[0])
-    for name, (text, unit, _) in SCORES.items():
+    for name, (text, unit, _) in METRICS.items():
         codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=4)
         encoding = {
             "chunks": (rows, min(CONDITIONS, shape[1]), shape[2]),
@@ -60,13 +60,13 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
             "attributes": _attributes(f"{text} per image", unit),
         }
         writer.add_array(name, ("network", "condition", "image"), shape, "float32", encoding)
-    reduced = {name: np.empty(shape[:2], np.float32) for name in (*SCORES, *MEASURES)}
+    reduced = {name: np.empty(shape[:2], np.float32) for name in (*METRICS, *MEASURES)}
     start = 0
     for block in score_blocks(campaign, results, datasets, rows):
         stop = start + block.scores.shape[1]
         for name, away in zip(MEASURES, block.novelty, strict=True):
             reduced[name][start:stop] = away
-        for name, values in zip(SCORES, block.scores, strict=True):
+        for name, values in zip(METRICS, block.scores, strict=True):
             writer.write(name, start, values)
             for count in np.unique(images):
                 columns = images == count
@@ -92,10 +92,10 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         ``mean_*`` and ``gap_*`` of each score, ``mahalanobis``, ``feature_cka``, ``in_domain``, ``sigma`` and
         ``abs_delta_defocus_A`` (network, condition);
         ``epsilon`` and ``minimum_contrast`` (condition,). ``network`` is in the order of
-        :func:`hrtem_ood.analysis.gather.stored_order`; ``condition`` runs over test datasets.
+        :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets.
     """
-    networks, datasets = stored_order(campaign), test_datasets(campaign)
-    with store.open_zarr(results / artefact("transfer", campaign.transfer.id)) as found:
+    networks, datasets = network_order(campaign), test_datasets(campaign)
+    with store.open_zarr(results / artifact_path("transfer", campaign.transfer.id)) as found:
         epsilon, sigma = found.epsilon.values, found.sigma.values
 
     training_sets = {
@@ -108,30 +108,30 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
     seen, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
 
-    in_domain = predictors.in_domain_cells(trained, tested)[of_network]
+    in_domain = ood_gap.in_domain_cells(trained, tested)[of_network]
     groups = np.array([campaign.set_names[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(
         coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
     )
-    for name, (text, unit, _) in SCORES.items():
-        difference = predictors.gap(reduced[name], in_domain, groups)
+    for name, (text, unit, _) in METRICS.items():
+        difference = ood_gap.gap(reduced[name], in_domain, groups)
         result[f"mean_{name}"] = (pair, reduced[name], _attributes(f"{text}, mean over images", unit))
         result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
     for name, text in MEASURES.items():
         result[name] = (pair, reduced[name], _attributes(text))
     result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
-    result["sigma"] = (pair, predictors.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
+    result["sigma"] = (pair, ood_gap.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
     result["abs_delta_defocus_A"] = (
         pair,
-        predictors.smallest_defocus_change(trained, tested)[of_network],
+        ood_gap.smallest_defocus_change(trained, tested)[of_network],
         {"long_name": "smallest change of defocus from a training condition", "units": "Å"},
     )
     result["epsilon"] = (single, epsilon[there], _attributes("transfer ε"))
     result["minimum_contrast"] = (
         single,
-        predictors.minimum_contrast(epsilon[there], epsilon),
-        {"long_name": f"ε is below {predictors.MINIMUM_CONTRAST:g} of the campaign's median ε"},
+        ood_gap.minimum_contrast(epsilon[there], epsilon),
+        {"long_name": f"ε is below {ood_gap.MINIMUM_CONTRAST:g} of the campaign's median ε"},
     )
     lost = ~in_domain.any(axis=1)
     if lost.any():

@@ -1,4 +1,4 @@
-"""How the artefacts of a campaign were made: time, devices, code and software."""
+"""How the artifacts of a campaign were made: time, devices, code and software."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrtem_ood import store
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
 
 
 @dataclass(frozen=True)
 class StageProvenance:
-    """How the artefacts of one stage were made.
+    """How the artifacts of one stage were made.
 
     Attributes
     ----------
     stage : str
     files : int
-        Artefacts that are there; intermediate ones may have been removed.
+        Artifacts that are there; intermediate ones may have been removed.
     wanted : int
-        Artefacts that the campaign has.
+        Artifacts that the campaign has.
     seconds : float, [s]
-        Wall time, summed over the artefacts.
+        Wall time, summed over the artifacts.
     devices, revisions : tuple of str
         All that occur.
     """
@@ -36,7 +36,7 @@ class StageProvenance:
 
 
 def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StageProvenance], dict[str, str]]:
-    """Read how a campaign's artefacts were made.
+    """Read how a campaign's artifacts were made.
 
     Training is told of by the packs, with the seconds of their networks, whichever job trained them. Suites are mere lists of
     datasets, and structures are quick to draw: neither has a row of its own.
@@ -51,7 +51,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     -------
     stages : list of StageProvenance
     software : dict of str to str
-        Versions by package; several, where artefacts were made with different ones.
+        Versions by package; several, where artifacts were made with different ones.
     """
     readers: dict[str, tuple[Iterable[str], Callable[[Path], dict[str, Any]]]] = {
         "exit_waves": (campaign.exit_waves, store.zarr_attributes),
@@ -63,7 +63,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     stages: list[StageProvenance] = []
     versions: dict[str, set[str]] = {}
     for stage, (ids, read) in readers.items():
-        paths = [results / artefact(stage, id_) for id_ in ids]
+        paths = [results / artifact_path(stage, id_) for id_ in ids]
         found = [read(path) for path in paths if path.exists()]
         stages.append(
             StageProvenance(

@@ -3,8 +3,8 @@
 import pandas as pd
 import xarray as xr
 
-from hrtem_ood.analysis.trouble import architectures, signs
-from hrtem_ood.campaign.hyperparameters import Hyperparameters
+from hrtem_ood.analysis.diagnostics import architectures, uncertainty_correlation
+from hrtem_ood.config.training import Hyperparameters
 
 FORMAT = "%.6g"
 
@@ -20,14 +20,14 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame)
     Parameters
     ----------
     metrics, cells : xarray.Dataset
-        From :mod:`hrtem_ood.analysis.cells`.
+        From :mod:`hrtem_ood.analysis.matrix`.
     predictors : pandas.DataFrame
         From :func:`hrtem_ood.analysis.correlation.predictor_table`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        By the names in :data:`hrtem_ood.analysis.outputs.TABLE_NAMES`.
+        By the names in :data:`hrtem_ood.campaign.report_files.TABLE_NAMES`.
     """
     return {
         "ood_matrix": ood_matrix(metrics, cells),
@@ -36,13 +36,13 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame)
         "networks": networks(metrics),
         "conditions": conditions(cells),
         "architectures": architectures(metrics),
-        "signs_of_trouble": signs(cells),
+        "signs_of_trouble": uncertainty_correlation(cells),
     }
 
 
 def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
     """Training set × test dataset: median F1 over the networks; ``median_over`` says over how many of what."""
-    over = median_over(metrics)
+    over = varied_hyperparameters(metrics)
     head = pd.DataFrame(
         {
             "training_set": cells.name.values,
@@ -60,7 +60,7 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
     return pd.concat([head, pd.DataFrame(cells.f1.values, columns=columns)], axis=1)
 
 
-def median_over(metrics: xr.Dataset) -> str:
+def varied_hyperparameters(metrics: xr.Dataset) -> str:
     """Names of the hyperparameters that vary, e.g. ``seed, learning_rate``; empty where none does."""
     names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed")]
     metrics = metrics.isel(network=~metrics.diverged.values)  # the others are in no median

@@ -1,1 +1,1 @@
-"""Configuration, grid expansion, identities and packs: every stage's parameters, no stage's code."""
+"""A configuration expanded: specs and content ids of all artifacts, packs, and which job makes what from what."""

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hrtem_ood import analysis, evaluation, predictors
+from hrtem_ood.artifacts.identity import canonical_json, content_id
+from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
-from hrtem_ood.campaign.condition import expand
-from hrtem_ood.campaign.config import TrainingSetGrid
-from hrtem_ood.campaign.data import SimulatedData
-from hrtem_ood.campaign.hyperparameters import Hyperparameters
-from hrtem_ood.campaign.identity import canonical_json, content_id
+from hrtem_ood.campaign.datasets import SimulatedData
 from hrtem_ood.campaign.specs import (
-    EvaluateSpec,
+    EvaluationSpec,
     NetworkSpec,
     PackSpec,
     SuiteSpec,
@@ -20,7 +18,9 @@ from hrtem_ood.campaign.specs import (
     TransferSpec,
     by_id,
 )
-from hrtem_ood.campaign.types import identity_parameters
+from hrtem_ood.config.campaign import TrainingSetGrid
+from hrtem_ood.config.training import Hyperparameters
+from hrtem_ood.physics.optics.condition import expand
 
 SUFFIX = {
     "structures": ".extxyz",
@@ -37,19 +37,19 @@ SUFFIX = {
     "indexes": ".csv",
     "configs": ".json",
 }
-"""Stages, that is folders of the results folder, and what their artefacts' names end in; a report is a folder."""
+"""Stages, that is folders of the results folder, and what their artifacts' names end in; a report is a folder."""
 
 
-def artefact(stage: str, id_: str) -> str:
-    """Path of an artefact below the results folder, e.g. ``datasets/df100-dose400-0123456789.zarr.zip``."""
+def artifact_path(stage: str, id_: str) -> str:
+    """Path of an artifact below the results folder, e.g. ``datasets/df100-dose400-0123456789.zarr.zip``."""
     return f"{stage}/{id_}{SUFFIX[stage]}"
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationJob:
     """One evaluation job: networks of one training set on a suite."""
 
-    spec: EvaluateSpec
+    spec: EvaluationSpec
     networks: tuple[NetworkSpec, ...]
     packs: tuple[PackSpec, ...]
     suite: SuiteSpec
@@ -133,7 +133,7 @@ class Campaign(SimulatedData):
         return by_id(
             PackSpec(training_set=self.training_set_by_id[training_set], networks=pack)
             for training_set, group in self._by_training_set.items()
-            for pack in packs.split(group, self.config.execution.networks_per_job)
+            for pack in packs.split_into_packs(group, self.config.execution.networks_per_job)
         )
 
     @cached_property
@@ -164,11 +164,11 @@ class Campaign(SimulatedData):
         return by_id(self.suite_of.values())
 
     @cached_property
-    def evaluations(self) -> dict[str, Evaluated]:
+    def evaluations(self) -> dict[str, EvaluationJob]:
         """Evaluation jobs by id."""
         jobs = [
-            Evaluated(
-                EvaluateSpec(networks=tuple(network.id for network in networks), suite=suite.id),
+            EvaluationJob(
+                EvaluationSpec(networks=tuple(network.id for network in networks), suite=suite.id),
                 networks,
                 packs_,
                 suite,
@@ -184,7 +184,7 @@ class Campaign(SimulatedData):
         groups = [
             group
             for networks in self._by_training_set.values()
-            for group in packs.split(networks, self.config.execution.networks_per_evaluation)
+            for group in packs.split_into_packs(networks, self.config.execution.networks_per_evaluation)
         ]
         return [(group, tuple(by_id(self.pack_of[network.id] for network in group).values())) for group in groups]
 
@@ -220,7 +220,7 @@ class Campaign(SimulatedData):
         own = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
         waves = sorted([shards[0].series, number] for shards, number in self.waves_of_recipe.values())
         content = [self.transfer.id, self.trained_on, self.tested_on, waves, own]
-        return content_id(f"{len(self.trained_on)}sets", ["predictors", predictors.VERSION, content])
+        return content_id(f"{len(self.trained_on)}sets", ["predictors", STAGE_VERSIONS["predictors"], content])
 
     @cached_property
     def config_json(self) -> str:
@@ -238,7 +238,8 @@ class Campaign(SimulatedData):
         training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
         suites = {name: suite.id for name, suite in self.suite_of.items()}
         content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.set_names]
-        return content_id(self.name, ["metrics", analysis.VERSION, evaluation.VERSION, self.name, content])
+        versions = [STAGE_VERSIONS[stage] for stage in ("metrics", "evaluations")]
+        return content_id(self.name, ["metrics", *versions, self.name, content])
 
     @cached_property
     def report_id(self) -> str:
@@ -248,7 +249,7 @@ class Campaign(SimulatedData):
 
     @cached_property
     def index_id(self) -> str:
-        """Id of everything that the list of artefacts tells."""
+        """Id of everything that the list of artifacts tells."""
         grouped = [sorted(table) for table in (self.structures, self.exit_waves, self.packs, self.evaluations)]
         return content_id(self.name, ["indexes", self.metrics_id, grouped])
 

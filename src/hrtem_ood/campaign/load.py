@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.check import mistakes
-from hrtem_ood.campaign.config import CampaignConfig
+from hrtem_ood.campaign.checks import config_errors
+from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 
 DEFAULT = Path("config/config.yaml")
@@ -101,7 +101,7 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     except ValidationError as error:
         raise _config_error([_tell(details, written) for details in error.errors(include_url=False)]) from None
     campaign = Campaign(config)
-    found = mistakes(campaign)
+    found = config_errors(campaign)
     if found:
         raise _config_error(found)
     return campaign

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from hrtem_ood.campaign.specs import NetworkSpec
 
 
-def split(networks: Sequence[NetworkSpec], largest: int, bit: int = 0) -> Iterator[tuple[NetworkSpec, ...]]:
+def split_into_packs(networks: Sequence[NetworkSpec], largest: int, bit: int = 0) -> Iterator[tuple[NetworkSpec, ...]]:
     """Yield packs of at most ``largest`` networks, split by the bits of the networks' digests.
 
     A group that is too large is halved by the next bit of the hash, like a trie: adding a network changes the pack
@@ -31,9 +31,9 @@ def split(networks: Sequence[NetworkSpec], largest: int, bit: int = 0) -> Iterat
     for network in networks:
         halves[int(network.id[-10:], 16) >> bit & 1].append(network)
     for half in halves:
-        yield from split(half, largest, bit + 1)
+        yield from split_into_packs(half, largest, bit + 1)
 
 
 def trie_key(network: NetworkSpec) -> str:
-    """Sort key by which every group of :func:`split` is a run of neighbours, however large groups may be."""
+    """Sort key by which every group of :func:`split_into_packs` is a run of neighbours, however large groups may be."""
     return f"{int(network.id[-10:], 16):040b}"[::-1]

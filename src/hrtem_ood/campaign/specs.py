@@ -1,7 +1,7 @@
-"""What each job is asked for: one small model per artefact, with its identity.
+"""What each job is asked for: one small model per artifact, with its identity.
 
-A spec holds everything that determines the content of its artefact, inputs by their ids, and nothing else. Jobs get it
-as JSON. Series — endless sequences of scenes, exit waves and images of which an artefact holds a block — have ids of
+A spec holds everything that determines the content of its artifact, inputs by their ids, and nothing else. Jobs get it
+as JSON. Series — endless sequences of scenes, exit waves and images of which an artifact holds a block — have ids of
 their own, so that grouping structures into shards changes no dataset and no network.
 """
 
@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeVar
 
-from hrtem_ood import evaluation, imaging, simulation, structures, training, transfer
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import Imaging, Labels, Simulation, Transfer
-from hrtem_ood.campaign.hyperparameters import Hyperparameters
-from hrtem_ood.campaign.identity import canonical_json, content_id, digest, id_of_text
-from hrtem_ood.campaign.scenes import Material, Particles, Substrate
-from hrtem_ood.campaign.types import Model, identity_parameters
+from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_from_canonical_json
+from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.base_model import Model, identity_parameters
+from hrtem_ood.config.campaign import Imaging, Labels, Simulation, Transfer
+from hrtem_ood.config.training import Hyperparameters
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
 
 
 class Spec(Model):
@@ -35,7 +35,7 @@ class Spec(Model):
 
     @cached_property
     def id(self) -> str:
-        """Content id of the artefact."""
+        """Content id of the artifact."""
         return content_id(self.slug, [self.stage, self.version, self.content()])
 
     @cached_property
@@ -44,7 +44,7 @@ class Spec(Model):
         return canonical_json(self.model_dump(mode="json"))
 
 
-class SceneRecipe(Model):
+class StructureRecipe(Model):
     """What random scenes are drawn from; scene i is the same in every set that has this recipe."""
 
     material: Material
@@ -57,10 +57,10 @@ class SceneRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
-        return scene_series(self, structures.VERSION)
+        return structure_series(self, STAGE_VERSIONS["structures"])
 
 
-class FileRecipe(Model):
+class StructureFileRecipe(Model):
     """Scenes that a file holds."""
 
     scenes: str
@@ -71,12 +71,12 @@ class FileRecipe(Model):
     @cached_property
     def series(self) -> str:
         """Id of the series of scenes. The file counts by its content, not its path."""
-        return scene_series(self, structures.VERSION)
+        return structure_series(self, STAGE_VERSIONS["structures"])
 
 
-def scene_series(recipe: SceneRecipe | FileRecipe, version: int) -> str:
+def structure_series(recipe: StructureRecipe | StructureFileRecipe, version: int) -> str:
     """Id of the series of scenes of a recipe or a file, by a version of the stage."""
-    if isinstance(recipe, FileRecipe):
+    if isinstance(recipe, StructureFileRecipe):
         return digest(["scenes of a file", version, identity_parameters(recipe, exclude={"scenes"})])
     path = {"material": {"file"}} if recipe.material.sha256 else None
     return digest(["scenes", version, identity_parameters(recipe, exclude=path)])
@@ -87,19 +87,19 @@ def wave_series(scenes: str, simulation: Simulation, version: int) -> str:
     return digest(["waves", version, scenes, identity_parameters(simulation)])
 
 
-class BuildSpec(Spec):
+class StructureShardSpec(Spec):
     """A shard of structures: scenes ``start`` to ``stop`` (excluded) of a recipe or a file."""
 
     stage: ClassVar[str] = "structures"
-    version: ClassVar[int] = structures.VERSION
-    recipe: SceneRecipe | FileRecipe
+    version: ClassVar[int] = STAGE_VERSIONS["structures"]
+    recipe: StructureRecipe | StructureFileRecipe
     start: int
     stop: int
 
     @property
     def slug(self) -> str:
         """Material and range."""
-        what = "scenes" if isinstance(self.recipe, FileRecipe) else self.recipe.material.formula or "crystal"
+        what = "scenes" if isinstance(self.recipe, StructureFileRecipe) else self.recipe.material.formula or "crystal"
         return f"{what}-{self.start}-{self.stop}"
 
     def content(self) -> Any:
@@ -107,11 +107,11 @@ class BuildSpec(Spec):
         return [self.recipe.series, self.start, self.stop]
 
 
-class SimulateSpec(Spec):
+class ExitWaveShardSpec(Spec):
     """A shard of exit waves; ``scenes`` is the series of its structures."""
 
     stage: ClassVar[str] = "exit_waves"
-    version: ClassVar[int] = simulation.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["exit_waves"]
     scenes: str
     simulation: Simulation
     start: int
@@ -135,11 +135,11 @@ class SimulateSpec(Spec):
 _NOT_IN_IMAGES: Any = {"structures": True, "labels": True, "imaging": {"expected_counts"}}
 
 
-class ImageSpec(Spec):
+class DatasetSpec(Spec):
     """A dataset: the first ``structures`` of a series of exit waves imaged under one condition, with label masks."""
 
     stage: ClassVar[str] = "datasets"
-    version: ClassVar[int] = imaging.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["datasets"]
     waves: str
     structures: int
     condition: Condition
@@ -164,7 +164,7 @@ class TrainingSetSpec(Spec):
     """
 
     stage: ClassVar[str] = "training_sets"
-    version: ClassVar[int] = training.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["networks"]
     datasets: tuple[str, ...]
     structures: int
     images: tuple[int, ...]
@@ -175,7 +175,7 @@ class NetworkSpec(Spec):
     """One network: training set, architecture, hyperparameters and seed. The unit of identity."""
 
     stage: ClassVar[str] = "networks"
-    version: ClassVar[int] = training.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["networks"]
     training_set: str
     hyperparameters: Hyperparameters
 
@@ -193,7 +193,7 @@ class NetworkSpec(Spec):
         """Content id: as any spec's, but thousands of networks share the text of their hyperparameters."""
         hyperparameters, training_set = self.hyperparameters.content_json, canonical_json(self.training_set)
         content = f'{{"hyperparameters":{hyperparameters},"training_set":{training_set}}}'
-        return id_of_text(self.slug, f'["{self.stage}",{self.version},{content}]')
+        return id_from_canonical_json(self.slug, f'["{self.stage}",{self.version},{content}]')
 
 
 class PackSpec(Spec):
@@ -227,11 +227,11 @@ class SuiteSpec(Spec):
         return f"{len(self.datasets)}datasets"
 
 
-class EvaluateSpec(Spec):
+class EvaluationSpec(Spec):
     """Per-image scores of networks of one training set on the datasets of a suite."""
 
     stage: ClassVar[str] = "evaluations"
-    version: ClassVar[int] = evaluation.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["evaluations"]
     networks: tuple[str, ...]
     suite: str
 
@@ -245,7 +245,7 @@ class TransferSpec(Spec):
     """Information-transfer measures of all conditions of a campaign."""
 
     stage: ClassVar[str] = "transfer"
-    version: ClassVar[int] = transfer.VERSION
+    version: ClassVar[int] = STAGE_VERSIONS["transfer"]
     conditions: tuple[Condition, ...]
     energy_eV: float
     pixel_A: float

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.group import main
+from hrtem_ood.cli.main import main
 from hrtem_ood.cli.options import results_option
 from hrtem_ood.errors import HrtemOodError
 
@@ -37,20 +37,20 @@ def submit(
 ) -> None:
     """Run a campaign on a SLURM cluster, Snakemake itself included, as a job that goes on after its time limit."""
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.cluster import head
-    from hrtem_ood.structures.stage import check_inputs
+    from hrtem_ood.execution import slurm_controller
+    from hrtem_ood.stages.build import check_inputs
 
     # a file that no job can read is told of now, not when thousands of jobs wait for it
     check_inputs(load_campaign(read_configs(configs)))
     whole = tuple(path.resolve() for path in configs)
-    job = head.submit(
-        head.Head(whole, profile.resolve(), more),
+    job = slurm_controller.submit(
+        slurm_controller.CampaignController(whole, profile.resolve(), more),
         minutes=minutes,
         memory_GB=memory_GB,
         partition=partition,
         account=account,
     )
-    click.echo(f"submitted: SLURM job {job}; its output is {head.LOGS / f'{job}_0_log.out'}")
+    click.echo(f"submitted: SLURM job {job}; its output is {slurm_controller.LOGS / f'{job}_0_log.out'}")
 
 
 @main.command()
@@ -58,11 +58,11 @@ def submit(
 def cancel(configs: tuple[Path, ...]) -> None:
     """End a campaign that was submitted: its head, then its jobs. What is finished stays."""
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.cluster import queue
-    from hrtem_ood.running.records import FOLDER, HEAD
+    from hrtem_ood.execution import slurm_queue
+    from hrtem_ood.execution.job_records import FOLDER, HEAD
 
     name = load_campaign(read_configs(configs)).name
-    heads, jobs = queue.cancel_campaign(name, Path.cwd())
+    heads, jobs = slurm_queue.cancel_campaign(name, Path.cwd())
     (Path("results") / FOLDER / HEAD / f"{name}.json").unlink(missing_ok=True)
     click.echo(f"cancelled: {heads} head, {jobs} jobs")
 
@@ -74,11 +74,11 @@ def doctor(results: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from hrtem_ood.cluster.doctor import examine
+    from hrtem_ood.execution.doctor import run_checks
 
     colour = {"good": "green", "absent": "dim", "wrong": "red"}
     table = Table("", "state", "found", "what to do")
-    found = examine(results)
+    found = run_checks(results)
     for each in found:
         table.add_row(each.what, f"[{colour[each.state]}]{each.state}", each.told, each.mend)
     Console(width=None if os.isatty(1) else 160).print(table)

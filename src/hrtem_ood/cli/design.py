@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.group import main
+from hrtem_ood.cli.main import main
 from hrtem_ood.cli.options import FILE, results_option
 
 
@@ -52,13 +52,13 @@ def design(
     """Choose the conditions to train under for those of use, and write the experiment that tests the choice."""
     from rich.console import Console
 
+    from hrtem_ood.artifacts.store import write_if_absent
     from hrtem_ood.campaign.load import load_campaign, merge, read_configs
-    from hrtem_ood.design.advice import Question, advise
+    from hrtem_ood.cli.render.design import design_summary, design_table
     from hrtem_ood.design.experiment import experiment, yaml_text
-    from hrtem_ood.design.question import Named, asked
-    from hrtem_ood.design.shown import shown, told
+    from hrtem_ood.design.recommendation import DesignRequest, design_training_conditions
+    from hrtem_ood.design.request import Options, resolve_options
     from hrtem_ood.errors import ConfigError, HrtemOodError
-    from hrtem_ood.store import write_once
 
     if output is not None and output.exists():
         raise HrtemOodError(f"{output} is there already, and is left as it is. Give another --output, or move it away.")
@@ -66,8 +66,8 @@ def design(
         raise ConfigError(f"--images: {images} are too few for {budget} conditions; ask for {budget} or more.")
     raw = read_configs(configs)
     campaign = load_campaign(raw)
-    named = asked(campaign, Named(use, candidates, by, images, training_set, networks, suite))
-    question = Question(
+    named = resolve_options(campaign, Options(use, candidates, by, images, training_set, networks, suite))
+    question = DesignRequest(
         uses=named.uses,
         candidates=named.candidates,
         budget=budget,
@@ -78,24 +78,24 @@ def design(
         random=draws,
         limit_s=limit,
     )
-    advice = advise(campaign, results, question)
+    advice = design_training_conditions(campaign, results, question)
     content = experiment(
         campaign, advice, images=images, training_set=named.training_set, networks=named.networks,
         seeds=range(network_seeds),
     )  # fmt: skip
     load_campaign(merge(raw, content))  # tells what is wrong with it before anything is written
-    Console(width=None if os.isatty(1) else 120).print(shown(advice))
+    Console(width=None if os.isatty(1) else 120).print(design_table(advice))
     if output is None:
         return
     files = shlex.join(map(str, configs))
     head = [
         "Tests advice on training conditions, of hrtem-ood design:",
         f"    hrtem-ood design {f'{files} ' if files else ''}{_options(click.get_current_context())}",
-        *told(advice),
+        *design_summary(advice),
         "Merge it on top of what it was made of:",
         f"    snakemake --configfile {f'{files} ' if files else ''}{shlex.quote(str(output))}",
     ]
-    write_once(output, yaml_text(content, head))
+    write_if_absent(output, yaml_text(content, head))
     click.echo(
         f"{output}: {len(advice.sets) * network_seeds} networks; run {head[-1].strip()}\n"
         "and read tables/compare.csv, the figure `design` of the report, or the page that `hrtem-ood results` writes."
@@ -120,9 +120,9 @@ def _options(context: click.Context) -> str:
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="Of the scrambling.")
 def sample(ranges: tuple[str, ...], number: int, seed: int) -> None:
     """Draw imaging conditions that fill ranges of several parameters evenly, as a list to put under `conditions`."""
-    from hrtem_ood.design.experiment import condition_lines, written
-    from hrtem_ood.design.sample import parse_range
-    from hrtem_ood.design.sample import sample as run
+    from hrtem_ood.design.experiment import condition_lines, condition_to_yaml
+    from hrtem_ood.design.sobol import parse_range
+    from hrtem_ood.design.sobol import sample as run
 
     found = run([parse_range(text) for text in ranges], number, seed)
-    click.echo("\n".join(condition_lines([written(each) for each in found], "")))
+    click.echo("\n".join(condition_lines([condition_to_yaml(each) for each in found], "")))

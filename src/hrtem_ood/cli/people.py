@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.group import main
+from hrtem_ood.cli.main import main
 from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_option
 
 
@@ -16,17 +16,17 @@ def validate(configs: tuple[Path, ...]) -> None:
     from rich.console import Console
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.campaign.overview import overview, warnings
-    from hrtem_ood.structures.stage import check_inputs
+    from hrtem_ood.cli.render.validate import campaign_table, warnings
+    from hrtem_ood.stages.build import check_inputs
 
     campaign = load_campaign(read_configs(configs))
     check_inputs(campaign)
     if any(architecture.file for grid in campaign.config.networks.values() for architecture in grid.architecture):
-        from hrtem_ood.networks.overview import try_own  # takes seconds to import
+        from hrtem_ood.cli.render.architectures import check_user_architectures  # takes seconds to import
 
-        try_own(campaign)
+        check_user_architectures(campaign)
     console = Console(width=None if os.isatty(1) else 120)
-    console.print(overview(campaign))
+    console.print(campaign_table(campaign))
     for warning in warnings(campaign):
         console.print(f"[yellow]note:[/yellow] {warning}")
 
@@ -38,26 +38,26 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     """Show the results of a finished campaign as a short table, and where its metrics and its report are."""
     from rich.console import Console
 
-    from hrtem_ood.analysis.outputs import REPORT
-    from hrtem_ood.analysis.summary import summary_table
-    from hrtem_ood.campaign.campaign import artefact
+    from hrtem_ood.campaign.campaign import artifact_path
     from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.report_files import REPORT
+    from hrtem_ood.report.summary import summary_table
 
     campaign = load_campaign(read_configs(configs))
     console = Console(width=None if os.isatty(1) else 120)
     console.print(summary_table(campaign, results))
-    console.print(f"Metrics: {results / artefact('metrics', campaign.metrics_id)}", soft_wrap=True)
-    console.print(f"Report: {results / artefact('reports', campaign.report_id) / REPORT}", soft_wrap=True)
+    console.print(f"Metrics: {results / artifact_path('metrics', campaign.metrics_id)}", soft_wrap=True)
+    console.print(f"Report: {results / artifact_path('reports', campaign.report_id) / REPORT}", soft_wrap=True)
 
 
 @main.command()
 @click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
 def dag(configs: tuple[Path, ...]) -> None:
     """Draw a campaign's stages, with the number of jobs and files of each, as a Mermaid flow chart."""
-    from hrtem_ood.campaign.graph import stage_graph
     from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.mermaid import mermaid_graph
 
-    click.echo(stage_graph(load_campaign(read_configs(configs))), nl=False)
+    click.echo(mermaid_graph(load_campaign(read_configs(configs))), nl=False)
 
 
 @main.command()
@@ -67,7 +67,7 @@ def architectures(configs: tuple[Path, ...]) -> None:
     from rich.console import Console
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.networks.overview import architectures_table
+    from hrtem_ood.cli.render.architectures import architectures_table
 
     campaign = load_campaign(read_configs(configs))
     Console(width=None if os.isatty(1) else 120).print(architectures_table(campaign))
@@ -95,19 +95,20 @@ def predict(
     device: Device,
 ) -> None:
     """Segment micrographs (TIFF, MRC, DM3, DM4) with a trained network, and tell how far it can be trusted."""
-    from hrtem_ood.prediction import stage, told
-    from hrtem_ood.prediction.condition import parse_condition
+    from hrtem_ood.cli.render import prediction
+    from hrtem_ood.learning.inference import segment_micrographs
+    from hrtem_ood.learning.inference.condition_option import parse_condition
 
     stated = None if condition is None else parse_condition(condition)
-    user = stage.load(network)
-    click.echo("\n".join(told.of_network(user)))
+    user = segment_micrographs.load(network)
+    click.echo("\n".join(prediction.network_lines(user)))
     if stated is not None:
-        judged, path = stage.trust(user, stated, results, output)
-        click.echo("\n".join([*told.of_trust(judged, user), f"  wrote {path}"]))
-    for made in stage.predict(user, images, output, pixel_A=pixel_A, device=device):
-        click.echo("\n".join(told.of_prediction(made, user)))
+        judged, path = segment_micrographs.assess_condition(user, stated, results, output)
+        click.echo("\n".join([*prediction.assessment_lines(judged, user), f"  wrote {path}"]))
+    for made in segment_micrographs.predict(user, images, output, pixel_A=pixel_A, device=device):
+        click.echo("\n".join(prediction.segmentation_lines(made, user)))
     if stated is None:
-        click.echo(told.how_to_state())
+        click.echo(prediction.how_to_state())
 
 
 @main.command()
@@ -115,7 +116,7 @@ def predict(
 @click.option("--output", type=FILE, required=True, help="ONNX file to write.")
 def export(network: Path, output: Path) -> None:
     """Write a trained network as ONNX, from counts to the probability of particle, for other programs."""
-    from hrtem_ood.prediction.export import export as run
+    from hrtem_ood.learning.inference.onnx_export import export as run
 
     run(network, output)
     click.echo(f"wrote {output}")
@@ -126,8 +127,8 @@ def export(network: Path, output: Path) -> None:
 @click.option("--page", type=FILE, required=True, help="Reference page to write.")
 def reference(schema: Path, page: Path) -> None:
     """Write the configuration's JSON schema and reference page."""
-    from hrtem_ood.campaign.reference import reference_text, schema_text
-    from hrtem_ood.store import write_text
+    from hrtem_ood.artifacts.store import write_text
+    from hrtem_ood.config.reference import reference_text, schema_text
 
     write_text(schema, schema_text())
     write_text(page, reference_text())

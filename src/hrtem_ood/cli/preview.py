@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.group import main
+from hrtem_ood.cli.main import main
 from hrtem_ood.cli.options import FOLDER, Device, device_option, results_option
 
 configs_argument = click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
@@ -25,10 +25,10 @@ def preview() -> None:
 @click.option("--number", type=click.IntRange(1, 8), default=3, show_default=True, help="Scenes of each set.")
 def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
     """Draw the first scenes of every structure set, along the beam and from the side."""
+    from hrtem_ood.artifacts.store import write_bytes
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.preview.scenes import draw_scenes_of, first_scenes
-    from hrtem_ood.store import write_bytes
-    from hrtem_ood.structures.stage import check_inputs
+    from hrtem_ood.report.previews.scenes import draw_scenes_of, first_scenes
+    from hrtem_ood.stages.build import check_inputs
 
     campaign = load_campaign(read_configs(configs))
     check_inputs(campaign)
@@ -45,9 +45,9 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
 @device_option
 def conditions(configs: tuple[Path, ...], output: Path, results: Path, device: Device) -> None:
     """Draw contrast transfer, envelopes and an example image of every condition."""
+    from hrtem_ood.artifacts.store import write_bytes
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.preview.conditions import Examples, draw_conditions
-    from hrtem_ood.store import write_bytes
+    from hrtem_ood.report.previews.conditions import Examples, draw_conditions
 
     campaign = load_campaign(read_configs(configs))
     with tempfile.TemporaryDirectory() as scratch:

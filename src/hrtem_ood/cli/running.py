@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.group import main
+from hrtem_ood.cli.main import main
 from hrtem_ood.cli.options import results_option
 
 
@@ -21,14 +21,14 @@ def plan(configs: tuple[Path, ...], results: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.planning.plan import plan as run
-    from hrtem_ood.planning.shown import shown
+    from hrtem_ood.cli.render.plan import plan_table
+    from hrtem_ood.execution.planning.plan import plan as run
 
     made = run(load_campaign(read_configs(configs)), results)
     if as_json:
         click.echo(json.dumps(made.to_dict(), ensure_ascii=False))
     else:
-        Console(width=None if os.isatty(1) else 120).print(shown(made))
+        Console(width=None if os.isatty(1) else 120).print(plan_table(made))
 
 
 @main.command()
@@ -45,8 +45,8 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, every: float, 
     from rich.live import Live
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.running.shown import shown
-    from hrtem_ood.running.status import status as run
+    from hrtem_ood.cli.render.status import status_table
+    from hrtem_ood.execution.status import status as run
 
     campaign = load_campaign(read_configs(configs))
     if as_json:
@@ -55,13 +55,13 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, every: float, 
     console = Console(width=None if os.isatty(1) else 120)
     found = run(campaign, results)
     if not watch:
-        console.print(shown(found))
+        console.print(status_table(found))
         return
-    with suppress(KeyboardInterrupt), Live(shown(found), console=console, auto_refresh=False) as live:
+    with suppress(KeyboardInterrupt), Live(status_table(found), console=console, auto_refresh=False) as live:
         while not found.done:
             time.sleep(every)
             found = run(campaign, results)
-            live.update(shown(found), refresh=True)
+            live.update(status_table(found), refresh=True)
 
 
 @main.command()
@@ -78,15 +78,15 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
     from rich.console import Console
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.planning import garbage
-    from hrtem_ood.planning.shown import shown_garbage
+    from hrtem_ood.cli.render.plan import garbage_table
+    from hrtem_ood.execution.planning import garbage
 
     campaigns = [load_campaign(read_configs([Path(name) for name in each.split(",")])) for each in configs]
     found = garbage.garbage(campaigns, results)
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
-        Console(width=None if os.isatty(1) else 120).print(shown_garbage(found))
+        Console(width=None if os.isatty(1) else 120).print(garbage_table(found))
     if not delete or not found.files:
         return
     if not yes and not click.confirm(f"Delete {len(found.sizes):,} files?", err=True):

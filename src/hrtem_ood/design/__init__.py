@@ -1,1 +1,1 @@
-"""Advice on training data: which imaging conditions to train under, for those where a network will be used."""
+"""Which imaging conditions to train under, for those where a network will be used."""

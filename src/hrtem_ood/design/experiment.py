@@ -6,19 +6,19 @@ from typing import Any
 import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.design.advice import Advice
+from hrtem_ood.design.recommendation import TrainingDesign
+from hrtem_ood.physics.optics.condition import Condition
 
 
 def experiment(
-    campaign: Campaign, advice: Advice, *, images: int, training_set: str, networks: str, seeds: Sequence[int]
+    campaign: Campaign, advice: TrainingDesign, *, images: int, training_set: str, networks: str, seeds: Sequence[int]
 ) -> dict[str, Any]:
     """Write the experiment as a configuration to merge on top of the campaign's.
 
     Parameters
     ----------
     campaign : Campaign
-    advice : Advice
+    advice : TrainingDesign
     images : int
         Of every training set.
     training_set : str
@@ -38,7 +38,9 @@ def experiment(
     group = "design"
     while group in config.networks:  # what an entry of that name says besides would be merged into ours
         group += "_"
-    conditions = {name: [written(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()}
+    conditions = {
+        name: [condition_to_yaml(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()
+    }
     entry = {"structures": like.structures, "mix": True, "images": images, "validation": like.validation}
     grid = config.networks[networks].model_dump(mode="json", exclude_unset=True, exclude={"training_sets", "seed"})
     chosen = {key: value[0] if len(value) == 1 else value for key, value in grid.items()}
@@ -53,7 +55,7 @@ def experiment(
     }
 
 
-def written(condition: Condition) -> dict[str, float]:
+def condition_to_yaml(condition: Condition) -> dict[str, float]:
     """Return the keys of a condition that differ from their defaults, defocus and dose always."""
     return {name: float(value) for name, value in condition.varied().items()}
 

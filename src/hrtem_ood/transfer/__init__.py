@@ -1,7 +1,1 @@
-"""Information-transfer measures of conditions (stage `transfer`).
-
-This module stays empty of code, so that a workflow can read ``VERSION`` without importing the stage.
-"""
-
-VERSION = 2
-"""Raise by hand whenever this stage's outputs would change for unchanged parameters: it is part of every id."""
+"""Information transfer: contrast transfer of conditions, ε, σ, image spectra, and predictors made from them."""

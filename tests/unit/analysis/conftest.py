@@ -1,4 +1,4 @@
-"""Synthetic campaigns: every artefact that the analysis reads, written through the store under its right id."""
+"""Synthetic campaigns: every artifact that the analysis reads, written through the store under its right id."""
 
 import json
 import math
@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hrtem_ood import store
-from hrtem_ood.analysis import stage as analyze
-from hrtem_ood.campaign.campaign import Campaign, Evaluated, artefact
-from hrtem_ood.campaign.config import CampaignConfig
-from hrtem_ood.campaign.specs import ImageSpec, NetworkSpec, SimulateSpec
-from hrtem_ood.networks.checkpoint import Trained, TrainedOn, write_network
-from hrtem_ood.predictors.stage import predictors
-from hrtem_ood.scores import SCORES
-from hrtem_ood.transfer.stage import transfer
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, NetworkSpec
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.stages import analyze
+from hrtem_ood.stages.predictors import predictors
+from hrtem_ood.stages.transfer import transfer
 
 CHANNELS = 2
 """Features of every network."""
 
-Rule = Callable[[NetworkSpec, ImageSpec, int], float]
+Rule = Callable[[NetworkSpec, DatasetSpec, int], float]
 """F1 of a network on an image of a dataset."""
 
 
@@ -65,7 +65,7 @@ def trained_on(campaign: Campaign, network: NetworkSpec) -> list[float]:
 def default_rule(campaign: Campaign) -> Rule:
     """F1 falls with the change of defocus, and differs a little by seed and image."""
 
-    def f1(network: NetworkSpec, dataset: ImageSpec, image: int) -> float:
+    def f1(network: NetworkSpec, dataset: DatasetSpec, image: int) -> float:
         change = min(abs(dataset.condition.defocus_A - defocus) for defocus in trained_on(campaign, network))
         return max(0.0, 0.9 - change / 500 - 0.01 * network.hyperparameters.seed + 0.005 * (image % 3))
 
@@ -74,7 +74,7 @@ def default_rule(campaign: Campaign) -> Rule:
 
 @dataclass
 class Written:
-    """A campaign whose artefacts are written below ``results``."""
+    """A campaign whose artifacts are written below ``results``."""
 
     campaign: Campaign
     results: Path
@@ -89,7 +89,7 @@ class Written:
         return self.path("metrics", self.campaign.metrics_id)
 
     def path(self, stage: str, id_: str) -> Path:
-        return self.results / artefact(stage, id_)
+        return self.results / artifact_path(stage, id_)
 
     def gathered(self) -> xr.Dataset:
         """Make the metrics, and return all of them; text as objects."""
@@ -125,7 +125,7 @@ def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged:
     return made
 
 
-def write_waves(made: Written, spec: SimulateSpec) -> None:
+def write_waves(made: Written, spec: ExitWaveShardSpec) -> None:
     """Write phase objects: a grating for a lattice, in a corner, on noise for a film."""
     side, number = 64, spec.stop - spec.start
     y, x = np.mgrid[:side, :side]
@@ -143,7 +143,7 @@ def write_waves(made: Written, spec: SimulateSpec) -> None:
     store.write_zarr(made.path("exit_waves", spec.id), dataset, store.provenance(spec, seconds=1.0, device="cpu"))
 
 
-def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
+def write_evaluation(made: Written, job: EvaluationJob, rule: Rule) -> None:
     campaign = made.campaign
     # datasets in an order that is not the analysis' own
     datasets = [campaign.datasets[id_] for id_ in sorted(job.suite.datasets, reverse=True)]
@@ -151,7 +151,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.networks])
     scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
     scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2, "confidence": 0.5 + 0.5 * f1}
-    assert set(scores) == set(SCORES)
+    assert set(scores) == set(METRICS)
     dims = ("network", "condition", "image")
     feature = np.stack([[features_of(campaign, network, each) for each in datasets] for network in job.networks])
     dataset = xr.Dataset(
@@ -167,7 +167,7 @@ def write_evaluation(made: Written, job: Evaluated, rule: Rule) -> None:
     store.write_zarr(made.path("evaluations", job.spec.id), dataset, provenance)
 
 
-def features_of(campaign: Campaign, network: NetworkSpec, dataset: ImageSpec) -> np.ndarray:
+def features_of(campaign: Campaign, network: NetworkSpec, dataset: DatasetSpec) -> np.ndarray:
     """Features (image, channel) that tell structures apart, and that another defocus turns and shifts."""
     rng = np.random.default_rng(network.hyperparameters.seed)
     change = min(abs(dataset.condition.defocus_A - defocus) for defocus in trained_on(campaign, network))
@@ -176,7 +176,7 @@ def features_of(campaign: Campaign, network: NetworkSpec, dataset: ImageSpec) ->
     return (turned + 5 + change / 50).astype(np.float16)
 
 
-def write_dataset(made: Written, spec: ImageSpec) -> None:
+def write_dataset(made: Written, spec: DatasetSpec) -> None:
     """Write images of a disc in noise: enough to draw."""
     side = 32
     y, x = np.mgrid[:side, :side]
@@ -197,9 +197,11 @@ def write_network_file(made: Written, id_: str, *, diverged: bool = False) -> No
     """Write a network's file with learning curves of three epochs, and no weights."""
     losses = [0.8, 0.3, math.inf if diverged else 0.4]
     told = {"train_loss": [0.7, 0.4, 0.2], "validation_loss": losses, "learning_rate": [0.003, 0.002, 0.001]}
-    trained = Trained({}, best_epoch=-1 if diverged else 1, best_validation_loss=0.3, curves=told, diverged=diverged)
+    trained = TrainingOutcome(
+        {}, best_epoch=-1 if diverged else 1, best_validation_loss=0.3, curves=told, diverged=diverged
+    )
     path, spec = made.path("networks", id_), made.campaign.networks[id_]
-    write_network(path, spec, trained, TrainedOn((), 3e5, 0.4, 32), seconds=1.0, device="cpu")
+    write_network(path, spec, trained, TrainingDomain((), 3e5, 0.4, 32), seconds=1.0, device="cpu")
 
 
 @pytest.fixture
@@ -210,7 +212,7 @@ def config() -> dict[str, Any]:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Written]:
-    """Return a function that makes a campaign of a configuration and writes its artefacts."""
+    """Return a function that makes a campaign of a configuration and writes its artifacts."""
 
     def made(config: dict[str, Any], **options: Any) -> Written:
         return write(Campaign(CampaignConfig.model_validate(config)), tmp_path / "results", **options)
@@ -220,5 +222,5 @@ def make(tmp_path: Path) -> Callable[..., Written]:
 
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """Return the synthetic campaign as it is, with its artefacts; not to be written to."""
+    """Return the synthetic campaign as it is, with its artifacts; not to be written to."""
     return write(Campaign(CampaignConfig.model_validate(base_config())), tmp_path_factory.mktemp("synthetic"))

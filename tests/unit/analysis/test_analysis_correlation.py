@@ -4,7 +4,7 @@ from scipy import stats
 
 from hrtem_ood.analysis import correlation
 from hrtem_ood.analysis.correlation import spearman
-from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.artifacts.identity import seed_sequence
 
 RNG = np.random.default_rng(3)
 ALL = np.ones((6, 8), bool)

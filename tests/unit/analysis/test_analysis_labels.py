@@ -3,8 +3,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrtem_ood.analysis.labels import ConditionLabels, number
-from hrtem_ood.campaign.condition import Condition
+from hrtem_ood.campaign.condition_labels import ConditionLabels, number
+from hrtem_ood.physics.optics.condition import Condition
 
 
 def condition(defocus_A: float = 100, dose_e_per_A2: float = 400, **others: float | None) -> Condition:

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from hrtem_ood.analysis.compare import Compared, compare_table, network_table
-from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.analysis.training_set_comparison import TrainingSetScores, compare_table, network_table
+from hrtem_ood.artifacts.identity import seed_sequence
 
 
-def one(name: str, score: list[list[float]], sign: int = 1) -> Compared:
+def one(name: str, score: list[list[float]], sign: int = 1) -> TrainingSetScores:
     networks = [f"{name}-{index}" for index in range(len(score))]
     conditions = ["under", "focus", "over"]
     seeds = list(range(len(score)))
-    return Compared(name, networks, seeds, 0, conditions, conditions, np.array(score).reshape(len(score), 3), sign)
+    return TrainingSetScores(
+        name, networks, seeds, 0, conditions, conditions, np.array(score).reshape(len(score), 3), sign
+    )
 
 
 def test_the_worst_score_is_the_largest_where_smaller_is_better() -> None:

@@ -10,25 +10,25 @@ import pytest
 from scipy import stats
 from tests.unit.analysis.conftest import write_network_file
 
-from hrtem_ood.analysis import curves as curves_module
-from hrtem_ood.analysis import stage
-from hrtem_ood.analysis.analysed import Analysed, analysed
-from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.curves import curves
-from hrtem_ood.analysis.figures import design, gap, league, learning_curves, structures
-from hrtem_ood.analysis.figures.structures import Matrix
-from hrtem_ood.analysis.outputs import figure_names
-from hrtem_ood.analysis.structures import structure_matrix
-from hrtem_ood.campaign.analysis import Analysis
+from hrtem_ood.analysis import learning_curves as curves_module
+from hrtem_ood.analysis.learning_curves import curves
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
+from hrtem_ood.analysis.structure_matrix import structure_matrix
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.config import CampaignConfig
+from hrtem_ood.campaign.report_files import figure_names
+from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.report.figures import design, learning_curves, ood_gap, predictor_ranking, structures
+from hrtem_ood.report.figures.structures import Matrix
+from hrtem_ood.stages import analyze
 
 Make = Callable[..., Any]
 
 
-def of(made: Any) -> Analysed:
-    stage.metrics(made.campaign, made.results)
-    return analysed(made.campaign, made.results)
+def of(made: Any) -> CampaignResults:
+    analyze.metrics(made.campaign, made.results)
+    return analyse_campaign(made.campaign, made.results)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def grid(make: Make, config: dict[str, Any]) -> Any:
 
 def test_the_gap_is_drawn_against_the_predictor_of_the_forecast(grid: Any) -> None:
     found, name = of(grid), "texture_gap"
-    figure = gap.draw(found.cells, found.tables["predictors"], found.predictors[name])
+    figure = ood_gap.draw(found.cells, found.tables["predictors"], found.predictors[name])
     assert len(figure.axes) == 4  # three panels and a colour bar
     table = found.tables["gap"].query("not in_domain").dropna(subset="f1_gap_median")
     values = [
@@ -55,7 +55,7 @@ def test_the_gap_is_drawn_against_the_predictor_of_the_forecast(grid: Any) -> No
     np.testing.assert_allclose(sorted(shown.tolist()), sorted(expected.tolist()), atol=1e-6)
     rho = stats.spearmanr(values, table.f1_gap_median).statistic
     assert f"ρ = {rho:+.2f}".replace("-", "−") in figure.axes[2].get_title()
-    two = gap.draw(found.cells, found.tables["predictors"], found.predictors["sigma"])
+    two = ood_gap.draw(found.cells, found.tables["predictors"], found.predictors["sigma"])
     assert len(two.axes) == 3  # σ has a panel anyway
 
 
@@ -71,7 +71,7 @@ def test_the_forecast_is_checked_at_several_levels(grid: Any) -> None:
 
 
 def test_naive_predictors_are_always_in_the_league(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(league, "MOST", 4)
+    monkeypatch.setattr(predictor_ranking, "MOST", 4)
     families = dict.fromkeys("abcdef", "transfer") | {"abs_delta_defocus_A": "naive", "texture_gap": "transfer"}
     rows = [
         (outcome, "imaging", family, name, -index / 10 if name != "b" else math.nan)
@@ -79,8 +79,13 @@ def test_naive_predictors_are_always_in_the_league(monkeypatch: pytest.MonkeyPat
         for index, (name, family) in enumerate(families.items())
     ]
     table = pd.DataFrame(rows, columns=["outcome", "cells", "family", "predictor", "rho"])
-    assert league.shown(table, ("imaging",), Analysis()) == ["a", "c", "abs_delta_defocus_A", "texture_gap"]
-    told = league.caption(table, Analysis())
+    assert predictor_ranking.select_predictors(table, ("imaging",), Analysis()) == [
+        "a",
+        "c",
+        "abs_delta_defocus_A",
+        "texture_gap",
+    ]
+    told = predictor_ranking.caption(table, Analysis())
     assert "Of 7 predictors, 4 are shown" in told
     assert "without ρ: b." in told
 
@@ -148,9 +153,9 @@ def test_learning_curves_are_of_a_sample(make: Make, config: dict[str, Any], mon
     made = make(config, diverged=(ids[1],), rule=lambda network, *_: math.nan if network.id == ids[1] else 0.5)
     for id_ in ids[:5]:
         write_network_file(made, id_, diverged=id_ == ids[1])
-    stage.metrics(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
     metrics = read_metrics(made.campaign, made.results)
-    found = curves(made.results, metrics, cells(made.campaign, metrics))
+    found = curves(made.results, metrics, aggregate_by_training_set(made.campaign, metrics))
     assert [curve.network for curve in found.shown] == [
         ids[0],
         ids[3],

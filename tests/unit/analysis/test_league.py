@@ -7,29 +7,29 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hrtem_ood import store
-from hrtem_ood.analysis.cells import read_metrics
-from hrtem_ood.analysis.league.forecast import forecast
-from hrtem_ood.analysis.league.monotone import fit_monotone, left_out
-from hrtem_ood.analysis.league.outcomes import outcomes, shift
-from hrtem_ood.analysis.league.scoring import Contest, score
-from hrtem_ood.analysis.league.spearman import WeightedSpearman
-from hrtem_ood.analysis.league.tables import league
-from hrtem_ood.analysis.stage import metrics
+from hrtem_ood.analysis.matrix import read_metrics
+from hrtem_ood.analysis.ranking.forecast import forecast
+from hrtem_ood.analysis.ranking.isotonic import fit_monotone, leave_group_out
+from hrtem_ood.analysis.ranking.outcomes import classify_shift, training_set_outcomes
+from hrtem_ood.analysis.ranking.predictor_ranking import rank_predictors
+from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
+from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import CampaignConfig
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages.analyze import metrics
 
 ROWS, COLUMNS = 14, 18
 
 
-def contest(outcome: np.ndarray, **others: object) -> Contest:
+def contest(outcome: np.ndarray, **others: object) -> CellSubset:
     settings = {"resamples": 400, "level": 0.95, "stream": "test"} | others
-    return Contest(outcome, np.ones(outcome.shape, bool), np.arange(outcome.shape[1]), **settings)
+    return CellSubset(outcome, np.ones(outcome.shape, bool), np.arange(outcome.shape[1]), **settings)
 
 
 def table(outcome: np.ndarray, reference: str = "noise", **predictors: np.ndarray):
-    return score(contest(outcome), predictors, reference).set_index("predictor")
+    return score_predictors(contest(outcome), predictors, reference).set_index("predictor")
 
 
 def test_weighted_spearman_is_spearman_of_repeated_cells() -> None:
@@ -67,11 +67,11 @@ def test_what_is_left_out_is_predicted_by_a_fit_to_the_others() -> None:
     groups = rng.integers(0, 6, 80)
     x, y = rng.integers(0, 9, 80).astype(float), rng.standard_normal(80)
     x[groups == 2] += 20  # points that no other group has
-    found = left_out(x, y, groups)
+    found = leave_group_out(x, y, groups)
     for group in range(6):
         out = groups == group
         np.testing.assert_allclose(found[out], fit_monotone(x[~out], y[~out])(x[out]), atol=1e-12)
-    np.testing.assert_array_equal(left_out(x, y, np.zeros(80, int)), np.full(80, y.mean()))
+    np.testing.assert_array_equal(leave_group_out(x, y, np.zeros(80, int)), np.full(80, y.mean()))
 
 
 def test_an_informative_predictor_wins_and_noise_spans_zero() -> None:
@@ -123,7 +123,7 @@ def test_intervals_know_that_cells_share_rows() -> None:
 def test_too_few_cells_get_no_scores_and_missing_cells_are_left_out_for_all() -> None:
     outcome = np.full((3, 3), np.nan)
     outcome[0, :2] = [1, 2]
-    assert score(contest(outcome), {"noise": outcome}, "noise").empty
+    assert score_predictors(contest(outcome), {"noise": outcome}, "noise").empty
     rng = np.random.default_rng(5)
     outcome, values = rng.standard_normal((2, 6, 6))
     holes = values.copy()
@@ -185,16 +185,16 @@ def test_shifts_are_named_by_what_changes() -> None:
     def other(**values: float) -> Condition:
         return base.model_copy(update=values)
 
-    assert shift([base], base, same_objects=True) == "in-domain"
-    assert shift([base], other(defocus_A=50.0), same_objects=True) == "defocus"
-    assert shift([base], other(dose_e_per_A2=50.0), same_objects=True) == "dose"
-    assert shift([base], other(C12=30.0, phi12=0.1, focal_spread_A=20.0), same_objects=True) == "aberrations"
-    assert shift([base], other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "several"
-    assert shift([base], base, same_objects=False) == "structure"
-    assert shift([base], other(C12=30.0), same_objects=False) == "structure and imaging"
+    assert classify_shift([base], base, same_objects=True) == "in-domain"
+    assert classify_shift([base], other(defocus_A=50.0), same_objects=True) == "defocus"
+    assert classify_shift([base], other(dose_e_per_A2=50.0), same_objects=True) == "dose"
+    assert classify_shift([base], other(C12=30.0, phi12=0.1, focal_spread_A=20.0), same_objects=True) == "aberrations"
+    assert classify_shift([base], other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "several"
+    assert classify_shift([base], base, same_objects=False) == "structure"
+    assert classify_shift([base], other(C12=30.0), same_objects=False) == "structure and imaging"
     # of a mixture, the nearest
     mixture = [base, other(C12=30.0)]
-    assert shift(mixture, other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "dose"
+    assert classify_shift(mixture, other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "dose"
 
 
 def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., Any]) -> None:
@@ -216,7 +216,7 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     made = Campaign(CampaignConfig.model_validate(config))
     written = make(config, rule=rule)
     metrics(made, written.results)
-    found = outcomes(made, read_metrics(made, written.results))
+    found = training_set_outcomes(made, read_metrics(made, written.results))
     kind, gap, regret = found["shift"].values, found.gap.values, found.regret.values
     np.testing.assert_allclose(found.in_domain, 0.8, atol=1e-6)
     np.testing.assert_allclose(gap[kind == "structure"], -0.2, atol=1e-6)
@@ -237,7 +237,7 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     inside = values.sigma.values[kind == "in-domain"]
     np.testing.assert_allclose(inside[inside > 0], 1)
     assert (values.abs_delta_defocus_A.values[kind == "in-domain"] == 0).all()
-    table = league(values, found, made.config.analysis)
+    table = rank_predictors(values, found, made.config.analysis)
     assert {"gap", "regret"} == set(table.outcome)
     ranked = table[(table.outcome == "gap") & (table.cells == "defocus only")].set_index("predictor")
     assert ranked.rho["abs_delta_defocus_A"] > 0.99  # the rule itself

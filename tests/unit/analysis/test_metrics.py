@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hrtem_ood import store
 from hrtem_ood.analysis import metrics as metrics_module
-from hrtem_ood.analysis import predictors, stage
-from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.gather import stored_order
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.packs import split, trie_key
+from hrtem_ood.analysis import ood_gap
+from hrtem_ood.analysis.gather import network_order
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.packs import split_into_packs, trie_key
 from hrtem_ood.campaign.specs import NetworkSpec
-from hrtem_ood.errors import ArtefactError
-from hrtem_ood.scores import SCORES
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages import analyze
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +104,10 @@ def test_transfer_is_looked_up_by_condition(synthetic: Any, metrics: xr.Dataset)
     assert list(metrics.minimum_contrast.values) == [False, True, False]
 
 
-def test_the_artefact_carries_the_campaign(make: Callable[..., Any], config: dict[str, Any]) -> None:
+def test_the_artifact_carries_the_campaign(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
     path = made.metrics
-    stage.metrics(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
     attributes = store.zarr_attributes(path)
     assert attributes["id"] == made.campaign.metrics_id
     assert attributes["stage"] == "metrics"
@@ -121,9 +122,9 @@ def test_the_artefact_carries_the_campaign(make: Callable[..., Any], config: dic
 
 def test_metrics_of_another_configuration_are_not_taken(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
-    stage.metrics(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
     changed = make(config | {"imaging": {"pixel_A": 0.8}})
-    with pytest.raises(ArtefactError, match=rf"{changed.metrics.name} is missing. Run snakemake"):
+    with pytest.raises(ArtifactError, match=rf"{changed.metrics.name} is missing. Run snakemake"):
         read_metrics(changed.campaign, changed.results)
 
 
@@ -169,11 +170,11 @@ def test_diverged_networks_are_left_out_of_cells(make: Callable[..., Any], confi
         return float("nan") if network.id in (*lost, half) else 0.5
 
     made = make(config, rule=rule, diverged=(*lost, half))
-    stage.metrics(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
     found = read_metrics(made.campaign, made.results)
     assert set(found.network.values[found.diverged.values]) == {*lost, half}
     assert np.isnan(found.best_val_loss.sel(network=half))
-    reduced = cells(made.campaign, found).set_index(training_set="training_set")
+    reduced = aggregate_by_training_set(made.campaign, found).set_index(training_set="training_set")
     assert np.isnan(reduced.f1.sel(training_set=single[0].id)).all()
     assert (reduced.f1.sel(training_set=single[1].id) == 0.5).all()
     assert reduced.networks.sel(training_set=single[0].id) == 0
@@ -192,18 +193,18 @@ def test_scores_per_image_are_those_of_the_evaluations_however_networks_are_grou
     made = make(config)
     found = made.gathered()
     assert found.sizes["network"] == 15
-    assert list(found.network.values) == stored_order(made.campaign), "the same for every grouping"
+    assert list(found.network.values) == network_order(made.campaign), "the same for every grouping"
     assert set(found.network.values) == set(made.campaign.networks)
     seen = 0
     for id_ in made.campaign.evaluations:
         evaluation = store.read_zarr(made.path("evaluations", id_))
         cells = {"network": evaluation.network.astype(object), "condition": evaluation.condition.astype(object)}
-        for name in SCORES:
+        for name in METRICS:
             there = found[name].sel(cells).isel(image=slice(evaluation.sizes["image"]))
             np.testing.assert_array_equal(there, evaluation[name])
             np.testing.assert_allclose(found[f"mean_{name}"].sel(cells), evaluation[name].mean("image"), rtol=1e-6)
             seen += there.size
-    assert seen == sum(int(np.isfinite(found[name]).sum()) for name in SCORES)
+    assert seen == sum(int(np.isfinite(found[name]).sum()) for name in METRICS)
     assert list(read_metrics(made.campaign, made.results).network.values) == list(made.campaign.networks)
 
 
@@ -214,7 +215,7 @@ def test_groups_of_any_size_are_neighbours_in_the_order_of_their_keys() -> None:
     ]
     place = {id(network): index for index, network in enumerate(sorted(networks, key=trie_key))}
     for largest in (1, 2, 7, 30, 60):
-        groups = [sorted(place[id(network)] for network in group) for group in split(networks, largest)]
+        groups = [sorted(place[id(network)] for network in group) for group in split_into_packs(networks, largest)]
         assert all(group == list(range(group[0], group[-1] + 1)) for group in groups)
         assert sorted(index for group in groups for index in group) == list(range(60))
 
@@ -223,8 +224,8 @@ def test_a_missing_evaluation_is_named(make: Callable[..., Any], config: dict[st
     made = make(config)
     path = made.path("evaluations", next(iter(made.campaign.evaluations)))
     path.unlink()
-    with pytest.raises(ArtefactError, match=rf"{path.name} is missing. Run snakemake"):
-        stage.metrics(made.campaign, made.results)
+    with pytest.raises(ArtifactError, match=rf"{path.name} is missing. Run snakemake"):
+        analyze.metrics(made.campaign, made.results)
 
 
 def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -232,8 +233,8 @@ def test_an_evaluation_of_other_networks_is_refused(make: Callable[..., Any], co
     first, second = list(made.campaign.evaluations)[:2]
     foreign = store.read_zarr(made.path("evaluations", second))
     store.write_zarr(made.path("evaluations", first), foreign, {"id": first})
-    with pytest.raises(ArtefactError, match=rf"{first}.* holds scores of other networks"):
-        stage.metrics(made.campaign, made.results)
+    with pytest.raises(ArtifactError, match=rf"{first}.* holds scores of other networks"):
+        analyze.metrics(made.campaign, made.results)
 
 
 def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -241,8 +242,8 @@ def test_a_pack_that_lacks_a_network_is_refused(make: Callable[..., Any], config
     id_ = next(iter(made.campaign.packs))
     content = store.read_json(made.path("packs", id_))
     store.write_json(made.path("packs", id_), content | {"networks": {}})
-    with pytest.raises(ArtefactError, match=rf"{id_}.* does not tell of network"):
-        stage.metrics(made.campaign, made.results)
+    with pytest.raises(ArtifactError, match=rf"{id_}.* does not tell of network"):
+        analyze.metrics(made.campaign, made.results)
 
 
 def test_gap_by_hand() -> None:
@@ -250,19 +251,19 @@ def test_gap_by_hand() -> None:
     in_domain = np.array([[True, False, True, False], [True, True, False, False]])
     groups = np.array(["a", "a", "b", "b"], dtype=object)
     expected = [[0, -0.2, 0, -0.1], [0.1, -0.1, np.nan, np.nan]]
-    np.testing.assert_allclose(predictors.gap(mean, in_domain, groups), expected, atol=1e-7)
+    np.testing.assert_allclose(ood_gap.gap(mean, in_domain, groups), expected, atol=1e-7)
 
 
 def test_predictors_of_mixtures_are_those_of_the_nearest_condition() -> None:
     sigma = np.array([[1, 0.5, 0.2], [0.5, 1, 0.7], [0.2, 0.7, 1]])
     np.testing.assert_allclose(
-        predictors.largest_sigma(sigma, [[0], [0, 2]], [0, 1, 2]), [[1, 0.5, 0.2], [1, 0.7, 1]], atol=1e-7
+        ood_gap.largest_sigma(sigma, [[0], [0, 2]], [0, 1, 2]), [[1, 0.5, 0.2], [1, 0.7, 1]], atol=1e-7
     )
     a, b, c = (Condition(defocus_A=defocus, dose_e_per_A2=400) for defocus in (-100, 20, 50))
-    np.testing.assert_array_equal(predictors.smallest_defocus_change([[a], [a, c]], [b, c]), [[120, 150], [30, 0]])
-    np.testing.assert_array_equal(predictors.in_domain_cells([[a], [a, c]], [b, c]), [[False, False], [False, True]])
+    np.testing.assert_array_equal(ood_gap.smallest_defocus_change([[a], [a, c]], [b, c]), [[120, 150], [30, 0]])
+    np.testing.assert_array_equal(ood_gap.in_domain_cells([[a], [a, c]], [b, c]), [[False, False], [False, True]])
 
 
 def test_minimum_contrast_is_relative_to_the_campaign() -> None:
     epsilon = np.array([0.0, 0.14, 0.16, 0.3, 0.3])
-    np.testing.assert_array_equal(predictors.minimum_contrast(epsilon, np.full(5, 0.3)), epsilon < 0.15)
+    np.testing.assert_array_equal(ood_gap.minimum_contrast(epsilon, np.full(5, 0.3)), epsilon < 0.15)

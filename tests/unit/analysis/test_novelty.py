@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import mahalanobis
 
-from hrtem_ood import store
-from hrtem_ood.analysis import novelty as module
-from hrtem_ood.analysis.cells import read_metrics
-from hrtem_ood.analysis.league.outcomes import outcomes
-from hrtem_ood.analysis.league.tables import from_networks, league
-from hrtem_ood.analysis.novelty import ledoit_wolf, linear_cka, novelty
-from hrtem_ood.analysis.stage import metrics
+from hrtem_ood.analysis import feature_shift as module
+from hrtem_ood.analysis.feature_shift import feature_shift, ledoit_wolf, linear_cka
+from hrtem_ood.analysis.matrix import read_metrics
+from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
+from hrtem_ood.analysis.ranking.predictor_ranking import label_free_predictors, rank_predictors
+from hrtem_ood.artifacts import store
+from hrtem_ood.stages.analyze import metrics
 
 
 def expected_covariance(centred: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_novelty_by_definition() -> None:
         blurred = base[:number] @ (np.eye(3) + 0.3 * row * rng.standard_normal((3, 3))) + 0.5 * row
         feature[row, :number] = blurred + 0.2 * rng.standard_normal((number, 3))
     known = np.array([True, False, True, False, False])
-    found = novelty(feature, known, structures)
+    found = feature_shift(feature, known, structures)
     exact = feature.astype(float)
     inside = np.concatenate([exact[0], exact[2]])
     inverse = np.linalg.inv(expected_covariance(inside - inside.mean(axis=0)))
@@ -107,7 +107,7 @@ def test_novelty_without_reference_spread_or_numbers() -> None:
     known = np.array([True, False])
 
     def nothing(values: np.ndarray, where: np.ndarray = known) -> bool:
-        return all(np.isnan(each).all() for each in novelty(values, where, structures))
+        return all(np.isnan(each).all() for each in feature_shift(values, where, structures))
 
     assert not nothing(feature)
     assert nothing(feature, np.array([False, False]))
@@ -118,7 +118,7 @@ def test_novelty_without_reference_spread_or_numbers() -> None:
     assert nothing(broken)
     broken = feature.copy()
     broken[1, 4] = np.nan
-    found = novelty(broken, known, structures)
+    found = feature_shift(broken, known, structures)
     assert np.isfinite(found.mahalanobis[0])
     assert np.isnan(found.mahalanobis[1])
     assert np.isnan(found.feature_cka[1])
@@ -163,8 +163,8 @@ def test_metrics_and_league_carry_what_networks_tell(make: Callable[..., Any], c
             else:
                 assert np.isnan(cell.feature_cka)
     assert several, "the mixture has two in-domain datasets"
-    reached = outcomes(campaign, found)
-    told = from_networks(reached)
+    reached = training_set_outcomes(campaign, found)
+    told = label_free_predictors(reached)
     inside = reached["shift"].values == "in-domain"
     for row in range(len(reached.training_set)):
         confidence = reached.confidence.values[row]
@@ -172,7 +172,7 @@ def test_metrics_and_league_carry_what_networks_tell(make: Callable[..., Any], c
         np.testing.assert_allclose(told["confidence_change"][row], expected, atol=1e-7)
     assert (told["mahalanobis"][~inside] < told["mahalanobis"][inside].max()).all(), "further is less"
     with store.open_zarr(made.path("predictors", campaign.predictors_id)) as compared:
-        table = league(compared.load(), reached, campaign.config.analysis)
+        table = rank_predictors(compared.load(), reached, campaign.config.analysis)
     names = {"entropy", "entropy_change", "confidence_change", "mahalanobis", "feature_cka"}
     ranked = table[(table.outcome == "gap") & (table.cells == "imaging")]
     assert set(ranked.predictor[ranked.family == "network"]) == names
@@ -195,10 +195,10 @@ def test_a_network_without_features_takes_no_cells_from_others(
             stored["features"][:] = 0
             store.write_zarr(path, stored.drop_attrs(), attributes)
     metrics(campaign, made.results)
-    reached = outcomes(campaign, read_metrics(campaign, made.results))
+    reached = training_set_outcomes(campaign, read_metrics(campaign, made.results))
     assert np.isnan(reached.mahalanobis.sel(training_set=lost)).all()
     with store.open_zarr(made.path("predictors", campaign.predictors_id)) as compared:
-        table = league(compared.load(), reached, campaign.config.analysis)
+        table = rank_predictors(compared.load(), reached, campaign.config.analysis)
     ranked = table[(table.outcome == "gap") & (table.cells == "imaging")]
     assert set(ranked.predictor[ranked.family == "network"]) == {"entropy", "entropy_change", "confidence_change"}
     assert (ranked.n == np.isin(reached["shift"].values, ["defocus"]).sum()).all()

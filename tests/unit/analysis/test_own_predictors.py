@@ -12,17 +12,17 @@ import yaml
 from ase import Atoms
 from ase.io import write as write_atoms
 
-from hrtem_ood import store
-from hrtem_ood.analysis import stage as analyze
-from hrtem_ood.analysis.cells import read_metrics
-from hrtem_ood.analysis.league.outcomes import outcomes
-from hrtem_ood.analysis.league.tables import league
-from hrtem_ood.campaign.analysis import OwnPredictor
-from hrtem_ood.campaign.campaign import Campaign, artefact
+from hrtem_ood.analysis.matrix import read_metrics
+from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
+from hrtem_ood.analysis.ranking.predictor_ranking import rank_predictors
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.errors import ArtefactError, ConfigError
-from hrtem_ood.predictors.registry import PREDICTORS, own
-from hrtem_ood.predictors.stage import predictors
+from hrtem_ood.config.analysis import OwnPredictor
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.stages import analyze
+from hrtem_ood.stages.predictors import predictors
+from hrtem_ood.transfer.predictors.registry import PREDICTORS, user_predictor
 
 PAGE = (Path(__file__).parents[3] / "docs/predictors.md").read_text()
 
@@ -48,9 +48,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
     """Return the league of a campaign, and which kinds of shift there are."""
     analyze.metrics(campaign, results)
-    found = outcomes(campaign, read_metrics(campaign, results))
-    with store.open_zarr(results / artefact("predictors", campaign.predictors_id)) as values:
-        table = league(values.load(), found, campaign.config.analysis)
+    found = training_set_outcomes(campaign, read_metrics(campaign, results))
+    with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as values:
+        table = rank_predictors(values.load(), found, campaign.config.analysis)
     return table, set(np.unique(found["shift"]))
 
 
@@ -83,7 +83,7 @@ def test_the_documented_example_stands_in_the_league(
 
 
 def test_the_page_names_what_is_there() -> None:
-    from hrtem_ood.predictors.pairs import Dataset, TrainingSet
+    from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 
     for name, kind in (("train", TrainingSet), ("test", Dataset)):
         listed = set(re.findall(rf"^\| `{name}\.(\w+)` \|", PAGE, re.MULTILINE))
@@ -125,7 +125,7 @@ def test_mistakes_in_the_file_are_told_by_its_name(here: Path, content: str, mes
     path = here / "f.py"
     path.write_text(content)
     with pytest.raises(ConfigError, match=message) as told:
-        own("mine", OwnPredictor(file=str(path), name="f", nearer="larger")).function(None, None)  # type: ignore[arg-type]
+        user_predictor("mine", OwnPredictor(file=str(path), name="f", nearer="larger")).function(None, None)  # type: ignore[arg-type]
     assert "f.py" in str(told.value)
 
 
@@ -135,7 +135,7 @@ def test_parameters_arrive_and_nan_is_no_mistake(here: Path) -> None:
 
     def value(**parameters: float) -> float:
         entry = OwnPredictor(file=str(path), name="f", nearer="smaller", parameters=parameters, unit="Å")
-        made = own("mine", entry)
+        made = user_predictor("mine", entry)
         assert (made.nearer, made.symbol, made.unit, made.family) == ("smaller", "mine", "Å", "own")
         return made.function(None, None)  # type: ignore[arg-type]
 
@@ -149,7 +149,7 @@ def test_a_file_that_changed_since_is_refused(here: Path, config: dict[str, Any]
     campaign = load_campaign(config | {"predictors": {"mine": {"file": "f.py", "name": "f", "nearer": "larger"}}})
     made = make(campaign.config.model_dump(mode="json"))
     (here / "f.py").write_text("def f(train, test): return 2")
-    with pytest.raises(ArtefactError, match=r"f\.py has changed since the predictor mine was asked for"):
+    with pytest.raises(ArtifactError, match=r"f\.py has changed since the predictor mine was asked for"):
         predictors(campaign, made.results)
 
 

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from hrtem_ood import store
-from hrtem_ood.analysis.outputs import REPORT, figure_names
-from hrtem_ood.analysis.stage import metrics
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.report_files import REPORT, figure_names
 from hrtem_ood.cli import main
-from hrtem_ood.page.claims import Difference
+from hrtem_ood.report.study_claims import Difference
+from hrtem_ood.stages.analyze import metrics
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def write(written: Any, tmp_path: Path) -> str:
 def rule_of(written_config: dict[str, Any], by: Callable[[Any, Any], float]) -> Callable[..., float]:
     """F1 by what a function says of a training and a test condition, the best of a mixture; 0.1 less on other materials."""
     from hrtem_ood.campaign.campaign import Campaign
-    from hrtem_ood.campaign.config import CampaignConfig
+    from hrtem_ood.config.campaign import CampaignConfig
 
     made = Campaign(CampaignConfig.model_validate(written_config))
 

@@ -14,12 +14,13 @@ import pytest
 from rich.console import Console
 from tests.unit.analysis.conftest import trained_on
 
-from hrtem_ood.analysis import correlation, stage
-from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.findings import by_training_set, findings
-from hrtem_ood.analysis.outputs import REPORT, figure_names, files, table_names
-from hrtem_ood.analysis.summary import summary_table
+from hrtem_ood.analysis import correlation
+from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.campaign.report_files import REPORT, figure_names, report_files, table_names
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.report.summary import summary_table
+from hrtem_ood.stages import analyze
 
 
 class References(HTMLParser):
@@ -47,8 +48,8 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reported(made: Any) -> Any:
-    stage.metrics(made.campaign, made.results)
-    stage.report(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
+    analyze.report(made.campaign, made.results)
     return made
 
 
@@ -61,7 +62,7 @@ def folder(synthetic: Any) -> Path:
 def check_outputs(made: Any) -> str:
     """Check that all outputs are there and sound, and no others; return the report's text."""
     folder = made.folder
-    names = files(made.campaign)
+    names = report_files(made.campaign)
     assert sorted(names) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     for name in table_names(made.campaign):
         table = pd.read_csv(folder / f"tables/{name}.csv")
@@ -105,9 +106,9 @@ def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic
 
 
 def test_figures_are_the_same_bytes_for_the_same_data(folder: Path, synthetic: Any) -> None:
-    before = {name: (folder / name).read_bytes() for name in files(synthetic.campaign) if name != REPORT}
+    before = {name: (folder / name).read_bytes() for name in report_files(synthetic.campaign) if name != REPORT}
     correlation.RESAMPLES = 1000
-    stage.report(synthetic.campaign, synthetic.results)
+    analyze.report(synthetic.campaign, synthetic.results)
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -156,8 +157,8 @@ def test_network_and_condition_tables(folder: Path, synthetic: Any) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_key_numbers_and_summary(synthetic: Any) -> None:
-    reduced = cells(synthetic.campaign, read_metrics(synthetic.campaign, synthetic.results))
-    found = findings(reduced)
+    reduced = aggregate_by_training_set(synthetic.campaign, read_metrics(synthetic.campaign, synthetic.results))
+    found = key_numbers(reduced)
     assert (found.networks, found.diverged, found.training_sets) == (6, 0, 3)
     assert (found.conditions, found.datasets, found.images) == (3, 3, 9)
     assert found.in_domain_f1 == pytest.approx(0.9, abs=1e-6)
@@ -193,7 +194,7 @@ def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dic
     matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
     assert sum(name.startswith("other: ") for name in matrix.columns) == 2
     assert len(pd.read_csv(made.folder / "tables/gap.csv")) == 3 * 5
-    rows = by_training_set(cells(made.campaign, read_metrics(made.campaign, made.results)))
+    rows = by_training_set(aggregate_by_training_set(made.campaign, read_metrics(made.campaign, made.results)))
     assert list(rows.structure_set) == ["test", "other"] * 3
 
 
@@ -212,8 +213,8 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
     config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"images": 2}
     config["networks"]["unet"]["training_sets"] = ["single", "fewer"]
     made = make(config)
-    stage.metrics(made.campaign, made.results)
-    reduced = cells(made.campaign, read_metrics(made.campaign, made.results))
+    analyze.metrics(made.campaign, made.results)
+    reduced = aggregate_by_training_set(made.campaign, read_metrics(made.campaign, made.results))
     assert list(reduced.short_label.values) == ["−100 (single)", "−100 (fewer)", "+100 (single)", "+100 (fewer)"]
 
 
@@ -272,9 +273,9 @@ def test_an_unknown_palette_is_a_configuration_error(make: Callable[..., Any], c
         reported(make(config))
 
 
-def test_index_lists_every_artefact_once(make: Callable[..., Any], config: dict[str, Any]) -> None:
+def test_index_lists_every_artifact_once(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
-    stage.index(made.campaign, made.results)
+    analyze.index(made.campaign, made.results)
     campaign = made.campaign
     table = pd.read_csv(made.path("indexes", campaign.index_id), keep_default_na=False)
     expected = [
@@ -299,7 +300,7 @@ def test_outputs_are_light_to_import() -> None:
     import sys
 
     code = (
-        "import sys, hrtem_ood.analysis.outputs as o; assert o.files(); "
+        "import sys, hrtem_ood.campaign.report_files as o; assert o.files(); "
         "assert not {'numpy', 'matplotlib', 'xarray', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hrtem_ood.analysis import stage
-from hrtem_ood.analysis.cells import cells, read_metrics
-from hrtem_ood.analysis.summary import summary_table
-from hrtem_ood.analysis.trouble import architectures, diverged, signs
+from hrtem_ood.analysis.diagnostics import architectures, diverged, uncertainty_correlation
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.report.summary import summary_table
+from hrtem_ood.stages import analyze
 
 Make = Callable[..., Any]
 
 
 def gathered(made: Any) -> Any:
-    stage.metrics(made.campaign, made.results)
+    analyze.metrics(made.campaign, made.results)
     return read_metrics(made.campaign, made.results)
 
 
@@ -41,7 +41,7 @@ def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, An
     assert list(found.schedule) == [made.campaign.networks[lost].hyperparameters.schedule]  # the campaign has two
     assert "weight_decay" not in found
     assert int(architectures(metrics).diverged.sum()) == 1
-    stage.report(made.campaign, made.results)
+    analyze.report(made.campaign, made.results)
     text = (made.folder / "report.html").read_text()
     assert lost in text
     assert "<th>schedule</th>" in text
@@ -64,8 +64,8 @@ def test_signs_of_trouble_by_hand(make: Make, config: dict[str, Any]) -> None:
 
     made = make(config, rule=rule)
     metrics = gathered(made)
-    reduced = cells(made.campaign, metrics)
-    found = signs(reduced).set_index("score")
+    reduced = aggregate_by_training_set(made.campaign, metrics)
+    found = uncertainty_correlation(reduced).set_index("score")
     entropy = found.loc["predictive entropy"]
     # the long way: medians over seeds of means over images
     frame = metrics[["mean_f1", "mean_entropy", "in_domain"]].to_dataframe().reset_index()
@@ -90,7 +90,7 @@ def test_cells_are_medians_and_quartiles_over_networks(make: Make, config: dict[
         return 0.9 if known else 0.9 - offset[network.hyperparameters.seed]
 
     made = make(config, rule=rule)
-    reduced = cells(made.campaign, gathered(made))
+    reduced = aggregate_by_training_set(made.campaign, gathered(made))
     (mixed,) = made.campaign.training_sets["mixed"]
     single = next(
         id_

@@ -7,17 +7,17 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.cli import main
-from hrtem_ood.design.advice import Question, advise
-from hrtem_ood.design.predicted import WITHOUT_OBJECTS, turned
-from hrtem_ood.design.shown import told
-from hrtem_ood.optics.wavelength import electron_wavelength_A
-from hrtem_ood.transfer.grid import polar_grid
-from hrtem_ood.transfer.objects import ObjectSpectrum
-from hrtem_ood.transfer.registry import MEASURES
-from hrtem_ood.transfer.seen import seen
+from hrtem_ood.cli.render.design import design_summary
+from hrtem_ood.design.recommendation import DesignRequest, design_training_conditions
+from hrtem_ood.design.utility import WITHOUT_OBJECTS, orient
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.transfer.image_spectrum import image_spectra
+from hrtem_ood.transfer.measure_registry import MEASURES
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
+from hrtem_ood.transfer.polar_grid import polar_grid
 
 ROOT = Path(__file__).parents[3]
 
@@ -73,12 +73,12 @@ def test_the_command_in_the_experiment_s_head_makes_it_again(design):
 def test_conditions_that_nothing_serves_are_told(raw, monkeypatch, by, unserved):
     """A σ of 0 is nothing; a distance of 0 is the condition itself."""
     flat = ObjectSpectrum(np.array([0.0, 100.0]), np.ones(2), np.ones(2), 0.5)
-    spectra = "hrtem_ood.design.predicted.object_spectra"
+    spectra = "hrtem_ood.design.utility.object_spectra"
     monkeypatch.setattr(spectra, lambda _campaign, _results, names: dict.fromkeys(names, flat))
-    monkeypatch.setattr("hrtem_ood.design.predicted._check_waves", lambda *_: None)
+    monkeypatch.setattr("hrtem_ood.design.utility._check_waves", lambda *_: None)
     raw["conditions"]["wide"] = {"defocus_A": [0, 100, 200], "dose_e_per_A2": 400}
-    question = Question(("wide",), ("wide",), 1, "mean", by, ("train", "test"))
-    lines = told(advise(load_campaign(raw), Path(), question))
+    question = DesignRequest(("wide",), ("wide",), 1, "mean", by, ("train", "test"))
+    lines = design_summary(design_training_conditions(load_campaign(raw), Path(), question))
     assert any("No candidate serves these" in line and "Δf 0 Å" in line for line in lines) == unserved
 
 
@@ -160,7 +160,7 @@ def test_measures_that_need_no_objects_are_those_that_ignore_them(small):
     for name, power in {"flat": np.ones(50), "falling": np.exp(-q)}.items():
         objects = ObjectSpectrum(q, power, power / 3, 0.2)
         one, two = (
-            seen(
+            image_spectra(
                 Condition(defocus_A=defocus, dose_e_per_A2=400 - defocus),
                 objects,
                 grid,
@@ -177,7 +177,7 @@ def test_measures_that_need_no_objects_are_those_that_ignore_them(small):
 @pytest.mark.parametrize("by", ["wiener_excess", "signed_sigma", "sigma"])
 def test_turned_measures_are_largest_where_nearest_and_never_below_zero(by):
     values = np.array([[-0.5, 0.2], [0.9, 0.0]])
-    found = turned(values, by)
+    found = orient(values, by)
     assert found.min() == 0
     nearest = np.argmax if MEASURES[by].nearer == "larger" else np.argmin
     assert found.argmax() == nearest(values)
@@ -185,8 +185,8 @@ def test_turned_measures_are_largest_where_nearest_and_never_below_zero(by):
 
 def test_what_serves_a_condition_is_the_nearest_of_what_is_chosen(raw):
     campaign = load_campaign(merge(raw, {"conditions": {"wide": {"defocus_A": [-150, 0, 90], "dose_e_per_A2": 400}}}))
-    question = Question(("wide",), ("wide",), 2, "worst", "sigma", ("train", "test"))
-    advice = advise(campaign, Path("none"), question)
+    question = DesignRequest(("wide",), ("wide",), 2, "worst", "sigma", ("train", "test"))
+    advice = design_training_conditions(campaign, Path("none"), question)
     served = advice.served("designed")
     assert set(served) <= set(advice.choice.chosen)
     for use, index in enumerate(served):

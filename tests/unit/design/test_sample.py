@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 
 from hrtem_ood.campaign.load import load_campaign, read_configs
 from hrtem_ood.cli import main
-from hrtem_ood.design.predicted import predicted
-from hrtem_ood.design.sample import parse_range, sample
+from hrtem_ood.design.sobol import parse_range, sample
+from hrtem_ood.design.utility import utility_matrix
 
 ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "config/experiments/transfer.yaml"
@@ -80,7 +80,9 @@ def test_the_study_s_conditions_are_those_of_the_command_beside_them():
 
 def test_what_is_to_be_told_apart_is_unrelated_in_the_study(study):
     conditions = study.conditions["varied"]
-    sigma = predicted(study, Path("none"), candidates=conditions, uses=conditions, by="sigma", sets=("train", "test"))
+    sigma = utility_matrix(
+        study, Path("none"), candidates=conditions, uses=conditions, by="sigma", sets=("train", "test")
+    )
     defocus, dose = (np.array([getattr(c, name) for c in conditions]) for name in ("defocus_A", "dose_e_per_A2"))
     pairs = ~np.eye(len(conditions), dtype=bool)
     change, fold = (np.abs(x[:, None] - x[None, :])[pairs] for x in (defocus, np.log(dose)))

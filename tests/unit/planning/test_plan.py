@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.pretended import pretend
 
-from hrtem_ood import store
-from hrtem_ood.campaign import jobs, specs
-from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.campaign import dag, specs
+from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.planning.plan import plan
-from hrtem_ood.planning.reasons import NEVER
+from hrtem_ood.execution.planning.differences import NEVER
+from hrtem_ood.execution.planning.plan import plan
 
 
 def stage(made, name):
@@ -115,23 +116,23 @@ def test_what_changed_is_named(changed, lived, change, expected):
 
 
 @pytest.mark.parametrize(
-    ("package", "specs_", "stage_"),
+    ("specs_", "stage_"),
     [
-        ("structures", [specs.BuildSpec], "structures"),
-        ("simulation", [specs.SimulateSpec], "exit_waves"),
-        ("imaging", [specs.ImageSpec], "datasets"),
-        ("training", [specs.TrainingSetSpec, specs.NetworkSpec], "networks"),
-        ("evaluation", [specs.EvaluateSpec], "evaluations"),
-        ("transfer", [specs.TransferSpec], "transfer"),
+        ([specs.StructureShardSpec], "structures"),
+        ([specs.ExitWaveShardSpec], "exit_waves"),
+        ([specs.DatasetSpec], "datasets"),
+        ([specs.TrainingSetSpec, specs.NetworkSpec], "networks"),
+        ([specs.EvaluationSpec], "evaluations"),
+        ([specs.TransferSpec], "transfer"),
     ],
 )
-def test_a_raised_version_is_named(raw, lived, monkeypatch, package, specs_, stage_):
+def test_a_raised_version_is_named(raw, lived, monkeypatch, specs_, stage_):
     version = specs_[0].version
-    monkeypatch.setattr(f"hrtem_ood.{package}.VERSION", version + 1)
+    monkeypatch.setitem(STAGE_VERSIONS, stage_, version + 1)
     for spec in specs_:
         monkeypatch.setattr(spec, "version", version + 1)
     made = plan(load_campaign(raw), lived)
-    assert set(stage(made, stage_).why) == {f"VERSION of {package} {version} → {version + 1}"}
+    assert set(stage(made, stage_).why) == {f"version of {stage_} {version} → {version + 1}"}
 
 
 def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
@@ -139,15 +140,15 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
     shutil.copytree(lived, results)
     pack = next(iter(small.packs.values()))
     lost, kept = pack.networks
-    (results / artefact("networks", lost.id)).unlink()
+    (results / artifact_path("networks", lost.id)).unlink()
     assert plan(small, results).jobs == {}, "nothing needs it"
     assert stage(plan(small, results), "networks").not_needed == 1
-    (results / artefact("packs", pack.id)).unlink()
-    (results / artefact("metrics", small.metrics_id)).unlink()
+    (results / artifact_path("packs", pack.id)).unlink()
+    (results / artifact_path("metrics", small.metrics_id)).unlink()
     made = plan(small, results)
     assert made.jobs == {"train": 1, "metrics": 1}
     assert [(each.id, each.networks, each.there, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
-    assert (results / artefact("networks", kept.id)).exists()
+    assert (results / artifact_path("networks", kept.id)).exists()
     (results / "benchmarks/packs").mkdir(parents=True)
     (results / f"benchmarks/packs/{pack.id}.tsv").touch()
     assert stage(plan(small, results), "packs").why == {"made before, but gone or in part": 1}
@@ -188,7 +189,7 @@ def test_an_unknown_architecture_is_told_of(raw, tmp_path, monkeypatch):
     assert (estimate.unknown, estimate.cpu_hours) == (8, None)
 
 
-def test_a_damaged_artefact_is_passed_over_and_named(changed, lived, tmp_path):
+def test_a_damaged_artifact_is_passed_over_and_named(changed, lived, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(lived, results)
     path = next((results / "transfer").iterdir())
@@ -202,27 +203,27 @@ def test_a_damaged_artefact_is_passed_over_and_named(changed, lived, tmp_path):
 @given(data=st.data())
 def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_factory, data):
     """Whatever is deleted: against a walk of its own, by recursion over files."""
-    every = [(stage_, id_) for stage_ in jobs.STAGES for id_ in jobs.ids(small, stage_)]
+    every = [(stage_, id_) for stage_ in dag.STAGES for id_ in dag.artifact_ids(small, stage_)]
     gone = data.draw(st.sets(st.sampled_from(every), max_size=12))
     results = tmp_path_factory.mktemp("walk")
     for stage_, id_ in set(every) - gone:
-        for path in jobs.outputs(stage_, id_, small):
+        for path in dag.job_outputs(stage_, id_, small):
             (results / path).parent.mkdir(parents=True, exist_ok=True)
             (results / path).touch()
     made: set[tuple[str, str]] = set()
 
     def need(stage_, id_):
         if (stage_, id_) not in made and not all(
-            (results / path).exists() for path in jobs.outputs(stage_, id_, small)
+            (results / path).exists() for path in dag.job_outputs(stage_, id_, small)
         ):
             made.add((stage_, id_))
-            for each in jobs.inputs(small, stage_, id_):
+            for each in dag.job_inputs(small, stage_, id_):
                 need(*each)
 
-    for each in jobs.targets(small):
+    for each in dag.default_targets(small):
         need(*each)
     assert made <= gone
-    counts = {jobs.RULES[stage_]: sum(each[0] == stage_ for each in made) for stage_ in jobs.STAGES}
+    counts = {dag.RULES[stage_]: sum(each[0] == stage_ for each in made) for stage_ in dag.STAGES}
     assert plan(small, results).jobs == {rule: count for rule, count in counts.items() if count}
 
 
@@ -230,11 +231,13 @@ def test_all_is_told_as_json(small, lived, tmp_path):
     told = json.loads(json.dumps(plan(small, tmp_path).to_dict()))
     assert told["jobs"]["train"] == len(small.packs)
     assert {each["id"] for each in told["packs"]} == set(small.packs)
-    assert store.artefact_id(next((lived / "configs").iterdir())) == plan(small, lived).to_dict()["earlier"]["config"]
+    assert (
+        store.artifact_id_of(next((lived / "configs").iterdir())) == plan(small, lived).to_dict()["earlier"]["config"]
+    )
 
 
 def test_scenes_of_a_file_are_planned_for():
-    """A file's scenes have no recipe: their ids still follow from what an artefact tells, and nothing fails."""
-    recipe = specs.FileRecipe(scenes="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
-    told = specs.FileRecipe.model_validate_json(recipe.model_dump_json())
-    assert specs.scene_series(told, specs.BuildSpec.version) == recipe.series
+    """A file's scenes have no recipe: their ids still follow from what an artifact tells, and nothing fails."""
+    recipe = specs.StructureFileRecipe(scenes="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
+    told = specs.StructureFileRecipe.model_validate_json(recipe.model_dump_json())
+    assert specs.structure_series(told, specs.StructureShardSpec.version) == recipe.series

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import NetworkSpec
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import Trained, TrainedOn, write_network
-from hrtem_ood.networks.images import standardise
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
+from hrtem_ood.physics.optics.condition import Condition
 
 PIXEL_A = 0.4
 CONDITIONS = (
     (Condition(defocus_A=-100, dose_e_per_A2=400, focal_spread_A=20), 12),
     (Condition(defocus_A=100, dose_e_per_A2=400, focal_spread_A=20), 8),
 )
-TRAINED_ON = TrainedOn(CONDITIONS, energy_eV=300e3, pixel_A=PIXEL_A, side_px=64)
+TRAINED_ON = TrainingDomain(CONDITIONS, energy_eV=300e3, pixel_A=PIXEL_A, side_px=64)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def make_network(tmp_path: Path) -> Callable[..., Path]:
         *,
         diverged: bool = False,
         spec: NetworkSpec | None = None,
-        trained_on: TrainedOn = TRAINED_ON,
+        trained_on: TrainingDomain = TRAINED_ON,
         **architecture: Any,
     ) -> Path:
         if spec is None:
@@ -53,7 +53,7 @@ def make_network(tmp_path: Path) -> Callable[..., Path]:
                 network(standardise(torch.rand(4, 1, 64, 64)))
         _spread(network)
         path = tmp_path / "networks" / f"{spec.id}.ckpt"
-        trained = Trained(network.state_dict(), 0, 0.25, diverged=diverged)
+        trained = TrainingOutcome(network.state_dict(), 0, 0.25, diverged=diverged)
         write_network(path, spec, trained, trained_on, seconds=0, device="cpu")
         return path
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.cli import main
-from hrtem_ood.networks.checkpoint import TrainedOn
-from hrtem_ood.networks.images import standardise
-from hrtem_ood.prediction import export as module
-from hrtem_ood.prediction.stage import InUse, load
+from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference import onnx_export as module
+from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
+from hrtem_ood.physics.optics.condition import Condition
 
-TRAINED_ON = TrainedOn(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), energy_eV=300e3, pixel_A=0.4, side_px=64)
+TRAINED_ON = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), energy_eV=300e3, pixel_A=0.4, side_px=64)
 
 
 @pytest.fixture(params=["unet", "resnet_unet"])
@@ -60,7 +60,7 @@ class Logistic(torch.nn.Module):
 @pytest.mark.parametrize("side", [128, 640])
 def test_standardisation_does_not_depend_on_how_the_runtime_adds_up(side):
     """Single-precision sums of ONNX Runtime are off by 10⁻⁵ here, which trained networks blow up a hundredfold."""
-    model = module.onnx_bytes(InUse("logistic", Logistic(), TRAINED_ON, 0.1))
+    model = module.onnx_bytes(TrainedNetwork("logistic", Logistic(), TRAINED_ON, 0.1))
     y, x = np.mgrid[:side, :side]
     mean = 64 * (1 + 0.3 * np.cos(x / 3) * np.exp(-np.hypot(y - side / 2, x - side / 2) / 20))
     counts = np.random.default_rng(2).poisson(mean, (4, 1, side, side)).astype(np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from hrtem_ood.errors import ArtefactError
-from hrtem_ood.prediction.micrograph import read_micrographs
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.inference.micrograph import read_micrographs
 
 
 def above_least(values):
@@ -56,7 +56,7 @@ def test_single_precision_keeps_small_differences_on_a_large_offset(tmp_path):
 @pytest.mark.parametrize("name", ["a.tif", "a.mrc", "a.dm3"])
 def test_without_calibration_the_pixel_must_be_stated(write, counts, name):
     path = write(name, counts(24, 40), None)
-    with pytest.raises(ArtefactError, match=rf"{name} tells no pixel size.*--pixel-A"):
+    with pytest.raises(ArtifactError, match=rf"{name} tells no pixel size.*--pixel-A"):
         list(read_micrographs(path))
     (found,) = read_micrographs(path, pixel_A=0.7)
     assert found.pixel_A == 0.7
@@ -64,7 +64,7 @@ def test_without_calibration_the_pixel_must_be_stated(write, counts, name):
 
 def test_printers_dots_per_inch_are_no_calibration(tmp_path, counts):
     tifffile.imwrite(tmp_path / "a.tif", counts(24, 40), resolution=(300, 300), resolutionunit="INCH")
-    with pytest.raises(ArtefactError, match="tells no pixel size"):
+    with pytest.raises(ArtifactError, match="tells no pixel size"):
         list(read_micrographs(tmp_path / "a.tif"))
 
 
@@ -73,21 +73,21 @@ def test_printers_dots_per_inch_are_no_calibration(tmp_path, counts):
 )
 def test_units_that_are_no_length(tmp_path, counts, unit, told):
     tifffile.imwrite(tmp_path / "a.tif", counts(24, 40), imagej=True, resolution=(20, 20), metadata={"unit": unit})
-    with pytest.raises(ArtefactError, match=rf"a\.tif has pixels in .*{told}"):
+    with pytest.raises(ArtifactError, match=rf"a\.tif has pixels in .*{told}"):
         list(read_micrographs(tmp_path / "a.tif"))
 
 
 def test_pixels_that_are_not_square(tmp_path, counts):
     tifffile.imwrite(tmp_path / "a.tif", counts(24, 40), imagej=True, resolution=(20, 25), metadata={"unit": "nm"})
-    with pytest.raises(ArtefactError, match=r"pixels are 0\.4 Å high and 0\.5 Å wide"):
+    with pytest.raises(ArtifactError, match=r"pixels are 0\.4 Å high and 0\.5 Å wide"):
         list(read_micrographs(tmp_path / "a.tif"))
 
 
 def test_other_suffixes_are_refused_with_those_that_work(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    with pytest.raises(ArtefactError, match=re.escape("are read from .tif, .tiff, .mrc, .dm3, .dm4, not from .jpg")):
+    with pytest.raises(ArtifactError, match=re.escape("are read from .tif, .tiff, .mrc, .dm3, .dm4, not from .jpg")):
         list(read_micrographs(tmp_path / "a.jpg"))
-    with pytest.raises(ArtefactError, match="a file without suffix"):
+    with pytest.raises(ArtifactError, match="a file without suffix"):
         list(read_micrographs(tmp_path / "a"))
 
 
@@ -97,12 +97,12 @@ def test_damaged_files(write, counts, name, damage):
     path = write(name, counts(64, 64))
     content = path.read_bytes()
     path.write_bytes({"cut": content[: len(content) // 2], "foreign": b"GIF89a" * 300, "empty": b""}[damage])
-    with pytest.raises(ArtefactError, match=rf"{re.escape(name)} (cannot be read as|holds no image)"):
+    with pytest.raises(ArtifactError, match=rf"{re.escape(name)} (cannot be read as|holds no image)"):
         list(read_micrographs(path))
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(ArtefactError, match=r"a\.mrc is missing"):
+    with pytest.raises(ArtifactError, match=r"a\.mrc is missing"):
         list(read_micrographs(tmp_path / "a.mrc"))
 
 
@@ -111,19 +111,19 @@ def test_colour_images(tmp_path, photometric):
     values = np.zeros((24, 40, 3), np.uint8)
     values[3, 4] = 9
     tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, planarconfig="contig")
-    with pytest.raises(ArtefactError, match="colour image"):
+    with pytest.raises(ArtifactError, match="colour image"):
         list(read_micrographs(tmp_path / "a.tif", pixel_A=0.4))
 
 
 def test_values_that_no_network_takes(tmp_path, write, counts):
     values = counts(24, 40).astype(np.float32)
     values[3, 4:6] = np.nan, np.inf
-    with pytest.raises(ArtefactError, match="2 pixels of a are NaN or infinite"):
+    with pytest.raises(ArtifactError, match="2 pixels of a are NaN or infinite"):
         list(read_micrographs(write("a.mrc", values)))
-    with pytest.raises(ArtefactError, match="all pixels of b have one value"):
+    with pytest.raises(ArtifactError, match="all pixels of b have one value"):
         list(read_micrographs(write("b.mrc", np.full((24, 40), 7, np.int16))))
-    with pytest.raises(ArtefactError, match="complex numbers"):
+    with pytest.raises(ArtifactError, match="complex numbers"):
         list(read_micrographs(write("c.mrc", np.zeros((24, 40), np.complex64))))
     tifffile.imwrite(tmp_path / "d.tif", np.zeros((2, 3, 24, 40), np.uint16), photometric="minisblack")
-    with pytest.raises(ArtefactError, match=r"d\.tif holds an array \(2, 3, 24, 40\)"):
+    with pytest.raises(ArtifactError, match=r"d\.tif holds an array \(2, 3, 24, 40\)"):
         list(read_micrographs(tmp_path / "d.tif", pixel_A=0.4))

@@ -10,15 +10,15 @@ import tifffile
 import torch
 from click.testing import CliRunner
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
-from hrtem_ood.networks.checkpoint import drop_weights
-from hrtem_ood.networks.images import standardise
-from hrtem_ood.prediction import stage
-from hrtem_ood.prediction.micrograph import read_micrographs
-from hrtem_ood.prediction.particles import findings
-from hrtem_ood.prediction.resample import resample
-from hrtem_ood.prediction.segment import particle_probability
+from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.checkpoint import drop_weights
+from hrtem_ood.learning.inference import segment_micrographs
+from hrtem_ood.learning.inference.micrograph import read_micrographs
+from hrtem_ood.learning.inference.particles import measure_particles
+from hrtem_ood.learning.inference.resample import resample
+from hrtem_ood.learning.inference.tiling import particle_probability
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def run(tmp_path, make_network, monkeypatch):
 
 
 def expected(network, image):
-    user = stage.load(network)
+    user = segment_micrographs.load(network)
     with torch.no_grad():
         logits = user.network(standardise(torch.tensor(image, dtype=torch.float32))[None, None])
     return logits.softmax(1)[0, 1].numpy()
@@ -56,7 +56,7 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, probability > 0.5)
     assert (folder / "sample.png").read_bytes()[:4] == b"\x89PNG"
-    found = findings(probability, 0.4)
+    found = measure_particles(probability, 0.4)
     assert len(pd.read_csv(folder / "sample.csv")) == len(found.particles)
     assert f"cover {found.covered:.1%} of the image; connected: {len(found.particles)}" in said
     assert f"entropy {found.entropy:.4f} nat per pixel (loss in validation: 0.2500)" in said
@@ -83,7 +83,7 @@ def test_other_pixels_are_resampled(run, write, counts, tmp_path):
     image = resample(values.astype(np.float32), 0.31, 0.4)
     found = tifffile.imread(tmp_path / "there/sample.tif")
     assert found.shape == (127, 96)
-    network = stage.load(run.network).network
+    network = segment_micrographs.load(run.network).network
     np.testing.assert_allclose(found, particle_probability(network, image, torch.device("cpu")), atol=1e-5)
     assert "it was never trained on such smooth noise" not in said
     said = run(write("sample.tif", values, 0.5), "--output", tmp_path / "there")
@@ -100,8 +100,8 @@ def test_large_images_are_tiled(run, write, counts, monkeypatch):
     source = write("sample.mrc", counts(150, 200))
     run(source)
     whole = tifffile.imread("predictions/sample.tif")
-    monkeypatch.setattr(stage, "TILE_PX", 140)
-    monkeypatch.setattr(stage, "tiling", partial(stage.tiling, tile_px=120))
+    monkeypatch.setattr(segment_micrographs, "TILE_PX", 140)
+    monkeypatch.setattr(segment_micrographs, "tiling", partial(segment_micrographs.tiling, tile_px=120))
     assert "in tiles of 120 px" in run(source)
     np.testing.assert_allclose(tifffile.imread("predictions/sample.tif"), whole, atol=2e-6)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from hrtem_ood.prediction.resample import resample, resampled_side, same_pixel
+from hrtem_ood.learning.inference.resample import resample, resampled_side, same_pixel
 
 RATIOS = [0.73, 1.0309, 1.6, 2.0, 3.217]
 

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from hrtem_ood.errors import DeviceError
-from hrtem_ood.networks.images import standardise
-from hrtem_ood.prediction.segment import Tiling, particle_probability, spans, tiling
-from hrtem_ood.prediction.stage import load
+from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.inference.segment_micrographs import load
+from hrtem_ood.learning.inference.tiling import Tiling, particle_probability, spans, tiling
 
 CPU = torch.device("cpu")
 ARCHITECTURES = [

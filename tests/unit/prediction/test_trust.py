@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hrtem_ood import store
-from hrtem_ood.analysis.stage import metrics
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition import Condition
-from hrtem_ood.campaign.config import CampaignConfig, Transfer
+from hrtem_ood.cli.render import prediction
+from hrtem_ood.config.campaign import CampaignConfig, Transfer
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.networks.checkpoint import TrainedOn
-from hrtem_ood.prediction import told
-from hrtem_ood.prediction.condition import parse_condition
-from hrtem_ood.prediction.measured import expected_f1, find_measured
-from hrtem_ood.prediction.stage import load, trust
-from hrtem_ood.prediction.trust import distance
+from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference.condition_option import parse_condition
+from hrtem_ood.learning.inference.domain_distance import assess_distance
+from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
+from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages.analyze import metrics
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def campaign(tmp_path_factory):
 def trained_on(campaign, network):
     training_set = campaign.training_set_by_id[network.training_set]
     conditions = {campaign.datasets[id_].condition for id_ in training_set.datasets}
-    return TrainedOn(tuple((one, 2) for one in sorted(conditions, key=str)), 300e3, 0.4, 32)
+    return TrainingDomain(tuple((one, 2) for one in sorted(conditions, key=str)), 300e3, 0.4, 32)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
         for dataset in written.condition.values:
             condition = campaign.campaign.datasets[str(dataset)].condition
             cell = written.sel(network=id_, condition=dataset)
-            far = distance(condition, user.trained_on, find_measured(campaign.results, id_).transfer)
+            far = assess_distance(condition, user.trained_on, find_measured(campaign.results, id_).transfer)
             assert far.sigma == pytest.approx(float(cell.sigma), abs=2e-7)
             assert far.epsilon == pytest.approx(float(cell.epsilon), abs=1e-9)
             assert far.defocus_A == float(cell.abs_delta_defocus_A)
@@ -120,7 +120,7 @@ def test_a_condition_that_was_measured_is_not_interpolated():
     assert expected.measured
     assert (expected.median, expected.low, expected.high, len(expected.points)) == (0.15, 0.15, 0.15, 1)
     assert not expected_f1(table, 1.0, "new").measured
-    (note,) = told.warnings(expected, table, None)
+    (note,) = prediction.warnings(expected, table, None)
     assert "that very condition" in note
 
 
@@ -144,9 +144,9 @@ def test_conditions_as_near_as_the_last_count_too():
 )
 def test_warnings_say_where_it_is_not_to_be_relied_on(users, sigma, f1, at, said):
     user = next(iter(users.values()))
-    far = distance(user.trained_on.conditions[0][0], user.trained_on, Transfer(radial_points=16))
+    far = assess_distance(user.trained_on.conditions[0][0], user.trained_on, Transfer(radial_points=16))
     table = points(sigma, f1)
-    found = list(told.warnings(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
+    found = list(prediction.warnings(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
     assert len(found) == len(said)
     for text, pattern in zip(found, said, strict=True):
         assert re.search(pattern, text)
@@ -156,26 +156,26 @@ def test_distances_are_to_the_nearest_training_condition():
     def chi(**values):
         return Condition(**{"defocus_A": 100, "dose_e_per_A2": 400} | values)
 
-    known = TrainedOn(((chi(), 1), (chi(defocus_A=-150, dose_e_per_A2=50), 1)), 300e3, 0.4, 32)
-    far = distance(chi(defocus_A=-140, dose_e_per_A2=100), known, Transfer())
+    known = TrainingDomain(((chi(), 1), (chi(defocus_A=-150, dose_e_per_A2=50), 1)), 300e3, 0.4, 32)
+    far = assess_distance(chi(defocus_A=-140, dose_e_per_A2=100), known, Transfer())
     assert far.defocus_A == 10
     assert far.dose_ratio == 2
     assert far.nearest.defocus_A == -150
     assert not far.in_domain
-    each = [distance(one, known, Transfer()).epsilon for one, _ in known.conditions]
+    each = [assess_distance(one, known, Transfer()).epsilon for one, _ in known.conditions]
     assert far.trained_epsilon == (min(each), max(each))
     assert min(each) < max(each)
-    again = distance(chi(dose_e_per_A2=400), known, Transfer())
+    again = assess_distance(chi(dose_e_per_A2=400), known, Transfer())
     assert (again.in_domain, again.sigma, again.dose_ratio) == (True, pytest.approx(1, abs=1e-12), 1)
     # another energy is another transfer
-    other = TrainedOn(known.conditions, 80e3, 0.4, 32)
-    assert abs(distance(far.condition, other, Transfer()).sigma - far.sigma) > 1e-4
+    other = TrainingDomain(known.conditions, 80e3, 0.4, 32)
+    assert abs(assess_distance(far.condition, other, Transfer()).sigma - far.sigma) > 1e-4
 
 
 def test_without_metrics_only_the_distance_is_told(users, tmp_path):
     user = next(iter(users.values()))
-    judged, path = trust(user, Condition(defocus_A=30, dose_e_per_A2=100), tmp_path / "none", tmp_path)
-    text = "\n".join(told.of_trust(judged, user))
+    judged, path = assess_condition(user, Condition(defocus_A=30, dose_e_per_A2=100), tmp_path / "none", tmp_path)
+    text = "\n".join(prediction.assessment_lines(judged, user))
     assert judged.measured is None
     assert f"shared transfer σ with training: {judged.distance.sigma:.3f}" in text
     assert "F1 to expect: unknown, as no campaign in the results folder has measured this network" in text
@@ -185,10 +185,10 @@ def test_without_metrics_only_the_distance_is_told(users, tmp_path):
 
 def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_path):
     user = next(iter(users.values()))
-    judged, path = trust(
+    judged, path = assess_condition(
         user, Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20), campaign.results, tmp_path
     )
-    text = "\n".join(told.of_trust(judged, user))
+    text = "\n".join(prediction.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
     assert f"F1 to expect: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
     assert "σ does not know the dose" in text

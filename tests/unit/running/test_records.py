@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.errors import HrtemOodError
-from hrtem_ood.running import records
-from hrtem_ood.running.records import alive, read, recorded
+from hrtem_ood.execution import job_records
+from hrtem_ood.execution.job_records import check_running, read, record_job
 
 JOB = ("packs", "2networks-0123456789")
 
@@ -24,15 +24,15 @@ def path_of(results):
 
 
 def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
-    with recorded(*JOB, tmp_path, [tmp_path / "a.json"]):
-        (record,) = records.records(tmp_path)
+    with record_job(*JOB, tmp_path, [tmp_path / "a.json"]):
+        (record,) = job_records.records(tmp_path)
         assert (record.kind, record.id, record.state) == (*JOB, "running")
         assert (record.host, record.pid) == (socket.gethostname(), os.getpid())
         assert record.configs == (str(tmp_path / "a.json"),)
-        assert alive([record]) == {record: True}
+        assert check_running([record]) == {record: True}
         another = replace(record, born=record.born + 1)
-        assert alive([another]) == {another: False}, "the number was given to another process"
-    assert records.records(tmp_path) == []
+        assert check_running([another]) == {another: False}, "the number was given to another process"
+    assert job_records.records(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -45,45 +45,45 @@ def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
     ],
 )
 def test_a_job_that_does_not_end_well_leaves_its_record(tmp_path, error, state, told):
-    with pytest.raises(type(error)), recorded(*JOB, tmp_path):
+    with pytest.raises(type(error)), record_job(*JOB, tmp_path):
         raise error
     record = read(path_of(tmp_path))
     assert (record.state, record.error) == (state, told)
     assert record.ended >= record.started
-    with recorded(*JOB, tmp_path):
+    with record_job(*JOB, tmp_path):
         assert read(path_of(tmp_path)).state == "running"
     assert not path_of(tmp_path).exists(), "it succeeded at last"
 
 
-def test_the_record_of_another_job_on_the_same_artefact_stays(tmp_path):
-    with recorded(*JOB, tmp_path):
+def test_the_record_of_another_job_on_the_same_artifact_stays(tmp_path):
+    with record_job(*JOB, tmp_path):
         other = replace(read(path_of(tmp_path)), pid=1)
-        store.write_json(path_of(tmp_path), records.asdict(other))
+        store.write_json(path_of(tmp_path), job_records.asdict(other))
     assert read(path_of(tmp_path)) == other
 
 
 @pytest.mark.parametrize(("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGKILL, "running")])
 def test_a_job_that_is_ended_by_a_signal(tmp_path, number, state):
     code = (
-        "import time\nfrom pathlib import Path\nfrom hrtem_ood.running.records import recorded\n"
+        "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import recorded\n"
         f"with recorded(*{JOB}, Path({str(tmp_path)!r})):\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         while not path_of(tmp_path).exists():
             assert process.poll() is None
             time.sleep(0.01)
-        assert alive([read(path_of(tmp_path))]) == {read(path_of(tmp_path)): True}
+        assert check_running([read(path_of(tmp_path))]) == {read(path_of(tmp_path)): True}
         process.send_signal(number)
         process.wait(20)
     record = read(path_of(tmp_path))
     assert record.state == state
-    assert alive([record]) == {record: False}
+    assert check_running([record]) == {record: False}
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
     """Return a record of a job of SLURM on another host."""
-    with pytest.raises(ValueError, match="x"), recorded(*JOB, tmp_path):
+    with pytest.raises(ValueError, match="x"), record_job(*JOB, tmp_path):
         raise ValueError("x")
     return replace(read(path_of(tmp_path)), state="running", host="node7.example", slurm_job="41")
 
@@ -109,16 +109,16 @@ def squeue(folder, monkeypatch, script):
 )
 def test_slurm_is_asked_about_jobs_on_other_hosts(tmp_path, monkeypatch, elsewhere, script, runs):
     squeue(tmp_path, monkeypatch, f"echo {shlex.quote('$@')} > /dev/null\n{script}")
-    assert alive([elsewhere]) == {elsewhere: runs}
+    assert check_running([elsewhere]) == {elsewhere: runs}
 
 
 def test_without_slurm_nobody_can_tell_of_another_host(monkeypatch, elsewhere):
     monkeypatch.setenv("PATH", "")
-    assert alive([elsewhere]) == {elsewhere: None}
+    assert check_running([elsewhere]) == {elsewhere: None}
 
 
 def test_what_is_no_record_is_passed_over(tmp_path):
     path_of(tmp_path).parent.mkdir(parents=True)
     path_of(tmp_path).write_text("{}")
     (tmp_path / "jobs/packs/.x.json.012345678901.tmp").write_text("{")
-    assert records.records(tmp_path) == []
+    assert job_records.records(tmp_path) == []

@@ -9,15 +9,15 @@ import pytest
 import torch
 import xarray as xr
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
-from hrtem_ood.networks.checkpoint import Trained
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.images import Images
-from hrtem_ood.training.data import read_pairs
-from hrtem_ood.training.fit import How, fit
-from hrtem_ood.training.selection import select
-from hrtem_ood.training.stage import train
+from hrtem_ood.learning.batches import Images
+from hrtem_ood.learning.checkpoint import TrainingOutcome
+from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.learning.training.fit import TrainingSettings, fit
+from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.training_data import read_pairs
+from hrtem_ood.stages.train import train
 
 SIDE, STRUCTURES, PIXEL_A, ENERGY_EV = 16, 10, 0.5, 200e3
 CPU = torch.device("cpu")
@@ -79,13 +79,13 @@ class Laboratory:
         return self.results / "networks" / f"{spec.id}{suffix}"
 
     def images(self, variable: str = "counts") -> tuple[Images, Images]:
-        training, validation = select(self.pack(0).training_set)
+        training, validation = select_images(self.pack(0).training_set)
         return read_pairs(self.datasets, training, variable=variable), read_pairs(self.datasets, validation)
 
-    def fit(self, spec: NetworkSpec, images: tuple[Images, Images] | None = None, **how: Any) -> Trained:
+    def fit(self, spec: NetworkSpec, images: tuple[Images, Images] | None = None, **how: Any) -> TrainingOutcome:
         self.network(spec).parent.mkdir(parents=True, exist_ok=True)
         with reproducible():
-            return fit(spec, *(images or self.images()), How(CPU, **how), self.network(spec, ".resume"))
+            return fit(spec, *(images or self.images()), TrainingSettings(CPU, **how), self.network(spec, ".resume"))
 
 
 @pytest.fixture

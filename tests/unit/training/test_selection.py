@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.training.selection import apportion, select
+from hrtem_ood.learning.training.image_selection import apportion, select_images
 
 
 def training_set(structures: int, validation: int, *images: int) -> TrainingSetSpec:
@@ -25,7 +25,7 @@ def training_sets(draw: st.DrawFn) -> TrainingSetSpec:
 @given(training_sets())
 @settings(max_examples=200, deadline=None)
 def test_selection(spec: TrainingSetSpec) -> None:
-    training, validation = select(spec)
+    training, validation = select_images(spec)
     left = spec.structures - spec.validation
     for pairs in (training, validation):
         assert len(set(zip(*pairs, strict=True))) == len(pairs.structure) == len(pairs.dataset), "a pair comes twice"
@@ -47,19 +47,19 @@ def test_apportion(total: int, weights: list[int]) -> None:
 
 
 def test_all_pairs_can_be_asked_for_and_no_more() -> None:
-    training, _ = select(training_set(8, 2, 6, 6, 6, 6))
+    training, _ = select_images(training_set(8, 2, 6, 6, 6, 6))
     assert len(set(zip(*training, strict=True))) == 24
     with pytest.raises(ConfigError, match=r"training_sets\.images: 7 images .* under one condition, but 6 structures"):
-        select(training_set(8, 2, 6, 7))
+        select_images(training_set(8, 2, 6, 7))
 
 
 def test_validation_must_leave_structures_to_train_on() -> None:
     with pytest.raises(ConfigError, match="0 structures"):
-        select(training_set(4, 4, 1))
+        select_images(training_set(4, 4, 1))
 
 
 def test_structures_are_drawn_at_random_and_again_alike() -> None:
-    one, again, other = (select(training_set(40, 8, *images))[0] for images in ((8, 8), (8, 8), (8, 9)))
+    one, again, other = (select_images(training_set(40, 8, *images))[0] for images in ((8, 8), (8, 8), (8, 9)))
     np.testing.assert_array_equal(one.structure, again.structure)
     assert list(one.structure) != sorted(one.structure)
     assert list(one.structure) != list(other.structure[:16]), "another training set draws for itself"

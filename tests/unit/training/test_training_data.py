@@ -8,18 +8,20 @@ import pytest
 import torch
 import xarray as xr
 
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec
-from hrtem_ood.networks.images import Images, standardise
-from hrtem_ood.training.data import Schedule, epoch_batches, read_pairs
-from hrtem_ood.training.selection import Pairs
+from hrtem_ood.learning.batches import Images, standardise
+from hrtem_ood.learning.training.image_selection import ImageSelection
+from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, read_pairs
 
 CPU = torch.device("cpu")
 
 
 def write(path: Path, counts: np.ndarray) -> Path:
     data = {"counts": (("image", "y", "x"), counts), "label": (("image", "y", "x"), (counts > 5).astype(np.uint8))}
-    store.write_zarr(path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), {"id": store.artefact_id(path)})
+    store.write_zarr(
+        path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), {"id": store.artifact_id_of(path)}
+    )
     return path
 
 
@@ -33,7 +35,7 @@ def test_pairs_are_read_from_their_datasets(tmp_path: Path) -> None:
     counts = np.random.default_rng(0).poisson(5, size=(3, 6, 8, 8)).astype(np.uint8)
     paths = [write(tmp_path / f"{name}.zarr.zip", part) for name, part in zip("abc", counts, strict=True)]
     paths[1].unlink()  # no pair needs it
-    found = read_pairs(paths, Pairs(np.array([4, 0, 2]), np.array([0, 2, 0])))
+    found = read_pairs(paths, ImageSelection(np.array([4, 0, 2]), np.array([0, 2, 0])))
     np.testing.assert_array_equal(found.label, counts[[0, 0, 2], [2, 4, 0]] > 5)
 
 
@@ -73,13 +75,13 @@ def test_augmentation_can_be_left_out() -> None:
 @pytest.mark.parametrize(("steps", "expected"), [(1, [1]), (7, [7]), (8, [7, 1]), (14, [7, 7]), (17, [7, 7, 3])])
 def test_steps_are_counted_over_epochs(steps: int, expected: list[int]) -> None:
     network, images = spec(epochs=None, steps=steps), numbered(20)
-    schedule = Schedule(network, 20)
+    schedule = StepSchedule(network, 20)
     assert (schedule.per_epoch, schedule.steps, schedule.epochs) == (7, steps, len(expected))
     for epoch, number in enumerate(expected):
         assert len(list(epoch_batches(images, network, epoch, CPU))) == number
     # the part of an epoch is the beginning of the whole
     part = list(epoch_batches(images, spec(epochs=None, steps=3), 0, CPU))
-    assert Schedule(spec(epochs=5), 20).steps == 35
+    assert StepSchedule(spec(epochs=5), 20).steps == 35
     assert sum(len(image) for image, _ in part) == 9
 
 

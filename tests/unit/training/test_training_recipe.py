@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from hrtem_ood.campaign.identity import seed_sequence
+from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import network_from, read_network, weights_sha256
-from hrtem_ood.networks.hardware import reproducible
-from hrtem_ood.networks.images import Batches, Images
-from hrtem_ood.training import fit as fitting
-from hrtem_ood.training.data import epoch_batches
-from hrtem_ood.training.losses import LOSS, pixel_cross_entropy, soft_dice
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.batches import Batches, Images
+from hrtem_ood.learning.checkpoint import load_network, read_network, weights_sha256
+from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.learning.training import fit as fitting
+from hrtem_ood.learning.training.losses import LOSS, pixel_cross_entropy, soft_dice
+from hrtem_ood.learning.training.training_data import epoch_batches
 
 CPU = torch.device("cpu")
 
@@ -165,7 +165,7 @@ def test_tables_of_integers_are_stored_as_they_are(lab: Any, tmp_path: Any, weig
     )
     pack = lab.pack(0, epochs=1, weights=weights, architecture={"name": "Table", "file": str(file)})
     lab.run(pack)
-    state = network_from(read_network(lab.network(pack.networks[0]))).state_dict()
+    state = load_network(read_network(lab.network(pack.networks[0]))).state_dict()
     assert torch.equal(state["table"], torch.arange(400).view(20, 20) + 16_777_217)
 
 
@@ -176,7 +176,7 @@ def test_arithmetic_is_told(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: p
     # a GPU without it
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Old GPU")
-    assert fitting.arithmetic(spec, torch.device("cuda")) == "float32"
+    assert fitting.resolve_precision(spec, torch.device("cuda")) == "float32"
     assert "Old GPU has no bfloat16, so it trains in float32" in capsys.readouterr().err
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from hrtem_ood import store
-from hrtem_ood.networks.checkpoint import read_network
-from hrtem_ood.training import stage
-from hrtem_ood.training.module import Segmentation
+from hrtem_ood.artifacts import store
+from hrtem_ood.learning.checkpoint import read_network
+from hrtem_ood.learning.training.lightning_module import Segmentation
+from hrtem_ood.stages import train
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> list[tuple[int, int]]:
@@ -127,7 +127,7 @@ import os, signal, sys
 from pathlib import Path
 from hrtem_ood import store
 from hrtem_ood.campaign.specs import PackSpec
-from hrtem_ood.training.stage import train
+from hrtem_ood.stages.train import train
 write = store.write_checkpoint
 def write_and_die(path, content):
     write(path, content)
@@ -223,13 +223,13 @@ def test_the_time_of_all_processes_counts(lab: Any, monkeypatch: pytest.MonkeyPa
 
 def test_a_signal_between_networks_keeps_the_one_that_is_done(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = lab.pack(0, 1)
-    write = stage.write_network
+    write = train.write_network
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         os.kill(os.getpid(), signal.SIGUSR1)
         return write(*arguments, **options)
 
-    monkeypatch.setattr(stage, "write_network", interrupted)
+    monkeypatch.setattr(train, "write_network", interrupted)
     with pytest.raises(SystemExit, match=str(128 + signal.SIGUSR1)):
         lab.run(pack)
     assert read_network(lab.network(pack.networks[0]))["state_dict"]
@@ -240,7 +240,7 @@ def test_what_another_job_wrote_first_stays(lab: Any, monkeypatch: pytest.Monkey
     pack, other = lab.pack(0), lab.at("other")
     other.run(pack)
     theirs = other.network(pack.networks[0]).read_bytes()
-    fit = stage.fit
+    fit = train.fit
 
     def watched(spec: Any, *rest: Any) -> Any:
         trained = fit(spec, *rest)
@@ -248,7 +248,7 @@ def test_what_another_job_wrote_first_stays(lab: Any, monkeypatch: pytest.Monkey
         lab.network(spec).write_bytes(theirs)
         return trained
 
-    monkeypatch.setattr(stage, "fit", watched)
+    monkeypatch.setattr(train, "fit", watched)
     lab.run(pack)
     assert lab.network(pack.networks[0]).read_bytes() == theirs
 
@@ -257,7 +257,7 @@ def test_a_network_that_another_job_trained_meanwhile_is_taken(lab: Any, monkeyp
     pack, other = lab.pack(0, 1), lab.at("other")
     other.run(lab.pack(1))
     fitted = []
-    fit = stage.fit
+    fit = train.fit
 
     def watched(spec: Any, *rest: Any) -> Any:
         fitted.append(spec.id)
@@ -269,6 +269,6 @@ def test_a_network_that_another_job_trained_meanwhile_is_taken(lab: Any, monkeyp
                 lab.network(one).write_bytes(source.read_bytes())
         return fit(spec, *rest)
 
-    monkeypatch.setattr(stage, "fit", watched)
+    monkeypatch.setattr(train, "fit", watched)
     lab.run(pack)
     assert fitted == [pack.networks[0].id]

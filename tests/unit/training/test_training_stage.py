@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from hrtem_ood import store
-from hrtem_ood.campaign.hyperparameters import Architecture
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
-from hrtem_ood.errors import ArtefactError, ConfigError, DeviceError, HrtemOodError
-from hrtem_ood.networks.architectures import build
-from hrtem_ood.networks.checkpoint import network_from, read_network, trained_on, weights_sha256
-from hrtem_ood.networks.hardware import torch_device
-from hrtem_ood.networks.images import Batches, Images, standardise
-from hrtem_ood.training import fit as fitting
-from hrtem_ood.training import stage
-from hrtem_ood.training.fit import fit
-from hrtem_ood.training.module import Segmentation
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.errors import ArtifactError, ConfigError, DeviceError, HrtemOodError
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.learning.batches import Batches, Images, standardise
+from hrtem_ood.learning.checkpoint import load_network, read_network, training_domain, weights_sha256
+from hrtem_ood.learning.torch_device import torch_device
+from hrtem_ood.learning.training import fit as fitting
+from hrtem_ood.learning.training.fit import fit
+from hrtem_ood.learning.training.lightning_module import Segmentation
+from hrtem_ood.stages import train
 
 SIDE = 16
 
@@ -57,14 +57,14 @@ def test_checkpoint_tells_what_it_is(lab: Any) -> None:
     assert Architecture(**content["architecture"]) == network.hyperparameters.architecture
     assert content["parameter_count"] == entry_count(network)
     assert content["flops_per_image"] > 2 * 9 * 2 * SIDE**2, "more than its first convolution"
-    on = trained_on(content)
+    on = training_domain(content)
     assert [(condition.defocus_A, images) for condition, images in on.conditions] == [(0, 4), (100, 3)]
     assert (on.energy_eV, on.pixel_A, on.side_px) == (200e3, 0.5, SIDE)
     assert content["parameters"] == network.json_text
     floats = [tensor.dtype for name, tensor in content["state_dict"].items() if "num_batches" not in name]
     assert set(floats) == {torch.float32}
     assert "standardised" in content["input"]
-    assert not network_from(content).training
+    assert not load_network(content).training
     entry = told["networks"][network.id]
     assert entry["sha256_of_weights"] == weights_sha256(content["state_dict"])
     assert entry["best_val_loss"] == content["best_val_loss"]
@@ -89,7 +89,7 @@ def test_one_thread_trains_and_the_caller_keeps_its_own(lab: Any, monkeypatch: p
         return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
     seen = []
-    monkeypatch.setattr(stage, "fit", lambda *arguments: seen.append(settings()) or fit(*arguments))
+    monkeypatch.setattr(train, "fit", lambda *arguments: seen.append(settings()) or fit(*arguments))
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
@@ -105,7 +105,7 @@ def test_trained_networks_are_kept(
 ) -> None:
     first = lab.run(lab.pack(0))
     fitted = []
-    monkeypatch.setattr(stage, "fit", lambda spec, *images: fitted.append(spec.id) or fit(spec, *images))
+    monkeypatch.setattr(train, "fit", lambda spec, *images: fitted.append(spec.id) or fit(spec, *images))
     pack = lab.pack(0, 1)
     both = lab.run(pack)
     assert fitted == [pack.networks[1].id]
@@ -123,7 +123,7 @@ def test_a_finished_network_survives_a_crash_of_the_next(lab: Any, monkeypatch: 
             raise KeyboardInterrupt
         return fit(spec, *images)
 
-    monkeypatch.setattr(stage, "fit", crash_later)
+    monkeypatch.setattr(train, "fit", crash_later)
     with pytest.raises(KeyboardInterrupt):
         lab.run(pack)
     assert [path.name for path in (lab.results / "networks").iterdir()] == [f"{pack.networks[0].id}.ckpt"]
@@ -136,13 +136,13 @@ def test_a_damaged_network_is_an_error(lab: Any) -> None:
     path = lab.network(pack.networks[0])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ArtefactError, match=rf"{path.name} is damaged .* Delete"):
+    with pytest.raises(ArtifactError, match=rf"{path.name} is damaged .* Delete"):
         lab.run(pack)
     path.write_bytes(whole)
     changed = store.read_checkpoint(path)
     changed["state_dict"]["head.bias"] += 1
     store.write_checkpoint(path, changed)
-    with pytest.raises(ArtefactError, match="holds damaged weights"):
+    with pytest.raises(ArtifactError, match="holds damaged weights"):
         lab.run(pack)
 
 
@@ -202,7 +202,7 @@ def test_only_the_noise_that_is_missing_is_read(lab: Any) -> None:
 
 def test_datasets_must_be_those_of_the_training_set(lab: Any) -> None:
     lab.datasets.reverse()
-    with pytest.raises(ArtefactError, match="needs the datasets a-dataset, b-dataset, not b-dataset, a-dataset"):
+    with pytest.raises(ArtifactError, match="needs the datasets a-dataset, b-dataset, not b-dataset, a-dataset"):
         lab.run(lab.pack(0))
 
 
@@ -228,7 +228,7 @@ def test_one_network_that_fails_does_not_stop_the_others(
             )
         return fit(spec, *rest)
 
-    monkeypatch.setattr(stage, "fit", fail)
+    monkeypatch.setattr(train, "fit", fail)
     with pytest.raises(HrtemOodError) as told:
         lab.run(pack)
     text, (first, second, third) = str(told.value), (network.id for network in pack.networks)
@@ -240,7 +240,7 @@ def test_one_network_that_fails_does_not_stop_the_others(
     assert "Traceback" in capsys.readouterr().err, "the log tells more of what was not foreseen"
     assert lab.network(pack.networks[2]).exists()
     assert not (lab.results / "packs").exists()
-    monkeypatch.setattr(stage, "fit", fit)
+    monkeypatch.setattr(train, "fit", fit)
     assert len(lab.run(pack)["networks"]) == 3
 
 
@@ -249,15 +249,15 @@ def test_a_checkpoint_of_another_architecture_is_an_error(lab: Any) -> None:
     lab.run(pack)
     content = read_network(lab.network(pack.networks[0]))
     content["architecture"]["channels"] = 4
-    with pytest.raises(ArtefactError, match=rf"network {pack.networks[0].id} has weights of another architecture .*4"):
-        network_from(content)
+    with pytest.raises(ArtifactError, match=rf"network {pack.networks[0].id} has weights of another architecture .*4"):
+        load_network(content)
 
 
 def test_fresh_noise_needs_noise_free_images(lab: Any) -> None:
     for path in lab.datasets:
         store.write_zarr(path, store.read_zarr(path).drop_vars("expected_counts"), {})
     lab.run(lab.pack(0))
-    with pytest.raises(ArtefactError, match=r"a-dataset\.zarr\.zip holds no expected_counts\. Delete"):
+    with pytest.raises(ArtifactError, match=r"a-dataset\.zarr\.zip holds no expected_counts\. Delete"):
         lab.run(lab.pack(0, noise="fresh"))
 
 

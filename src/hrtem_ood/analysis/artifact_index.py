@@ -1,0 +1,77 @@
+"""The table of every artifact id of a campaign: what it is, where it is, what it was made with."""
+
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign, artifact_path
+from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.specs import Spec, TrainingSetSpec
+
+
+def index_table(campaign: Campaign) -> pd.DataFrame:
+    """List every id of a campaign.
+
+    Parameters
+    ----------
+    campaign : Campaign
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are no files),
+        ``names`` (in the configuration, for people) and ``parameters`` (canonical JSON).
+    """
+    rows = [
+        (spec.stage, spec.id, artifact_path(spec.stage, spec.id) if spec.stage in SUFFIX else "", names, spec.json_text)
+        for spec, names in _specs(campaign)
+    ]
+    return pd.DataFrame(rows, columns=["stage", "id", "path", "names", "parameters"])
+
+
+def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
+    """Yield every spec with its names, stage by stage."""
+    shards = [(spec, name) for name in campaign.used_sets for pair in campaign.shards(name) for spec in pair]
+    shard_names = _joined((spec.id, name) for spec, name in shards)
+    for spec in (*campaign.structures.values(), *campaign.exit_waves.values()):
+        yield spec, shard_names[spec.id]
+    for id_, dataset in campaign.datasets.items():
+        yield dataset, f"{campaign.set_names[id_]}: {dataset.condition.label}"
+
+    names = _training_names(campaign)
+    for training_set in campaign.training_set_by_id.values():
+        yield training_set, names[training_set.id]
+    for network in campaign.networks.values():
+        yield network, names[network.training_set]
+    for pack in campaign.packs.values():
+        yield pack, names[pack.training_set.id]
+
+    suite_names = _joined((suite.id, name) for name, suite in campaign.suite_of.items())
+    for suite in campaign.suites.values():
+        yield suite, suite_names[suite.id]
+    for job in campaign.evaluations.values():
+        yield job.spec, f"{names[job.networks[0].training_set]} on {suite_names[job.suite.id]}"
+    yield campaign.transfer, campaign.name
+
+
+def _training_names(campaign: Campaign) -> dict[str, str]:
+    """Training set id → its names in the configuration, each with its condition."""
+    labels = ConditionLabels(campaign.transfer.conditions)
+
+    def what(training_set: TrainingSetSpec) -> str:
+        conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]
+        return labels.short(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
+
+    return _joined(
+        (training_set.id, f"{name}: {what(training_set)}")
+        for name, group in campaign.training_sets.items()
+        for training_set in group
+    )
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Join all different names of each id."""
+    names: dict[str, dict[str, None]] = {}
+    for id_, name in pairs:
+        names.setdefault(id_, {})[name] = None
+    return {id_: ", ".join(found) for id_, found in names.items()}

@@ -1,0 +1,202 @@
+"""How far a network's features of test images lie from those that it has in-domain: numbers that need no labels.
+
+Features of an image are what enters the network's last convolution, averaged over the image's pixels
+(:mod:`hrtem_ood.learning.evaluation.feature_hook`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.campaign.campaign import Campaign
+
+Floats = NDArray[np.float64]
+
+SINGULAR = 1e-12
+"""A covariance whose smallest eigenvalue is less than so much of its largest has no inverse that means anything."""
+
+AT_ONCE = 2**22
+"""Products of pairs of images in memory at a time."""
+
+
+class FeatureShift(NamedTuple):
+    """Of one network under all test conditions, each a float64 array, (condition,), [1].
+
+    Attributes
+    ----------
+    mahalanobis : mean over the images of the squared distance from the in-domain Gaussian
+    feature_cka : linear CKA with the in-domain features of the same structures; of several, the largest
+    """
+
+    mahalanobis: Floats
+    feature_cka: Floats
+
+
+MEASURES = {
+    "mahalanobis": "squared Mahalanobis distance of features from in-domain, mean over images",
+    "feature_cka": "linear CKA of features with those in-domain",
+}
+"""Long names."""
+assert tuple(MEASURES) == FeatureShift._fields
+
+
+def in_domain_datasets(campaign: Campaign, datasets: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Tell which test datasets have the recipe and the condition of a dataset of each training set.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    datasets : sequence of str
+        Ids of test datasets.
+
+    Returns
+    -------
+    dict of str to bool array, (condition,)
+        By id of training set.
+    """
+
+    def kind(id_: str) -> tuple[object, ...]:
+        return campaign.recipe_id(campaign.set_names[id_]), campaign.datasets[id_].condition
+
+    tested, result = [kind(id_) for id_ in datasets], {}
+    for training_set in campaign.trained_on:
+        seen = {kind(id_) for id_ in campaign.training_set_by_id[training_set].datasets}
+        result[training_set] = np.array([each in seen for each in tested])
+    return result
+
+
+def feature_shift(
+    feature: NDArray[np.floating], known: NDArray[np.bool_], structures: Sequence[tuple[NDArray[np.integer], int]]
+) -> FeatureShift:
+    """Compare a network's features of all test images with those in-domain.
+
+    Mahalanobis: ⟨(f − μ)ᵀ Σ⁻¹ (f − μ)⟩ over the images f of a dataset, with μ and Σ of all in-domain images (Lee et al.,
+    NeurIPS 2018, arXiv:1807.03888, Eq. 2, with one class); Σ by :func:`ledoit_wolf`.
+
+    Parameters
+    ----------
+    feature : float array, (condition, image, channel), [1]
+        Whatever beyond the images of a dataset.
+    known : bool array, (condition,)
+        Test datasets of the training set's own recipe and of one of its conditions.
+    structures : sequence of (int array, int)
+        Test datasets that show the same structures, image by image, and how many images each of them has: a partition.
+
+    Returns
+    -------
+    FeatureShift
+        NaN where nothing is known, where the reference has no spread or features are not finite, and for CKA where no
+        in-domain dataset shows the same structures.
+    """
+    result = FeatureShift(*(np.full(len(known), np.nan) for _ in FeatureShift._fields))
+    if not known.any() or not feature.shape[-1]:
+        return result
+    feature = feature.astype(np.float32)
+    parts = [feature[columns[known[columns]], :images] for columns, images in structures]
+    inside = np.concatenate([part.reshape(-1, feature.shape[-1]) for part in parts]).astype(np.float64)
+    if not np.isfinite(inside).all():
+        return result
+    mean = inside.mean(axis=0)
+    whitening = _whitening(ledoit_wolf(inside - mean))
+    for group, images in structures:
+        columns = group[np.isfinite(feature[group, :images]).all(axis=(1, 2))]
+        values = feature[columns, :images]
+        values -= mean.astype(np.float32)
+        if whitening is not None:
+            white = values @ whitening.astype(np.float32)
+            result.mahalanobis[columns] = np.einsum("cik,cik->c", white, white) / images
+        if known[columns].any():
+            result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), known[columns])
+    return result
+
+
+def ledoit_wolf(centred: Floats) -> Floats:
+    """Estimate a covariance, shrunk to a multiple of the identity so far that the expected squared error is least.
+
+    Σ = (1 − s) S + s m I with S = ⟨x xᵀ⟩, m = tr S / p, d² = |S − m I|², b² = min(d², Σ_k |x_k x_kᵀ − S|² / n²) and
+    s = b² / d² (O. Ledoit & M. Wolf, J. Multivariate Analysis 88 (2004) 365, Sec. 3.2–3.3).
+
+    Parameters
+    ----------
+    centred : float64 array, (sample, feature)
+        Less its mean.
+
+    Returns
+    -------
+    float64 array, (feature, feature)
+    """
+    number, features = centred.shape
+    covariance = centred.T @ centred / number
+    scale = np.trace(covariance) / features
+    spread = np.sum((covariance - scale * np.eye(features)) ** 2)
+    # Σ_k |x_k x_kᵀ − S|² = Σ_k |x_k|⁴ − n |S|²
+    error = (np.mean(np.sum(centred**2, axis=1) ** 2) - np.sum(covariance**2)) / number
+    shrinkage = min(max(error, 0.0) / spread, 1.0) if spread > 0 else 0.0
+    shrunk: Floats = (1 - shrinkage) * covariance + shrinkage * scale * np.eye(features)
+    return shrunk
+
+
+def _whitening(covariance: Floats) -> Floats | None:
+    """Return W with W Wᵀ = Σ⁻¹, (feature, feature), if there is an inverse."""
+    values, vectors = np.linalg.eigh(covariance)
+    if values[0] <= SINGULAR * values[-1]:
+        return None
+    whitening: Floats = vectors / np.sqrt(values)
+    return whitening
+
+
+def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same things, columns centred.
+
+    S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Table 1; |·| is Frobenius' norm.
+
+    Parameters
+    ----------
+    one, other : float array, (sample, feature)
+
+    Returns
+    -------
+    float, [1]
+        From 0 to 1; NaN where one of them does not vary.
+    """
+    both = np.stack([one - one.mean(axis=0), other - other.mean(axis=0)])
+    return float(_largest_cka(both, np.array([True, False]))[1])
+
+
+def _largest_cka(centred: NDArray[np.floating], known: NDArray[np.bool_]) -> Floats:
+    """Largest CKA of every dataset with one of those that are known, (condition,)."""
+    _, images, channels = centred.shape
+    references = np.flatnonzero(known)
+    # |XᵀY|² is also the sum over all pairs of images of XXᵀ times YYᵀ, whose cost does not grow with the references
+    products = _by_images if images <= channels * (len(references) + 1) else _by_channels
+    shared, own = products(centred, references)
+    norm = np.sqrt(own[references, None] * own)
+    value = np.divide(shared, norm, out=np.full(shared.shape, np.nan), where=norm > 0)
+    return np.asarray(np.fmax.reduce(value, axis=0))
+
+
+def _by_images(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Return |XᵀY|², (reference, condition), and |XᵀX|², (condition,), by products of images."""
+    conditions, images, _ = centred.shape
+    shared, own = np.zeros((len(references), conditions)), np.zeros(conditions)
+    step = max(1, AT_ONCE // (conditions * images))
+    for start in range(0, images, step):
+        gram = (centred[:, start : start + step] @ centred.transpose(0, 2, 1)).reshape(conditions, -1)
+        shared += gram[references] @ gram.T
+        own += np.einsum("cx,cx->c", gram, gram)
+    return shared, own
+
+
+def _by_channels(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """Return the same by products of channels."""
+    shared = np.empty((len(references), len(centred)))
+    for row, reference in enumerate(references):
+        shared[row] = _squared(centred[reference].T @ centred)
+    return shared, _squared(centred.transpose(0, 2, 1) @ centred)
+
+
+def _squared(matrices: NDArray[np.floating]) -> Floats:
+    """Squared Frobenius norm of each matrix."""
+    return np.asarray(np.einsum("cij,cij->c", matrices, matrices), np.float64)

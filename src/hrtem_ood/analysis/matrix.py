@@ -1,0 +1,142 @@
+"""From networks to cells: medians over the networks of each training set."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hrtem_ood.analysis.metrics import training_conditions
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.physics.optics.condition import Condition
+
+
+def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
+    """Read a campaign's metrics without the scores per image, networks in the campaign's own order.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    with store.open_zarr(results / artifact_path("metrics", campaign.metrics_id)) as found:
+        loaded = found.drop_dims("image").load()
+    order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
+    loaded = loaded.isel(network=order)
+    # zarr gives NumPy's variable-length strings, which pandas does not take
+    texts = {name: values.astype(object) for name, values in loaded.coords.items() if values.dtype.kind == "T"}
+    return loaded.assign_coords(texts)
+
+
+def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
+    """Reduce the networks of every training set to medians.
+
+    The median goes over all networks of a training set that did not diverge, whatever their seeds and hyperparameters.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    metrics : xarray.Dataset
+        From :func:`read_metrics`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
+        ``in_domain``, ``sigma`` and ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
+        ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
+        ``mixed``, ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
+        ``metrics``, ``condition_short_label``, ``condition_tick_label`` and ``column_group``.
+    """
+    labels = ConditionLabels(campaign.transfer.conditions)
+    order = ordered_training_sets(campaign, labels)
+    of_network = pd.Index(order).get_indexer(pd.Index(metrics.training_id.values))
+    sound = ~metrics.diverged.values
+    counts = np.bincount(of_network[sound], minlength=len(order))
+
+    def reduced(name: str, quantile: float = 0.5) -> np.ndarray:
+        frame = pd.DataFrame(metrics[name].values.astype(float)[sound])
+        # pandas leaves NaN out, and gives NaN without a warning where nothing is left
+        return frame.groupby(of_network[sound]).quantile(quantile).reindex(range(len(order))).to_numpy()
+
+    first = np.array([np.flatnonzero(of_network == index)[0] for index in range(len(order))])
+    both = ("training_set", "condition")
+    result = xr.Dataset(
+        {
+            "f1": (both, reduced("mean_f1")),
+            "calibration_error": (both, reduced("mean_calibration_error")),
+            "entropy": (both, reduced("mean_entropy")),
+            "gap": (both, reduced("gap_f1")),
+            "gap_q25": (both, reduced("gap_f1", 0.25)),
+            "gap_q75": (both, reduced("gap_f1", 0.75)),
+        }
+        | {name: (both, metrics[name].values[first]) for name in ("in_domain", "sigma", "abs_delta_defocus_A")}
+        | {name: metrics[name] for name in ("epsilon", "minimum_contrast")}
+    )
+    names = metrics.training_set.values[first]
+    conditions = [campaign.datasets[str(id_)].condition for id_ in metrics.condition.values]
+    return result.assign_coords(
+        training_set=order,
+        name=("training_set", names),
+        label=("training_set", metrics.training_label.values[first]),
+        short_label=("training_set", _row_labels(campaign, labels.short, order, names)),
+        tick_label=("training_set", _row_labels(campaign, labels.tick, order, names)),
+        mixed=("training_set", metrics.mixed.values[first]),
+        row_group=("training_set", [_row_group(campaign, labels, id_) for id_ in order]),
+        networks=("training_set", counts),
+        diverged=("training_set", np.bincount(of_network[~sound], minlength=len(order))),
+        condition_label=("condition", metrics.label.values),
+        condition_short_label=("condition", [labels.short(condition) for condition in conditions]),
+        condition_tick_label=("condition", [labels.tick(condition) for condition in conditions]),
+        column_group=("condition", [labels.group(condition) for condition in conditions]),
+    )
+
+
+def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[str]:
+    """Ids of the training sets that networks train on.
+
+    By structure set; in each of them single conditions in the order of the labels, then mixtures by size.
+    """
+    sets = list(campaign.used_sets)
+    used = dict.fromkeys(network.training_set for network in campaign.networks.values())
+    keys = {}
+    for position, id_ in enumerate(used):
+        conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
+        key = labels.sort_key(conditions[0]) if len(conditions) == 1 else ()
+        keys[id_] = (sets.index(_structures(campaign, id_)), len(conditions), key, position)
+    return sorted(used, key=lambda id_: keys[id_])
+
+
+def _structures(campaign: Campaign, training_set: str) -> str:
+    """Name of the structure set of a training set."""
+    return campaign.set_names[campaign.training_set_by_id[training_set].datasets[0]]
+
+
+def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -> str:
+    """Which axis a training set lies on; the structure set too, where it is not that of most."""
+    conditions = training_conditions(campaign, campaign.training_set_by_id[training_set])
+    group = labels.group(conditions[0]) if len(conditions) == 1 else "mixtures"
+    sets = Counter(_structures(campaign, network.training_set) for network in campaign.networks.values())
+    here = _structures(campaign, training_set)
+    return group if here == sets.most_common(1)[0][0] else f"{group} ({here})"
+
+
+def _row_labels(
+    campaign: Campaign, named: Callable[[Condition], str], order: list[str], names: np.ndarray
+) -> list[str]:
+    """Short labels of training sets: the condition, or a mixture's name; the name too where conditions repeat."""
+    result = []
+    for id_, name in zip(order, names, strict=True):
+        conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
+        result.append(named(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
+    repeated = {label for label in result if result.count(label) > 1}
+    return [f"{label} ({name})" if label in repeated else label for label, name in zip(result, names, strict=True)]

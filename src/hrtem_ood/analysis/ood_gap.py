@@ -1,0 +1,112 @@
+"""In-domain cells, OOD gaps and predictors, for all networks and test datasets at once.
+
+A *cell* is a pair of a training set and a test dataset. It is in-domain when the dataset's condition is one of the
+training set's conditions. What depends on the training set alone is computed per training set, not per network.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.physics.optics.condition import Condition
+
+MINIMUM_CONTRAST = 0.5
+"""A condition counts as minimum contrast when its ε is below this fraction of the median ε of the campaign."""
+
+
+def in_domain_cells(trained: Sequence[Sequence[Condition]], tested: Sequence[Condition]) -> NDArray[np.bool_]:
+    """Tell which test conditions a training set has seen.
+
+    Parameters
+    ----------
+    trained : sequence of sequences of Condition, (training_set,)
+    tested : sequence of Condition, (condition,)
+
+    Returns
+    -------
+    bool array, (training_set, condition)
+    """
+    return np.array([[condition in seen for condition in tested] for seen in map(frozenset, trained)])
+
+
+def gap(mean: NDArray[np.floating], in_domain: NDArray[np.bool_], groups: NDArray[np.object_]) -> NDArray[np.float32]:
+    """Mean score of a network on a dataset, minus its mean over its in-domain datasets of the same structure set.
+
+    Parameters
+    ----------
+    mean : float array, (network, condition), [1]
+        Scores, averaged over images.
+    in_domain : bool array, (network, condition)
+    groups : array of str, (condition,)
+        Structure set of each test dataset.
+
+    Returns
+    -------
+    float32 array, (network, condition), [1]
+        NaN where a network has no in-domain dataset in the structure set.
+    """
+    result = np.full(mean.shape, np.nan, np.float32)
+    for group in np.unique(groups):
+        columns = np.flatnonzero(groups == group)
+        inside, scores = in_domain[:, columns], mean[:, columns]
+        count = inside.sum(axis=1)
+        total = np.where(inside, scores, 0).sum(axis=1, dtype=np.float64)
+        reference = np.divide(total, count, out=np.full(len(mean), np.nan), where=count > 0)
+        result[:, columns] = scores - reference[:, None]
+    return result
+
+
+def largest_sigma(
+    sigma: NDArray[np.floating], trained: Sequence[Sequence[int]], tested: Sequence[int]
+) -> NDArray[np.float32]:
+    """σ of training set and test condition: of a mixture, that of the nearest of its conditions, the largest σ.
+
+    Parameters
+    ----------
+    sigma : float array, (condition, condition_prime), [1]
+        Of all conditions of the campaign.
+    trained : sequence of sequences of int, (training_set,)
+        Which conditions each training set has, as indices into ``sigma``.
+    tested : sequence of int, (condition,)
+        Which condition each test dataset has.
+
+    Returns
+    -------
+    float32 array, (training_set, condition), [1]
+    """
+    return np.array([sigma[np.ix_(seen, tested)].max(axis=0) for seen in trained], np.float32)
+
+
+def smallest_defocus_change(trained: Sequence[Sequence[Condition]], tested: Sequence[Condition]) -> NDArray[np.float32]:
+    """|Δf − Δf′| of training set and test condition: of a mixture, the smallest over its conditions.
+
+    Parameters
+    ----------
+    trained : sequence of sequences of Condition, (training_set,)
+    tested : sequence of Condition, (condition,)
+
+    Returns
+    -------
+    float32 array, (training_set, condition), [Å]
+    """
+    there = np.array([condition.defocus_A for condition in tested])
+    return np.array(
+        [np.abs(there - np.array([c.defocus_A for c in seen])[:, None]).min(axis=0) for seen in trained], np.float32
+    )
+
+
+def minimum_contrast(epsilon: NDArray[np.floating], all_epsilon: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Tell which conditions transfer so little that they count as minimum contrast.
+
+    Parameters
+    ----------
+    epsilon : float array, (condition,), [1]
+    all_epsilon : float array, (…), [1]
+        ε of every condition of the campaign, those that differ in dose only included.
+
+    Returns
+    -------
+    bool array, (condition,)
+    """
+    return np.asarray(epsilon < MINIMUM_CONTRAST * np.median(all_epsilon))

@@ -1,0 +1,1 @@
+"""How well predictors rank OOD performance, and forecasts made from them."""

@@ -1,0 +1,117 @@
+"""A forecast of a network's score under a condition it never saw, with an interval that holds what it says."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.analysis.ranking.isotonic import fit_monotone
+from hrtem_ood.artifacts.identity import seed_sequence
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Cross-validated forecasts.
+
+    Attributes
+    ----------
+    predicted, low, high : float64 array, (training_set, condition)
+        NaN where there is none.
+    coverage : float
+        Share of the forecast cells whose score lies within [low, high]; NaN where there are none.
+    rmse : float
+    n : int
+        Cells forecast.
+    """
+
+    predicted: Floats
+    low: Floats
+    high: Floats
+    coverage: float
+    rmse: float
+    n: int
+
+
+def forecast(
+    score: Floats,
+    in_domain: Floats,
+    predictor: Floats,
+    use: NDArray[np.bool_],
+    columns: NDArray[np.integer],
+    *,
+    folds: int,
+    level: float,
+    stream: str,
+) -> Forecast:
+    """Forecast every cell from cells of other training sets under other test conditions.
+
+    The forecast is a training set's in-domain score plus a monotone function of the predictor, fitted to the gaps of cells
+    that share neither group of rows nor group of columns with it. Its interval adds the quantile ⌈(n + 1) · level⌉ of
+    the absolute errors of n such cells, each forecast likewise: split conformal prediction (Vovk, Gammerman & Shafer
+    2005, ch. 4; Barber et al., Annals of Statistics 49 (2021) 486) with folds that are crossed, as cells of one row or
+    column resemble one another. For exchangeable training sets and conditions it covers ``level``, up to what the folds
+    lose; the coverage that was reached is counted on cells that took no part in
+    the fit and in the quantile of their own forecast.
+
+    Parameters
+    ----------
+    score : float array, (training_set, condition), [1]
+    in_domain : float array, (training_set,), [1]
+        Score under the training conditions.
+    predictor : float array, (training_set, condition)
+        Larger where the score is.
+    use : bool array, (training_set, condition)
+        Off-domain cells.
+    columns : int array, (condition,)
+        Groups of columns that are left out together.
+    folds : int
+        Most groups of rows, and of columns.
+    level : float
+    stream : str
+        Names the random stream that deals rows and columns into groups.
+
+    Returns
+    -------
+    Forecast
+    """
+    use = use & np.isfinite(score) & np.isfinite(predictor) & np.isfinite(in_domain)[:, None]
+    gap = score - in_domain[:, None]
+    rng = np.random.default_rng(seed_sequence(stream))
+    of_row = _deal(np.arange(len(score)), folds, rng)
+    of_column = _deal(np.unique(columns, return_inverse=True)[1], folds, rng)
+    predicted = np.full(score.shape, np.nan)
+    blocks = [(i, j) for i in range(int(of_row.max()) + 1) for j in range(int(of_column.max()) + 1)]
+    others = {(i, j): use & (of_row != i)[:, None] & (of_column != j)[None, :] for i, j in blocks}
+    inside = {(i, j): use & (of_row == i)[:, None] & (of_column == j)[None, :] for i, j in blocks}
+    for block in blocks:
+        known, here = others[block], inside[block]
+        if known.sum() > 1 and here.any():
+            fitted = fit_monotone(predictor[known], gap[known])
+            predicted[here] = (in_domain[:, None] + fitted(predictor))[here]
+    error = np.abs(score - predicted)
+    reach = np.full(score.shape, np.nan)
+    for block in blocks:
+        known = np.sort(error[others[block] & np.isfinite(error)])
+        rank = math.ceil((known.size + 1) * level)
+        if rank <= known.size:
+            reach[inside[block]] = known[rank - 1]
+    told = np.isfinite(predicted) & np.isfinite(reach)
+    hit = error[told] <= reach[told]
+    return Forecast(
+        predicted,
+        predicted - reach,
+        predicted + reach,
+        coverage=float(hit.mean()) if hit.size else float("nan"),
+        rmse=float(np.sqrt(np.mean(error[told] ** 2))) if hit.size else float("nan"),
+        n=int(told.sum()),
+    )
+
+
+def _deal(groups: NDArray[np.integer], folds: int, rng: np.random.Generator) -> NDArray[np.integer]:
+    """Deal groups into folds of equal size, give or take one."""
+    number = int(groups.max()) + 1
+    dealt: NDArray[np.integer] = (rng.permutation(number) % min(folds, number))[groups]
+    return dealt

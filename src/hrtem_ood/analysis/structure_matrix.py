@@ -1,0 +1,76 @@
+"""Scores by recipe of structures, of training and of test: what changes when nothing but the structures does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hrtem_ood.analysis.ranking.outcomes import BETTER
+from hrtem_ood.campaign.campaign import Campaign
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Scores by recipe.
+
+    Attributes
+    ----------
+    rows, columns : list of str
+        Names of the recipes of training and test: those of their structure sets.
+    score : float64 array, (row, column)
+        Median over cells; NaN without one.
+    cells : int array, (row, column)
+    own : bool array, (row, column)
+        Whether both are one recipe.
+    """
+
+    rows: list[str]
+    columns: list[str]
+    score: NDArray[np.float64]
+    cells: NDArray[np.integer]
+    own: NDArray[np.bool_]
+
+
+def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
+    """Compare recipes under the training conditions.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    found : xarray.Dataset
+        From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
+
+    Returns
+    -------
+    Matrix
+        Medians over cells whose test condition is a training condition, and one under which all recipes are tested.
+    """
+    trained = [
+        campaign.set_names[campaign.training_set_by_id[str(id_)].datasets[0]] for id_ in found.training_set.values
+    ]
+    tested = [campaign.set_names[str(id_)] for id_ in found.condition.values]
+    rows, columns = (_recipes(campaign, names) for names in (trained, tested))
+    row_of = np.array([list(rows).index(campaign.recipe_id(name)) for name in trained])
+    column_of = np.array([list(columns).index(campaign.recipe_id(name)) for name in tested])
+    under = found.place.values
+    everywhere = [place for place in set(under) if len(set(column_of[under == place])) == len(columns)]
+    use = np.isin(found["shift"].values, ("in-domain", "structure")) & np.isin(under, everywhere)
+    score = BETTER[campaign.config.analysis.score] * found.score.values
+    use &= np.isfinite(score)
+    median, cells = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)
+    for row, column in np.ndindex(median.shape):
+        values = score[use & (row_of == row)[:, None] & (column_of == column)]
+        cells[row, column] = values.size
+        median[row, column] = np.median(values) if values.size else np.nan
+    own = np.array([[one == other for other in columns] for one in rows])
+    return Matrix(list(rows.values()), list(columns.values()), median, cells, own)
+
+
+def _recipes(campaign: Campaign, names: list[str]) -> dict[str, str]:
+    """Return recipes with the names of their structure sets, in the order of the configuration."""
+    found: dict[str, list[str]] = {}
+    for name in campaign.used_sets:
+        if name in names:
+            found.setdefault(campaign.recipe_id(name), []).append(name)
+    return {recipe: ", ".join(sets) for recipe, sets in found.items()}

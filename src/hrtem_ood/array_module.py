@@ -1,0 +1,79 @@
+"""Where arrays live: NumPy on the CPU or CuPy on a GPU, chosen once and passed on.
+
+Code that is given an :class:`ArrayModule` is the same for both. None of it has run on a GPU yet.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from hrtem_ood.errors import DeviceError
+
+Device = Literal["auto", "cpu", "gpu"]
+
+
+def cupy_available() -> bool:
+    """Whether CuPy is installed and sees a GPU (importing it alone proves nothing)."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return bool(cupy.cuda.is_available())
+
+
+def resolve_device(device: Device) -> Literal["cpu", "gpu"]:
+    """Turn ``auto`` into the device that there is.
+
+    Raises
+    ------
+    DeviceError
+        When a GPU is asked for and CuPy sees none.
+    """
+    if device == "cpu":
+        return "cpu"
+    if cupy_available():
+        return "gpu"
+    if device == "gpu":
+        raise DeviceError(
+            "a GPU is asked for (execution.device, or --device), but CuPy sees none here. Use auto or cpu, "
+            "or install CuPy and its CUDA libraries (envs/environment-gpu.yaml)."
+        )
+    return "cpu"
+
+
+@dataclass(frozen=True)
+class ArrayModule:
+    """An array module with its FFTs.
+
+    Attributes
+    ----------
+    name : str
+        ``cpu`` or ``gpu``.
+    xp : module
+        ``numpy`` or ``cupy``.
+    fft : module
+        ``scipy.fft`` or ``cupyx.scipy.fft``; both keep single precision.
+    """
+
+    name: Literal["cpu", "gpu"]
+    xp: ModuleType
+    fft: ModuleType
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """Bring an array to host memory."""
+        return np.asarray(array) if self.name == "cpu" else array.get()
+
+
+def array_module(device: Device) -> ArrayModule:
+    """Return the arrays and FFTs of a device; see :func:`resolve_device`."""
+    chosen = resolve_device(device)
+    if chosen == "gpu":
+        import cupy
+        import cupyx.scipy.fft
+
+        return ArrayModule("gpu", cupy, cupyx.scipy.fft)
+    import scipy.fft
+
+    return ArrayModule("cpu", np, scipy.fft)

@@ -1,0 +1,74 @@
+"""Writes one zip file that ``xarray.open_zarr`` opens; :mod:`hrtem_ood.artifacts.store` renames it into place."""
+
+import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class ZarrWriter:
+    """A ``.zarr.zip`` in the making: arrays that are written block by block, and the dataset that they complete.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind. Here every member is
+        written once: chunks as they come, metadata when all is known.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._members: dict[str, Any] = {}
+        self._arrays: dict[str, Any] = {}
+
+    def add_array(
+        self, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, encoding: Mapping[str, Any]
+    ) -> None:
+        """Announce an array that comes in blocks.
+
+        ``encoding`` holds ``chunks``, ``compressors``, ``attributes``, and ``fill_value``, which is NaN if left out.
+        """
+        import zarr
+        from zarr.storage import MemoryStore
+
+        self._arrays[name] = zarr.create_array(
+            MemoryStore(self._members),
+            name=name,
+            shape=shape,
+            dtype=dtype,
+            dimension_names=dims,
+            **{"fill_value": np.nan, **encoding},
+        )
+
+    def write(self, name: str, start: int, block: np.ndarray) -> None:
+        """Write rows of an array, of whole chunks, from ``start`` on; each row once."""
+        array = self._arrays[name]
+        stop, rows = start + len(block), array.chunks[0]
+        if start % rows or (stop % rows and stop != array.shape[0]):
+            raise ValueError(f"{name}: rows {start} to {stop} are no whole chunks of {rows}")
+        array[start:stop] = block
+        for key in sorted(key for key in self._members if not key.endswith("zarr.json")):
+            self._put(key, self._members.pop(key))
+
+    def complete(self, dataset: "xr.Dataset", attributes: Mapping[str, Any]) -> None:
+        """Write all that is not in blocks, and the attributes: the last that is written."""
+        from zarr.storage import MemoryStore
+
+        # Only strings of any length have a place in the Zarr 3 specification.
+        dataset = dataset.assign(
+            {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
+        )
+        members: dict[str, Any] = {}
+        dataset.assign_attrs(attributes).to_zarr(MemoryStore(members), mode="w", consolidated=False, zarr_format=3)
+        arrays = {key: content for key, content in self._members.items() if key != "zarr.json"}
+        for key, content in sorted((members | arrays).items()):
+            self._put(key, content)
+
+    def _put(self, key: str, content: Any) -> None:
+        if key in self._archive.NameToInfo:
+            raise ValueError(f"{key} is written already")
+        self._archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), content.to_bytes())

@@ -1,0 +1,287 @@
+"""Checks across the keys of a configuration: names that must exist, sizes that must fit, sets that must not overlap."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.config.analysis import PREDICTOR_NAMES
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.structures.parameters import StructureSet
+
+
+def config_errors(campaign: Campaign) -> list[str]:
+    """Return what is wrong with a configuration whose keys are valid one by one.
+
+    Checks that need others to hold run only when those hold, so that one mistake gives one message.
+    """
+    groups = (
+        (_name, _references, _predictors),
+        (_cells, _shares, _compared),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
+        (_cycles,),
+    )
+    for group in groups:
+        found = list(chain.from_iterable(check(campaign) for check in group))
+        if found:
+            return found
+    return []
+
+
+def _name(campaign: Campaign) -> Iterator[str]:
+    if campaign.name in (*SUFFIX, "logs", "benchmarks", "jobs"):
+        yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
+
+
+def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
+    valid = list(known)
+    for name in names:
+        if name not in valid:
+            close = difflib.get_close_matches(name, valid, n=1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined there: {', '.join(valid)}."
+
+
+def _references(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    for name, chosen in config.structure_sets.items():
+        if isinstance(chosen, StructureSet):
+            yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
+    for kind, users in (("training_sets", config.training_sets), ("suites", config.suites)):
+        for name, user in users.items():
+            key = f"{kind}.{name}"
+            yield from _unknown(f"{key}.structures", [user.structures], config.structure_sets, "structure_sets")
+            yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
+    for name, grid in config.networks.items():
+        yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
+    yield from _unknown("analysis.compare", config.analysis.compare or (), config.training_sets, "training_sets")
+
+
+def _compared(campaign: Campaign) -> Iterator[str]:
+    """Find training sets that cannot be compared: without networks, or with other structures than the first."""
+    config, names = campaign.config, campaign.config.analysis.compare or ()
+    used = {name for grid in config.networks.values() for name in grid.training_sets}
+    if len(names) == 1:
+        yield f"analysis.compare: `{names[0]}` has nothing to stand beside; name two training sets or more, or none."
+        return
+    for name in names:
+        if name not in used:
+            yield f"analysis.compare: no network trains on `{name}`; those that train on something: {', '.join(sorted(used))}."
+    recipes = {name: campaign.recipe_id(config.training_sets[name].structures) for name in names}
+    for name in names[1:]:
+        if recipes[name] != recipes[names[0]]:
+            yield f"analysis.compare: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
+    tested = {campaign.recipe_id(suite.structures) for suite in config.suites.values()}
+    if names and recipes[names[0]] not in tested:
+        yield f"analysis.compare: no suite tests on structures like those of `{names[0]}`; add one, or leave `compare` out."
+
+
+def _predictors(campaign: Campaign) -> Iterator[str]:
+    own, analysis = campaign.config.predictors, campaign.config.analysis
+    for name in own:
+        if name in PREDICTOR_NAMES:
+            yield f"predictors.{name}: there is a predictor of that name already; use another one."
+    left = analysis.leave_out or ()
+    asked = {"reference": (analysis.reference,), "forecast": (analysis.forecast,), "leave_out": left}
+    for key, names in asked.items():
+        yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
+    for key in ("reference", "forecast"):
+        if asked[key][0] in left:
+            yield f"analysis.leave_out: `{asked[key][0]}` is the {key}, which cannot be left out."
+
+
+def _divides(length: float, step: float) -> bool:
+    return abs(length / step - round(length / step)) < 1e-6
+
+
+def _cells(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_A": config.imaging.pixel_A}
+    for cell, where in _sets_by_cell(campaign).items():
+        for key, step in steps.items():
+            if not _divides(cell, step):
+                near = cell / round(cell / step)
+                yield f"{key}: {step:g} Å does not divide cell_A = {cell:g} Å of {where}; {near:.6g} Å would."
+            elif round(cell / step) % 2:
+                yield f"{key}: {step:g} Å divides cell_A = {cell:g} Å of {where} into an odd number of pixels; it must be even."
+
+
+def _sets_by_cell(campaign: Campaign) -> dict[float, str]:
+    """Return the cells in use, each with the structure sets that have it."""
+    cells: dict[float, list[str]] = {}
+    for name in campaign.used_sets:
+        cells.setdefault(campaign.config.structure_sets[name].cell_A, []).append(f"structure_sets.{name}")
+    return {cell: ", ".join(names) for cell, names in cells.items()}
+
+
+def _particles(campaign: Campaign) -> Iterator[str]:
+    for name in campaign.used_sets:
+        chosen = campaign.config.structure_sets[name]
+        if not isinstance(chosen, StructureSet):
+            continue
+        particles, cell = chosen.particles, chosen.cell_A
+        key = f"structure_sets.{name}.particles"
+        # a particle keeps its distance from its own periodic images, too
+        room = 2 * particles.radius_A[1] + particles.separation_A
+        if room > cell:
+            yield (
+                f"{key}.radius_A: a particle of radius {particles.radius_A[1]:g} Å and its separation of "
+                f"{particles.separation_A:g} Å need {room:g} Å, more than cell_A = {cell:g} Å; "
+                f"radii up to {(cell - particles.separation_A) / 2:g} Å fit."
+            )
+        elif particles.count[1] * room**2 > cell**2:
+            yield (
+                f"{key}.count: {particles.count[1]} particles of radius {particles.radius_A[1]:g} Å do not fit side by side "
+                f"into a cell of {cell:g} Å with separation_A = {particles.separation_A:g}; "
+                f"up to {int(cell**2 // room**2)} do."
+            )
+        material = campaign.config.materials[chosen.material]
+        knows_fault = material.fault_vector is not None or material.structure in ("wurtzite", "fcc")
+        if particles.stacking_faults[1] and not knows_fault:
+            yield (
+                f"{key}.stacking_faults: no stacking fault is known for materials.{chosen.material}; "
+                "give its fault_normal and fault_vector, or stacking_faults: 0."
+            )
+
+
+def _sampling(campaign: Campaign) -> Iterator[str]:
+    simulation, imaging = campaign.config.simulation, campaign.config.imaging
+    # abTEM limits the bandwidth of the multislice to 2/3 of the Nyquist frequency against aliasing
+    band = 1 / (3 * simulation.sampling_A)
+    nyquist = 1 / (2 * imaging.pixel_A)
+    if nyquist > band * (1 + 1e-9):
+        yield (
+            f"imaging.pixel_A: images of {imaging.pixel_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
+            f"simulation.sampling_A = {simulation.sampling_A:g} Å simulates them up to {band:.4g} 1/Å only; "
+            f"use pixel_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_A / 1.5:.4g}."
+        )
+        return
+    wavelength = electron_wavelength_A(simulation.energy_eV)
+    for name, conditions in campaign.conditions.items():
+        # with what jitter adds to nearly all images
+        apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
+        reach = max(apertures, default=0.0) * 1e-3 / wavelength
+        if reach > nyquist:
+            yield (
+                f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
+                f"{reach:.4g} 1/Å, but imaging.pixel_A = {imaging.pixel_A:g} Å carries them up to {nyquist:.4g} 1/Å only; "
+                f"use pixel_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
+            )
+    upper = campaign.config.transfer.q_max_per_A
+    if upper is not None and upper <= campaign.config.transfer.q_min_per_A:
+        yield f"transfer.q_max_per_A: must be above q_min_per_A = {campaign.config.transfer.q_min_per_A:g}, not {upper:g}."
+
+
+def _training_sizes(campaign: Campaign) -> Iterator[str]:
+    for name, grid in campaign.config.training_sets.items():
+        key = f"training_sets.{name}"
+        available = campaign.config.structure_sets[grid.structures].structures
+        left = available - grid.validation
+        if left < 1:
+            yield (
+                f"{key}.validation: {grid.validation} of the {available} structures of "
+                f"`{grid.structures}` leave none to train on; use at most {available - 1}."
+            )
+            continue
+        for training_set in campaign.training_sets[name]:
+            total, conditions = sum(training_set.images), len(training_set.datasets)
+            if min(training_set.images) < 1:
+                yield (
+                    f"{key}.images: {total} images cannot show {conditions} conditions; "
+                    "ask for one image per condition at least."
+                )
+                break
+            if max(training_set.images) > left:
+                most = (
+                    f"at most {left * conditions}" if isinstance(grid.images, int) else "fewer where they are too many"
+                )
+                yield (
+                    f"{key}.images: {max(training_set.images)} images are asked for under one condition, {total} in all, "
+                    f"but {left} structures under {conditions} condition(s) give {left} each; ask for {most}."
+                )
+                break
+
+
+def _shares(campaign: Campaign) -> Iterator[str]:
+    """Find numbers of images by condition that do not go with the conditions."""
+    for name, grid in campaign.config.training_sets.items():
+        if isinstance(grid.images, int):
+            continue
+        key = f"training_sets.{name}.images"
+        if not grid.mix:
+            yield f"{key}: numbers by condition need `mix: true`; give one number for training sets of one condition."
+        elif set(grid.images) != set(grid.conditions):
+            yield (
+                f"{key}: must name what `conditions` names ({', '.join(grid.conditions)}), each with its number of images, "
+                f"not {', '.join(grid.images) or 'nothing'}."
+            )
+        else:
+            for conditions, images in grid.images.items():
+                number = len(set(campaign.conditions[conditions]))
+                if images < number:
+                    yield (
+                        f"{key}.{conditions}: {images} images cannot show {number} conditions; "
+                        "ask for one image per condition at least."
+                    )
+
+
+def _fresh_noise(campaign: Campaign) -> Iterator[str]:
+    for name, grid in campaign.config.networks.items():
+        if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
+            yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
+
+
+def _detector(campaign: Campaign) -> Iterator[str]:
+    imaging = campaign.config.imaging
+    if imaging.expected_counts and imaging.detector is not None and not imaging.detector.counts_electrons:
+        yield (
+            "imaging.expected_counts: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
+            "these out of imaging.detector, or set expected_counts to false."
+        )
+
+
+def _cycles(campaign: Campaign) -> Iterator[str]:
+    """Find one-cycle schedules of a single step, which PyTorch begins and ends at a learning rate of almost nothing."""
+    for name, grid in campaign.config.networks.items():
+        if "one_cycle" not in grid.schedule:
+            continue
+        images = [sum(each.images) for sets in grid.training_sets for each in campaign.training_sets[sets]]
+        per_epoch = -(-min(images) // max(grid.batch_size))
+        steps = min(grid.steps) if grid.steps != (None,) else min(grid.epochs) * per_epoch
+        if steps < 2:
+            yield (
+                f"networks.{name}.schedule: one_cycle needs two steps or more, but {min(images)} images in batches of "
+                f"{max(grid.batch_size)} give one; use more epochs or steps, smaller batches, or `schedule: exponential`."
+            )
+
+
+def _strides(campaign: Campaign) -> Iterator[str]:
+    config = campaign.config
+    for cell, where in _sets_by_cell(campaign).items():
+        side = round(cell / config.imaging.pixel_A)
+        for name, grid in config.networks.items():
+            for architecture in grid.architecture:
+                stride = architecture.stride or 1
+                # on the lowest level, batch norm needs more than one pixel
+                if side % stride or side < 2 * stride:
+                    yield (
+                        f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
+                        f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_A or depth "
+                        f"so that the width is a multiple, twice or more, of {stride}."
+                    )
+
+
+def _overlaps(campaign: Campaign) -> Iterator[str]:
+    """Find structures that would both train and test: scenes of one recipe and seed are the same scenes."""
+    training = {user.structures for user in campaign.config.training_sets.values()}
+    for name, suite in campaign.config.suites.items():
+        series = campaign.recipe(suite.structures).series
+        same = sorted(other for other in training if campaign.recipe(other).series == series)
+        if same:
+            which = (
+                "trains" if suite.structures in same else f"has the same recipe and seed as `{same[0]}`, which trains"
+            )
+            yield (
+                f"suites.{name}.structures: `{suite.structures}` {which}, so the same structures would train and test "
+                "(they overlap); test on a structure set with a seed of its own."
+            )

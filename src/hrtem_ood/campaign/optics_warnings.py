@@ -1,0 +1,80 @@
+"""What the lens of a condition does to an image, as far as it tells a mistake from a choice."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.physics.optics.aberrations import aberration_gradient, nonzero_aberrations
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.ctf import envelope
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+
+PASSED = 0.1
+"""Frequencies that the envelopes damp to less take no part."""
+
+UNSEEN_RAD = 1e-3
+"""An aberration that changes χ by less, at the edge of the band, is not to be seen."""
+
+
+def delocalisation_A(condition: Condition, wavelength_A: float, q_max_per_A: float) -> float:
+    """How far from its place a condition spreads a detail: the largest |∇χ| λ/2π of the frequencies that it passes.
+
+    H. Lichte, Ultramicroscopy 38 (1991) 13; the defocus counts from minimum contrast.
+
+    Parameters
+    ----------
+    condition : Condition
+    wavelength_A : float, [Å]
+    q_max_per_A : float, [1/Å]
+
+    Returns
+    -------
+    float, [Å]
+    """
+    q, azimuth = np.linspace(0, q_max_per_A, 256)[:, None], np.linspace(0, 2 * np.pi, 48, endpoint=False)[None, :]
+    passed = envelope(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=condition.defocus_A) >= PASSED
+    slopes = aberration_gradient(
+        q, azimuth, wavelength_A=wavelength_A, defocus_A=condition.defocus_A, aberrations=condition.aberrations
+    )
+    return float(np.max(np.hypot(*slopes), where=passed, initial=0.0)) * wavelength_A / (2 * np.pi)
+
+
+def lens_warnings(campaign: Campaign) -> Iterator[str]:
+    """Yield which conditions spread details beyond the cell, and which aberrations do nothing: wrong units, most likely."""
+    config = campaign.config
+    wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
+    q_max_per_A = min(1 / (2 * config.imaging.pixel_A), 2 / 3 / (2 * config.simulation.sampling_A))
+    cells_A: dict[Condition, float] = {}
+    for id_, dataset in campaign.datasets.items():
+        cell_A = config.structure_sets[campaign.set_names[id_]].cell_A
+        cells_A[dataset.condition] = min(cell_A, cells_A.get(dataset.condition, math.inf))
+    yield from _beyond(cells_A, wavelength_A, q_max_per_A)
+    yield from _unseen(cells_A, wavelength_A, q_max_per_A)
+
+
+def _beyond(cells_A: Mapping[Condition, float], wavelength_A: float, q_max_per_A: float) -> Iterator[str]:
+    """Tell of conditions, each with the narrowest cell that it images, that spread details over more than half of it."""
+    spread_A = {condition: delocalisation_A(condition, wavelength_A, q_max_per_A) for condition in cells_A}
+    beyond = [condition for condition, cell_A in cells_A.items() if spread_A[condition] > cell_A / 2]
+    if beyond:
+        worst = max(beyond, key=spread_A.__getitem__)
+        others = f", the worst of {len(beyond)} such conditions," if len(beyond) > 1 else ""
+        yield (
+            f"conditions: {worst.label}{others} spreads details over {spread_A[worst]:.3g} Å, more than half of the cell of "
+            f"{cells_A[worst]:g} Å, around whose edges images wrap; use a larger cell_A, or check the units."
+        )
+
+
+def _unseen(conditions: Iterable[Condition], wavelength_A: float, q_max_per_A: float) -> Iterator[str]:
+    """Tell of aberrations that are set, and change nothing even where they are largest."""
+    largest: dict[str, tuple[float, float]] = {}
+    for condition in conditions:
+        for n, m, size_A, _ in nonzero_aberrations(condition.defocus_A, condition.aberrations):
+            chi = 2 * math.pi / wavelength_A * abs(size_A) / (n + 1) * (wavelength_A * q_max_per_A) ** (n + 1)
+            key, told_A = ("defocus_A", -size_A) if n == 1 and m == 0 else (f"C{n}{m}", size_A)
+            largest[key] = max((chi, told_A), largest.get(key, (0.0, 0.0)))
+    for key, (chi, size_A) in largest.items():
+        if chi < UNSEEN_RAD:
+            yield f"conditions: {key} = {size_A:g} Å changes χ by {chi:.1g} rad at most, which cannot be seen; is it in Å?"

@@ -1,0 +1,31 @@
+"""Test datasets in the order of tables and figures, and those whose images the report shows. Light to import."""
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.condition_labels import ConditionLabels
+
+COLUMNS = 12
+"""At most so many conditions are shown of a structure set."""
+
+
+def test_datasets(campaign: Campaign) -> list[str]:
+    """Ids of all test datasets, each once: by structure set, then by condition."""
+    ids = dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets)
+    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_sets)
+    return sorted(
+        ids, key=lambda id_: (sets.index(campaign.set_names[id_]), labels.sort_key(campaign.datasets[id_].condition))
+    )
+
+
+def report_datasets(campaign: Campaign) -> dict[str, list[str]]:
+    """Ids of the test datasets whose images the report shows, by structure set: under a spread of its conditions."""
+    groups: dict[str, list[str]] = {}
+    for id_ in test_datasets(campaign):
+        groups.setdefault(campaign.set_names[id_], []).append(id_)
+    return {name: [ids[position] for position in evenly_spaced(len(ids), COLUMNS)] for name, ids in groups.items()}
+
+
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Choose at most ``most`` of ``count`` things, evenly, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(number * (count - 1) / (most - 1)) for number in range(most)]

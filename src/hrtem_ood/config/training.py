@@ -1,0 +1,195 @@
+"""Networks: architecture and hyperparameters, and grids of them."""
+
+import difflib
+import math
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from hrtem_ood.artifacts.identity import canonical_json
+from hrtem_ood.base_model import Model, Names, identity_parameters
+from hrtem_ood.physics.optics.condition import grid_model
+
+BUILT_IN: dict[str, dict[str, int]] = {
+    "unet": {"channels": 8, "depth": 3},
+    "resnet_unet": {"channels": 64, "depth": 5},
+}
+"""Architectures that need no file, with their default parameters."""
+
+
+def _scalar(value: Any) -> Any:
+    # one message, where the union has one for each of its types
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"must be a number, text, true or false, not {value!r}")
+    # as canonical JSON, hence every job has it
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
+
+
+class Architecture(Model):
+    """A segmentation network by name, with its parameters."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
+        "unet",
+        description="`unet`: plain U-Net. `resnet_unet`: U-Net with a residual encoder, ResNet-18's at 64 channels. "
+        "With `file`: the class or function of that name in the file.",
+    )
+    channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
+        None,
+        description="Channels of the first level; `unet` (8) doubles them per level, `resnet_unet` (64) from the third.",
+    )
+    depth: Annotated[int, Field(ge=1, le=6)] | None = Field(
+        None,
+        description="Number of 2× down-samplings, 3 for `unet` and 5 for `resnet_unet`; "
+        "image sides must be divisible by 2^depth.",
+    )
+    file: str | None = Field(
+        None,
+        description="Python file that defines `name`, relative to the working directory; see docs/architectures.md. "
+        "Its content, not its name, is part of every identity.",
+    )
+    sha256: str | None = Field(
+        None, description="Filled in when the file is read; set it to refuse a file with other content."
+    )
+    parameters: dict[str, Scalar] = Field({}, description="Keyword arguments for an architecture of your own.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("file") is not None:
+            return data
+        given = {key: value for key, value in data.items() if value is not None}
+        return {**BUILT_IN.get(str(given.get("name", "unet")), {}), **given}
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.file is not None and (self.channels, self.depth) != (None, None):
+            raise ValueError("with `file`, write `channels` and `depth` under `parameters`, if it has such")
+        if self.file is None and self.name not in BUILT_IN:
+            close = difflib.get_close_matches(self.name, BUILT_IN, n=1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            raise ValueError(
+                f"there is no architecture `{self.name}`; {hint}"
+                f"Use {' or '.join(f'`{name}`' for name in BUILT_IN)}, or give the `file` that defines it"
+            )
+        if self.file is None and (self.parameters or self.sha256):
+            raise ValueError(f"`parameters` and `sha256` go with `file`; `{self.name}` takes `channels` and `depth`")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.label)
+
+    @property
+    def stride(self) -> int | None:
+        """Divisor of the image sides [px]; None where only the file knows."""
+        return None if self.depth is None else int(2**self.depth)
+
+    @property
+    def label(self) -> str:
+        """Short name with all parameters, e.g. ``unet(channels=8, depth=3)``."""
+        known = {"channels": self.channels, "depth": self.depth} if self.file is None else self.parameters
+        return f"{self.name}({', '.join(f'{key}={canonical_json(known[key])}' for key in sorted(known))})"
+
+
+class Hyperparameters(Model):
+    """How a network is trained."""
+
+    architecture: Architecture = Field(Architecture(), description="The network.")
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Passes over the training images; give this or `steps`."
+    )
+    steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Batches in all, instead of `epochs`; the last epoch ends where they are used up."
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(8, description="Images per step.")
+    loss: Literal["cross_entropy", "cross_entropy_dice"] = Field(
+        "cross_entropy", description="Pixel-wise cross-entropy, alone or plus the soft Dice loss of the particle class."
+    )
+    optimizer: Literal["adamw", "adam"] = Field("adamw", description="AdamW, or Adam.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        3e-3, description="Largest learning rate: at the top of `one_cycle`, at the start of `exponential`."
+    )
+    schedule: Literal["one_cycle", "exponential"] = Field(
+        "one_cycle",
+        description="Learning rate over the steps: up and down once, or lower by `decay` after every epoch.",
+    )
+    decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="Factor of the learning rate per epoch, for `exponential`; 1 keeps it constant."
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
+        1e-2, description="Weight decay of AdamW; for Adam, the L2 penalty's coefficient."
+    )
+    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Largest norm of the gradient of all weights together; left out: not clipped."
+    )
+    augmentation: Literal["dihedral", "none"] = Field(
+        "dihedral", description="`dihedral`: every image is turned and mirrored at random, one of 8 ways."
+    )
+    noise: Literal["stored", "fresh"] = Field(
+        "stored",
+        description="`stored`: the datasets' counts. `fresh`: new Poisson counts every epoch, from the noise-free "
+        "images; needs `imaging.expected_counts`.",
+    )
+    arithmetic: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Arithmetic while training; `bfloat16` by autocast. A GPU without it computes in float32, as the network's "
+        "file then tells.",
+    )
+    weights: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="How weights are stored, hence tested; `bfloat16` halves the files. "
+        "`execution.keep_weights: false` stores none, once all is scored.",
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
+
+    @property
+    def slug(self) -> str:
+        """Architecture, learning rate and seed."""
+        return f"{self.architecture.name}-lr{self.learning_rate:g}-s{self.seed}"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What identities are computed from: an architecture's file counts by its content, not its path."""
+        return identity_parameters(self, exclude={"architecture": {"file"}} if self.architecture.sha256 else None)
+
+    @cached_property
+    def content_json(self) -> str:
+        """Canonical JSON of :attr:`content`."""
+        return canonical_json(self.content)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_decay_of_nothing(cls, data: Any) -> Any:
+        """Drop the decay of a schedule that has none: the training is the same."""
+        if isinstance(data, dict) and data.get("schedule", "one_cycle") != "exponential":
+            return {key: value for key, value in data.items() if key != "decay"}
+        return data
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either `epochs` or `steps`")
+        return self
+
+
+class _TrainedOn(Model):
+    training_sets: Names = Field(description="Names under `training_sets`.")
+
+
+_HyperparameterGrid = grid_model("_HyperparameterGrid", Hyperparameters, "")
+
+
+class NetworkGrid(_TrainedOn, _HyperparameterGrid):  # type: ignore[misc, valid-type]  # the base is built at import
+    """A grid of networks: the outer product of the values of every key."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        epochs, steps = getattr(self, "epochs"), getattr(self, "steps")  # noqa: B009  # mypy knows no built fields
+        if epochs != (None,) and steps != (None,):
+            raise ValueError("give either `epochs` or `steps`, not both")
+        if None in epochs and None in steps:
+            raise ValueError("give either `epochs` or `steps`; neither is there")
+        return self

@@ -1,0 +1,115 @@
+"""From names in the configuration to what an advice needs, with every mistake told."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.transfer.measure_registry import MEASURES
+
+WRITTEN = re.compile(r"designed|uniform|random_\d+")
+"""Names of the condition grids that an experiment brings along."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for by name.
+
+    Attributes
+    ----------
+    uses, candidates : tuple of str
+        Condition grids; no candidates: those of use.
+    by : str
+        A measure.
+    images : int
+        Of every training set, in all.
+    training_set, networks, suite : str or None
+        Entries whose structures, hyperparameters and test structures are taken; None: the first that fits.
+    """
+
+    uses: tuple[str, ...]
+    candidates: tuple[str, ...]
+    by: str
+    images: int = 0
+    training_set: str | None = None
+    networks: str | None = None
+    suite: str | None = None
+
+
+@dataclass(frozen=True)
+class ResolvedOptions:
+    """The same, complete and checked; ``sets`` are the structure sets that train and that are tested."""
+
+    uses: tuple[str, ...]
+    candidates: tuple[str, ...]
+    training_set: str
+    networks: str
+    sets: tuple[str, str]
+
+
+def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
+    """Complete what is asked for.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    named : Options
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ConfigError
+        Names the option and what would be valid.
+    """
+    config = campaign.config
+    for option, names, known in (
+        ("--use", named.uses, config.conditions),
+        ("--candidates", named.candidates, config.conditions),
+        ("--by", (named.by,), MEASURES),
+        ("--training-set", (named.training_set,), config.training_sets),
+        ("--networks", (named.networks,), config.networks),
+        ("--suite", (named.suite,), config.suites),
+    ):
+        _check(option, [name for name in names if name is not None], known)
+    if written := [name for name in named.uses if WRITTEN.fullmatch(name)]:
+        raise ConfigError(
+            f"--use: the experiment writes conditions named `{written[0]}` itself, in whose place those of use would be "
+            "gone; give them another name in the configuration."
+        )
+    training_set = named.training_set or next(iter(config.training_sets))
+    structures = config.training_sets[training_set].structures
+    spare = config.structure_sets[structures].structures - config.training_sets[training_set].validation
+    if named.images > spare:
+        raise ConfigError(
+            f"--images: {named.images} are asked for, but structure set `{structures}` has {spare} that train; "
+            f"ask for {spare} at most, or raise structure_sets.{structures}.structures."
+        )
+    recipe = campaign.recipe_id(structures)
+    suites = [name for name, suite in config.suites.items() if campaign.recipe_id(suite.structures) == recipe]
+    suite = named.suite or (suites[0] if suites else None)
+    if suite is None:
+        raise ConfigError(
+            f"--suite: none tests on structures like those of training set `{training_set}` ({structures}); "
+            f"name one of {', '.join(config.suites)}."
+        )
+    return ResolvedOptions(
+        named.uses,
+        named.candidates or named.uses,
+        training_set,
+        named.networks or next(iter(config.networks)),
+        (structures, config.suites[suite].structures),
+    )
+
+
+def _check(option: str, names: Iterable[str], known: Iterable[str]) -> None:
+    valid = list(known)
+    for name in names:
+        if name not in valid:
+            close = difflib.get_close_matches(name, valid, n=1)
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            raise ConfigError(f"{option}: there is no `{name}`; {hint}Valid: {', '.join(valid)}.")

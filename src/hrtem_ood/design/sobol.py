@@ -1,0 +1,105 @@
+"""Conditions that fill the space of several parameters evenly, so that no two of them vary together."""
+
+import difflib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from scipy.stats import qmc
+
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.physics.optics.condition import Condition
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values of one parameter.
+
+    Attributes
+    ----------
+    name : str
+        A key of a condition.
+    low, high : float
+        Equal where the parameter does not vary.
+    logarithmic : bool
+        Whether its logarithm is spread evenly.
+    """
+
+    name: str
+    low: float
+    high: float
+    logarithmic: bool
+
+    def at(self, share: float) -> float:
+        """Return the value at a share of the range, to three significant digits."""
+        even = self.low + share * (self.high - self.low)
+        return float(f"{self.low * (self.high / self.low) ** share if self.logarithmic else even:.3g}")
+
+
+def parse_range(text: str) -> Range:
+    """Read ``name=low:high``, ``name=low:high:log`` or ``name=value``.
+
+    Raises
+    ------
+    ConfigError
+    """
+    name, equals, written = text.partition("=")
+    parts = written.split(":")
+    if name not in Condition.model_fields:
+        close = difflib.get_close_matches(name, Condition.model_fields, n=1)
+        hint = f"did you mean `{close[0]}`? " if close else ""
+        raise ConfigError(f"{text}: conditions have no key `{name}`; {hint}Valid: {', '.join(Condition.model_fields)}.")
+    try:
+        numbers = [float(part) for part in parts[:2]]
+    except ValueError:
+        numbers = []
+    ends = "log" if len(parts) == 3 else ""
+    if not equals or not numbers or not all(map(math.isfinite, numbers)) or parts[2:] != [ends][: len(parts[2:])]:
+        raise ConfigError(f"{text}: write {name}=low:high, {name}=low:high:log or {name}=value, with numbers.")
+    low, high = numbers[0], numbers[-1]
+    if low > high:
+        raise ConfigError(f"{text}: a range goes from the smaller to the larger value; try {name}={high:g}:{low:g}.")
+    if ends and low <= 0:
+        raise ConfigError(f"{text}: a logarithmic range lies above 0, which {low:g} does not.")
+    return Range(name, low, high, bool(ends))
+
+
+def sample(ranges: Sequence[Range], number: int, seed: int) -> list[Condition]:
+    """Draw conditions by a scrambled Sobol sequence.
+
+    Sobol points fill every pair of axes more evenly than random ones do; scrambled (Matoušek, J. Complexity 14 (1998) 527),
+    they do not lie on a lattice. A number that is a power of two is best balanced.
+
+    Parameters
+    ----------
+    ranges : sequence of Range
+    number : int
+    seed : int
+        Of the scrambling.
+
+    Returns
+    -------
+    list of Condition
+        In the order of the sequence; values to three significant digits.
+
+    Raises
+    ------
+    ConfigError
+        Where values do not make a condition.
+    """
+    repeated = sorted({each.name for each in ranges if [other.name for other in ranges].count(each.name) > 1})
+    if repeated:
+        raise ConfigError(f"{repeated[0]}: is given twice; keep one.")
+    power = math.ceil(math.log2(number))
+    points = qmc.Sobol(len(ranges), scramble=True, rng=seed).random_base2(power)[:number]
+    found = []
+    for point in points:
+        values = {each.name: each.at(share) for each, share in zip(ranges, point, strict=True)}
+        try:
+            found.append(Condition(**values))
+        except ValidationError as error:
+            details = error.errors()[0]
+            where = f"{details['loc'][0]}: " if details["loc"] else ""
+            raise ConfigError(f"{where}{details['msg'].removeprefix('Value error, ')}.") from None
+    return found

@@ -1,0 +1,1 @@
+"""Jobs: records, SLURM, plan, status, garbage collection, and checks of the machine."""

@@ -1,0 +1,180 @@
+"""What a machine has of all that the project uses, what is wrong with it, and how to mend it."""
+
+import importlib.metadata
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hrtem_ood.execution.slurm_client import SlurmError, config, slurm_available, submit_limits
+
+State = Literal["good", "absent", "wrong"]
+
+SCRATCH_GB = 5.0
+"""Less free space than this is wrong: a shard of exit waves at full size has some gigabytes."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found of one thing.
+
+    Attributes
+    ----------
+    what : str
+    state : {"good", "absent", "wrong"}
+        ``absent`` is no fault: without a GPU, the CPU computes.
+    told : str
+    mend : str
+        What to do; empty where nothing is wrong.
+    """
+
+    what: str
+    state: State
+    told: str
+    mend: str = ""
+
+
+def run_checks(results: Path) -> list[Check]:
+    """Look at GPU, CuPy, PyTorch, FFTs, scratch space, the results folder and SLURM.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    """
+    looks: list[Callable[[], Check]] = [gpu, torch_, cupy_, fft, scratch, lambda: folder(results), slurm, slurm_jobs]
+    return [look() for look in looks]
+
+
+def gpu() -> Check:
+    """Whether there is a GPU, and which of them are this process's."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
+    told = f"{len(devices)} in /dev" + ("" if given is None else f", CUDA_VISIBLE_DEVICES={given}")
+    if not devices:
+        return Check("GPU", "absent", told)
+    if given == "":
+        return Check("GPU", "wrong", told, "This job was given none: ask for one (`gres` in the profile).")
+    return Check("GPU", "good", told)
+
+
+def torch_() -> Check:
+    """Whether PyTorch has CUDA where there is a GPU."""
+    import torch
+
+    version = f"torch {torch.__version__}"
+    if torch.cuda.is_available():
+        return Check("PyTorch", "good", f"{version}, {torch.cuda.get_device_name(0)}")
+    if not list(Path("/dev").glob("nvidia[0-9]*")):
+        return Check("PyTorch", "good", f"{version}, on the CPU")
+    if torch.version.cuda is None:
+        return Check(
+            "PyTorch",
+            "wrong",
+            f"{version} was built without CUDA",
+            "Install the environment of envs/environment-gpu.yaml.",
+        )
+    return Check(
+        "PyTorch",
+        "wrong",
+        f"{version} is built for CUDA {torch.version.cuda}, but sees no GPU",
+        "Compare the driver (`nvidia-smi`) with that version of CUDA; load the site's CUDA module, if it has one.",
+    )
+
+
+def cupy_() -> Check:
+    """Whether CuPy sees a GPU where there is one."""
+    try:
+        version = f"cupy {importlib.metadata.version('cupy-cuda12x')}"
+        import cupy
+    except importlib.metadata.PackageNotFoundError:
+        if not list(Path("/dev").glob("nvidia[0-9]*")):
+            return Check("CuPy", "absent", "not installed; without a GPU it is of no use")
+        return Check(
+            "CuPy", "wrong", "not installed, so simulation and imaging stay on the CPU", "pip install 'hrtem-ood[gpu]'"
+        )
+    except ImportError as error:
+        return Check("CuPy", "wrong", f"{version} cannot be imported: {error}", "Install it anew; see envs/.")
+    if cupy.cuda.is_available():
+        return Check("CuPy", "good", f"{version}, {cupy.cuda.runtime.getDeviceCount()} GPUs")
+    return Check("CuPy", "wrong", f"{version} sees no GPU", "See PyTorch above; CuPy needs a driver for CUDA 12.")
+
+
+def fft() -> Check:
+    """Whether FFTs work, and how fast."""
+    import numpy as np
+    import scipy.fft
+
+    wave = np.ones((640, 640), np.complex64)
+    scipy.fft.fft2(wave)
+    begin = time.perf_counter()
+    spectrum = scipy.fft.fft2(wave)
+    ms = 1000 * (time.perf_counter() - begin)
+    if spectrum.dtype != np.complex64 or abs(spectrum[0, 0] - wave.size) > 1:
+        return Check("FFT", "wrong", f"SciPy's FFT gives {spectrum[0, 0]} of {wave.size} ones", "Install SciPy anew.")
+    return Check("FFT", "good", f"SciPy, 640² in {ms:.1f} ms")
+
+
+def scratch() -> Check:
+    """Whether there is scratch space that can be written to."""
+    where = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(where).free / 1e9
+    told = f"{where}, {free:.0f} GB free"
+    if free < SCRATCH_GB:
+        return Check(
+            "scratch", "wrong", told, f"Set `tmpdir` in the profile to a place with {SCRATCH_GB:g} GB or more."
+        )
+    return Check("scratch", "good", told)
+
+
+def folder(results: Path) -> Check:
+    """Whether results can be written, and files there renamed and locked as leases need it."""
+    where = next(path for path in (results, *results.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=where) as name:
+            first, second = Path(name) / "a", Path(name) / "b"
+            first.write_text("a")
+            os.link(first, second)
+            first.replace(second)
+    except OSError as error:
+        return Check(
+            "results", "wrong", f"{where}: {error.strerror}", "Work in a folder of your own, on a shared disk."
+        )
+    return Check("results", "good", f"{where}, {shutil.disk_usage(where).free / 1e9:.0f} GB free")
+
+
+def slurm() -> Check:
+    """Whether SLURM answers, and its limits."""
+    if not slurm_available():
+        return Check("SLURM", "absent", "campaigns run on this machine")
+    try:
+        limits = submit_limits()
+    except SlurmError as error:
+        return Check("SLURM", "wrong", str(error), "Ask those who run the cluster.")
+    jobs = limits.jobs
+    told = f"MaxArraySize {limits.array}, MaxSubmitJobs {'unlimited' if jobs is None else jobs}"
+    if jobs is not None and jobs <= 200:
+        return Check("SLURM", "wrong", told, f"Set `jobs` in the profile below {jobs}, so that no job is refused.")
+    return Check("SLURM", "good", told)
+
+
+def slurm_jobs() -> Check:
+    """Whether jobs that have ended are known for long enough to be asked after."""
+    if not slurm_available():
+        return Check("SLURM jobs", "absent", "no SLURM here")
+    try:
+        age = int(config()["MinJobAge"].split()[0])
+    except SlurmError as error:
+        return Check("SLURM jobs", "wrong", str(error), "Ask those who run the cluster.")
+    if age < 200:
+        return Check(
+            "SLURM jobs",
+            "wrong",
+            f"MinJobAge {age} s: squeue forgets jobs before Snakemake asks",
+            "Set `slurm-status-command: sacct` in the profile; do not cancel single jobs then.",
+        )
+    return Check("SLURM jobs", "good", f"MinJobAge {age} s")

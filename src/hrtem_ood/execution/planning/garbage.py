@@ -1,0 +1,249 @@
+"""What none of some campaigns needs any more.
+
+Only files are looked at that this program makes, by their places and names: artifacts with the ten digits of their id,
+states of networks that were stopped, logs and the like, and what killed jobs left half-written.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.errors import ConfigError, HrtemOodError
+from hrtem_ood.execution.job_records import FOLDER, Record, check_running, records
+from hrtem_ood.execution.planning.inventory import StoredArtifacts
+from hrtem_ood.execution.planning.previous_run import configurations
+from hrtem_ood.execution.planning.score_reuse import ReusableScores
+
+TEMPORARY_S = 24 * 3600.0
+"""A temporary file that was not written to for so long [s] is a killed job's: jobs write one in minutes."""
+
+_ID = r"[A-Za-z0-9._+-]+-[0-9a-f]{10}"
+_TEMPORARY = re.compile(rf"\.({_ID}\.[a-z.]+|[a-z_]+\.[a-z]+)\.[0-9a-f]{{12}}\.tmp")
+_ABOUT = {"logs": ".log", "benchmarks": ".tsv", FOLDER: ".json"}
+"""Folders with a file per job, by stage."""
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What is not needed.
+
+    Attributes
+    ----------
+    files : dict of str to list of Path
+        By stage, or by what they are.
+    sizes : dict of Path to int, [B]
+    others : dict of str to int
+        Campaigns that were run here but are not named, with how many of these files are theirs; -1 where their
+        configuration is not valid any more.
+    kept : list of str
+        What is left alone although no named campaign needs it, and why.
+    """
+
+    files: dict[str, list[Path]]
+    sizes: dict[Path, int]
+    others: dict[str, int]
+    kept: list[str] = field(default_factory=list)
+
+    def bytes(self, group: str) -> int:
+        """Size of a group of files [B]."""
+        return sum(self.sizes[path] for path in self.files[group])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all as JSON-like values: files with their sizes, by group."""
+        files = {group: {str(path): self.sizes[path] for path in paths} for group, paths in self.files.items()}
+        return {"files": files, "others": self.others, "kept": self.kept}
+
+
+def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
+    """Find what no campaign of some needs, and no job that is running.
+
+    Parameters
+    ----------
+    campaigns : sequence of Campaign
+    results : Path
+        The results folder; nothing is changed.
+
+    Returns
+    -------
+    Garbage
+
+    Raises
+    ------
+    HrtemOodError
+        Where a job is running and it cannot be told what for.
+    """
+    return _Search(campaigns, results).garbage()
+
+
+def delete(found: Garbage, results: Path) -> None:
+    """Delete what was found, and the folders of reports that are empty then.
+
+    Raises
+    ------
+    HrtemOodError
+        While Snakemake is running: what its next jobs need cannot be told.
+    """
+    locks = results.resolve().parent / ".snakemake/locks"
+    if locks.is_dir() and any(locks.iterdir()):
+        raise HrtemOodError(
+            f"Snakemake is running in {results.resolve().parent}, or was killed there. Wait for it to end, or say "
+            "`snakemake --unlock` if it does not run; nothing is deleted."
+        )
+    for paths in found.files.values():
+        for path in paths:
+            path.unlink(missing_ok=True)
+    for folder in sorted((results / "reports").glob("*/**"), reverse=True):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+class _Search:
+    def __init__(self, campaigns: Sequence[Campaign], results: Path) -> None:
+        self.results = results
+        self.running = _running(results)
+        self.campaigns = [*campaigns, *(_of_record(record, results) for record in self.running)]
+        self.names = {campaign.name for campaign in self.campaigns}
+        self.kept: list[str] = []
+
+    def garbage(self) -> Garbage:
+        needed = self._needed()
+        files = {stage: list(self._artifacts(stage, needed)) for stage in SUFFIX}
+        gone = {path for paths in files.values() for path in paths}
+        files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
+        files["logs and records"] = list(self._about_jobs(needed))
+        files["temporary files"] = list(self._temporaries())
+        files["links"] = [
+            path for path in self.results.glob("*") if path.is_symlink() and _leads_into(path, gone, self.results)
+        ]
+        files = {group: paths for group, paths in files.items() if paths}
+        sizes = {path: path.lstat().st_size for paths in files.values() for path in paths}
+        if self.running:
+            self.kept.append(f"what the campaigns of running jobs ({len(self.running)}) need")
+        return Garbage(files, sizes, self._others(gone), self.kept)
+
+    def _needed(self) -> set[Path]:
+        """Return the paths of all that the campaigns ask for, and of evaluations that others will be copied from."""
+        needed = {path for campaign in self.campaigns for path in referenced_artifacts(campaign, self.results)}
+        missing: dict[str, EvaluationJob] = {}
+        for campaign in self.campaigns:
+            is_there = dag.existence_check(self.results, campaign)
+            missing |= {id_: job for id_, job in campaign.evaluations.items() if not is_there("evaluations", id_)}
+        others = list(self._artifacts("evaluations", needed)) if missing else []
+        if others:
+            cells = ReusableScores(StoredArtifacts(self.results))
+            sources = {source for job in missing.values() for source in cells.sources(job)}
+            useful = [path for path in others if path.name.removesuffix(SUFFIX["evaluations"]) in sources]
+            needed.update(useful)
+            if useful:
+                self.kept.append(f"{len(useful)} evaluations from which scores will be copied")
+        return needed
+
+    def _in(self, folder: str, suffix: str) -> Iterator[Path]:
+        """Yield files of a folder that are named like this program's."""
+        pattern = re.compile(_ID + re.escape(suffix))
+        for path in sorted((self.results / folder).glob("*")):
+            if pattern.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                yield path
+
+    def _artifacts(self, stage: str, needed: set[Path]) -> Iterator[Path]:
+        if stage != "reports":
+            yield from (path for path in self._in(stage, SUFFIX[stage]) if path not in needed)
+            return
+        for folder in sorted((self.results / stage).glob("*")):
+            if re.fullmatch(_ID, folder.name) and folder.is_dir():
+                paths = [self.results / path for path in dag.job_outputs(stage, folder.name)]
+                yield from (path for path in paths if path.is_file() and path not in needed)
+
+    def _is_left(self, path: Path, needed: set[Path]) -> bool:
+        """Whether the state of a network is of no use: it is trained, or nobody asks for it."""
+        network = path.with_suffix(".ckpt")
+        return network.exists() or network not in needed
+
+    def _about_jobs(self, needed: set[Path]) -> Iterator[Path]:
+        running = {record.path(self.results) for record in self.running}
+        for folder, suffix in _ABOUT.items():
+            for stage in dag.STAGES:
+                for path in self._in(f"{folder}/{stage}", suffix):
+                    made = self.results / dag.job_outputs(stage, path.name.removesuffix(suffix))[0]
+                    if made not in needed and path not in running:
+                        yield path
+
+    def _temporaries(self) -> Iterator[Path]:
+        young = 0
+        folders = [*SUFFIX, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
+        for path in sorted({path for folder in folders for path in self.results.glob(f"{folder}/.*.tmp")}):
+            if not _TEMPORARY.fullmatch(path.name) and not path.is_symlink():
+                continue
+            if time.time() - path.lstat().st_mtime > TEMPORARY_S:
+                yield path
+            else:
+                young += 1
+        if young:
+            self.kept.append(f"{young} temporary files younger than a day")
+
+    @cached_property
+    def _configurations(self) -> Mapping[str, list[str]]:
+        """Ids of the configurations that were run here, by campaign; those of the campaigns in question left out."""
+        found: dict[str, list[str]] = {}
+        for id_, config in configurations(self.results).items():
+            if config.get("campaign") not in self.names:
+                found.setdefault(str(config.get("campaign")), []).append(id_)
+        return found
+
+    def _others(self, gone: set[Path]) -> dict[str, int]:
+        others: dict[str, int] = {}
+        for name, ids in self._configurations.items():
+            theirs: set[Path] = set()
+            try:
+                for id_ in ids:
+                    raw = read_yaml(self.results / artifact_path("configs", id_))
+                    theirs.update(referenced_artifacts(load_campaign(raw), self.results))
+            except ConfigError:
+                others[name] = -1
+                continue
+            if theirs & gone:
+                others[name] = len(theirs & gone)
+        return others
+
+
+def referenced_artifacts(campaign: Campaign, results: Path) -> Iterable[Path]:
+    """Yield the paths of all that a campaign asks for, whether they are there or not."""
+    for stage in dag.STAGES:
+        for id_ in dag.artifact_ids(campaign, stage):
+            yield from (results / path for path in dag.job_outputs(stage, id_, campaign))
+    yield from (results / artifact_path("networks", id_) for id_ in campaign.networks)
+    yield results / artifact_path("configs", campaign.config_id)
+
+
+def _running(results: Path) -> list[Record]:
+    """Return the records of jobs that run, or of which nobody can tell here."""
+    told = check_running([record for record in records(results) if record.state == "running"])
+    return [record for record, runs in told.items() if runs is not False]
+
+
+def _of_record(record: Record, results: Path) -> Campaign:
+    """Return the campaign that a running job belongs to."""
+    try:
+        (config,) = record.configs
+        return load_campaign(read_yaml(results / "configs" / Path(config).name))
+    except (ConfigError, ValueError):
+        raise HrtemOodError(
+            f"{record.path(results)}: this job is running, and the configuration that it was given cannot be read from "
+            f"{results / 'configs'}, so nobody can tell what it needs. Wait until it has ended; if it runs no more, "
+            "delete that file."
+        ) from None
+
+
+def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
+    """Whether a link leads to a report that goes."""
+    target = link.resolve()
+    return target.parent == (results / "reports").resolve() and any(
+        path.resolve().is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
+    )

@@ -1,0 +1,222 @@
+"""What artifacts that are there tell of themselves: read stage by stage, when it is asked for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import content_id
+from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.specs import (
+    DatasetSpec,
+    EvaluationSpec,
+    ExitWaveShardSpec,
+    PackSpec,
+    Spec,
+    StructureShardSpec,
+    SuiteSpec,
+    TrainingSetSpec,
+    TransferSpec,
+    structure_series,
+    wave_series,
+)
+from hrtem_ood.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """What is known of an artifact, of one that is there or of one that is to be made.
+
+    Attributes
+    ----------
+    id : str
+    version : int
+        Of its stage.
+    parameters : dict
+        As its spec has them, those at their default included.
+    more : dict
+        All that the file tells, see :func:`hrtem_ood.artifacts.store.provenance`; empty for what is to be made.
+    spec : Spec or None
+        None where the stage has none.
+    """
+
+    id: str
+    version: int
+    parameters: Mapping[str, Any]
+    more: Mapping[str, Any]
+    spec: Spec | None = None
+
+    @cached_property
+    def flat(self) -> dict[str, Any]:
+        """All parameters as ``a.b.c`` → value; a list of anything but mappings is a value."""
+        return _flat(self.parameters)
+
+    @cached_property
+    def items(self) -> frozenset[tuple[str, Any]]:
+        """The same as a set, with the version: what tells two artifacts apart is its symmetric difference."""
+        return frozenset([*self.flat.items(), ("", self.version)])
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+        # of a list of grids, each is told of by its place; an only one as it is written, without a list
+        value = dict(enumerate(value)) if len(value) > 1 else value[0]
+    if not isinstance(value, Mapping):
+        return {path: _hashable(value)}
+    parts = [_flat(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()]
+    return {key: item for part in parts for key, item in part.items()}
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    return tuple(sorted(_flat(value).items())) if isinstance(value, Mapping) else value
+
+
+ArtifactRecords = dict[str, ArtifactRecord]
+
+
+class ArtifactSource:
+    """Artifacts by stage and id, and the upstream ones that they name by other names than ids."""
+
+    def of(self, stage: str) -> ArtifactRecords:
+        """Return what is known of a stage's artifacts, by id."""
+        raise NotImplementedError
+
+    @cached_property
+    def scenes(self) -> ArtifactRecords:
+        """A structure shard of each series of scenes."""
+        shards = self.of("structures").values()
+        return {
+            structure_series(told.spec.recipe, told.version): told
+            for told in shards
+            if isinstance(told.spec, StructureShardSpec)
+        }
+
+    @cached_property
+    def waves(self) -> ArtifactRecords:
+        """An exit-wave shard of each series of exit waves."""
+        shards = self.of("exit_waves").values()
+        return {
+            wave_series(told.spec.scenes, told.spec.simulation, told.version): told
+            for told in shards
+            if isinstance(told.spec, ExitWaveShardSpec)
+        }
+
+
+class CampaignArtifacts(ArtifactSource):
+    """What a campaign asks for."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self.campaign = campaign
+        self._stages: dict[str, ArtifactRecords] = {}
+
+    def of(self, stage: str) -> ArtifactRecords:
+        """Return what the campaign asks for of a stage, by id."""
+        if stage not in self._stages:
+            self._stages[stage] = {id_: _told(spec) for id_, spec in self._specs(stage).items()}
+        return self._stages[stage]
+
+    def _specs(self, stage: str) -> Mapping[str, Spec]:
+        if stage == "evaluations":
+            return {id_: job.spec for id_, job in self.campaign.evaluations.items()}
+        if stage == "training_sets":
+            return self.campaign.training_set_by_id
+        if stage == "transfer":
+            return {self.campaign.transfer.id: self.campaign.transfer}
+        specs: Mapping[str, Spec] = getattr(self.campaign, stage)
+        return specs
+
+
+def _told(spec: Spec) -> ArtifactRecord:
+    return ArtifactRecord(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
+
+
+class StoredArtifacts(ArtifactSource):
+    """What is there.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+
+    Attributes
+    ----------
+    unreadable : dict of str to str
+        What is wrong with files that were passed over, by path.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self.unreadable: dict[str, str] = {}
+        self._stages: dict[str, ArtifactRecords] = {}
+
+    def of(self, stage: str) -> ArtifactRecords:
+        """Return what is there of a stage, by id; networks and training sets as the packs tell of them."""
+        if stage not in self._stages:
+            if stage in ("networks", "training_sets"):
+                self._stages["training_sets"], self._stages["networks"] = self._from_packs()
+            else:
+                self._stages[stage] = self._read(stage)
+        return self._stages[stage]
+
+    def _read(self, stage: str) -> ArtifactRecords:
+        found: ArtifactRecords = {}
+        for path in sorted((self.results / stage).glob(f"*{SUFFIX[stage]}")):
+            if path.name.startswith("."):
+                continue  # in the making
+            try:
+                more = store.read_provenance(path)
+                id_ = store.artifact_id_of(path)
+                spec = _spec(stage, more["parameters"])
+                parameters = spec.model_dump(mode="json") if spec else json.loads(more["parameters"])
+                found[id_] = ArtifactRecord(id_, int(more["stage_version"]), parameters, more, spec)
+            except (ArtifactError, OSError, KeyError, TypeError, ValueError) as error:
+                self.unreadable[str(path)] = str(error)
+        return found
+
+    def _from_packs(self) -> tuple[ArtifactRecords, ArtifactRecords]:
+        """Return training sets, and networks that are there.
+
+        Neither the pack nor its networks' entries tell the version of the stage. It is part of the training set's id.
+        """
+        training_sets: ArtifactRecords = {}
+        networks: ArtifactRecords = {}
+        there = {path.name for path in (self.results / "networks").glob("*.ckpt")}
+        for pack in self.of("packs").values():
+            assert isinstance(pack.spec, PackSpec)
+            content, entries = pack.parameters["training_set"], pack.more["networks"]
+            for id_, parameters in zip(entries, pack.parameters["networks"], strict=True):
+                name = parameters["training_set"]
+                if name not in training_sets:
+                    training_sets[name] = ArtifactRecord(
+                        name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
+                    )
+                if f"{id_}.ckpt" in there:
+                    more = {"device": pack.more["device"], **entries[id_]}
+                    networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, more)
+        return training_sets, networks
+
+
+SPECS: dict[str, type[Spec]] = {
+    spec.stage: spec
+    for spec in (StructureShardSpec, ExitWaveShardSpec, DatasetSpec, PackSpec, SuiteSpec, EvaluationSpec, TransferSpec)
+}
+
+
+def _spec(stage: str, text: str) -> Spec | None:
+    """Read the spec that an artifact was made from: a key that is newer than the artifact has its default."""
+    return SPECS[stage].model_validate_json(text) if stage in SPECS else None
+
+
+VERSIONS = 100
+"""Versions of a stage that are tried."""
+
+
+def _version(id_: str, spec: TrainingSetSpec) -> int:
+    """Return the version of a stage that gives a training set its id; 0 where none does."""
+    stage, content = spec.stage, spec.content()
+    return next((v for v in range(1, VERSIONS) if content_id(stage, [stage, v, content]) == id_), 0)

@@ -1,0 +1,211 @@
+"""What a run of a campaign would make, artifact by artifact and network by network, why, and at what cost.
+
+Jobs are those of :func:`hrtem_ood.campaign.dag.missing_artifacts`, which the workflow's rules follow, too.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.specs import PackSpec
+from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Estimate, Job
+from hrtem_ood.execution.planning.differences import NEVER, ChangeExplainer
+from hrtem_ood.execution.planning.inventory import CampaignArtifacts, StoredArtifacts
+from hrtem_ood.execution.planning.previous_run import PreviousRun, closest_previous_run
+from hrtem_ood.execution.planning.score_reuse import ReusableScores
+from hrtem_ood.execution.planning.workload import WorkloadModel
+
+FILES_PER_JOB = 3
+"""Besides artifacts: log, resource use, and Snakemake's record of the output."""
+
+COUNTED = ("structures", "exit_waves", "datasets", "networks", "evaluations", "transfer")
+"""Stages whose cost is estimated; the others take seconds to minutes."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What is there of a stage, what is to be made, and why.
+
+    Attributes
+    ----------
+    stage : str
+        Networks have one of their own: packs are the jobs that train them.
+    wanted, there, to_make, not_needed : int
+        Artifacts that the campaign asks for: all, those that are there, those that a run would make, and those that are
+        missing but needed by nothing that is to be made.
+    jobs : int
+    why : dict of str to int
+        How many of those to be made have a reason.
+    estimate : Estimate
+    files : int
+        Files that a run would add.
+    """
+
+    stage: str
+    wanted: int
+    there: int
+    to_make: int
+    not_needed: int
+    jobs: int
+    why: dict[str, int]
+    estimate: Estimate
+    files: int
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """A pack to be made: how many networks it has, are there, and are to be trained."""
+
+    id: str
+    networks: int
+    there: int
+    to_train: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would make.
+
+    Attributes
+    ----------
+    campaign : str
+    stages : list of StagePlan
+    packs : list of PackPlan
+        Those to be made.
+    cells : int
+        Scores of a network on a dataset that the evaluations to be made hold.
+    cells_known : int
+        Those of them that other evaluations hold, by the ids of network and dataset, so that they are copied.
+    earlier : PreviousRun or None
+        The earlier run of the campaign that differs least.
+    unreadable : dict of str to str
+        Files that are there but cannot be read, and what is wrong.
+    """
+
+    campaign: str
+    stages: list[StagePlan]
+    packs: list[PackPlan]
+    cells: int
+    cells_known: int
+    earlier: PreviousRun | None
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Jobs that would run, by rule, without those of which there are none."""
+        return {dag.RULES[stage.stage]: stage.jobs for stage in self.stages if stage.jobs}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all as JSON-like values."""
+        return asdict(self) | {"jobs": self.jobs}
+
+
+def plan(campaign: Campaign, results: Path) -> Plan:
+    """Find out what a run would make.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder; nothing is written.
+
+    Returns
+    -------
+    Plan
+    """
+    return _Planning(campaign, results).plan()
+
+
+class _Planning:
+    def __init__(self, campaign: Campaign, results: Path) -> None:
+        self.campaign, self.results = campaign, results
+        self.is_there = dag.existence_check(results, campaign)
+        self.missing = dag.missing_artifacts(campaign, self.is_there)
+        self.wanted, self.known = CampaignArtifacts(campaign), StoredArtifacts(results)
+        self.reasons = ChangeExplainer(self.wanted, self.known)
+        self.cells = ReusableScores(self.known)
+        self.costs = CostEstimator(self.known, results, campaign.config.execution.device)
+        self.works = WorkloadModel(self.wanted)
+        self.trained = {path.stem for path in (results / "networks").glob("*.ckpt")}
+        self.earlier = closest_previous_run(campaign, results)
+
+    def plan(self) -> Plan:
+        packs = [self._pack(self.campaign.packs[id_]) for id_ in self.missing["packs"]]
+        stages = [one for stage in dag.STAGES for one in self._stage(stage)]
+        evaluations = [self.campaign.evaluations[id_] for id_ in self.missing["evaluations"]]
+        cells = sum(len(job.networks) * len(job.suite.datasets) for job in evaluations)
+        known = sum(self.cells.count(job) for job in evaluations)
+        unreadable = self.known.unreadable
+        return Plan(self.campaign.name, stages, packs, cells, known, self.earlier, unreadable)
+
+    def _pack(self, pack: PackSpec) -> PackPlan:
+        there = sum(network.id in self.trained for network in pack.networks)
+        return PackPlan(pack.id, len(pack.networks), there, len(pack.networks) - there)
+
+    def _stage(self, stage: str) -> Iterable[StagePlan]:
+        if stage == "packs":
+            yield self._networks()
+        wanted, missing = dag.artifact_ids(self.campaign, stage), self.missing[stage]
+        there = sum(self.is_there(stage, id_) for id_ in wanted)
+        files = sum(len(dag.job_outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * len(missing)
+        why = Counter(self._why(stage, id_) for id_ in missing)
+        estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if stage in COUNTED else Estimate()
+        absent = len(wanted) - there - len(missing)
+        yield StagePlan(stage, len(wanted), there, len(missing), absent, len(missing), _sorted(why), estimate, files)
+
+    def _networks(self) -> StagePlan:
+        packs = [self.campaign.packs[id_] for id_ in self.missing["packs"]]
+        train = [network.id for pack in packs for network in pack.networks if network.id not in self.trained]
+        there = sum(id_ in self.trained for id_ in self.campaign.networks)
+        wanted = len(self.campaign.networks)
+        why = Counter(self.reasons.of("networks", id_) for id_ in train)
+        estimate = self.costs.estimate("networks", self._jobs("networks", train))
+        absent = wanted - there - len(train)
+        return StagePlan("networks", wanted, there, len(train), absent, 0, _sorted(why), estimate, len(train))
+
+    def _jobs(self, stage: str, ids: Iterable[str]) -> Iterable[Job]:
+        for id_ in ids:
+            work = self.works.of(stage, self.wanted.of(stage)[id_])
+            yield Job(work, self.cells.share_unknown(self.campaign.evaluations[id_]) if stage == "evaluations" else 1)
+
+    # --- why ----------------------------------------------------------------------------------
+
+    def _why(self, stage: str, id_: str) -> str:
+        if (self.results / "benchmarks" / stage / f"{id_}.tsv").exists():  # written when it had been made
+            return "made before, but gone or in part"
+        if stage == "packs":
+            networks = self.campaign.packs[id_].networks
+            return "networks to train" if any(each.id not in self.trained for each in networks) else "another grouping"
+        if stage == "evaluations":
+            return self.cells.why(self.campaign.evaluations[id_])
+        if stage == "predictors":
+            compared = any(self.missing[each] for each in ("exit_waves", "datasets"))
+            return "what they compare is made" if compared else self._why_by_configuration(())
+        if stage == "metrics":
+            gathered = any(self.missing[each] for each in ("packs", "evaluations", "transfer"))
+            return "what they gather is made" if gathered else self._why_by_configuration(())
+        if stage == "reports":
+            if self.missing["metrics"]:
+                return "the metrics are made"
+            made = "the predictors are made" if self.missing["predictors"] else ""
+            return made or self._why_by_configuration(("report", "analysis"))
+        return self._why_of_index() if stage == "indexes" else self.reasons.of(stage, id_)
+
+    def _why_by_configuration(self, sections: tuple[str, ...]) -> str:
+        """Tell what changed since the earlier run, in some sections of the configuration or in all that is no mere grouping."""
+        changes = self.earlier.changes if self.earlier else ()
+        told = [change.text for change in changes if (change.section in sections if sections else change.counts)]
+        return ", ".join(told) or NEVER
+
+    def _why_of_index(self) -> str:
+        path = self.results / artifact_path("indexes", self.campaign.index_id)
+        others = list(path.parent.glob(f"{self.campaign.name}-*{path.suffix}"))
+        return "they list others than before" if others else NEVER
+
+
+def _sorted(why: Counter[str]) -> dict[str, int]:
+    return dict(why.most_common())

@@ -1,0 +1,83 @@
+"""The earlier run of a campaign that differs least, by the configurations that the workflow left."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.load import read_yaml
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.execution.planning.differences import changes, format_change
+from hrtem_ood.execution.planning.inventory import ArtifactRecord
+
+NO_CONTENT = ("execution", "report")
+"""Sections that are part of no scores."""
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """A key of the configuration that is another.
+
+    Attributes
+    ----------
+    key : str
+        With the keys that it is under, e.g. ``networks.unet.learning_rate``.
+    text : str
+        The key, its old and its new value.
+    """
+
+    key: str
+    text: str
+
+    @property
+    def section(self) -> str:
+        """The first part of the key."""
+        return self.key.partition(".")[0]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it changes more than how work is grouped and how figures look."""
+        return self.section not in NO_CONTENT
+
+
+@dataclass(frozen=True)
+class PreviousRun:
+    """An earlier run.
+
+    Attributes
+    ----------
+    config : str
+        Id of its configuration.
+    changes : tuple of KeyChange
+        None where this very configuration was run.
+    """
+
+    config: str
+    changes: tuple[KeyChange, ...]
+
+
+def configurations(results: Path) -> dict[str, dict[str, Any]]:
+    """Read the configurations that the workflow was run with, by id; what cannot be read is passed over."""
+    found = {}
+    for path in sorted((results / "configs").glob("*.json")):
+        try:
+            found[path.stem] = read_yaml(path)
+        except ConfigError:
+            continue
+    return found
+
+
+def closest_previous_run(campaign: Campaign, results: Path) -> PreviousRun | None:
+    """Return the earlier run of a campaign's name whose configuration differs in the fewest keys; None before the first."""
+    now = ArtifactRecord("", 0, campaign.config.model_dump(mode="json"), {})
+    if (results / artifact_path("configs", campaign.config_id)).exists():
+        return PreviousRun(campaign.config_id, ())
+    runs = {
+        id_: changes(now, ArtifactRecord(id_, 0, config, {}))
+        for id_, config in configurations(results).items()
+        if config.get("campaign") == campaign.name
+    }
+    if not runs:
+        return None
+    nearest = min(runs, key=lambda id_: (len(runs[id_]), id_))
+    return PreviousRun(nearest, tuple(KeyChange(change.key, format_change(change)) for change in runs[nearest]))

@@ -1,0 +1,1 @@
+"""Segmentation networks: architectures, training, evaluation and inference."""

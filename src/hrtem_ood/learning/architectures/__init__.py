@@ -1,0 +1,1 @@
+"""Network architectures, what they cost, and the receptive field."""

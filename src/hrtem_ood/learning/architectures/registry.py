@@ -1,0 +1,122 @@
+"""Architectures by name: those built in, and those of a user's file."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
+from hrtem_ood.learning.architectures.unet import CLASSES, UNet
+from hrtem_ood.user_code import load_user_module
+
+CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
+assert CLASS_OF.keys() == BUILT_IN.keys()
+
+
+def build(architecture: Architecture) -> nn.Module:
+    """Make a network with random weights, channels last in memory: 1.5 times as fast on CPUs.
+
+    Parameters
+    ----------
+    architecture : Architecture
+
+    Returns
+    -------
+    torch.nn.Module
+        Standardised images (image, 1, y, x) to logits (image, 2, y, x).
+
+    Raises
+    ------
+    ConfigError
+        Where a user's file does not define such a network.
+    ArtifactError
+        Where a user's file is not the one that is meant.
+    """
+    if architecture.file is None:
+        network = CLASS_OF[architecture.name](channels=architecture.channels, depth=architecture.depth)
+    else:
+        network = _from_file(architecture)
+    # torch's stubs know no memory_format here
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def stride_of(network: nn.Module) -> int:
+    """Divisor of the sides of images [px]: the network's ``stride``, 1 where it has none.
+
+    Raises
+    ------
+    ConfigError
+        Where that is no whole number from 1.
+    """
+    stride: object = getattr(network, "stride", 1)
+    if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
+        raise ConfigError(
+            f"{type(network).__name__}.stride is {stride!r}; it must be the whole number of pixels that divides the "
+            "sides of images, 1 if all do."
+        )
+    return stride
+
+
+def _from_file(architecture: Architecture) -> nn.Module:
+    """Run a user's file, and call what it defines under the architecture's name."""
+    path = Path(str(architecture.file))
+    where = f"architecture `{architecture.name}` of {path}"
+    advice = "give the new one a name of its own and train again"
+    module = load_user_module(path, architecture.sha256, "the architecture of a network", advice)
+    maker: Any = getattr(module, architecture.name, None)
+    if not callable(maker):
+        raise ConfigError(f"{where}: the file defines no class or function `{architecture.name}`.")
+    try:
+        network = maker(**architecture.parameters)
+    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
+        raise ConfigError(f"{where}: {architecture.label} fails with {type(error).__name__}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"{where}: {architecture.label} gives {type(network).__name__}, not a torch.nn.Module.")
+    parameters = list(network.parameters())
+    if any(is_lazy(parameter) for parameter in parameters) or not any(p.requires_grad for p in parameters):
+        raise ConfigError(
+            f"{where}: {architecture.label} needs parameters to train, with their sizes (no Lazy layers)."
+        )
+    return network
+
+
+@torch.no_grad()
+def check_size(network: nn.Module, architecture: Architecture, side: int) -> None:
+    """Check that a network takes images of a size; one of a user's file is tried, on a copy.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    architecture : Architecture
+    side : int, [px]
+
+    Raises
+    ------
+    ConfigError
+    """
+    stride = stride_of(network)
+    # on the lowest level, batch norm needs more than one pixel
+    if side % stride or side < 2 * stride:
+        key = "depth" if architecture.file is None else "stride"
+        raise ConfigError(
+            f"architecture {architecture.label}: images are {side} px wide, which must be a multiple, twice or more, "
+            f"of the network's stride of {stride} px; use a smaller {key}, or another imaging.pixel_A."
+        )
+    if architecture.file is None:
+        return
+    given, shape = torch.zeros(1, 1, side, side), (1, CLASSES, side, side)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            found = tuple(copy.deepcopy(network).cpu().eval()(given).shape)
+    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
+        raise ConfigError(
+            f"architecture {architecture.label}: fails on an image {tuple(given.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    if found != shape:
+        raise ConfigError(f"architecture {architecture.label}: gives logits {found} where {shape} are needed.")

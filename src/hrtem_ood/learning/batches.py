@@ -1,0 +1,198 @@
+"""What networks see: images in memory as counts, and batches of them, standardised."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.errors import ArtifactError
+
+SHARE_OF_DEVICE = 0.5
+"""Images live on a GPU if they take no more than this share of its free memory."""
+
+
+class Images(NamedTuple):
+    """Images with their labels, as small as they come.
+
+    Attributes
+    ----------
+    counts : uint8, int16, int32 or float32 tensor, (image, y, x), [e/px]
+        Electron counts, or expected counts where fresh noise is drawn from them.
+    label : uint8 tensor, (image, y, x), in {0, 1}
+    """
+
+    counts: Tensor
+    label: Tensor
+
+    def near(self, device: torch.device) -> "Images":
+        """Move both to a device where they fit well, see :data:`SHARE_OF_DEVICE`; else :class:`Batches` sends batches.
+
+        It has never run on a GPU yet.
+        """
+        if device.type == "cpu":
+            return self
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in self)
+        free, _ = torch.cuda.mem_get_info(device)
+        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free) else self
+
+
+def fits(needed: int, free: int) -> bool:
+    """Whether so many bytes may live on a device with so many free ones."""
+    return needed <= SHARE_OF_DEVICE * free
+
+
+def standardise(counts: Tensor) -> Tensor:
+    """Shift and scale each image to zero mean and unit variance, so that a network does not see the mean count.
+
+    z = (I − ⟨I⟩) / s with s² = ⟨(I − ⟨I⟩)²⟩, means over the pixels of the image; a constant image becomes zeros.
+
+    Parameters
+    ----------
+    counts : real tensor, (…, y, x), [e/px]
+
+    Returns
+    -------
+    float32 tensor, (…, y, x), [1]
+    """
+    # two reductions, as PyTorch has a fast one for either but not for both together
+    least, most = (bound(counts, dim=(-2, -1), keepdim=True) for bound in (torch.amin, torch.amax))
+    # from the least count, as single precision resolves no differences of large numbers
+    image = (counts - least).to(torch.float32)
+    image -= image.mean(dim=(-2, -1), keepdim=True)
+    deviation = image.square().mean(dim=(-2, -1), keepdim=True).sqrt()
+    # The mean of many equal values is off by rounding, which must not be blown up.
+    return image.div_(torch.where(least == most, torch.inf, deviation))
+
+
+def read_images(path: Path, structures: np.ndarray | None = None, *, variable: str = "counts") -> Images:
+    """Read images of a dataset.
+
+    Parameters
+    ----------
+    path : Path
+        ``datasets/<id>.zarr.zip``.
+    structures : int array, (image,), optional
+        Which, by structure index; by default all, in order.
+    variable : {"counts", "expected_counts"}
+        Counts, or what they were drawn from.
+
+    Returns
+    -------
+    Images
+        In host memory.
+
+    Raises
+    ------
+    ArtifactError
+        When the file is missing, damaged, or lacks a structure or the variable.
+    """
+    with store.open_zarr(path, dask=False) as dataset:
+        there = pd.Index(dataset["image"].values)
+        rows = np.arange(there.size) if structures is None else there.get_indexer(pd.Index(structures))
+        if (rows < 0).any():
+            raise ArtifactError(
+                f"{path} holds no image of structure {np.asarray(structures)[rows < 0][0]}. "
+                f"Delete {path} and run snakemake again to make it anew."
+            )
+        if variable not in dataset:
+            raise ArtifactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to make it anew.")
+        chosen = dataset[[variable, "label"]]
+        chosen = (chosen if structures is None else chosen.isel(image=rows)).load()
+    return Images(_tensor(chosen[variable].values), torch.from_numpy(chosen.label.values.astype(np.uint8)))
+
+
+def _tensor(counts: np.ndarray) -> Tensor:
+    """Make a tensor of the smallest type that PyTorch computes with: it has no arithmetic for wide unsigned types."""
+    if counts.dtype.kind == "u" and counts.dtype != np.uint8:
+        narrow = int(counts.max(initial=0)) <= np.iinfo(np.int16).max
+        counts = counts.astype(np.int16 if narrow else np.int32)
+    return torch.from_numpy(counts)
+
+
+def dihedral(stack: Tensor, element: Tensor) -> Tensor:
+    """Turn and mirror each image by its own element of the dihedral group D4, the symmetries of the square.
+
+    Parameters
+    ----------
+    stack : tensor, (image, …, y, x)
+        Square images.
+    element : int tensor, (image,), in 0 … 7, on the host
+        Bit 0 transposes, then bit 1 mirrors y, then bit 2 mirrors x.
+
+    Returns
+    -------
+    tensor, (image, …, y, x)
+    """
+    result = torch.empty_like(stack)
+    # one by one, so that each is read and written once
+    for image, turned, bits in zip(stack, result, element.tolist(), strict=True):
+        axes = [axis for bit, axis in ((2, -2), (4, -1)) if bits & bit]
+        turned.copy_((image.transpose(-2, -1) if bits & 1 else image).flip(axes))
+    return result
+
+
+class Batches:
+    """Batches of in-memory images: a sized iterable, as Lightning takes for a data loader.
+
+    Counts and labels are gathered where they are, sent to the device if it is another (through pinned memory, without
+    waiting), and turned, given noise and standardised there. Worker processes would cost more than they would do.
+
+    Parameters
+    ----------
+    images : Images
+    size : int
+        Images per batch; the last batch holds what is left.
+    device : torch.device
+    order : int tensor, (image,), optional
+        By default as they are.
+    element : int tensor, (image,), optional
+        Augmentation of each image in that order, see :func:`dihedral`; by default none.
+    noise : int, optional
+        Seeds Poisson counts that are drawn from ``images.counts``; by default they are counts already.
+
+    Yields
+    ------
+    image : float32 tensor, (image, 1, y, x), [1]
+    label : int64 tensor, (image, y, x), in {0, 1}
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        size: int,
+        device: torch.device,
+        *,
+        order: Tensor | None = None,
+        element: Tensor | None = None,
+        noise: int | None = None,
+    ) -> None:
+        self.images, self.size, self.device, self.noise = images, size, device, noise
+        self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
+        self.element = element
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = None
+        if self.noise is not None:
+            generator = torch.Generator(self.device).manual_seed(self.noise)
+        for start in range(0, len(self.order), self.size):
+            part = slice(start, start + self.size)
+            counts, label = (self._gather(tensor, self.order[part]) for tensor in self.images)
+            if self.element is not None:
+                counts, label = dihedral(counts, self.element[part]), dihedral(label, self.element[part])
+            if generator is not None:
+                counts = torch.poisson(counts, generator)
+            yield standardise(counts).unsqueeze(1), label.long()
+
+    def _gather(self, tensor: Tensor, rows: Tensor) -> Tensor:
+        if tensor.device == self.device:
+            return tensor[rows]
+        pinned = torch.empty((len(rows), *tensor.shape[1:]), dtype=tensor.dtype, pin_memory=True)
+        return torch.index_select(tensor, 0, rows, out=pinned).to(self.device, non_blocking=True)

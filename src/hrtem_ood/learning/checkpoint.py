@@ -1,0 +1,224 @@
+"""Trained networks as files: written by training, read by whoever uses a network."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import NetworkSpec
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.architectures.registry import build
+from hrtem_ood.physics.optics.condition import Condition
+
+INPUT = "electron counts, each image standardised to zero mean and unit variance; float32 (image, 1, y, x)"
+OUTPUT = "logits of background and particle; float32 (image, 2, y, x)"
+
+
+@dataclass
+class TrainingOutcome:
+    """What training gives.
+
+    Attributes
+    ----------
+    weights : dict of tensors, or None
+        State of the network after the best epoch.
+    best_epoch : int
+    best_validation_loss : float, [nat]
+        Mean loss over validation images after that epoch; cross-entropy [nat] unless the network asks for another.
+    curves : dict of lists of float, (epoch,)
+        Training and validation loss (cross-entropy [nat] unless the network asks for another), and the learning rate of
+        each epoch's last step.
+    diverged : bool
+        Whether the loss stopped being finite, or the validation loss never was.
+    earlier_s : float, [s]
+        Spent by processes that were stopped before this one went on.
+    arithmetic : str
+        Of training: ``float32`` or ``bfloat16``.
+    parameter_count : int
+    flops_per_image : int or None
+        See :mod:`hrtem_ood.learning.architectures.complexity`.
+    """
+
+    weights: dict[str, Tensor] | None = None
+    best_epoch: int = -1
+    best_validation_loss: float = math.inf
+    curves: dict[str, list[float]] = field(
+        default_factory=lambda: {"train_loss": [], "validation_loss": [], "learning_rate": []}
+    )
+    diverged: bool = False
+    earlier_s: float = 0.0
+    arithmetic: str = "float32"
+    parameter_count: int = 0
+    flops_per_image: int | None = None
+
+
+def weights_sha256(weights: Mapping[str, Tensor]) -> str:
+    """Sha256 of names, types, shapes and values of weights, whatever their layout in memory and in a file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {list(values.shape)} ".encode())
+        # the bytes as they are: NumPy has no bfloat16
+        digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TrainingDomain:
+    """The images that a network was trained on, as its users need to know them.
+
+    Attributes
+    ----------
+    conditions : tuple of (Condition, int)
+        Each training condition with its number of training images.
+    energy_eV : float, [eV]
+    pixel_A : float, [Å]
+    side_px : int, [px]
+    """
+
+    conditions: tuple[tuple[Condition, int], ...]
+    energy_eV: float
+    pixel_A: float
+    side_px: int
+
+
+def write_network(
+    path: Path, spec: NetworkSpec, trained: TrainingOutcome, trained_on: TrainingDomain, *, seconds: float, device: str
+) -> dict[str, Any]:
+    """Write a trained network, and return its entry in the pack, see :func:`pack_entry`.
+
+    A network that diverged is written without weights, so that it is not trained again. With ``weights: bfloat16``,
+    arrays of two dimensions or more (kernels) are rounded; biases and the statistics of batch norm stay as they are.
+    """
+    weights = {} if trained.diverged or trained.weights is None else trained.weights
+    half = spec.hyperparameters.weights == "bfloat16"
+    weights = {
+        name: (tensor.bfloat16() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor)
+        .detach()
+        .cpu()
+        .contiguous()
+        for name, tensor in weights.items()
+    }
+    content = {
+        "state_dict": weights,
+        "sha256_of_weights": weights_sha256(weights),
+        "weights_dropped": False,
+        "diverged": trained.diverged,
+        "best_epoch": trained.best_epoch,
+        "best_val_loss": trained.best_validation_loss,
+        "curves": trained.curves,
+        "arithmetic": trained.arithmetic,
+        "architecture": spec.hyperparameters.architecture.model_dump(),
+        "parameter_count": trained.parameter_count,
+        "flops_per_image": trained.flops_per_image,
+        "trained_on": {
+            "conditions": [[condition.model_dump(), images] for condition, images in trained_on.conditions],
+            "energy_eV": trained_on.energy_eV,
+            "pixel_A": trained_on.pixel_A,
+            "side_px": trained_on.side_px,
+        },
+        "input": INPUT,
+        "output": OUTPUT,
+        **store.provenance(spec, seconds=seconds, device=device),
+    }
+    store.write_checkpoint(path, content)
+    return pack_entry(content)
+
+
+def read_network(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_network` wrote, and check that the weights are those that were written.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    content = store.read_checkpoint(path)
+    if not content["weights_dropped"] and weights_sha256(content["state_dict"]) != content["sha256_of_weights"]:
+        raise ArtifactError(f"{path} holds damaged weights. Delete {path} and run snakemake again to make it anew.")
+    return content
+
+
+def drop_weights(path: Path) -> None:
+    """Take the weights out of a network's file and keep all that it tells."""
+    content = read_network(path)
+    if not content["weights_dropped"]:
+        store.write_checkpoint(path, content | {"state_dict": {}, "weights_dropped": True})
+
+
+def training_domain(content: Mapping[str, Any]) -> TrainingDomain:
+    """Return what a network was trained on.
+
+    Parameters
+    ----------
+    content : mapping
+        See :func:`read_network`.
+    """
+    told = content["trained_on"]
+    conditions = tuple((Condition(**values), images) for values, images in told["conditions"])
+    return TrainingDomain(conditions, told["energy_eV"], told["pixel_A"], told["side_px"])
+
+
+def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pack's JSON says about a network.
+
+    Parameters
+    ----------
+    content : mapping
+        See :func:`read_network`.
+
+    Returns
+    -------
+    dict
+        ``diverged``, ``epochs`` (trained), ``seconds``, ``parameter_count`` and ``flops_per_image``; and
+        ``sha256_of_weights``, ``best_epoch`` and ``best_val_loss`` unless it diverged.
+    """
+    keys = ["diverged", "seconds", "parameter_count", "flops_per_image"]
+    if not content["diverged"]:
+        keys += ["sha256_of_weights", "best_epoch", "best_val_loss"]
+    return {"epochs": len(content["curves"]["train_loss"])} | {key: content[key] for key in keys}
+
+
+def load_network(content: Mapping[str, Any]) -> nn.Module:
+    """Build the network that a checkpoint describes, with its weights, for evaluation.
+
+    Parameters
+    ----------
+    content : mapping
+        See :func:`read_network`.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the CPU, in evaluation mode, with float32 weights.
+
+    Raises
+    ------
+    ArtifactError
+        Where there are no weights, or the architecture is another by now.
+    """
+    id_ = content["id"]
+    if content["diverged"]:
+        raise ArtifactError(f"network {id_} diverged in training and has no weights. Use another.")
+    if content["weights_dropped"]:
+        raise ArtifactError(
+            f"network {id_} keeps no weights, as execution.keep_weights was false. To train it again, delete its "
+            f"networks/{id_}.ckpt and its pack (packs/), set keep_weights to true and run snakemake."
+        )
+    with torch.random.fork_rng(devices=[]):  # building draws weights, which are replaced
+        network = build(Architecture(**content["architecture"]))
+    try:
+        network.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"network {id_} has weights of another architecture than {Architecture(**content['architecture']).label}, "
+            f"which it names ({str(error).splitlines()[-1].strip()}). Delete its networks/{id_}.ckpt and its pack "
+            "(packs/), and run snakemake again to train it anew."
+        ) from error
+    return network.eval()

@@ -1,0 +1,1 @@
+"""Per-image scores and features of networks."""

@@ -1,0 +1,63 @@
+"""Dropping the weights of networks that are scored, where a campaign keeps none."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.learning.checkpoint import drop_weights, read_network
+from hrtem_ood.progress import log
+
+
+def drop_scored_weights(networks: Iterable[str], evaluations: Iterable[Path], results: Path, campaign: str) -> None:
+    """Take the weights out of networks' files once every suite of the campaign has scored them.
+
+    Networks that another campaign asks for keep theirs.
+
+    Parameters
+    ----------
+    networks : iterable of str
+        Ids of networks that are tested together.
+    evaluations : iterable of Path
+        Their evaluations, on every suite. Until all of them are there, nothing happens.
+    results : Path
+    campaign : str
+        Name of the campaign that keeps no weights.
+    """
+    # Of jobs that end at once, the last to write sees all files; a second time does no harm.
+    if not all(path.exists() for path in evaluations):
+        return
+    shared = networks_used_elsewhere(results, campaign)
+    dropped = 0
+    for id_ in networks:
+        path = results / artifact_path("networks", id_)
+        if id_ in shared:
+            log(f"{id_} keeps its weights: campaign {shared[id_]} asks for it, too")
+        elif path.exists() and not read_network(path)["diverged"]:
+            drop_weights(path)
+            dropped += 1
+    log(f"all suites are scored: {dropped} networks lose their weights, as execution.keep_weights is false")
+
+
+def networks_used_elsewhere(results: Path, campaign: str) -> dict[str, str]:
+    """Return the networks that other campaigns list in their indexes, those of earlier versions of them included.
+
+    Parameters
+    ----------
+    results : Path
+    campaign : str
+        The campaign that does not count.
+
+    Returns
+    -------
+    dict of str to str
+        Name of a campaign by id of network.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((results / "indexes").glob("*.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = {row["names"] for row in rows if row["stage"] == "transfer"}  # of the campaign
+        if campaign not in names:
+            found |= {row["id"]: ", ".join(names) for row in rows if row["stage"] == "networks"}
+    return found

@@ -1,0 +1,171 @@
+"""What campaigns have measured of a network: F1 against σ of its test conditions."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.config.campaign import Transfer
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.progress import log
+
+NEAREST = 5
+"""So many measured conditions tell what F1 to expect."""
+
+LEVEL = 0.05
+"""σ counts as ordering F1 where Spearman's ρ is above zero with a one-sided p-value below this."""
+
+FEWEST = 4
+"""With fewer measured conditions, no order can be told from chance."""
+
+
+@dataclass(frozen=True)
+class MeasuredPerformance:
+    """A network's test conditions in one campaign.
+
+    Attributes
+    ----------
+    campaign : str
+        Its name.
+    path : Path
+        The campaign's metrics.
+    transfer : Transfer
+        How σ is integrated there.
+    points : pandas.DataFrame
+        One row per test dataset with a score: ``label`` (of the condition), ``structure_set``, ``sigma``, ``f1`` (mean
+        over images), ``in_domain``.
+    """
+
+    campaign: str
+    path: Path
+    transfer: Transfer
+    points: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ExpectedF1:
+    """The F1 to expect at a σ.
+
+    Attributes
+    ----------
+    points : pandas.DataFrame
+        The measured conditions nearest in σ, the nearest first: :data:`NEAREST` of them, and those as near as the last.
+    median, low, high : float, [1]
+        Of their F1.
+    rho : float
+        Spearman's ρ of σ and F1 over all measured conditions of the network; NaN where either does not vary.
+    orders : bool
+        Whether that ρ says that F1 falls with σ, see :data:`LEVEL`.
+    inside : bool
+        Whether σ lies within the measured range.
+    measured : bool
+        Whether the points are measurements of the very condition.
+    """
+
+    points: pd.DataFrame
+    median: float
+    low: float
+    high: float
+    rho: float
+    orders: bool
+    inside: bool
+    measured: bool
+
+
+def find_measured(results: Path, network: str) -> MeasuredPerformance | None:
+    """Find what is measured of a network: in the campaign with most of its test conditions.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder; all its ``metrics`` are looked into, the newest first. One that cannot be read is passed over,
+        with a line that says so.
+    network : str
+        Id.
+
+    Returns
+    -------
+    MeasuredPerformance, or None
+    """
+    found = []
+    for path in sorted((results / "metrics").glob("*.zarr.zip"), key=lambda path: -path.stat().st_mtime_ns):
+        try:
+            measured = _read(path, network)
+        except ArtifactError as error:
+            log(f"left out: {error}")
+            continue
+        if measured is not None and len(measured.points):
+            found.append(measured)
+    return max(found, key=lambda measured: len(measured.points), default=None)
+
+
+def _read(path: Path, network: str) -> MeasuredPerformance | None:
+    attributes = store.zarr_attributes(path)
+    with store.open_zarr(path, expect_id=str(attributes.get("id"))) as metrics:
+        row = np.flatnonzero(metrics.network.values.astype(object) == network)
+        if not row.size:
+            return None
+        here = metrics[["mean_f1", "sigma", "in_domain"]].isel(network=int(row[0])).load()
+    parameters = json.loads(attributes["parameters"])
+    return MeasuredPerformance(
+        str(parameters["campaign"]), path, Transfer(**parameters.get("transfer", {})), _points(here)
+    )
+
+
+def _points(metrics: xr.Dataset) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "label": metrics.label.values.astype(object),
+            "structure_set": metrics.structure_set.values.astype(object),
+            "sigma": metrics.sigma.values.astype(float),
+            "f1": metrics.mean_f1.values.astype(float),
+            "in_domain": metrics.in_domain.values,
+        }
+    )
+    return table.dropna(ignore_index=True)  # a network may be scored on a part of the campaign's datasets
+
+
+def expected_f1(points: pd.DataFrame, sigma: float, label: str = "") -> ExpectedF1:
+    """Tell what F1 the measured conditions nearest in σ had; where the very condition was measured, what it had.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        See :class:`MeasuredPerformance`; at least one.
+    sigma : float, [1]
+    label : str
+        Of the condition.
+
+    Returns
+    -------
+    ExpectedF1
+    """
+    distance = (points.sigma - sigma).abs().round(6)  # the metrics keep σ in single precision
+    order = distance.sort_values(kind="stable")
+    last = order.iloc[min(NEAREST, len(order)) - 1]
+    same = points[points.label == label]
+    nearest = same if len(same) else points.loc[order.index[order <= last]]
+    rho, p = _spearman(points)
+    return ExpectedF1(
+        points=nearest,
+        median=float(nearest.f1.median()),
+        low=float(nearest.f1.min()),
+        high=float(nearest.f1.max()),
+        rho=rho,
+        orders=len(points) >= FEWEST and rho > 0 and p < LEVEL,
+        inside=bool(points.sigma.min() - 1e-6 <= sigma <= points.sigma.max() + 1e-6),
+        measured=bool(len(same)),
+    )
+
+
+def _spearman(points: pd.DataFrame) -> tuple[float, float]:
+    """Spearman's ρ of σ and F1 and its one-sided p-value; NaN where either does not vary, or with one point."""
+    if points.sigma.nunique() < 2 or points.f1.nunique() < 2:
+        return np.nan, np.nan
+    result = stats.spearmanr(points.sigma, points.f1, alternative="greater")
+    return float(result.statistic), float(result.pvalue)

@@ -1,0 +1,1 @@
+"""Training of one network with Lightning, from a training set and hyperparameters."""

@@ -1,0 +1,96 @@
+"""Which images a training set takes. Pure, and NumPy only."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.campaign.specs import TrainingSetSpec
+from hrtem_ood.errors import ConfigError
+
+
+class ImageSelection(NamedTuple):
+    """Images as (structure, dataset) pairs.
+
+    Attributes
+    ----------
+    structure : int array, (image,)
+        Index in the structure set.
+    dataset : int array, (image,)
+        Index in ``TrainingSetSpec.datasets``.
+    """
+
+    structure: np.ndarray
+    dataset: np.ndarray
+
+
+def select_images(spec: TrainingSetSpec) -> tuple[ImageSelection, ImageSelection]:
+    """Choose the images that a training set trains on, and those that it validates on.
+
+    Every dataset gives exactly as many images as the spec says. The last ``validation`` structures are kept for
+    validation, each under one condition, in the proportions of training; the others train. With fewer validation
+    structures than datasets, some datasets have no say in which epoch is best.
+
+    Parameters
+    ----------
+    spec : TrainingSetSpec
+
+    Returns
+    -------
+    training : ImageSelection
+    validation : ImageSelection
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer images than asked for.
+    """
+    left = spec.structures - spec.validation
+    if left < 1 or max(spec.images) > left:
+        raise ConfigError(
+            f"training_sets.images: {max(spec.images)} images are asked for under one condition, but {max(left, 0)} "
+            f"structures ({spec.structures} less {spec.validation} for validation) give {max(left, 0)}; ask for that many "
+            "at most."
+        )
+    training = _deal(np.arange(left), spec.images, np.random.default_rng(seed_sequence(spec.id, 0)))
+    tail = np.arange(left, spec.structures)
+    shares = apportion(spec.validation, spec.images)
+    return training, _deal(tail, shares, np.random.default_rng(seed_sequence(spec.id, 1)))
+
+
+def apportion(total: int, weights: Sequence[int]) -> list[int]:
+    """Divide a number in proportion to weights: the largest remainders are rounded up, the first of equal ones.
+
+    Parameters
+    ----------
+    total : int
+    weights : sequence of int
+
+    Returns
+    -------
+    list of int
+        With the sum ``total``; each the exact share rounded up or down.
+
+    Examples
+    --------
+    >>> apportion(4, [30, 10, 10])
+    [2, 1, 1]
+    """
+    whole = sum(weights)
+    shares = [total * weight // whole for weight in weights]
+    remainders = [total * weight % whole for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda index: -remainders[index])
+    for index in by_remainder[: total - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def _deal(structures: np.ndarray, counts: Sequence[int], rng: np.random.Generator) -> ImageSelection:
+    """Deal structures out to datasets: no pair twice, and every structure as often as any other, give or take one.
+
+    Structures lie in random order around a ring. Each dataset takes its number of neighbours, from where the one before
+    it stopped.
+    """
+    turn = np.arange(sum(counts)) % structures.size
+    return ImageSelection(rng.permutation(structures)[turn], np.repeat(np.arange(len(counts)), counts))

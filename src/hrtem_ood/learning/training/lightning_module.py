@@ -1,0 +1,194 @@
+"""A network and its recipe as a Lightning module."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from hrtem_ood.campaign.specs import NetworkSpec
+from hrtem_ood.config.training import Hyperparameters
+from hrtem_ood.learning.batches import Batches, Images
+from hrtem_ood.learning.checkpoint import TrainingOutcome
+from hrtem_ood.learning.training.losses import LOSS
+from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, torch_seed
+
+State = dict[str, Any]
+"""All that the next epoch of a network depends on, besides its spec and images: tensors and plain values."""
+
+
+class Segmentation(pl.LightningModule):
+    """Trains a network as its hyperparameters say; keeps the weights of the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    spec : NetworkSpec
+    training, validation : Images
+    where : torch.device
+        What trains.
+    state : dict, optional
+        A ``snapshot`` to go on from.
+    keep : callable, optional
+        Called with every snapshot.
+    check : callable, optional
+        Called before every batch; may end the training by raising.
+
+    Attributes
+    ----------
+    trained : TrainingOutcome
+        What has come out so far.
+    snapshot : dict or None
+        The state at the end of the last epoch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: NetworkSpec,
+        training: Images,
+        validation: Images,
+        where: torch.device,
+        *,
+        state: State | None = None,
+        keep: Callable[[State], None] | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network, self.spec, self.where = network, spec, where
+        self.training_images = training
+        self.validation = Batches(validation, spec.hyperparameters.batch_size, where)
+        self.schedule = StepSchedule(spec, len(training.counts))
+        self.trained = TrainingOutcome() if state is None else TrainingOutcome(**copy.deepcopy(state["trained"]))
+        self.first_epoch = 0 if state is None else int(state["epoch"])
+        self.snapshot, self._keep, self._check = state, keep, check
+        self._begin = time.monotonic()
+        self._sums: dict[str, Tensor] = {}
+        self._images: dict[str, int] = {}
+        self._rate = math.nan
+
+    @property
+    def hyper(self) -> Hyperparameters:
+        """Hyperparameters of the network (Lightning has a ``hparams`` of its own)."""
+        return self.spec.hyperparameters
+
+    @property
+    def epoch(self) -> int:
+        """The epoch, counted from the beginning, not from where this process took over."""
+        return self.first_epoch + self.current_epoch
+
+    def train_dataloader(self) -> Batches:
+        """Return the batches of the current epoch; Lightning asks once per epoch."""
+        return epoch_batches(self.training_images, self.spec, self.epoch, self.where)
+
+    def val_dataloader(self) -> Batches:
+        """Return the validation images."""
+        return self.validation
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW (Loshchilov & Hutter, ICLR 2019) or Adam (Kingma & Ba, ICLR 2015), and the learning rate's course.
+
+        One-cycle: Smith & Topin, arXiv:1708.07120, as PyTorch has it; exponential: lower by a factor after every epoch.
+        """
+        hyper, scheduling = self.hyper, torch.optim.lr_scheduler
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[hyper.optimizer]
+        optimizer = kind(self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.weight_decay, fused=True)
+        schedule: torch.optim.lr_scheduler.LRScheduler
+        if hyper.schedule == "one_cycle":
+            schedule = scheduling.OneCycleLR(optimizer, hyper.learning_rate, total_steps=self.schedule.steps)
+        else:
+            schedule = scheduling.StepLR(optimizer, self.schedule.per_epoch, hyper.decay)
+        if self.snapshot is not None:
+            self.network.load_state_dict(self.snapshot["network"])
+            # the loaders keep what they are given, and training would go on in it
+            optimizer.load_state_dict(copy.deepcopy(self.snapshot["optimizer"]))
+            schedule.load_state_dict(copy.deepcopy(self.snapshot["schedule"]))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clip the norm of all gradients together; Lightning itself refuses to beside bfloat16 and fused optimisers."""
+        if self.hyper.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.hyper.gradient_clip)
+
+    def on_train_epoch_start(self) -> None:
+        """Forget the sums of the last epoch, and seed what layers such as dropout draw."""
+        self._sums = {key: torch.zeros((), device=self.where) for key in ("train", "validation")}
+        self._images = dict.fromkeys(self._sums, 0)
+        torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
+
+    def _loss(self, batch: tuple[Tensor, Tensor], kind: str) -> Tensor:
+        if self._check is not None:
+            self._check()
+        image, label = batch
+        logits = self.network(image.contiguous(memory_format=torch.channels_last))
+        loss = LOSS[self.hyper.loss](logits.float(), label)
+        # summed where it is, so that a GPU need not wait at every step
+        self._sums[kind] += loss.detach() * len(image)
+        self._images[kind] += len(image)
+        return loss
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+        """Return the loss of a batch."""
+        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        return self._loss(batch, "train")
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+        """Add up the loss of a validation batch."""
+        self._loss(batch, "validation")
+
+    def on_train_epoch_end(self) -> None:
+        """Note the curves (validation comes before this), keep the best weights, and stop if the loss is not finite."""
+        train_loss, validation_loss = (float(self._sums[kind]) / self._images[kind] for kind in self._sums)
+        trained = self.trained
+        trained.curves["train_loss"].append(train_loss)
+        trained.curves["validation_loss"].append(validation_loss)
+        trained.curves["learning_rate"].append(float(self._rate))
+        if not math.isfinite(train_loss):
+            trained.diverged = True
+            self.trainer.should_stop = True
+        elif validation_loss < trained.best_validation_loss:
+            trained.best_validation_loss, trained.best_epoch = validation_loss, self.epoch
+            trained.weights = copy.deepcopy(self.network.state_dict())
+        if not trained.diverged and self.epoch + 1 < self.schedule.epochs:
+            self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        """Copy the state in memory, where it costs little: it is written only now and then, or when the job must end."""
+        spent = self.trained.earlier_s + time.monotonic() - self._begin
+        snapshot: State = copy.deepcopy(
+            {
+                "epoch": self.epoch + 1,
+                "network": self.network.state_dict(),
+                "optimizer": self.trainer.optimizers[0].state_dict(),
+                "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+                "trained": vars(self.trained) | {"weights": None, "earlier_s": spent},
+            }
+        )
+        # never changed in place, so they need no copy
+        snapshot["trained"]["weights"] = self.trained.weights
+        self.snapshot = snapshot
+        if self._keep is not None:
+            self._keep(snapshot)
+
+
+class ThrottledCheckpoint:
+    """Calls a function with a state if enough time has passed since it last did.
+
+    Parameters
+    ----------
+    save : callable
+    every_s : float, [s]
+    """
+
+    def __init__(self, save: Callable[[State], None], every_s: float) -> None:
+        self._save, self._every_s, self._last = save, every_s, time.monotonic()
+
+    def __call__(self, state: State) -> None:
+        """Save the state if it is time."""
+        if time.monotonic() - self._last >= self._every_s:
+            self._save(state)
+            self._last = time.monotonic()

@@ -1,0 +1,122 @@
+"""Training images: those that a training set takes, and their batches, epoch by epoch."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.campaign.specs import NetworkSpec, TrainingSetSpec
+from hrtem_ood.learning.batches import Batches, Images, read_images
+from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.training.image_selection import ImageSelection
+from hrtem_ood.physics.optics.condition import Condition
+
+VARIABLE = {"stored": "counts", "fresh": "expected_counts"}
+"""What networks train on, by their ``noise``."""
+
+
+def read_pairs(paths: Sequence[Path], pairs: ImageSelection, *, variable: str = "counts") -> Images:
+    """Read the images that pairs name.
+
+    Parameters
+    ----------
+    paths : sequence of Path, (dataset,)
+    pairs : ImageSelection
+    variable : {"counts", "expected_counts"}
+
+    Returns
+    -------
+    Images
+        Dataset by dataset, in host memory.
+    """
+    parts = [
+        read_images(path, np.sort(pairs.structure[pairs.dataset == index]), variable=variable)
+        for index, path in enumerate(paths)
+        if (pairs.dataset == index).any()
+    ]
+    return Images(torch.cat([part.counts for part in parts]), torch.cat([part.label for part in parts]))
+
+
+def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> TrainingDomain:
+    """Return what the datasets of a training set tell of themselves.
+
+    Parameters
+    ----------
+    paths : sequence of Path, (dataset,)
+    spec : TrainingSetSpec
+    """
+    attributes = [store.zarr_attributes(path) for path in paths]
+    conditions = [Condition(**json.loads(told["condition"])) for told in attributes]
+    with store.open_zarr(paths[0]) as first:
+        side = first.sizes["x"]
+    return TrainingDomain(
+        tuple(zip(conditions, spec.images, strict=True)), attributes[0]["energy_eV"], attributes[0]["pixel_A"], side
+    )
+
+
+class StepSchedule:
+    """How many batches a network sees, epoch by epoch.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    images : int
+        Training images.
+
+    Attributes
+    ----------
+    per_epoch : int
+        Steps in a whole epoch.
+    steps : int
+        Steps in all.
+    epochs : int
+        The last one may be cut short.
+    """
+
+    def __init__(self, spec: NetworkSpec, images: int) -> None:
+        hyper = spec.hyperparameters
+        self.per_epoch = -(-images // hyper.batch_size)
+        self.steps = hyper.steps if hyper.steps is not None else (hyper.epochs or 0) * self.per_epoch
+        self.epochs = -(-self.steps // self.per_epoch)
+
+    def steps_in(self, epoch: int) -> int:
+        """Return the steps of an epoch."""
+        return min(self.per_epoch, self.steps - epoch * self.per_epoch)
+
+
+def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.device) -> Batches:
+    """Return the shuffled and augmented batches of one epoch of one network, whatever was drawn before.
+
+    Parameters
+    ----------
+    images : Images
+    spec : NetworkSpec
+        Its id seeds order, augmentation and noise.
+    epoch : int
+    device : torch.device
+
+    Returns
+    -------
+    Batches
+    """
+    hyper, n = spec.hyperparameters, len(images.counts)
+    rng = np.random.default_rng(seed_sequence(spec.id, 1, epoch))
+    order, element = rng.permutation(n), rng.integers(8, size=n)
+    seen = StepSchedule(spec, n).steps_in(epoch) * hyper.batch_size
+    return Batches(
+        images,
+        hyper.batch_size,
+        device,
+        order=torch.from_numpy(order[:seen]),
+        element=torch.from_numpy(element[:seen]) if hyper.augmentation == "dihedral" else None,
+        noise=torch_seed(spec, 3, epoch) if hyper.noise == "fresh" else None,
+    )
+
+
+def torch_seed(spec: NetworkSpec, *key: int) -> int:
+    """Return the seed of one of a network's streams that PyTorch draws from."""
+    return int(seed_sequence(spec.id, *key).generate_state(1, np.uint64)[0])

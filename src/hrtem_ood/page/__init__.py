@@ -1,1 +1,0 @@
-"""A page on what a campaign found: every sentence follows from the numbers by a rule that is written down."""

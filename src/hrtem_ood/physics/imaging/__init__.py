@@ -1,0 +1,1 @@
+"""Electron-count images and label masks of exit waves under one imaging condition."""

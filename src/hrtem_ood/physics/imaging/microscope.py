@@ -1,0 +1,119 @@
+"""A microscope under one condition: lens, coherence and detector, ready to form the images of a dataset."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hrtem_ood.array_module import ArrayModule
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.config.campaign import Imaging
+from hrtem_ood.physics.imaging.detector import DetectorResponse
+from hrtem_ood.physics.imaging.focal_integration import focal_nodes
+from hrtem_ood.physics.imaging.intensity import image_intensity
+from hrtem_ood.physics.imaging.lens import Lens
+from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.optics.condition import JITTER_FIELDS, POSITIVE, Condition
+
+LOWEST = -2.9
+"""Deviations of parameters that must stay positive are cut off here [standard deviations]; 0.2 % lie below."""
+
+
+def sample_condition(condition: Condition, series: str, structure: int) -> Condition:
+    """Return the condition of one image: that of the dataset, with every parameter off its mean by its own jitter.
+
+    Parameters
+    ----------
+    condition : Condition
+    series : str
+        Of the images.
+    structure : int
+
+    Returns
+    -------
+    Condition
+        Without jitter; its defocus still counts from the structure's zero defocus.
+    """
+    if not condition.jitter:
+        return condition
+    rng = np.random.default_rng(seed_sequence(series, structure, 0))
+    deviations = rng.standard_normal(len(JITTER_FIELDS)).tolist()
+    cut = [
+        max(number, LOWEST) if name in POSITIVE else number
+        for name, number in zip(JITTER_FIELDS, deviations, strict=True)
+    ]
+    return condition.shifted(cut)
+
+
+@dataclass
+class Microscope:
+    """Forms images of one size.
+
+    Attributes
+    ----------
+    imaging : Imaging
+    size : int, [px]
+        Side of the images.
+    wavelength_A : float, [Å]
+    band_per_A : float, [1/Å]
+        Largest frequency that exit waves carry.
+    am : ArrayModule
+    response : DetectorResponse
+        Of the detector.
+    """
+
+    imaging: Imaging
+    size: int
+    wavelength_A: float
+    band_per_A: float
+    am: ArrayModule
+    response: DetectorResponse = field(init=False)
+    _lens: Lens | None = None
+
+    def __post_init__(self) -> None:
+        pixel_A = self.imaging.pixel_A
+        self.response = DetectorResponse.of(self.imaging.detector, size=self.size, pixel_A=pixel_A, am=self.am)
+
+    def lens(self, condition: Condition) -> Lens:
+        """Return the lens of a condition; the last one is kept, for conditions that differ in defocus or dose only."""
+        wanted = condition.model_copy(update={"defocus_A": 0.0, "dose_e_per_A2": 1.0})
+        if self._lens is None or self._lens.condition != wanted:
+            pixel_A = self.imaging.pixel_A
+            self._lens = Lens.of(wanted, size=self.size, pixel_A=pixel_A, wavelength_A=self.wavelength_A, am=self.am)
+        return self._lens
+
+    def intensity(self, spectra: Array, condition: Condition, defocus_A: float) -> Array:
+        """Intensity of the image of one structure.
+
+        Parameters
+        ----------
+        spectra : complex64 array, (phonon, y, x), [1]
+            Of the exit waves, on the image's grid.
+        condition : Condition
+            Of this image.
+        defocus_A : float, [Å]
+            From the exit plane, positive for underfocus.
+
+        Returns
+        -------
+        float32 array, (y, x), [1]
+            Expected electrons per electron in, as far as the detector leaves them.
+        """
+        deviations, weights = self._focus(condition)
+        if len(weights) > 1:
+            condition = condition.model_copy(update={"focal_spread_A": 0.0})
+        lens, result = self.lens(condition), 0.0
+        for deviation, weight in zip(deviations.tolist(), weights.tolist(), strict=True):
+            transfer = lens.transfer(defocus_A + deviation)
+            result = result + np.float32(weight) * image_intensity(
+                spectra, transfer, self.am, detected=self.response.signal
+            )
+        return result
+
+    def _focus(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
+        if self.imaging.coherence == "envelope" or not condition.focal_spread_A:
+            return np.zeros(1), np.ones(1)
+        reach = [self.band_per_A, math.sqrt(0.5) / self.imaging.pixel_A]
+        if condition.aperture_mrad is not None:
+            reach.append(condition.aperture_mrad * 1e-3 / self.wavelength_A)
+        return focal_nodes(condition.focal_spread_A, self.wavelength_A, min(reach))

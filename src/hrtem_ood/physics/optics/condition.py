@@ -1,0 +1,263 @@
+"""Imaging conditions χ: their parameters, and grids of them."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, create_model, model_validator
+
+from hrtem_ood.base_model import Model, grid_of
+
+Azimuth = Annotated[float, Field(ge=-3.1416, le=3.1416)]
+Deviation = Annotated[float, Field(ge=0, le=1e10)]
+
+SMALLEST_SPREAD_MRAD = 0.002
+"""Angular spreads below this are taken for a mistake: usual ones, written in rad, lie there [mrad]."""
+
+FEWEST_DEVIATIONS = 3
+"""What must stay above zero has a mean of at least this many standard deviations."""
+
+
+def _in_mrad(spread: float) -> float:
+    if 0 < spread < SMALLEST_SPREAD_MRAD:
+        raise ValueError(f"must be 0, or {SMALLEST_SPREAD_MRAD} mrad and more; {spread:g} may be meant in rad")
+    return spread
+
+
+def _sd(parameter: str, unit: str) -> Any:
+    return Field(
+        0.0,
+        description=f"Standard deviation of {parameter} over the images of a dataset [{unit}].",
+    )
+
+
+class Condition(Model):
+    """One imaging condition χ.
+
+    Aberrations carry their Krivanek names as in abTEM, lengths in Å and azimuths in rad. ``defocus_A`` is −C10, counted
+    from the zero defocus (minimum contrast) of each structure, positive for underfocus.
+    """
+
+    defocus_A: Annotated[float, Field(ge=-1e5, le=1e5)] = Field(
+        description="Mean defocus −C10 [Å] from each structure's minimum contrast; positive is underfocus."
+    )
+    defocus_sd_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
+        0.0, description="Standard deviation of the defocus over the images of a dataset [Å], normally distributed."
+    )
+    dose_e_per_A2: Annotated[float, Field(gt=0, le=1e7)] = Field(description="Dose [e/Å²].")
+    focal_spread_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
+        0.0, description="Focal spread Δ [Å], a 1/e half-width: temporal envelope exp[−(π λ Δ q² / 2)²]."
+    )
+    angular_spread_mrad: Annotated[float, Field(ge=0, le=50), AfterValidator(_in_mrad)] = Field(
+        0.0, description="Angular spread of the illumination [mrad], a 1/e half-width."
+    )
+    aperture_mrad: Annotated[float, Field(ge=0.5, le=200)] | None = Field(
+        None, description="Semi-angle of the objective aperture [mrad]; left out: none."
+    )
+    C12: Annotated[float, Field(ge=-1e5, le=1e5)] = Field(0.0, description="Two-fold astigmatism [Å].")
+    phi12: Azimuth = Field(0.0, description="Azimuth of C12 [rad].")
+    C21: Annotated[float, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Axial coma [Å].")
+    phi21: Azimuth = Field(0.0, description="Azimuth of C21 [rad].")
+    C23: Annotated[float, Field(ge=-1e6, le=1e6)] = Field(0.0, description="Three-fold astigmatism [Å].")
+    phi23: Azimuth = Field(0.0, description="Azimuth of C23 [rad].")
+    C30: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Spherical aberration [Å].")
+    C32: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Axial star aberration [Å].")
+    phi32: Azimuth = Field(0.0, description="Azimuth of C32 [rad].")
+    C34: Annotated[float, Field(ge=-1e8, le=1e8)] = Field(0.0, description="Four-fold astigmatism [Å].")
+    phi34: Azimuth = Field(0.0, description="Azimuth of C34 [rad].")
+    C41: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fourth-order axial coma [Å].")
+    phi41: Azimuth = Field(0.0, description="Azimuth of C41 [rad].")
+    C43: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Three-lobe aberration [Å].")
+    phi43: Azimuth = Field(0.0, description="Azimuth of C43 [rad].")
+    C45: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Five-fold astigmatism [Å].")
+    phi45: Azimuth = Field(0.0, description="Azimuth of C45 [rad].")
+    C50: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order spherical aberration [Å].")
+    C52: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order axial star aberration [Å].")
+    phi52: Azimuth = Field(0.0, description="Azimuth of C52 [rad].")
+    C54: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Fifth-order rosette aberration [Å].")
+    phi54: Azimuth = Field(0.0, description="Azimuth of C54 [rad].")
+    C56: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Six-fold astigmatism [Å].")
+    phi56: Azimuth = Field(0.0, description="Azimuth of C56 [rad].")
+    dose_sd_e_per_A2: Deviation = _sd("the dose", "e/Å²")
+    focal_spread_sd_A: Deviation = _sd("the focal spread", "Å")
+    angular_spread_sd_mrad: Deviation = _sd("the angular spread", "mrad")
+    aperture_sd_mrad: Deviation = _sd("the aperture", "mrad")
+    C12_sd: Deviation = _sd("C12", "Å")
+    phi12_sd: Deviation = _sd("phi12", "rad")
+    C21_sd: Deviation = _sd("C21", "Å")
+    phi21_sd: Deviation = _sd("phi21", "rad")
+    C23_sd: Deviation = _sd("C23", "Å")
+    phi23_sd: Deviation = _sd("phi23", "rad")
+    C30_sd: Deviation = _sd("C30", "Å")
+    C32_sd: Deviation = _sd("C32", "Å")
+    phi32_sd: Deviation = _sd("phi32", "rad")
+    C34_sd: Deviation = _sd("C34", "Å")
+    phi34_sd: Deviation = _sd("phi34", "rad")
+    C41_sd: Deviation = _sd("C41", "Å")
+    phi41_sd: Deviation = _sd("phi41", "rad")
+    C43_sd: Deviation = _sd("C43", "Å")
+    phi43_sd: Deviation = _sd("phi43", "rad")
+    C45_sd: Deviation = _sd("C45", "Å")
+    phi45_sd: Deviation = _sd("phi45", "rad")
+    C50_sd: Deviation = _sd("C50", "Å")
+    C52_sd: Deviation = _sd("C52", "Å")
+    phi52_sd: Deviation = _sd("phi52", "rad")
+    C54_sd: Deviation = _sd("C54", "Å")
+    phi54_sd: Deviation = _sd("phi54", "rad")
+    C56_sd: Deviation = _sd("C56", "Å")
+    phi56_sd: Deviation = _sd("phi56", "rad")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_azimuth_of_nothing(cls, data: Any) -> Any:
+        """Drop the azimuth, and its deviation, of an aberration that is zero in every image: the lens is the same."""
+        if not isinstance(data, dict):
+            return data
+
+        def is_there(aberration: str) -> bool:
+            return bool(data.get(aberration) or data.get(f"{aberration}_sd"))
+
+        return {key: value for key, value in data.items() if not key.startswith("phi") or is_there(f"C{key[3:5]}")}
+
+    @model_validator(mode="after")
+    def _stays_positive(self) -> Self:
+        for name in POSITIVE:
+            mean, deviation = getattr(self, name), getattr(self, JITTER_FIELDS[name])
+            if deviation and (mean is None or mean < FEWEST_DEVIATIONS * deviation):
+                wanted = (
+                    f"{deviation:g} of {mean:g} is more"
+                    if mean
+                    else f"set `{name}`, or leave `{JITTER_FIELDS[name]}` out"
+                )
+                raise ValueError(
+                    f"`{JITTER_FIELDS[name]}` must be at most a third of `{name}`, which cannot be negative; {wanted}"
+                )
+        return self
+
+    @property
+    def jitter(self) -> dict[str, float]:
+        """Standard deviations, over the images of a dataset, of the parameters that vary from image to image."""
+        values = {name: float(getattr(self, deviation)) for name, deviation in JITTER_FIELDS.items()}
+        return {name: value for name, value in values.items() if value}
+
+    def shifted(self, deviations: Sequence[float]) -> Self:
+        """Return the condition of one image, which varies no further.
+
+        Parameters
+        ----------
+        deviations : sequence of float, (len(JITTER_FIELDS),), [1]
+            How many standard deviations each parameter of :data:`JITTER_FIELDS`, in its order, is off its mean. Not used
+            where the standard deviation is zero.
+        """
+        shift = {
+            name: number * getattr(self, JITTER_FIELDS[name])
+            for name, number in zip(JITTER_FIELDS, deviations, strict=True)
+        }
+        update = {name: getattr(self, name) + value for name, value in shift.items() if value}
+        return self.model_copy(update=update | {JITTER_FIELDS[name]: 0.0 for name in update})
+
+    @property
+    def aberrations(self) -> dict[str, float]:
+        """Non-zero aberrations but defocus, by Krivanek name: Cnm [Å] and phinm [rad]."""
+        values = {name: float(getattr(self, name)) for name in ABERRATIONS}
+        return {name: value for name, value in values.items() if value}
+
+    @property
+    def slug(self) -> str:
+        """Short readable name, e.g. ``df100-dose400``."""
+        parts = [f"{_SHORT.get(name, name + '_')}{value:g}" for name, value in self.varied().items()]
+        return "-".join(parts)
+
+    @property
+    def label(self) -> str:
+        """Name for tables and figures, with units, e.g. ``Δf +100 Å, 400 e/Å²``."""
+        # + 0.0 turns -0.0 into 0.0
+        text = ", ".join(_LABEL[name].format(value + 0.0) for name, value in self.varied().items())
+        return text.replace("+0 Å", "0 Å").replace("-", "−")
+
+    def varied(self) -> dict[str, float]:
+        """Defocus, dose and whatever else differs from its default."""
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if value != defaults[name] or name in ("defocus_A", "dose_e_per_A2")
+        }
+
+
+ABERRATIONS = tuple(
+    name for name in Condition.model_fields if name.startswith(("C", "phi")) and not name.endswith("_sd")
+)
+
+JITTER_FIELDS = {
+    "defocus_A": "defocus_sd_A",
+    "dose_e_per_A2": "dose_sd_e_per_A2",
+    "focal_spread_A": "focal_spread_sd_A",
+    "angular_spread_mrad": "angular_spread_sd_mrad",
+    "aperture_mrad": "aperture_sd_mrad",
+} | {name: f"{name}_sd" for name in ABERRATIONS}
+"""Every parameter that may vary from image to image, and the one that holds its standard deviation. Images draw their
+deviations in this order: add to its end only."""
+
+POSITIVE = ("dose_e_per_A2", "focal_spread_A", "angular_spread_mrad", "aperture_mrad")
+"""Parameters that jitter must leave above zero."""
+
+_SHORT = {
+    "defocus_A": "df",
+    "defocus_sd_A": "sd",
+    "dose_e_per_A2": "dose",
+    "focal_spread_A": "fs",
+    "angular_spread_mrad": "as",
+    "aperture_mrad": "ap",
+    "dose_sd_e_per_A2": "dosesd",
+    "focal_spread_sd_A": "fssd",
+    "angular_spread_sd_mrad": "assd",
+    "aperture_sd_mrad": "apsd",
+}
+_LABEL = {
+    "defocus_A": "Δf {:+g} Å",
+    "defocus_sd_A": "±{:g} Å",
+    "dose_e_per_A2": "{:g} e/Å²",
+    "focal_spread_A": "focal spread {:g} Å",
+    "angular_spread_mrad": "angular spread {:g} mrad",
+    "aperture_mrad": "aperture {:g} mrad",
+    "dose_sd_e_per_A2": "±{:g} e/Å²",
+    "focal_spread_sd_A": "focal spread ±{:g} Å",
+    "angular_spread_sd_mrad": "angular spread ±{:g} mrad",
+    "aperture_sd_mrad": "aperture ±{:g} mrad",
+} | {
+    f"{name}{ending}": f"{name} {sign}{{:g}} " + ("rad" if name.startswith("phi") else "Å")
+    for name in ABERRATIONS
+    for ending, sign in (("", ""), ("_sd", "±"))
+}
+
+
+def parameter_unit(parameter: str) -> str:
+    """Return the unit of a parameter of a condition, from its name."""
+    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
+        if parameter.endswith(ending):
+            return unit
+    return "Å" if parameter.startswith("C") else "rad"
+
+
+def grid_model(name: str, model: type[Model], doc: str) -> Any:
+    """Make the model of a grid: every field of ``model``, each taking one value or a list of values."""
+    fields: dict[str, Any] = {}
+    for key, field in model.model_fields.items():
+        # rebuild the annotation with its bounds, which pydantic keeps apart
+        item = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        default = ... if field.is_required() else (field.default,)
+        fields[key] = (grid_of(item), Field(default, description=field.description))
+    return create_model(name, __base__=Model, __doc__=doc, **fields)
+
+
+def expand(grid: Model, model: type[Model]) -> Iterator[dict[str, Any]]:
+    """Yield the field values of every point of a grid: the outer product of its axes, last field fastest."""
+    axes = [getattr(grid, key) for key in model.model_fields]
+    for values in itertools.product(*axes):
+        yield dict(zip(model.model_fields, values, strict=True))
+
+
+ConditionGrid = grid_model(
+    "ConditionGrid", Condition, "A grid of imaging conditions: the outer product of the values of every key."
+)

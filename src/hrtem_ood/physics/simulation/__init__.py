@@ -1,0 +1,1 @@
+"""Frozen-phonon multislice exit waves, and the zero defocus of a structure."""

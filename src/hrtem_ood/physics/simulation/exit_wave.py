@@ -1,0 +1,117 @@
+"""Exit waves of scenes: frozen phonons, the choice of engine, and the band that is stored."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import abtem
+import numpy as np
+from ase import Atoms
+
+from hrtem_ood.array_module import ArrayModule
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.optics.fourier import band_limited_size, crop_spectrum
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
+from hrtem_ood.physics.simulation.multislice import multislice
+from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
+
+if TYPE_CHECKING:
+    from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+
+
+def grid_size(cell_A: float, sampling_A: float) -> int:
+    """Grid points along a side of the cell.
+
+    Raises
+    ------
+    ConfigError
+        Where the sampling does not divide the cell.
+    """
+    size = round(cell_A / sampling_A)
+    if abs(size * sampling_A - cell_A) > 1e-4 * sampling_A:
+        raise ConfigError(
+            f"simulation.sampling_A: {sampling_A:g} Å does not divide the cell of {cell_A:g} Å; "
+            f"{cell_A / size:.6g} Å would."
+        )
+    return size
+
+
+def displace(atoms: Atoms, sigma_A: float, seed: int) -> Atoms:
+    """Displace all atoms of a scene thermally.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    sigma_A : float, [Å]
+        Standard deviation of the displacement along each axis.
+    seed : int
+
+    Returns
+    -------
+    ase.Atoms
+        A frozen-phonon configuration (Einstein model: each atom on its own).
+    """
+    return abtem.FrozenPhonons(atoms, num_configs=1, sigmas=sigma_A, seed=seed).randomize(atoms)
+
+
+def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarray:
+    """Compute the exit wave of one configuration of atoms, for a plane incident wave of amplitude 1.
+
+    Waves are limited by an aperture that falls to zero at 2/3 of the Nyquist frequency (a cosine over the last 3 %), after
+    the last slice too. The grid that is returned holds that band: nothing that the wave carries is lost.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        In a cell that is square along x and y, and periodic.
+    simulation : Simulation
+    am : ArrayModule
+        Neither engine has ever run on a GPU.
+
+    Returns
+    -------
+    complex64 array, (y, x), [1]
+        Wave at the top of the cell, on 2/3 of the grid, rounded up to a size that transforms fast.
+    """
+    width, depth = atoms.cell.lengths()[:2]
+    assert width == depth, "scenes have square cells"
+    size = grid_size(width, simulation.sampling_A)
+    spectrum = (fast_spectrum if simulation.engine == "fast" else abtem_spectrum)(atoms, simulation, size, am)
+    kept = band_limited_size(size)
+    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (kept, kept), am.xp))).astype(np.complex64)
+
+
+def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:
+    """Compute the exit wave of one configuration of atoms by this project's multislice.
+
+    Parameters
+    ----------
+    atoms, simulation, size, am
+        As of :func:`~hrtem_ood.physics.simulation.abtem_engine.abtem_spectrum`.
+
+    Returns
+    -------
+    complex64 array, (qy, qx), [1]
+        Spectrum of the wave at the top of the cell, not shifted, not normalised.
+    """
+    side_A, wavelength_A = float(atoms.cell.lengths()[0]), electron_wavelength_A(simulation.energy_eV)
+    slices = slice_atoms(atoms, simulation.slice_thickness_A, size)
+    factors = {
+        int(number): form_factors(int(number), size, side_A, simulation.energy_eV, simulation.parametrization)
+        for number in np.unique(atoms.numbers)
+    }
+    if am.name == "cpu":
+        return _fused(size, side_A, wavelength_A)(slices, factors)
+    on_device = {number: am.xp.asarray(factor) for number, factor in factors.items()}
+    steps = slice_phases(slices, on_device, size, am)
+    return multislice(steps, size=size, side_A=side_A, wavelength_A=wavelength_A, am=am)
+
+
+@lru_cache(maxsize=1)
+def _fused(size: int, side_A: float, wavelength_A: float) -> "FusedMultislice":
+    # imported here, as a GPU needs neither FFTW nor compiled loops
+    from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+
+    return FusedMultislice(size, side_A, wavelength_A)

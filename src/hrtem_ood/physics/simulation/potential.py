@@ -1,0 +1,188 @@
+"""Projected potentials of slices: atoms spread onto the grid, with their form factors, by a non-uniform FFT.
+
+The phase that a slice gives the wave is the Fourier series
+
+    σ v(r) = σ/A Σ_k Σ_s f_s(|k|) F_s(k) exp(2πi k·r),    F_s(k) = Σ_a exp(−2πi k·r_a)
+
+over the frequencies of the grid, with A the area of the cell, f_s the projected scattering factor of species s, and
+F_s the structure factor of its atoms in the slice. F_s comes from spreading each atom onto its neighbouring grid points
+with a kernel φ, an FFT, and division by φ's Fourier transform (Barnett, Magland & af Klinteberg, SIAM J. Sci. Comput.
+41 (2019) C479, Sec. 2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+
+import numpy as np
+from abtem.core.energy import energy2sigma
+from abtem.parametrizations import validate_parametrization
+from ase import Atoms
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from hrtem_ood.array_module import ArrayModule
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.physics.optics.aberrations import Array
+
+WIDTH = 6
+"""Grid points along each axis that an atom is spread over."""
+
+BETA = 2.03 * WIDTH
+"""Shape of the kernel: Barnett et al. (2019), Eq. 4.5, γ π w (1 − 1/2ς) with γ = 0.97 and ς = 3/2, as the frequencies
+that matter fill 2/3 of the grid. Their aliases lie above 2/3 of the sampling frequency."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Atoms that act on the wave at one depth.
+
+    Attributes
+    ----------
+    species : tuple of (int, float64 array (atom, 2), [px])
+        Atomic number, and positions (x, y) in grid points, wrapped into the cell.
+    distance_A : float, [Å]
+        From here to the next slice that holds atoms, or to the top of the cell.
+    """
+
+    species: tuple[tuple[int, NDArray[np.float64]], ...]
+    distance_A: float
+
+
+def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
+    """Cut a scene into slices: every atom belongs wholly to the slice that its nucleus is in, and acts in its middle.
+
+    Slices without atoms join the space between others. That atoms act in the middle makes the error of slices of
+    finite thickness one of second order; at the slice's entrance, all would act half a slice too early.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The beam enters at z = 0; the cell is periodic.
+    thickness_A : float, [Å]
+        The height is divided into the smallest number of equal slices that are no thicker.
+    size : int
+        Grid points along x and y.
+
+    Returns
+    -------
+    list of Slice
+        From the entrance to the top; none without atoms.
+    """
+    side, _, height = atoms.cell.lengths()
+    number = int(np.ceil(height / thickness_A))
+    thickness = height / number
+    index = np.minimum((atoms.positions[:, 2] % height) / thickness + 1e-9, number - 1).astype(int)
+    pixels = atoms.positions[:, :2] / (side / size) % size
+    occupied = np.unique(index)
+    ends = np.append(occupied, number - 0.5)[1:]
+    found = []
+    for here, end in zip(occupied, ends, strict=True):
+        inside = index == here
+        numbers = np.unique(atoms.numbers[inside])
+        species = tuple((int(z), pixels[inside & (atoms.numbers == z)]) for z in numbers)
+        found.append(Slice(species, float((end - here) * thickness)))
+    return found
+
+
+@lru_cache(maxsize=8)
+def form_factors(number: int, size: int, side_A: float, energy_eV: float, parametrization: str) -> NDArray[np.float32]:
+    """Phase per structure factor of a species, on the half spectrum of a real grid.
+
+    Parameters
+    ----------
+    number : int
+        Atomic number.
+    size : int
+        Grid points along x and y.
+    side_A : float, [Å]
+        Side of the cell.
+    energy_eV : float, [eV]
+    parametrization : str
+        One of abTEM's.
+
+    Returns
+    -------
+    float32 array, (ky, kx), [rad]
+        σ f(|k|) / A, with f [V Å³] the projected scattering factor, up to the corners of the spectrum, and divided by the
+        transform of the spreading kernel.
+
+    Raises
+    ------
+    ConfigError
+        Where the parametrisation does not know the element.
+    """
+    known, symbol = validate_parametrization(parametrization), chemical_symbols[number]
+    if symbol not in known.parameters:
+        raise ConfigError(
+            f"simulation.parametrization: `{parametrization}` does not know the element {symbol}; "
+            f"it knows {', '.join(known.parameters)}."
+        )
+    index = np.arange(size // 2 + 1, dtype=np.float64)
+    quadrant = known.projected_scattering_factor(symbol)((index[:, None] ** 2 + index**2) / side_A**2)  # type: ignore[misc]  # wrongly typed there
+    kernel = kernel_transform(index, size)
+    quadrant *= energy2sigma(energy_eV) / side_A**2 / (kernel[:, None] * kernel)
+    return np.asarray(quadrant[np.minimum(np.arange(size), size - np.arange(size))], np.float32)
+
+
+def kernel_transform(index: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Fourier transform of the spreading kernel at integer frequencies of the grid, by Gauss–Legendre quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    kernel = np.exp(BETA * (np.sqrt(1 - nodes**2) - 1))
+    return WIDTH / 2 * np.cos(np.pi * WIDTH / size * index[:, None] * nodes) @ (weights * kernel)
+
+
+def kernel_matrix(pixels: Array, size: int, xp: ModuleType) -> Array:
+    """Kernel of each atom along one axis, φ(u) = exp(β (√(1 − (2u/w)²) − 1)) for |u| < w/2 (Barnett et al. (2019), Eq. 1.8).
+
+    Parameters
+    ----------
+    pixels : float64 array, (atom,), [px]
+    size : int
+    xp : module
+
+    Returns
+    -------
+    float32 array, (atom, size), [1]
+    """
+    grid = xp.arange(size, dtype=xp.float64)
+    apart = xp.remainder(grid[None, :] - pixels[:, None] + size / 2, float(size)) - size / 2
+    inside = 1 - (apart * (2 / WIDTH)) ** 2
+    root = xp.sqrt(xp.where(inside > 0, inside, xp.zeros_like(inside)))
+    kernel = xp.exp(BETA * (root - 1))
+    return xp.asarray(xp.where(inside > 0, kernel, xp.zeros_like(kernel)), dtype=xp.float32)
+
+
+def slice_phases(
+    slices: Iterable[Slice], factors: dict[int, Array], size: int, am: ArrayModule
+) -> Iterable[tuple[Array, float]]:
+    """Yield the phase σ v of each slice and the distance behind it: the plain form, for any array module.
+
+    An atom's kernel is the product of one along y and one along x, so that the sum over a species' atoms is a product of
+    matrices: more arithmetic than the kernel's few points need, but all of it is what GPUs are best at, and the order of
+    the sums is fixed, as it is not with atomic additions.
+
+    Parameters
+    ----------
+    slices : iterable of Slice
+    factors : dict of int to float32 array, (ky, kx), [rad]
+        By atomic number; see :func:`form_factors`.
+    size : int
+    am : ArrayModule
+
+    Yields
+    ------
+    float32 array, (y, x), [rad]
+    float, [Å]
+    """
+    xp = am.xp
+    for each in slices:
+        spectrum = None
+        for number, pixels in each.species:
+            along_x, along_y = (kernel_matrix(xp.asarray(pixels[:, axis]), size, xp) for axis in (0, 1))
+            spread = xp.matmul(xp.permute_dims(along_y, (1, 0)), along_x)
+            term = am.fft.rfftn(spread, axes=(0, 1)) * factors[number]
+            spectrum = term if spectrum is None else spectrum + term
+        # factors hold no 1/size², which this inverse transform brings
+        yield am.fft.irfftn(spectrum, s=(size, size), axes=(0, 1)) * float(size**2), each.distance_A

@@ -1,0 +1,1 @@
+"""Random nanoparticle structures, and structures read from files."""

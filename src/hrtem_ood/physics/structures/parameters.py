@@ -1,0 +1,188 @@
+"""Configuration of scenes: crystals, particles, film, and scenes of one's own."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from hrtem_ood.base_model import IntegerRange, Model, Name, NumberRange
+from hrtem_ood.physics.structures.materials import PRESETS
+
+Length = Annotated[float, Field(gt=0)]
+
+
+class Material(Model):
+    """A crystal: a preset, built from a formula and a structure, or read from any file that ASE reads."""
+
+    preset: Literal["ZnS", "CdSe", "Cu", "Ag", "C", "Si", "Fe", "Fe3O4", "Co3O4"] | None = Field(
+        None,
+        description="A crystal whose cell is known: wurtzite `ZnS` and `CdSe`, fcc `Cu` and `Ag`, diamond `C` and `Si`, bcc "
+        "`Fe`, spinels `Fe3O4` and `Co3O4`. The same as its formula, structure and lattice constants written out.",
+    )
+    formula: str | None = Field(None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`.")
+    structure: (
+        Literal[
+            "sc",
+            "fcc",
+            "bcc",
+            "hcp",
+            "diamond",
+            "zincblende",
+            "rocksalt",
+            "cesiumchloride",
+            "fluorite",
+            "wurtzite",
+            "spinel",
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Crystal structure: as `ase.build.bulk` knows it, or `spinel`, whose formula begins with the one cation "
+        "on tetrahedral sites, as `MgAl2O4`, or has one kind of cation only, as `Fe3O4`.",
+    )
+    a_A: Annotated[float, Field(gt=1, lt=50)] | None = Field(None, description="Lattice constant a [Å].")
+    c_A: Annotated[float, Field(gt=1, lt=100)] | None = Field(
+        None, description="Lattice constant c [Å], where it is free."
+    )
+    u: Annotated[float, Field(gt=0.2, lt=0.3)] | None = Field(
+        None,
+        description="Position u of the anions of a `spinel`, with the origin at the centre of inversion (1/4: cubic close "
+        "packing).",
+    )
+    file: str | None = Field(
+        None,
+        description="Path of a crystal file (CIF, extxyz, …), relative to the working directory. "
+        "Its content, not its name, is part of every identity.",
+    )
+    sha256: str | None = Field(
+        None, description="Filled in when the file is read; set it to refuse a file with other content."
+    )
+    fault_normal: tuple[int, int, int] | None = Field(
+        None,
+        description="Miller indices of the plane on which stacking faults lie. "
+        "Known for wurtzite (0 0 1) and fcc (1 1 1) crystals given by formula.",
+    )
+    fault_vector: tuple[float, float, float] | None = Field(
+        None, description="Displacement across a stacking fault, in fractional coordinates of the crystal's cell."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, data: Any) -> Any:
+        """Put the fields of a preset in its place, so that it is the same material as without the name."""
+        known = isinstance(data, dict) and isinstance(data.get("preset"), str) and PRESETS.get(data["preset"])
+        if not known:
+            return data  # a preset that is none is told of by its type
+        others = sorted(key for key in data if key not in ("preset", "fault_normal", "fault_vector"))
+        if others:
+            raise ValueError(
+                f"`preset` stands alone; leave out {', '.join(others)} (null removes what another file sets), "
+                "or write the crystal out without it"
+            )
+        return known | {key: value for key, value in data.items() if key != "preset"}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.formula is None):
+            raise ValueError("give either `preset`, or `formula` (with `structure` and `a_A`), or `file`")
+        if (self.u is None) == (self.structure == "spinel"):
+            raise ValueError("a `spinel` needs `u`, the position of its anions (about 0.26), and nothing else has it")
+        if self.formula is not None and (self.structure is None or self.a_A is None):
+            raise ValueError("a `formula` needs `structure` and `a_A` too")
+        if (self.fault_normal is None) != (self.fault_vector is None):
+            raise ValueError("`fault_normal` and `fault_vector` go together")
+        return self
+
+
+class Particles(Model):
+    """How many spherical particles a scene holds, and of what size."""
+
+    count: IntegerRange = Field((1, 1), description="Number of particles, uniform in [min, max].")
+    radius_A: NumberRange = Field(description="Radius [Å], uniform in [min, max].")
+    separation_A: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Smallest gap between the surfaces of two particles [Å], periodic images included."
+    )
+    stacking_faults: IntegerRange = Field(
+        (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
+    )
+    zone_axis: tuple[int, int, int] | None = Field(
+        None,
+        description="Lattice direction [u, v, w] along the beam, with any azimuth: of the cubic cell for cubic structures, of "
+        "the hexagonal one for wurtzite and hcp (three indices), of the file's cell for a file. Left out: any orientation.",
+    )
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.count[0] < 1:
+            raise ValueError("`count` starts at 1 or more: a scene without particles has nothing to segment")
+        if self.radius_A[0] <= 2:
+            raise ValueError("`radius_A` must be above 2 Å: a smaller sphere may hold no atom")
+        if self.stacking_faults[0] < 0:
+            raise ValueError("`stacking_faults` must be 0 or more")
+        if self.zone_axis == (0, 0, 0):
+            raise ValueError("`zone_axis` [0, 0, 0] is no direction; give e.g. [1, 1, 0]")
+        return self
+
+
+class Substrate(Model):
+    """Amorphous carbon film below the particles."""
+
+    thickness_A: Length = Field(description="Thickness [Å].")
+    density_per_A3: Annotated[float, Field(gt=0, lt=0.15)] = Field(
+        0.1103, description="Carbon atoms per Å³ (0.1103 is 2.2 g/cm³)."
+    )
+    min_distance_A: Annotated[float, Field(gt=0, lt=1.6)] = Field(
+        1.4, description="Smallest distance between two carbon atoms [Å], periodic images included."
+    )
+
+
+class StructureSet(Model):
+    """N random scenes drawn from one recipe."""
+
+    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        description="Seeds the random scenes. Sets with different seeds share no structure."
+    )
+    material: Name = Field(description="A name under `materials`.")
+    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
+        description="Side of the square, laterally periodic cell [Å]."
+    )
+    particles: Particles
+    substrate: Substrate | None = Field(None, description="Left out: particles in vacuum.")
+    vacuum_A: Annotated[float, Field(ge=1, le=100)] = Field(
+        5.0, description="Empty space above and below the atoms [Å]."
+    )
+
+
+class StructureFile(Model):
+    """Scenes of one's own, read as they are: for each frame of a file, one structure."""
+
+    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Number of structures: the first frames of the file."
+    )
+    scenes: str = Field(
+        description="Path of a file of scenes (extxyz, or another that ASE reads), relative to the working directory. Its "
+        "content, not its name, is part of every identity. Cells are orthogonal, square across the beam, which travels "
+        "along +z; atoms lie within the cell's height."
+    )
+    sha256: str | None = Field(
+        None, description="Filled in when the file is read; set it to refuse a file with other content."
+    )
+    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
+        description="Side of the square, laterally periodic cell of every scene [Å]."
+    )
+    film: Literal["tags", "carbon", "none"] = Field(
+        "carbon",
+        description="Which atoms are film, and no particle for labels and zero defocus. `carbon`: all carbon. `tags`: those "
+        "with 0 in the file's column `tags`. `none`: no atom.",
+    )
+
+
+def _kind_of_set(value: Any) -> str:
+    return (
+        "a file" if isinstance(value, StructureFile) or (isinstance(value, dict) and "scenes" in value) else "a recipe"
+    )
+
+
+AnyStructureSet = Annotated[
+    Annotated[StructureSet, Tag("a recipe")] | Annotated[StructureFile, Tag("a file")], Discriminator(_kind_of_set)
+]

@@ -1,0 +1,1 @@
+"""Figures, the HTML report, the page of a study, and previews."""

@@ -1,0 +1,167 @@
+"""Figure `design`: training sets side by side, by their mean and worst score over the test conditions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hrtem_ood.analysis.training_set_comparison import TrainingSetScores
+from hrtem_ood.campaign.test_datasets import evenly_spaced
+from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.report.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    metric_label,
+    minimal_axes,
+    new_figure,
+)
+
+NAMES = 12
+"""At most so many training sets are drawn."""
+
+COLOURED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
+"""Colours of the first of them; the others are grey."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+CONDITIONS = 40
+"""At most so many test conditions are drawn, evenly spread over their order."""
+
+CROWD = 60
+"""More networks than this of one training set are drawn as pixels in SVG, too."""
+
+CAPTION = (
+    "Left: mean (discs) and worst (diamonds) {score} over the {conditions} test conditions of every network, by training set; "
+    "bars: means over networks. Right: {score} by test condition, mean over networks, in the order of {first}. Test "
+    "conditions are all those under which the training sets' own recipe of structures is tested, training conditions included. "
+    "The table tells differences from {first}, with {level:.0f} % intervals from {resamples} resamples of networks and of test "
+    "conditions, the same for both.{lost}{cut}"
+)
+
+
+def caption(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
+    """Tell what :func:`draw` draws."""
+    cut, number = [], len(found[0].conditions)
+    if len(found) > NAMES:
+        cut.append(f"the first {NAMES} of {len(found)} training sets")
+    if number > CONDITIONS:
+        cut.append(f"on the right {CONDITIONS} of {number} test conditions, evenly spread")
+    lost = sum(one.diverged for one in found)
+    return CAPTION.format(
+        score=METRICS[analysis.score].long_name,
+        conditions=number,
+        first=found[0].name,
+        level=100 * analysis.level,
+        resamples=analysis.resamples,
+        lost=f" {lost} networks that diverged are left out." if lost else "",
+        cut=f" Shown: {'; '.join(cut)}." if cut else "",
+    )
+
+
+def draw(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
+    """Draw the networks of every training set, and their scores by condition.
+
+    Parameters
+    ----------
+    found : sequence of Compared
+        Not empty.
+    analysis : Analysis
+    axis : str
+        What test conditions are called on an axis.
+
+    Returns
+    -------
+    Figure
+    """
+    found = found[:NAMES]
+    rows = min(len(found[0].conditions), CONDITIONS)
+    figure = new_figure(11.8, max(4.2, 0.21 * rows + 1.4))
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    _networks(left, found)
+    _conditions(right, found)
+    left.set_ylabel(metric_label(analysis.score))
+    right.set(xlabel=metric_label(analysis.score), ylabel=f"test {axis}")
+    for axes in (left, right):
+        minimal_axes(axes)
+    handles = [
+        Line2D([], [], color=GREY, marker=marker, linestyle="none", markersize=5, label=text)
+        for marker, text in (("o", "mean over test conditions"), ("D", "worst test condition"))
+    ]
+    left.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return figure
+
+
+def marker_style(index: int) -> tuple[str, str]:
+    """Colour and marker of the training set at a place."""
+    return (COLOURED[index], MARKERS[index]) if index < len(COLOURED) else ("0.6", "o")
+
+
+def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
+    for index, one in enumerate(found):
+        colour, _ = marker_style(index)
+        for side, marker, values in ((-0.17, "o", one.mean), (0.17, "D", one.worst)):
+            if not values.size:
+                continue
+            # in the order of their scores, so that neighbours stand side by side and the figure has no chance in it
+            ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+            step = (ranks % 5 - 2) * 0.04 if values.size > 1 else np.zeros(1)
+            axes.scatter(
+                index + side + step,
+                values,
+                s=22 if values.size <= CROWD else 6,
+                color=colour,
+                marker=marker,
+                alpha=0.75,
+                edgecolor="white",
+                linewidth=0.3,
+                rasterized=values.size > CROWD,
+                zorder=2,
+            )
+            axes.hlines(values.mean(), index + side - 0.14, index + side + 0.14, color="black", linewidth=1.6, zorder=3)
+    turned = sum(len(one.name) + 2 for one in found) > 40
+    axes.set_xticks(
+        range(len(found)), [one.name for one in found], rotation=35 if turned else 0, ha="right" if turned else "center",
+        rotation_mode="anchor",
+    )  # fmt: skip
+    axes.set_xlim(-0.5, len(found) - 0.5)
+
+
+def _conditions(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
+    first = next((one for one in found if one.networks), None)
+    if first is None:
+        axes.text(0.5, 0.5, "all networks diverged", ha="center", va="center", transform=axes.transAxes)
+        return
+    order = np.argsort(-first.sign * first.score.mean(axis=0), kind="stable")
+    order = order[evenly_spaced(order.size, CONDITIONS)]
+    y = np.arange(order.size)
+    means = {index: one.score.mean(axis=0)[order] for index, one in enumerate(found) if one.networks}
+    every = np.array(list(means.values()))
+    axes.hlines(y, every.min(axis=0), every.max(axis=0), color="0.8", linewidth=1.0, zorder=1)
+    for index, values in reversed(means.items()):  # the first on top
+        colour, marker = marker_style(index)
+        axes.scatter(values, y, s=22, color=colour, marker=marker, edgecolor="white", linewidth=0.4, zorder=2)
+    axes.set_yticks(y, [first.ticks[column] for column in order], fontsize=7.5)
+    axes.set_ylim(order.size - 0.4, -0.6)
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=marker_style(index)[0],
+            marker=marker_style(index)[1],
+            linestyle="none",
+            markersize=5,
+            label=found[index].name,
+        )
+        for index in means
+    ]
+    axes.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, frameon=False, handletextpad=0.2
+    )

@@ -1,0 +1,161 @@
+"""Figure `gap`: the OOD gap against its predictors σ and |Δdefocus|, and the one that the forecast uses."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.report.figures.style import GREY, VERMILION, minimal_axes, new_figure
+
+CROWD = 1000
+"""More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
+
+BINS = 6
+"""Bins of as many points each, give or take those of equal predictors."""
+
+BINNED = 100
+"""With more points than this, medians of bins are drawn over them."""
+
+CAPTION = (
+    "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every off-domain pair of training set "
+    "and test condition, median over networks, against shared transfer σ and change of defocus (both to the "
+    "nearest training condition){third}. Vertical lines: quartiles over networks, of up to {crowd} pairs. Red lines, with more "
+    "than {binned} pairs: median and quartiles over bins of as many pairs each. Colour: transfer ε of the test condition. "
+    "Titles: Spearman's ρ with its 95 % bootstrap interval over training sets and test conditions."
+)
+
+USUAL = {"sigma": "shared transfer σ", "abs_delta_defocus_A": "|Δf − Δf′| to the nearest training condition [Å]"}
+"""Predictors of the first two panels, with the titles of their axes."""
+
+
+def caption(forecast: str) -> str:
+    """Tell what :func:`draw` draws; ``forecast`` is the predictor that the forecast uses."""
+    third = "" if forecast in USUAL else f", and against {forecast}, which the forecast uses"
+    return CAPTION.format(third=third, crowd=CROWD, binned=BINNED)
+
+
+def draw(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray) -> Figure:
+    """Draw the panels.
+
+    Parameters
+    ----------
+    cells : xarray.Dataset
+        From :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
+    correlations : pandas.DataFrame
+        From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    values : xarray.DataArray, (training_set, condition)
+        The predictor of the forecast, with its symbol and unit; it has a panel unless it has one anyway.
+
+    Returns
+    -------
+    Figure
+    """
+    titles, whole = dict(USUAL), correlations[correlations.cells == "all off-domain"]
+    rhos = whole.set_index("predictor").to_dict("index")
+    names = ["gap", "gap_q25", "gap_q75", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]
+    if values.name not in titles:
+        ids = {name: cells[name].values.astype(str) for name in ("training_set", "condition")}
+        there = values.reindex(ids).values
+        cells = cells.assign({str(values.name): (("training_set", "condition"), there)})
+        unit = f" [{values.attrs['units']}]" if values.attrs["units"] != "1" else ""
+        titles[str(values.name)] = f"{values.attrs['long_name']}{unit}"
+        rhos[str(values.name)] = _rho(cells, str(values.name))
+        names.append(str(values.name))
+    figure = new_figure(4.4 * len(titles) + 0.6, 4.2)
+    panels = figure.subplots(1, len(titles), sharey=True)
+    frame = cells[names].to_dataframe().reset_index()
+    frame = frame[~frame.in_domain & frame.gap.notna()]
+    norm = Normalize(0, max(float(frame.epsilon.max()) if len(frame) else 0.0, 1e-3))
+    for axes, (name, title) in zip(panels, titles.items(), strict=True):
+        _points(axes, frame[np.isfinite(frame[name])], name, norm)
+        axes.set_xlabel(title)
+        axes.set_title(spearman_text(rhos[name]), fontsize=9.5)
+        minimal_axes(axes)
+    panels[0].set_ylabel("F1 gap to in-domain")
+    panels[0].set_xlim(-0.03, 1.03)
+    if len(frame):
+        for axes in panels:
+            axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
+        figure.colorbar(
+            ScalarMappable(norm, "crest"), ax=panels, label="ε of the test condition", fraction=0.04, aspect=25
+        )
+        _legend(figure, frame)
+    else:
+        for axes in panels:
+            axes.set(xticks=[], yticks=[])
+            axes.text(0.5, 0.5, "no off-domain cell with a gap", ha="center", va="center", transform=axes.transAxes)
+    return figure
+
+
+def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None:
+    """Draw single-condition training sets as discs, mixtures as diamonds."""
+    crowded = len(frame) > CROWD
+    if len(frame) > BINNED:
+        _medians(axes, frame, name)
+    if not crowded:
+        axes.vlines(frame[name], frame.gap_q25, frame.gap_q75, color="0.75", linewidth=0.7, zorder=1)
+    for mixed, marker in ((False, "o"), (True, "D")):
+        part = frame[frame.mixed == mixed]
+        axes.scatter(
+            part[name],
+            part.gap,
+            c=part.epsilon,
+            cmap="crest",
+            norm=norm,
+            marker=marker,
+            s=(6 if crowded else 34) * (0.8 if mixed else 1),
+            alpha=0.6 if crowded else 0.8,
+            edgecolor="none" if crowded else "white",
+            linewidth=0.5,
+            rasterized=crowded,
+        )
+
+
+def _rho(cells: xr.Dataset, name: str) -> dict[Hashable, Any]:
+    """Correlate a predictor with the gap as the others are, over all off-domain cells."""
+    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
+    found = spearman(
+        cells.gap.values,
+        cells[name].values,
+        ~cells.in_domain.values,
+        columns,
+        f"bootstrap of {name} over all off-domain",
+    )
+    return {"spearman_rho": found.rho, "low_95": found.low, "high_95": found.high, "n": found.n}
+
+
+def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
+    """Draw medians and quartiles of the gap over bins of the predictor."""
+    bins = pd.qcut(frame[name], BINS, duplicates="drop")
+    groups = frame.groupby(bins, observed=True)
+    at = groups[name].median()
+    for level, width in ((0.25, 1.0), (0.5, 2.2), (0.75, 1.0)):
+        axes.plot(at, groups.gap.quantile(level), color=VERMILION, linewidth=width, zorder=3)
+
+
+def _legend(figure: Figure, frame: pd.DataFrame) -> None:
+    kinds = {False: ("o", "one training condition"), True: ("D", "mixture")}
+    handles = [
+        Line2D([], [], marker=marker, linestyle="none", color=GREY, markersize=5.5, label=label)
+        for mixed, (marker, label) in kinds.items()
+        if (frame.mixed == mixed).any()
+    ]
+    if len(frame) > BINNED:
+        handles.append(Line2D([], [], color=VERMILION, linewidth=2.2, label="median and quartiles over bins"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+def spearman_text(row: Mapping[Any, Any]) -> str:
+    """Write a correlation with its interval, e.g. ``Spearman ρ = +0.62 [+0.41, +0.78], n = 49``."""
+    if not np.isfinite(row["spearman_rho"]):
+        return f"Spearman ρ undefined, n = {row['n']}"
+    text = f"Spearman ρ = {row['spearman_rho']:+.2f} [{row['low_95']:+.2f}, {row['high_95']:+.2f}], n = {row['n']}"
+    return text.replace("-", "−")

@@ -1,0 +1,178 @@
+"""Figure `ood_matrix`: performance of every training set under every test condition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.report.figures.style import (
+    DENSE,
+    VERMILION,
+    consecutive_groups,
+    label_extent,
+    new_figure,
+    palette,
+    tick_labels,
+)
+
+CAPTION = (
+    "Median F1 over the networks of each training set (rows) under each test condition (columns), both ordered by what "
+    "varies. In-domain cells, whose test condition is a training condition, are framed."
+)
+
+LARGEST = 13.0
+"""Rows, and columns, of a dense matrix share at most so many inches."""
+
+SMALLEST = 5.0
+"""Font size of tick labels, in points, below which not all of them are written."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How cells are drawn: width and height in inches, and whether numbers have no room in them."""
+
+    width: float
+    height: float
+    dense: bool
+
+    @classmethod
+    def of(cls, rows: int, columns: int) -> "Cell":
+        """Choose what a matrix of that size needs."""
+        if rows <= DENSE and columns <= 1.5 * DENSE:
+            return cls(0.62, 0.36, dense=False)
+        width, height = (float(np.clip(LARGEST / count, 0.01, 0.3)) for count in (columns, rows))
+        return cls(width, height, dense=True)
+
+    def font(self, along: str) -> float:
+        """Size of tick labels in points."""
+        side = self.width if along == "x" else self.height
+        return float(np.clip(0.8 * 72 * side, SMALLEST, 8)) if self.dense else 8.5
+
+    def most(self, along: str, count: int) -> int:
+        """How many of so many tick labels there is room for."""
+        side = self.width if along == "x" else self.height
+        return max(1, min(count, int(count * side * 72 / (1.15 * self.font(along)))))
+
+
+def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
+    """Draw one heat map per structure set, side by side.
+
+    Parameters
+    ----------
+    cells : xarray.Dataset
+        From :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
+    labels : ConditionLabels
+    colours : str
+        Name of a seaborn or matplotlib colour map.
+
+    Returns
+    -------
+    Figure
+    """
+    sets = list(dict.fromkeys(cells.structure_set.values))
+    parts = [cells.isel(condition=np.flatnonzero(cells.structure_set.values == name)) for name in sets]
+    cell = Cell.of(cells.sizes["training_set"], cells.sizes["condition"])
+    widths = [max(part.sizes["condition"] * cell.width, 0.6) for part in parts]
+    scale = cell.font("y") / 8.5
+    height = max(cells.sizes["training_set"] * cell.height, 0.5) + 1.2
+    height += scale * label_extent(list(cells.condition_tick_label.values), along="x")
+    left = scale * label_extent(list(cells.tick_label.values), along="y")
+    figure = new_figure(max(sum(widths), 2.5) + left + 2.2, height)
+    (grid,) = figure.subplots(1, len(parts), squeeze=False, sharey=True, width_ratios=widths)
+    colour_map = palette(colours)
+    for axes, name, part, width in zip(grid, sets, parts, widths, strict=True):
+        image = axes.imshow(part.f1.values, cmap=colour_map, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axes.set_facecolor("0.85")
+        axes.tick_params(length=2)
+        _mark(axes, part, cell)
+        _label(axes, part, cell, "x", list(part.condition_tick_label.values))
+        title = f"structure set {name}" if width > 2 else str(name)
+        if len(sets) > 1:
+            slanted = 0.085 * len(title) > width
+            axes.set_title(
+                title, rotation=30 if slanted else 0, ha="left" if slanted else "center", pad=18 if cell.dense else 6
+            )
+    _label(grid[0], cells, cell, "y", list(cells.tick_label.values))
+    grid[0].set_ylabel(f"training {labels.axis}")
+    figure.supxlabel(f"test {labels.axis}", fontsize=10)
+    if cell.dense:
+        for name, start, stop in consecutive_groups(list(cells.row_group.values)):
+            _bracket(grid[-1], name, start, stop)
+    figure.colorbar(image, ax=list(grid), label="median F1", fraction=0.03, aspect=25, shrink=min(1.0, 4 / height))
+    handles = [Patch(facecolor="none", edgecolor=VERMILION, linewidth=1.8, label="in-domain")]
+    if not np.isfinite(cells.f1.values).all():
+        handles.append(Patch(facecolor="0.85", label="no network"))
+    figure.legend(handles=handles, loc="outside upper right", frameon=False, ncols=2)
+    return figure
+
+
+def _label(axes: Axes, part: xr.Dataset, cell: Cell, along: str, labels: list[str]) -> None:
+    """Write tick labels; in a dense matrix as many as there is room for, with lines and names for groups."""
+    tick_labels(axes, labels, along=along, most=cell.most(along, len(labels)), upright=cell.dense)
+    axes.tick_params(axis="x" if along == "x" else "y", labelsize=cell.font(along))
+    if not cell.dense:
+        return
+    groups = list(consecutive_groups(list((part.column_group if along == "x" else part.row_group).values)))
+    for name, start, stop in groups:
+        if along == "x" and len(groups) > 1:
+            upright = 0.08 * len(name) > cell.width * (stop - start)
+            axes.annotate(
+                name,
+                ((start + stop - 1) / 2, 1),
+                (0, 4),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                rotation=90 if upright else 0,
+            )
+
+
+def _bracket(axes: Axes, name: str, start: int, stop: int) -> None:
+    """Name a group of rows on the right."""
+    where = axes.get_yaxis_transform()
+    axes.plot([1.0, 1.0], [start - 0.3, stop - 0.7], transform=where, color="black", linewidth=1.5, clip_on=False)
+    axes.annotate(
+        name,
+        (1, (start + stop - 1) / 2),
+        (6, 0),
+        xycoords=where,
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        annotation_clip=False,
+    )
+
+
+def _mark(axes: Axes, part: xr.Dataset, cell: Cell) -> None:
+    """Frame in-domain cells, part groups of a dense matrix, and write F1 into the cells of others."""
+    values = part.f1.values
+    for row, column in zip(*np.nonzero(part.in_domain.values), strict=True):
+        frame = Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=0.7 if cell.dense else 1.8
+        )
+        frame.set_clip_on(False)
+        axes.add_patch(frame)
+    if cell.dense:
+        for _, start, _ in list(consecutive_groups(list(part.row_group.values)))[1:]:
+            axes.axhline(start - 0.5, color="white", linewidth=1.2)
+        for _, start, _ in list(consecutive_groups(list(part.column_group.values)))[1:]:
+            axes.axvline(start - 0.5, color="white", linewidth=1.2)
+        return
+    for row, column in np.argwhere(np.isfinite(values)):
+        colour = axes.images[0].cmap(values[row, column])
+        bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+        axes.text(
+            column,
+            row,
+            f"{values[row, column]:.2f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="black" if bright > 0.55 else "white",
+        )

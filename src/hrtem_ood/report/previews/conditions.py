@@ -1,0 +1,213 @@
+"""Conditions: contrast transfer with its envelopes, and an example image of each."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.ctf import envelope, phase_contrast_transfer
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.progress import log
+from hrtem_ood.report.figures.style import BLUE, VERMILION, new_figure, render, theme
+from hrtem_ood.stages.build import build
+from hrtem_ood.stages.image import image
+from hrtem_ood.stages.simulate import simulate
+
+ROWS = 8
+"""Conditions in one picture."""
+DPI = 130
+WIDTH, CHARACTERS = 9.5, 130
+"""Of a page [inch], and of a line of that width."""
+ROUND_A = (1, 2, 5, 10, 20, 50, 100, 200)
+"""Lengths of scale bars [Å]."""
+
+
+class Example(NamedTuple):
+    """An image of the first structure.
+
+    Attributes
+    ----------
+    counts : uint array, (y, x), [e/px]
+    told : str
+        Where it comes from.
+    """
+
+    counts: np.ndarray
+    told: str
+
+
+class Examples:
+    """Images of one structure under any condition: from datasets that are there, else from waves that are, else new.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+    scratch : Path
+        An empty folder, for what has to be made: one structure, with one frozen phonon.
+    device : str
+        Where to compute.
+    """
+
+    def __init__(self, campaign: Campaign, results: Path, scratch: Path, device: str) -> None:
+        self.campaign, self.results, self.scratch, self.device = campaign, results, scratch, device
+        self.datasets = {spec.condition: id_ for id_, spec in reversed(campaign.datasets.items())}
+        self._waves: tuple[ExitWaveShardSpec, Path, str] | None = None
+
+    def of(self, condition: Condition) -> Example:
+        """Return the image under a condition."""
+        id_ = self.datasets.get(condition)
+        path = self.results / artifact_path("datasets", id_) if id_ else None
+        if path is not None and path.exists():
+            with store.open_zarr(path) as dataset:
+                return Example(dataset.counts[0].values, "dataset")
+        spec, shard, told = self._exit_waves()
+        config = self.campaign.config
+        asked = DatasetSpec(
+            waves=spec.series, structures=1, condition=condition, imaging=config.imaging, labels=config.labels
+        )
+        output = self.scratch / artifact_path("datasets", asked.id)
+        image(asked, [shard], output, device=self.device)  # type: ignore[arg-type]  # one of the three words
+        return Example(store.read_zarr(output).counts[0].values, told)
+
+    def _exit_waves(self) -> tuple[ExitWaveShardSpec, Path, str]:
+        if self._waves is None:
+            self._waves = self._there() or self._made()
+        return self._waves
+
+    def _there(self) -> tuple[ExitWaveShardSpec, Path, str] | None:
+        for name in self.campaign.used_sets:
+            _, spec = self.campaign.shards(name)[0]
+            path = self.results / artifact_path("exit_waves", spec.id)
+            if path.exists():
+                return spec, path, f"first of {name}"
+        return None
+
+    def _made(self) -> tuple[ExitWaveShardSpec, Path, str]:
+        name = self.campaign.used_sets[0]
+        recipe = self.campaign.recipe(name)
+        log(f"nothing is simulated yet: the first structure of {name} is, with one frozen phonon")
+        scene = StructureShardSpec(recipe=recipe, start=0, stop=1)
+        simulation = self.campaign.config.simulation.model_copy(update={"phonons": 1})
+        spec = ExitWaveShardSpec(scenes=recipe.series, simulation=simulation, start=0, stop=1)
+        structure, wave = (
+            self.scratch / artifact_path(stage, each.id)
+            for stage, each in (("structures", scene), ("exit_waves", spec))
+        )
+        build(scene, structure)
+        simulate(spec, structure, wave, device=self.device)  # type: ignore[arg-type]  # one of the three words
+        return spec, wave, f"first of {name}, one phonon"
+
+
+def draw_conditions(name: str, conditions: Sequence[Condition], examples: Examples) -> list[bytes]:
+    """Draw every condition of a named list: T(q) and envelope, T in two dimensions, an image.
+
+    Parameters
+    ----------
+    name : str
+        Under ``conditions``.
+    conditions : sequence of Condition
+    examples : Examples
+
+    Returns
+    -------
+    list of bytes
+        PNGs, of some conditions each.
+    """
+    pages = [conditions[start : start + ROWS] for start in range(0, len(conditions), ROWS)]
+    titles = [f"{name} ({number} of {len(pages)})" if len(pages) > 1 else name for number in range(1, len(pages) + 1)]
+    return [_page(title, page, examples) for title, page in zip(titles, pages, strict=True)]
+
+
+def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> bytes:
+    config = examples.campaign.config
+    nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_A), electron_wavelength_A(config.simulation.energy_eV)
+    with theme():
+        figure = new_figure(WIDTH, 3.0 * len(conditions) + 0.9)
+        # one part for each condition, with a title of its own as wide as the page
+        parts = figure.subfigures(len(conditions), 1, squeeze=False)[:, 0]
+        for part, condition in zip(parts, conditions, strict=True):
+            left, middle, right = part.subplots(1, 3, width_ratios=[2, 1.25, 1])
+            part.suptitle(textwrap.fill(condition.label, CHARACTERS), fontsize=8)
+            _curve(left, condition, nyquist, wavelength_A)
+            shown = _map(middle, condition, nyquist, wavelength_A)
+            part.colorbar(shown, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
+            _image(right, examples.of(condition), condition, config.imaging.pixel_A)
+        curves = [part.axes[0].get_legend_handles_labels() for part in parts]
+        told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
+        figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)
+        figure.suptitle(title, fontsize=9)
+        return render(figure, "png", DPI)
+
+
+def _image(axes: Axes, example: Example, condition: Condition, pixel_A: float) -> None:
+    low, high = np.percentile(example.counts, [0.5, 99.5])
+    axes.imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
+    drawn = "; one draw of what varies" if condition.jitter else ""
+    axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.told}", fontsize=7)
+    axes.set(xticks=[], yticks=[])
+    # about a quarter of the side, of a round length
+    side_A = pixel_A * example.counts.shape[1]
+    length_A = max(length for length in ROUND_A if length <= max(side_A / 4, ROUND_A[0]))
+    label = f"{length_A:g} Å" if length_A < 10 else f"{length_A / 10:g} nm"
+    bar = AnchoredSizeBar(axes.transData, length_A / pixel_A, label, "lower left", size_vertical=side_A / pixel_A / 60)
+    axes.add_artist(bar)
+
+
+def _curve(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:
+    q, azimuth = np.linspace(0, nyquist, 600)[:, None], np.linspace(0, 2 * np.pi, 48, endpoint=False)[None, :]
+    shape = (q.size, azimuth.size)
+    transfer, damping = (
+        np.broadcast_to(
+            function(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=condition.defocus_A), shape
+        )
+        for function in (phase_contrast_transfer, envelope)
+    )
+    if np.ptp(transfer, axis=1).max() > 1e-3:
+        axes.fill_between(
+            q[:, 0],
+            transfer.min(axis=1),
+            transfer.max(axis=1),
+            color=BLUE,
+            alpha=0.25,
+            linewidth=0,
+            label="all azimuths",
+        )
+    axes.plot(q[:, 0], transfer.mean(axis=1), color=BLUE, linewidth=1, label="T(q), azimuthal mean")
+    for sign in (1, -1):
+        axes.plot(
+            q[:, 0],
+            sign * damping.mean(axis=1),
+            color=VERMILION,
+            linewidth=0.8,
+            linestyle="--",
+            label="aperture, envelopes",
+        )
+    axes.axhline(0, color="black", linewidth=0.4)
+    axes.set(xlim=(0, nyquist), ylim=(-1.08, 1.08), yticks=(-1, 0, 1))
+    axes.set(xlabel="|q| [1/Å], up to the images' Nyquist frequency", ylabel="T(q), with envelopes")
+
+
+def _map(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> AxesImage:
+    line = np.linspace(-nyquist, nyquist, 256)
+    q_x, q_y = np.meshgrid(line, line)
+    transfer = phase_contrast_transfer(
+        condition,
+        np.hypot(q_x, q_y),
+        np.arctan2(q_y, q_x),
+        wavelength_A=wavelength_A,
+        defocus_A=condition.defocus_A,
+    )
+    side = (-nyquist, nyquist)
+    axes.set(xlabel="q_x [1/Å]", ylabel="q_y [1/Å]")
+    return axes.imshow(transfer, cmap="RdBu_r", vmin=-1, vmax=1, origin="lower", extent=(*side, *side))

@@ -1,0 +1,223 @@
+"""Stages `suite` and `evaluate`: per-image scores and features of the networks of a pack on the datasets of a suite."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hrtem_ood.array_module import Device
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.specs import EvaluationSpec, SuiteSpec
+from hrtem_ood.config.training import Architecture
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.architectures.registry import check_size
+from hrtem_ood.learning.batches import Batches, Images, read_images
+from hrtem_ood.learning.checkpoint import load_network, read_network
+from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.metrics import scores
+from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
+from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
+from hrtem_ood.progress import track
+
+PIXELS = {"cpu": 2**17, "cuda": 2**20}
+"""Pixels per batch, which bounds memory. It knows nothing but the images' size and the kind of device, as sums may come
+out differently in batches of another size. On CPUs larger batches are slower, as they leave the caches
+(benchmarks/evaluation.py); on GPUs, where nothing was measured, small ones would not give them enough to do."""
+
+
+def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None:
+    """Write the index of a suite, one small file that stands for all its datasets and changes when one of them does.
+
+    Parameters
+    ----------
+    spec : SuiteSpec
+    datasets : sequence of Path
+        ``datasets/<id>.zarr.zip``, as ``spec.datasets`` names them.
+    output : Path
+        ``suites/<id>.json``.
+    """
+    begin = time.monotonic()
+    found = tuple(store.artifact_id_of(path) for path in datasets)
+    if found != spec.datasets:
+        raise ArtifactError(f"{output} needs the datasets {', '.join(spec.datasets)}, not {', '.join(found)}.")
+    entries = {}
+    for path in track(datasets, "test datasets", len(datasets)):
+        with store.open_zarr(path) as dataset:
+            # of counts and labels: a dataset that was made again, with the same images, needs no new scores
+            sha256 = dataset.attrs["sha256_of_images"]
+            entries[store.artifact_id_of(path)] = {"images": dataset.sizes["image"], "sha256": sha256}
+    told = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
+    store.write_json(output, {"datasets": entries, **told})
+
+
+def evaluate(
+    spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path, output: Path, *, device: Device
+) -> None:
+    """Score networks of one training set on every image of a suite; scores that another evaluation holds are copied.
+
+    Parameters
+    ----------
+    spec : EvaluationSpec
+    packs : sequence of Path
+        ``packs/<id>.json`` of the packs that the networks come from. Networks that diverged get NaN.
+    suite : Path
+        ``suites/<id>.json``.
+    results : Path
+        Folder of ``networks``, ``datasets`` and ``evaluations``.
+    output : Path
+        ``evaluations/<id>.zarr.zip``.
+    device : {"auto", "cpu", "gpu"}
+    """
+    begin, where = time.monotonic(), torch_device(device)
+    networks, cells = _empty(spec, packs, suite)
+    cells.reuse(results / "evaluations", version=spec.version, except_for=output)
+    if not cells.known.all():
+        with reproducible():
+            _compute(cells, {id_: entry["pack"] for id_, entry in networks.items()}, suite, results, where)
+    told = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
+    store.write_zarr(output, cells.to_dataset(), told)
+
+
+def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:
+    """Return the networks of an evaluation of which some score is in no evaluation that is there.
+
+    Parameters
+    ----------
+    spec, packs, suite, results
+        As of :func:`evaluate`.
+
+    Returns
+    -------
+    list of str
+    """
+    _, cells = _empty(spec, packs, suite)
+    cells.note(results / "evaluations", version=spec.version)
+    return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
+
+
+def _empty(spec: EvaluationSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], ScoreTable]:
+    """Return what packs tell of the networks of an evaluation, and its cells, none of which is known."""
+    if store.artifact_id_of(suite) != spec.suite:
+        raise ArtifactError(f"{spec.id} needs {spec.suite}, not {suite}.")
+    networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
+    weights = {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()}
+    images = {id_: entry["sha256"] for id_, entry in datasets.items()}
+    return networks, ScoreTable(weights, images, _images_in_each(datasets, suite))
+
+
+def _entries(spec: EvaluationSpec, packs: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Read what packs tell of the networks of an evaluation, in its order, and which ``pack`` does."""
+    found: dict[str, dict[str, Any]] = {}
+    for pack in packs:
+        found |= {id_: entry | {"pack": pack} for id_, entry in store.read_json(pack)["networks"].items()}
+    missing = [id_ for id_ in spec.networks if id_ not in found]
+    if missing:
+        listed = ", ".join(map(str, packs)) or "no pack"
+        raise ArtifactError(f"{spec.id} needs {', '.join(missing)}, of which {listed} does not tell.")
+    return {id_: found[id_] for id_ in spec.networks}
+
+
+def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
+    images = {entry["images"] for entry in datasets.values()}
+    if len(images) != 1:
+        raise ArtifactError(f"{suite} lists datasets of {sorted(images)} images, but a suite has one structure set.")
+    return int(images.pop())
+
+
+def _compute(cells: ScoreTable, packs: Mapping[str, Path], suite: Path, results: Path, device: torch.device) -> None:
+    """Compute the cells that are not known, reading every network and every dataset once."""
+    ids, names = list(cells.networks), list(cells.datasets)
+    missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
+    columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
+    networks: dict[str, FeatureHook] = {}
+    for column in track(columns, "test datasets", len(columns)):
+        images = _images(results / artifact_path("datasets", names[column]), cells.datasets[names[column]], suite)
+        if not networks:
+            read = _networks(missing, packs, results, images.counts.shape[-1], device)
+            networks = {id_: FeatureHook(network) for id_, network in read.items()}
+        unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
+        for id_, found in network_scores(unknown, images, device).items():
+            cells.fill(ids.index(id_), column, found)
+
+
+def _images(path: Path, sha256: str, suite: Path) -> Images:
+    if not path.exists():
+        raise ArtifactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
+    if store.zarr_attributes(path).get("sha256_of_images") != sha256:
+        raise ArtifactError(
+            f"{path} holds other images than when {suite} was made. Delete {suite} and run snakemake again."
+        )
+    return read_images(path)
+
+
+def _networks(
+    sha256: Mapping[str, str | None], packs: Mapping[str, Path], results: Path, side: int, device: torch.device
+) -> dict[str, nn.Module]:
+    """Read networks, given the sha256 of their weights, and check that they take images of that size."""
+    networks = {}
+    for id_, digest in sha256.items():
+        content = _checkpoint(results / artifact_path("networks", id_), digest, packs[id_])
+        try:
+            networks[id_] = load_network(content)
+        except ArtifactError as error:
+            raise ArtifactError(f"{packs[id_]}: {error}") from error
+        check_size(networks[id_], Architecture(**content["architecture"]), side)
+    with explain_out_of_memory(f"{len(networks)} networks", "Use a smaller execution.networks_per_evaluation."):
+        return {id_: network.to(device) for id_, network in networks.items()}
+
+
+def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ArtifactError(
+            f"{path} is missing, but {pack} lists it. Delete {pack} and run snakemake again to train it anew."
+        )
+    content = read_network(path)
+    if content["sha256_of_weights"] != sha256:
+        raise ArtifactError(
+            f"{path} holds other weights than {pack} lists. Delete {pack} and run snakemake again to list what is there."
+        )
+    return content
+
+
+@torch.inference_mode()
+def network_scores(
+    networks: Mapping[str, FeatureHook], images: Images, device: torch.device
+) -> dict[str, NetworkScores]:
+    """Compute all scores and features of some networks on all images of a dataset.
+
+    Every batch is made ready once for all networks, and scores stay on the device until the last. A network's scores do
+    not depend on the others.
+
+    Parameters
+    ----------
+    networks : mapping of str to Watched
+        By id; in evaluation mode, on the device.
+    images : Images
+    device : torch.device
+
+    Returns
+    -------
+    dict of str to Found
+    """
+    side = images.counts.shape[-1]
+    parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
+    for image, label in Batches(images.near(device), batch_size(side, device), device):
+        for id_, network in networks.items():
+            advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
+            with explain_out_of_memory(f"evaluating network {id_}", advice):
+                logits, feature = network(image)
+                parts[id_].append((scores(logits, label), feature.half()))
+    found = {}
+    for id_, batches in parts.items():
+        values, features = zip(*batches, strict=True)
+        found[id_] = NetworkScores(torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy())
+    return found
+
+
+def batch_size(side: int, device: torch.device) -> int:
+    """Images per batch, of images so many pixels wide; see :data:`PIXELS`."""
+    return max(1, PIXELS[device.type] // side**2)

@@ -1,0 +1,246 @@
+"""Stage `image`: the images and labels of a structure set under one condition."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from zarr.codecs import BloscCodec
+
+from hrtem_ood import progress
+from hrtem_ood.array_module import Device, array_module
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import canonical_json, seed_sequence
+from hrtem_ood.artifacts.zarr_mmap import memmap_rows
+from hrtem_ood.campaign.specs import DatasetSpec
+from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.imaging.label_mask import label_mask
+from hrtem_ood.physics.imaging.microscope import Microscope, sample_condition
+from hrtem_ood.physics.optics.condition import parameter_unit
+from hrtem_ood.physics.optics.fourier import cropped_spectra
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+
+
+@dataclass(frozen=True)
+class ExitWave:
+    """What lies behind one structure.
+
+    Attributes
+    ----------
+    structure : int
+    zero_defocus_A : float, [Å]
+    waves : complex64 array, (phonon, y, x), [1]
+    particle_phase : float32 array, (y, x), [rad]
+    """
+
+    structure: int
+    zero_defocus_A: float
+    waves: np.ndarray
+    particle_phase: np.ndarray
+
+
+def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple[dict[str, Any], ExitWave]]:
+    """Read the first structures of a series of exit waves in order.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+    shards : sequence of Path
+        Exit-wave shards in order of structure.
+
+    Yields
+    ------
+    dict
+        The shard's attributes.
+    ExitWave
+        Its arrays are views of the file, where that is possible.
+
+    Raises
+    ------
+    ArtifactError
+        Where a shard belongs to other exit waves, is out of order, or structures are missing.
+    """
+    expected = 0
+    for path in shards:
+        with store.open_zarr(path, dask=False) as shard:
+            if shard.attrs.get("series") != spec.waves:
+                raise ArtifactError(f"{path} holds exit waves of another series than dataset {spec.id} is made of.")
+            present = shard.structure.values.tolist()
+            if present != list(range(expected, expected + len(present))):
+                raise ArtifactError(
+                    f"{path} holds structures {present[0]} to {present[-1]}, but structure {expected} comes next: "
+                    "give the exit-wave shards in order, each once."
+                )
+            zero_defocus_A = shard.zero_defocus_A.values.tolist()
+            waves, phases = (_rows(path, shard[name]) for name in ("exit_wave", "particle_phase"))
+            for row in range(min(len(present), spec.structures - expected)):
+                yield shard.attrs, ExitWave(present[row], zero_defocus_A[row], waves(row), phases(row))
+            expected += len(present)
+        if expected >= spec.structures:
+            return
+    raise ArtifactError(
+        f"dataset {spec.id} needs {spec.structures} structures, but {', '.join(map(str, shards)) or 'no shard'} "
+        f"hold {expected}."
+    )
+
+
+def _rows(path: Path, array: xr.DataArray) -> Callable[[int], np.ndarray]:
+    """Return what reads a row of an array, without a copy where it is stored as it is."""
+    return memmap_rows(path, str(array.name)) or (lambda row: np.asarray(array[row].values))
+
+
+def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
+    """Side of the images [px].
+
+    Raises
+    ------
+    ConfigError
+        Where the pixel does not divide the cell, or is finer than what was simulated.
+    """
+    cell_A, pixel_A = points * sampling_A, spec.imaging.pixel_A
+    size = round(cell_A / pixel_A)
+    if abs(size * pixel_A - cell_A) > 1e-4 * pixel_A:
+        raise ConfigError(
+            f"imaging.pixel_A: {pixel_A:g} Å does not divide the cell of {cell_A:g} Å; {cell_A / size:.6g} Å would."
+        )
+    if size > points:
+        raise ConfigError(
+            f"imaging.pixel_A: {pixel_A:g} Å is finer than the exit waves, which carry no more than {sampling_A:.4g} Å "
+            "pixels hold; use larger pixels, or a smaller simulation.sampling_A."
+        )
+    return size
+
+
+@dataclass
+class ImageBuffer:
+    """Images of structures in order, as far as they are made.
+
+    Attributes
+    ----------
+    counts : list of uint array, (y, x), [e/px]
+    labels : list of uint8 array, (y, x), [1]
+    varied : dict of str to list of float
+        By name, the values that each image has of the defocus [Å], from the exit plane, and of whatever else jitters.
+    expected : list of float32 array, (y, x), [e/px]
+        What the counts were drawn from, where that is asked for.
+    """
+
+    counts: list[np.ndarray] = field(default_factory=list)
+    labels: list[np.ndarray] = field(default_factory=list)
+    varied: dict[str, list[float]] = field(default_factory=dict)
+    expected: list[np.ndarray] = field(default_factory=list)
+
+
+def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, images: ImageBuffer) -> None:
+    """Image one structure.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+    behind : ExitWave
+    microscope : Microscope
+    images : ImageBuffer
+        To which its image is added.
+    """
+    am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_A
+    condition = sample_condition(spec.condition, spec.series, behind.structure)
+    defocus_A = behind.zero_defocus_A + condition.defocus_A
+    spectra = cropped_spectra(behind.waves, size, am)
+    intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
+    dose = condition.dose_e_per_A2
+    rng = np.random.default_rng(seed_sequence(spec.series, behind.structure, 1))
+    images.counts.append(microscope.response.count(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
+    if spec.imaging.expected_counts:
+        images.expected.append(intensity * np.float32(dose * pixel_A**2))
+    values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
+    for name, value in values.items():
+        images.varied.setdefault(name, []).append(value)
+    mask = label_mask(
+        am.xp.asarray(behind.particle_phase),
+        size=size,
+        pixel_A=pixel_A,
+        phase_threshold_rad=spec.labels.phase_threshold_rad,
+        blur_A=spec.labels.blur_A,
+        coverage=spec.labels.coverage,
+        am=am,
+    )
+    images.labels.append(am.to_numpy(mask))
+
+
+def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device: Device) -> None:
+    """Image the first structures of a series of exit waves under one condition, and label them.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+    exit_waves : sequence of Path
+        Exit-wave shards in order of structure.
+    output : Path
+        The dataset, ``.zarr.zip``.
+    device : {"auto", "cpu", "gpu"}
+        Where images are formed; counts are always drawn on the host. It has never run on a GPU.
+    """
+    begin, am = time.monotonic(), array_module(device)
+    microscope, images = None, ImageBuffer()
+    progress.log(f"images: {spec.structures} of {spec.condition.label}")
+    for told, behind in iter_exit_waves(spec, exit_waves):
+        if microscope is None:
+            wavelength_A, sampling_A = electron_wavelength_A(told["energy_eV"]), float(told["sampling_A"])
+            size = image_size(spec, behind.particle_phase.shape[-1], sampling_A)
+            microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
+        form_image(spec, behind, microscope, images)
+    dataset = _dataset(spec, images)
+    dataset.attrs["energy_eV"] = told["energy_eV"]
+    seconds = time.monotonic() - begin
+    store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
+    progress.log(f"images: done in {seconds:.1f} s")
+
+
+def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
+    # stacking takes the widest of the images' types
+    counts, labels = np.stack(images.counts), np.stack(images.labels)
+    position = np.arange(counts.shape[-1]) * spec.imaging.pixel_A
+    axes, unit = ("image", "y", "x"), "e/px" if spec.imaging.detector is None else "1"
+    dataset = xr.Dataset(
+        {
+            "counts": (axes, counts, {"long_name": "electron counts", "units": unit}),
+            "label": (axes, labels, {"long_name": "particle (1) or not (0)", "units": "1"}),
+        },
+        coords={
+            "image": np.arange(len(counts)),
+            "y": ("y", position, {"units": "Å"}),
+            "x": ("x", position, {"units": "Å"}),
+        },
+        attrs={
+            "condition": canonical_json(spec.condition.model_dump()),
+            "pixel_A": spec.imaging.pixel_A,
+            "sha256_of_images": store.arrays_sha256(counts, labels),
+        },
+    )
+    for name, values in images.varied.items():
+        told = {"long_name": "defocus from the exit plane" if name == "defocus_A" else f"{name} of the image"}
+        dataset[name] = ("image", np.array(values, np.float32), told | {"units": parameter_unit(name)})
+    if images.expected:
+        told = {"long_name": "expected electron counts", "units": "e/px"}
+        dataset["expected_counts"] = (axes, np.stack(images.expected), told)
+    for name in {"counts", "label", "expected_counts"} & set(dataset.data_vars):
+        dataset[name].encoding = {"chunks": (1, *counts.shape[1:]), "compressors": [best_codec(dataset[name].values)]}
+    return dataset
+
+
+def codecs(itemsize: int) -> tuple[BloscCodec, ...]:
+    """Codecs that suit counts: the entropy coder of zstd alone, and, for images with few electrons, bits by planes."""
+    return (
+        BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", typesize=itemsize, blocksize=2**30),
+        BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=itemsize),
+    )
+
+
+def best_codec(images: np.ndarray) -> BloscCodec:
+    """Choose the codec that makes the first image smallest."""
+    choices = codecs(images.dtype.itemsize)
+    sizes = [len(codec._blosc_codec.encode(np.ascontiguousarray(images[0]))) for codec in choices]
+    return choices[int(np.argmin(sizes))]

@@ -1,0 +1,194 @@
+"""Stage `simulate`: exit waves, phase and zero defocus of the scenes of a shard."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from ase import Atoms
+
+from hrtem_ood import progress
+from hrtem_ood.array_module import ArrayModule, Device, array_module
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.artifacts.zarr_writer import ZarrWriter
+from hrtem_ood.campaign.specs import ExitWaveShardSpec
+from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.physics.optics.fourier import band_limited_size
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave, grid_size
+from hrtem_ood.physics.simulation.input_checks import check_structures
+from hrtem_ood.physics.simulation.zero_defocus import zero_defocus
+
+
+@dataclass(frozen=True)
+class SimulatedStructure:
+    """What multislice tells of one structure.
+
+    Attributes
+    ----------
+    exit_wave : complex64 array, (phonon, y, x), [1]
+        Of the whole scene.
+    particle_phase : float32 array, (y, x), [rad]
+        Phase of the phonon-mean exit wave of the particles alone in vacuum.
+    zero_defocus_A : float, [Å]
+        Defocus of minimum contrast of the particles alone in vacuum.
+    """
+
+    exit_wave: np.ndarray
+    particle_phase: np.ndarray
+    zero_defocus_A: float
+
+
+LARGE = ("exit_wave", "particle_phase")
+"""What is written structure by structure."""
+
+
+def phonon_seeds(spec: ExitWaveShardSpec, structure: int) -> list[int]:
+    """Seeds of the displacements of a structure's frozen phonons."""
+    return [phonon_seed(spec, structure, phonon) for phonon in range(spec.simulation.phonons)]
+
+
+def phonon_seed(spec: ExitWaveShardSpec, structure: int, phonon: int) -> int:
+    """Seed of the displacements: the same for every beam and sampling that a scene is simulated with."""
+    words = seed_sequence(f"phonons of {spec.scenes}", structure, phonon).generate_state(2, np.uint64)
+    return int(words[0]) << 64 | int(words[1])
+
+
+def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], am: ArrayModule) -> SimulatedStructure:
+    """Simulate one structure.
+
+    Parameters
+    ----------
+    scene : ase.Atoms
+        Tags: 0 for the substrate, 1 and more for particles. The beam travels along +z.
+    simulation : Simulation
+    seeds : list of int
+        One per frozen-phonon configuration.
+    am : ArrayModule
+
+    Returns
+    -------
+    SimulatedStructure
+    """
+    configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
+    # The particles alone have the very same thermal displacements, in the same cell.
+    particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
+    waves = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
+    cell = scene.cell.lengths()
+    defocus_A = zero_defocus(
+        waves,
+        pixel_A=cell[0] / waves.shape[-1],
+        wavelength_A=electron_wavelength_A(simulation.energy_eV),
+        height_A=cell[2],
+        am=am,
+    )
+    phase = np.angle(waves.mean(axis=0)).astype(np.float32)
+    if len(particles[0]) < len(scene):  # without a substrate, the particles are the whole scene
+        for place, atoms in enumerate(configurations):
+            waves[place] = exit_wave(atoms, simulation, am)
+    return SimulatedStructure(waves, phase, defocus_A)
+
+
+def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device: Device) -> None:
+    """Simulate the exit waves of a shard of structures.
+
+    Parameters
+    ----------
+    spec : ExitWaveShardSpec
+    structures : Path
+        The shard of structures ``start`` to ``stop``.
+    output : Path
+        The exit waves, ``.zarr.zip``.
+    device : {"auto", "cpu", "gpu"}
+
+    Raises
+    ------
+    ArtifactError, ConfigError
+        See :func:`~hrtem_ood.physics.simulation.input_checks.check_structures` and
+        :func:`~hrtem_ood.physics.simulation.exit_wave.grid_size`.
+    """
+    begin, am = time.monotonic(), array_module(device)
+    scenes, indices = store.read_structures(structures), range(spec.start, spec.stop)
+    if [scene.info.get("structure") for scene in scenes] != list(indices):
+        raise ArtifactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
+    check_structures(scenes, spec.simulation, structures)
+    dataset = empty_dataset(spec, cell_A=float(scenes[0].cell.lengths()[0]))
+    simulated = (
+        simulate_structure(scene, spec.simulation, phonon_seeds(spec, index), am)
+        for index, scene in zip(indices, progress.track(scenes, "exit waves", len(scenes)), strict=True)
+    )
+    with store.writing_zarr(output) as writer:
+        whole = write_waves(writer, dataset, simulated)
+        writer.complete(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+
+
+def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[SimulatedStructure]) -> xr.Dataset:
+    """Write structure by structure what is large, so that a shard is never held in memory.
+
+    Parameters
+    ----------
+    writer : ZarrWriter
+    dataset : xarray.Dataset
+        From :func:`empty_dataset`.
+    simulated : iterable of SimulatedStructure
+        Of every structure, in order.
+
+    Returns
+    -------
+    xarray.Dataset
+        What is left to write.
+    """
+    for name in LARGE:
+        array = dataset[name]
+        encoding = {**array.encoding, "attributes": array.attrs, "fill_value": 0}
+        writer.add_array(name, tuple(map(str, array.dims)), array.shape, array.dtype.name, encoding)
+    zero_defocus_A = []
+    for place, made in enumerate(simulated):
+        for name in LARGE:
+            writer.write(name, place, getattr(made, name)[np.newaxis])
+        zero_defocus_A.append(made.zero_defocus_A)
+    rest = dataset.drop_vars(LARGE)
+    rest["zero_defocus_A"] = dataset.zero_defocus_A.copy(data=np.array(zero_defocus_A, np.float32))
+    return rest
+
+
+def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
+    """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
+    number, phonons = spec.stop - spec.start, spec.simulation.phonons
+    size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
+    pixel_A = cell_A / size
+    position = np.arange(size) * pixel_A
+    dataset = xr.Dataset(
+        {
+            "exit_wave": (
+                ("structure", "phonon", "y", "x"),
+                np.broadcast_to(np.complex64(0), (number, phonons, size, size)),
+                {"long_name": "exit wave, incident wave 1", "units": "1"},
+            ),
+            "particle_phase": (
+                ("structure", "y", "x"),
+                np.broadcast_to(np.float32(0), (number, size, size)),
+                {"long_name": "phase of the mean exit wave of the particles alone in vacuum", "units": "rad"},
+            ),
+            "zero_defocus_A": (
+                "structure",
+                np.zeros(number, np.float32),
+                {"long_name": "defocus of minimum contrast of the particles in vacuum", "units": "Å"},
+            ),
+        },
+        coords={
+            "structure": np.arange(spec.start, spec.stop),
+            "phonon": np.arange(phonons),
+            "y": ("y", position, {"units": "Å"}),
+            "x": ("x", position, {"units": "Å"}),
+        },
+        attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
+    )
+    # stored as they are: waves hardly shrink, and both are read without a copy, once per condition
+    for name in LARGE:
+        dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": []}
+    return dataset

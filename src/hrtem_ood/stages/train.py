@@ -1,0 +1,196 @@
+"""Stage `train`: the networks of a pack, one after the other, each kept as soon as it is trained."""
+
+import gc
+import time
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.array_module import Device
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.leases import Leases
+from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
+from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
+from hrtem_ood.learning.batches import Images
+from hrtem_ood.learning.checkpoint import TrainingDomain, pack_entry, read_network, write_network
+from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
+from hrtem_ood.learning.training.fit import TrainingSettings, fit
+from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.stop_signal import catch_stop_signals
+from hrtem_ood.learning.training.training_data import VARIABLE, domain_of_datasets, read_pairs
+from hrtem_ood.progress import log, track
+
+
+def train(
+    spec: PackSpec,
+    datasets: Sequence[Path],
+    networks: Path,
+    output: Path,
+    *,
+    device: Device,
+    save_every_s: float = 60.0,
+    compile: bool = False,  # noqa: A002  # as torch and the configuration call it
+    only: str | None = None,
+) -> None:
+    """Train the networks of a pack that are not there yet, then write the pack.
+
+    Every network depends on its own spec and the training set alone, so it comes out the same, bit for bit on one kind
+    of machine, in any pack and any order, interrupted or not. One that fails does not keep the others from being
+    trained; the pack is written when all are there.
+
+    Parameters
+    ----------
+    spec : PackSpec
+    datasets : sequence of Path
+        ``datasets/<id>.zarr.zip``, as ``spec.training_set.datasets`` names them.
+    networks : Path
+        Folder of networks: ``<id>.ckpt`` for each is read if it is there, else written. ``<id>.resume`` holds the state
+        of one that was stopped.
+    output : Path
+        ``packs/<id>.json``.
+    device : {"auto", "cpu", "gpu"}
+    save_every_s : float, [s]
+    compile : bool
+        See :class:`hrtem_ood.learning.training.fit.TrainingSettings`.
+    only : str, optional
+        Id of the one network to train; no pack is written then.
+
+    Raises
+    ------
+    HrtemOodError
+        Where networks failed, after the others were trained; names each, and why.
+    """
+    begin, where = time.monotonic(), torch_device(device)
+    found = tuple(store.artifact_id_of(path) for path in datasets)
+    if found != spec.training_set.datasets:
+        raise ArtifactError(
+            f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
+        )
+    how = TrainingSettings(where, save_every_s, compile)
+    wanted = [network for network in spec.networks if only in (None, network.id)]
+    with catch_stop_signals() as stop:
+        entries = _train_all(wanted, spec.training_set, datasets, networks, output, how._replace(stop=stop))
+    if only is not None:
+        return
+    content = {
+        "networks": {network.id: entries[network.id] for network in spec.networks},
+        **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),
+    }
+    store.write_json(output, content)
+
+
+def _train_all(
+    wanted: Sequence[NetworkSpec],
+    training_set: TrainingSetSpec,
+    datasets: Sequence[Path],
+    networks: Path,
+    output: Path,
+    how: TrainingSettings,
+) -> dict[str, dict[str, Any]]:
+    """Train what is missing, and return the entries of all networks."""
+    entries: dict[str, dict[str, Any]] = {}
+    for network in wanted:
+        if (path := networks / f"{network.id}.ckpt").exists():
+            entries[network.id] = _entry(path)
+            log(f"{network.id} is trained already")
+    missing = [network for network in wanted if network.id not in entries]
+    failed: dict[str, str] = {}
+    if missing:
+        kinds = {network.hyperparameters.noise for network in missing}
+        shared = _read(datasets, training_set, kinds, networks, how)
+        gc.freeze()  # what lives as long as the process need not be looked at after every network
+        with Leases() as leases:
+            turns = leases.in_turn(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
+            for network in track(turns, "networks", len(missing)):
+                how.stop.check()
+                try:
+                    entries[network.id] = _train_one(network, shared)
+                except Exception as error:  # whatever one network stumbles on, the others are trained
+                    failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
+                    log(f"{network.id} failed: {failed[network.id]}")
+                gc.collect()  # Trainer and network hold each other, and with them much memory
+    if failed:
+        told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
+        raise HrtemOodError(
+            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {told}"
+        )
+    return entries
+
+
+def _unexpected(error: Exception) -> str:
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the networks of a pack share.
+
+    Attributes
+    ----------
+    training : dict of Images
+        By ``noise``.
+    validation : Images
+    told : TrainingDomain
+    folder : Path
+        Of networks.
+    how : TrainingSettings
+    """
+
+    training: dict[str, Images]
+    validation: Images
+    told: TrainingDomain
+    folder: Path
+    how: TrainingSettings
+
+
+def _read(
+    datasets: Sequence[Path], spec: TrainingSetSpec, kinds: Iterable[str], folder: Path, how: TrainingSettings
+) -> _Shared:
+    """Read the images of a training set, once for all networks."""
+    pairs, validation_pairs = select_images(spec)
+    with explain_out_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
+        training = {noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).near(how.device) for noise in kinds}
+        validation = read_pairs(datasets, validation_pairs).near(how.device)
+    label = next(iter(training.values())).label
+    some, all_ = bool(label.any()), bool(label.all())
+    if all_ or not some:
+        raise ConfigError(
+            f"labels.phase_threshold_rad: {'every' if some else 'no'} pixel of the training images of "
+            f"{', '.join(spec.datasets)} is labelled particle, so there is nothing to learn; "
+            f"use a {'larger' if some else 'smaller'} threshold (or another labels.blur_A)."
+        )
+    return _Shared(training, validation, domain_of_datasets(datasets, spec), folder, how)
+
+
+def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
+    """Train a network, unless another job has done so meanwhile, and return its entry in the pack."""
+    path, hyper = shared.folder / f"{spec.id}.ckpt", spec.hyperparameters
+    begin, resume = time.monotonic(), path.with_suffix(".resume")
+    if path.exists():
+        return _entry(path)
+    advice = (
+        f"Use a smaller batch_size (now {hyper.batch_size}), a smaller architecture (now {hyper.architecture.label}) "
+        "or smaller images; or give the job more memory."
+    )
+    with reproducible(), explain_out_of_memory(f"training {spec.id}", advice):
+        trained = fit(spec, shared.training[hyper.noise], shared.validation, shared.how, resume)
+    seconds = trained.earlier_s + time.monotonic() - begin
+    if trained.diverged:
+        log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")
+    else:
+        log(f"{spec.id}: validation loss {trained.best_validation_loss:.4f} after epoch {trained.best_epoch + 1}")
+    if path.exists():  # another job was quicker, and what its pack tells of must stay
+        return _entry(path)
+    entry = write_network(path, spec, trained, shared.told, seconds=seconds, device=device_name(shared.how.device))
+    resume.unlink(missing_ok=True)
+    return entry
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """Return the entry of a network that is there, and tidy up what its training may have left."""
+    entry = pack_entry(read_network(path))
+    path.with_suffix(".resume").unlink(missing_ok=True)
+    return entry
