@@ -25,7 +25,7 @@ ROUNDS, FORWARD, STEPS = 3, 60, 30
 def worker() -> None:
     """Print seconds per forward pass and per step."""
     torch.set_num_threads(1)
-    network = build(Architecture(name="unet", channels=8, depth=3))
+    network = build(Architecture(name="unet", base_channels=8, depth=3))
     image, optimizer = torch.randn(8, 1, 128, 128), torch.optim.AdamW(network.parameters())
 
     def step() -> None:

@@ -107,21 +107,21 @@ def kept(campaign: Campaign, training_set: str, dataset: str) -> float:
         dose = np.log(seen.dose_e_per_A2 / tested.dose_e_per_A2)
         spread = seen.focal_spread_A - tested.focal_spread_A
         distances.append((defocus / 200) ** 2 + (spherical / 2e5) ** 2 + (dose / 3) ** 2 + (spread / 60) ** 2)
-    other = 0.85 if campaign.set_names[dataset] != "test" else 1.0
+    other = 0.85 if campaign.structure_set_of_dataset[dataset] != "test" else 1.0
     chance = np.random.default_rng([int(id_[-8:], 16) for id_ in (training_set, dataset)]).uniform(0.97, 1)
     return float(other * chance * (0.3 + 0.7 * np.exp(-min(distances))))
 
 
 def write_evaluations(campaign: Campaign, results: Path) -> None:
     """Write all evaluations, as the evaluation stage does."""
-    images = max(dataset.structures for dataset in campaign.datasets.values())
+    images = max(dataset.n_structures for dataset in campaign.datasets.values())
     drawn = drawn_scores(max(len(job.networks) for job in campaign.evaluations.values()), images)
     for job in campaign.evaluations.values():
         datasets = job.suite.datasets
         cells = ScoreTable(
             dict.fromkeys(job.spec.networks, "0" * 64),
             dict.fromkeys(datasets, "0" * 64),
-            campaign.datasets[datasets[0]].structures,
+            campaign.datasets[datasets[0]].n_structures,
         )
         factor = [kept(campaign, job.networks[0].training_set, id_) for id_ in datasets]
         values = drawn[:, : len(job.networks), None, : cells.values.shape[-1]]
@@ -145,11 +145,11 @@ def write_rest(campaign: Campaign, results: Path) -> None:
     count = campaign.config.report.examples
     for id_ in dict.fromkeys(id_ for ids in report_datasets(campaign).values() for id_ in ids):
         spec = campaign.datasets[id_]
-        mean = spec.condition.dose_e_per_A2 * spec.imaging.pixel_A**2 * (1 - 0.3 * label)
+        mean = spec.condition.dose_e_per_A2 * spec.imaging.pixel_size_A**2 * (1 - 0.3 * label)
         counts = np.random.default_rng(0).poisson(mean, (count, SIDE, SIDE)).astype(np.uint16)
         dims = ("image", "y", "x")
         labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
-        told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_A": spec.imaging.pixel_A}
+        told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_A": spec.imaging.pixel_size_A}
         store.write_zarr(
             results / artifact_path("datasets", id_),
             xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}),
@@ -159,7 +159,7 @@ def write_rest(campaign: Campaign, results: Path) -> None:
 
 def write_predictors(campaign: Campaign, results: Path) -> None:
     """Write a number for every predictor, training set and test dataset."""
-    rng, shape = np.random.default_rng(0), (len(campaign.trained_on), len(campaign.tested_on))
+    rng, shape = np.random.default_rng(0), (len(campaign.training_set_ids), len(campaign.test_dataset_ids))
     drawn = as_dataset({name: rng.random(shape) for name in active_predictors(campaign)}, campaign)
     made = store.SimpleArtifactInfo(
         campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json

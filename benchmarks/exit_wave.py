@@ -129,11 +129,11 @@ def main() -> None:
         figures["one phonon: abTEM / floor"] = median_ratio(seconds["abTEM"], seconds["floor"])
 
         begin = perf_counter()
-        for seed in range(simulation.phonons):
+        for seed in range(simulation.n_frozen_phonons):
             exit_wave(displace(scene, simulation.phonon_sigma_A, seed), simulation, CPU)
         ours = perf_counter() - begin
         begin = perf_counter()
-        phonons = abtem.FrozenPhonons(scene, simulation.phonons, simulation.phonon_sigma_A, seed=1)
+        phonons = abtem.FrozenPhonons(scene, simulation.n_frozen_phonons, simulation.phonon_sigma_A, seed=1)
         by_abtem(phonons, size, simulation.energy_eV)
         theirs = perf_counter() - begin
         figures |= {"eight phonons: ours [s]": ours, "eight phonons: abTEM [s]": theirs}
@@ -144,7 +144,7 @@ def main() -> None:
         figures["two processes: throughput over one"] = (
             2 * min(run[0][0] for run in alone) / min(max(one for one, _ in run) for run in both)
         )
-        figures["memory of a worker, eight phonons [GiB]"] = at_once(folder, 1, simulation.phonons)[0][1]
+        figures["memory of a worker, eight phonons [GiB]"] = at_once(folder, 1, simulation.n_frozen_phonons)[0][1]
 
     name, small = next(scenes())
     atoms = displace(small, 0.1, 7)

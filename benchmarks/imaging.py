@@ -35,7 +35,7 @@ from hrtem_ood.stages.simulate import empty_dataset
 CPU = array_module("cpu")
 CELL_A, SIZE, PIXEL_A, ENERGY_EV = 128.0, 640, 0.2, 300e3
 CONDITIONS, PHONONS, REPEATS, STRUCTURES = 50, 8, 3, 12
-SIMULATION = Simulation(sampling_A=0.1, phonons=PHONONS)
+SIMULATION = Simulation(sampling_A=0.1, n_frozen_phonons=PHONONS)
 
 
 def exit_waves(spec: ExitWaveShardSpec) -> xr.Dataset:
@@ -73,7 +73,7 @@ def irregular() -> list[Condition]:
 
 def ours(waves: np.ndarray, conditions: list[Condition]) -> list[np.ndarray]:
     """Image one structure under every condition."""
-    microscope = Microscope(Imaging(pixel_A=PIXEL_A), SIZE, electron_wavelength_A(ENERGY_EV), 3.3, CPU)
+    microscope = Microscope(Imaging(pixel_size_A=PIXEL_A), SIZE, electron_wavelength_A(ENERGY_EV), 3.3, CPU)
     spectra = cropped_spectra(waves, SIZE, CPU)
     return [microscope.intensity(spectra, condition, condition.defocus_A) for condition in conditions]
 
@@ -108,7 +108,9 @@ def abtem_grid(waves: np.ndarray, defoci: np.ndarray) -> np.ndarray:
 
 def lists() -> dict[str, float]:
     """Time the list of conditions, and compare images."""
-    waves = exit_waves(ExitWaveShardSpec(scenes="s", simulation=SIMULATION, start=0, stop=1)).exit_wave.values[0]
+    waves = exit_waves(
+        ExitWaveShardSpec(structure_series="s", simulation=SIMULATION, start=0, stop=1)
+    ).exit_wave.values[0]
     conditions = irregular()
     few = conditions[:10]
     defoci = np.linspace(-250, 250, CONDITIONS)
@@ -135,17 +137,17 @@ def lists() -> dict[str, float]:
 
 def job(folder: Path) -> dict[str, float]:
     """Time a dataset from file to file, and its imaging alone."""
-    spec = ExitWaveShardSpec(scenes="s", simulation=SIMULATION, start=0, stop=STRUCTURES)
+    spec = ExitWaveShardSpec(structure_series="s", simulation=SIMULATION, start=0, stop=STRUCTURES)
     shard = folder / f"{spec.id}.zarr.zip"
     waves = exit_waves(spec)
     store.write_zarr(shard, waves, {"id": spec.id})
     stack = waves.exit_wave.values
     condition = irregular()[0]
     dataset = DatasetSpec(
-        waves=spec.series,
-        structures=STRUCTURES,
+        exit_wave_series=spec.series,
+        n_structures=STRUCTURES,
         condition=condition,
-        imaging=Imaging(pixel_A=PIXEL_A),
+        imaging=Imaging(pixel_size_A=PIXEL_A),
         labels=Labels(),
     )
 

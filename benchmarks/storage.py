@@ -31,13 +31,13 @@ RECIPE = StructureRecipe(
     substrate=Substrate(thickness_A=50),
     vacuum_A=5,
 )
-SIMULATION = Simulation(sampling_A=0.125, slice_thickness_A=2, phonons=1)
+SIMULATION = Simulation(sampling_A=0.125, slice_thickness_A=2, n_frozen_phonons=1)
 
 
 def exit_waves(folder: Path) -> tuple[ExitWaveShardSpec, Path]:
     """Draw a scene and simulate it."""
     scene = StructureShardSpec(recipe=RECIPE, start=0, stop=1)
-    spec = ExitWaveShardSpec(scenes=RECIPE.series, simulation=SIMULATION, start=0, stop=1)
+    spec = ExitWaveShardSpec(structure_series=RECIPE.series, simulation=SIMULATION, start=0, stop=1)
     structure, waves = folder / f"{scene.id}.extxyz", folder / f"{spec.id}.zarr.zip"
     build(scene, structure)
     simulate(spec, structure, waves, device="cpu")
@@ -47,10 +47,10 @@ def exit_waves(folder: Path) -> tuple[ExitWaveShardSpec, Path]:
 def stored(folder: Path, spec: ExitWaveShardSpec, waves: Path, dose: float) -> dict[str, float]:
     """Image the scene, and tell what the image takes."""
     dataset = DatasetSpec(
-        waves=spec.series,
-        structures=1,
+        exit_wave_series=spec.series,
+        n_structures=1,
         condition=Condition(defocus_A=80, dose_e_per_A2=dose, focal_spread_A=30),
-        imaging=Imaging(pixel_A=0.2, expected_counts=True),
+        imaging=Imaging(pixel_size_A=0.2, store_noise_free=True),
         labels=Labels(),
     )
     output = folder / f"{dataset.id}.zarr.zip"

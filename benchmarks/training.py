@@ -48,7 +48,9 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
 """Architecture, and epochs."""
 
 REPEATS, PACK, PACK_STEPS = 5, 16, 4
-TRAINING_SET = TrainingSetSpec(datasets=("d",), structures=IMAGES + VALIDATION, images=(IMAGES,), validation=VALIDATION)
+TRAINING_SET = TrainingSetSpec(
+    datasets=("d",), n_structures=IMAGES + VALIDATION, n_images=(IMAGES,), n_validation_structures=VALIDATION
+)
 
 
 def write_dataset(folder: Path, id_: str = "d") -> Path:
@@ -162,7 +164,7 @@ def run(folder: Path, campaign: Campaign, packs: int | None = None) -> float:
     """Run `hrtem-ood train` on packs of a campaign, one process each, and return the wall time of a network [s]."""
     config = folder / "config.yaml"
     store.write_text(config, campaign.config_json)
-    ((dataset, _),) = (each for each in campaign.datasets.items() if each[1].structures > 1)
+    ((dataset, _),) = (each for each in campaign.datasets.items() if each[1].n_structures > 1)
     write_dataset(folder, dataset)
     chosen = list(campaign.packs.values())[:packs]
     begin = perf_counter()

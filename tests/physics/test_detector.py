@@ -21,7 +21,7 @@ def images(detector, intensity, number, gain=64.0):
     if response.signal is not None:
         seen = np.fft.ifft2(np.fft.fft2(intensity) * response.signal).real
     rng = np.random.default_rng(0)
-    drawn = [response.count(seen, dose_e_per_A2=DOSE, pixel_A=PIXEL_A, rng=rng) for _ in range(number)]
+    drawn = [response.detect(seen, dose_e_per_A2=DOSE, pixel_A=PIXEL_A, rng=rng) for _ in range(number)]
     return np.array(drawn, float) / gain
 
 
@@ -55,7 +55,7 @@ def test_signal_appears_with_the_mtf(dqe, cycles):
 
 
 def test_a_square_pixel_averages_over_its_area():
-    response = DetectorResponse.of(Detector(integrate_pixels=True), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(Detector(apply_pixel_mtf=True), size=SIZE, pixel_A=PIXEL_A, am=CPU)
     cycles = 9
     fine = np.cos(2 * np.pi * cycles * (np.arange(SIZE * 50) - 24.5) / (SIZE * 50))
     averaged = fine.reshape(SIZE, 50).mean(axis=1)

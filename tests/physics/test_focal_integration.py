@@ -26,7 +26,7 @@ def spectra(strength):
 
 
 def microscope(coherence):
-    return Microscope(Imaging(pixel_A=PIXEL_A, coherence=coherence), SIZE, WAVELENGTH_A, 2.0, CPU)
+    return Microscope(Imaging(pixel_size_A=PIXEL_A, temporal_coherence=coherence), SIZE, WAVELENGTH_A, 2.0, CPU)
 
 
 def test_the_mean_over_the_focus_is_that_of_brute_force():

@@ -32,7 +32,7 @@ def test_defaults_mask_the_projected_sphere_whatever_its_thickness(crystal, radi
     sphere.set_cell([SIDE_A, SIDE_A, 32])
     sphere.positions += [SIDE_A / 2, SIDE_A / 2, 16]
     phase = simulate_structure(
-        sphere, Simulation(sampling_A=0.2, slice_thickness_A=2, phonons=2), [1, 2], CPU
+        sphere, Simulation(sampling_A=0.2, slice_thickness_A=2, n_frozen_phonons=2), [1, 2], CPU
     ).particle_phase
     found = label_mask(phase, size=SIZE, pixel_A=PIXEL_A, am=CPU, **Labels().model_dump()).astype(bool)
     y, x = np.meshgrid(*[np.arange(SIZE) * PIXEL_A - SIDE_A / 2] * 2, indexing="ij")

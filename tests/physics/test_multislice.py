@@ -30,7 +30,7 @@ STRICT = ArrayModule(
 )  # and with arrays that know the standard's calls only
 SIDE_A, ENERGY_EV = 16.0, 300e3
 WAVELENGTH_A = electron_wavelength_A(ENERGY_EV)
-SIMULATION = Simulation(sampling_A=0.1, phonons=1)
+SIMULATION = Simulation(sampling_A=0.1, n_frozen_phonons=1)
 
 
 @pytest.fixture(scope="module")

@@ -46,11 +46,18 @@ def plain_abtem(atoms, simulation):
 
 
 SETTINGS = [
-    Simulation(engine="abtem", sampling_A=0.2, phonons=1),
+    Simulation(engine="abtem", sampling_A=0.2, n_frozen_phonons=1),
     Simulation(
-        engine="abtem", sampling_A=0.2, phonons=1, energy_eV=80e3, slice_thickness_A=1.3, parametrization="kirkland"
+        engine="abtem",
+        sampling_A=0.2,
+        n_frozen_phonons=1,
+        energy_eV=80e3,
+        slice_thickness_A=1.3,
+        parametrization="kirkland",
     ),
-    Simulation(engine="abtem", sampling_A=0.2, phonons=1, energy_eV=200e3, slice_thickness_A=2, projection="finite"),
+    Simulation(
+        engine="abtem", sampling_A=0.2, n_frozen_phonons=1, energy_eV=200e3, slice_thickness_A=2, projection="finite"
+    ),
 ]
 
 
@@ -94,7 +101,7 @@ for engine in ("fast", "abtem"):
     plain_abtem(gold, SETTINGS[0])
     here = []
     for engine in ("fast", "abtem"):
-        wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, phonons=1, engine=engine), CPU)
+        wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, n_frozen_phonons=1, engine=engine), CPU)
         here.append(hashlib.sha256(wave.tobytes()).hexdigest())
     assert run.stdout.split() == here
 
@@ -108,7 +115,7 @@ def test_phase_of_an_atom_is_sigma_times_its_projected_potential(engine):
     (1968) 390).
     """
     carbon = Atoms("C", positions=[[5, 5, 5]], cell=(10, 10, 10))
-    wave = exit_wave(carbon, Simulation(sampling_A=0.1, phonons=1, engine=engine), CPU)
+    wave = exit_wave(carbon, Simulation(sampling_A=0.1, n_frozen_phonons=1, engine=engine), CPU)
     expected = 0.6526e-3 * 47.878 * 2.51 / 100
     assert np.angle(wave).mean() == pytest.approx(expected, rel=0.01)
 

@@ -26,14 +26,14 @@ GAIN = 64.0
 DETECTORS = {
     "mtf": Detector(mtf=CURVES["mtf"], gain=GAIN),
     "mtf and dqe": Detector(**CURVES, gain=GAIN),
-    "pixels": Detector(integrate_pixels=True, gain=GAIN),
-    "all": Detector(**CURVES, integrate_pixels=True, gain=GAIN),
+    "pixels": Detector(apply_pixel_mtf=True, gain=GAIN),
+    "all": Detector(**CURVES, apply_pixel_mtf=True, gain=GAIN),
 }
 each_detector = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS)
 
 
 def microscope(detector: Detector) -> Microscope:
-    imaging = Imaging(pixel_A=PIXEL_A, detector=detector)
+    imaging = Imaging(pixel_size_A=PIXEL_A, detector=detector)
     return Microscope(imaging, SIZE, WAVELENGTH_A, 0.5 / PIXEL_A, array_module("cpu"))
 
 
@@ -41,7 +41,7 @@ def contrast(made: Microscope, phase: np.ndarray, dose: float, rng: np.random.Ge
     """Relative contrast of detected images of a phase object, (image, y, x)."""
     wave = np.fft.fft2(np.exp(1j * phase))[None].astype(np.complex64)
     intensity = np.asarray(made.intensity(wave, CONDITION, CONDITION.defocus_A))
-    count = made.response.count
+    count = made.response.detect
     numbers = np.array(
         [count(intensity, dose_e_per_A2=dose, pixel_A=PIXEL_A, rng=rng) for _ in range(number)], dtype=float
     )

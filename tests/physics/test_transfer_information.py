@@ -51,7 +51,7 @@ CONDITIONS = [at(), at(-100), at(200, 50), at(60, 1600), at(80, C30=1e5, C12=60)
 def test_area_weights_integrate_over_the_band() -> None:
     assert GRID.area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
     assert GRID.area_per_A2 @ GRID.q_per_A**2 == pytest.approx(np.pi / 2 * (1.25**4 - 0.05**4), rel=1e-12)
-    assert polar_grid(Transfer(weight="per_q"), pixel_A=0.4).area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
+    assert polar_grid(Transfer(weighting="per_q"), pixel_A=0.4).area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
 
 
 def test_white_phases_have_a_flat_spectrum_and_phases_of_film_and_particles_come_apart() -> None:
@@ -83,7 +83,7 @@ def test_a_grating_keeps_its_power() -> None:
 def test_labelled_share_of_a_disc() -> None:
     y, x = (np.mgrid[:200, :200] - 100) * 0.25
     phase = np.where(np.hypot(x, y) < 12, 0.5, 0.0)[None]
-    sharp = Labels(coverage=0.5)  # half of a blurred edge is where the edge was
+    sharp = Labels(mask_threshold=0.5)  # half of a blurred edge is where the edge was
     assert particle_area_fraction(phase, sharp, pixel_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
     assert particle_area_fraction(phase, Labels(), pixel_A=0.25) > particle_area_fraction(phase, sharp, pixel_A=0.25)
     assert particle_area_fraction(0 * phase, sharp, pixel_A=0.25) == 1 / 200**2
@@ -107,7 +107,7 @@ def test_a_spread_dose_adds_noise() -> None:
 
 def test_the_spectrum_of_a_standardised_image_has_unit_variance() -> None:
     for condition in CONDITIONS:
-        inside = condition.over_area((1 - 0.2) * condition.without + 0.2 * condition.within)
+        inside = condition.band_integral((1 - 0.2) * condition.background_spectrum + 0.2 * condition.particle_spectrum)
         beyond = (1 / 0.4**2 - BAND) * condition.noise / condition.variance
         assert inside + beyond == pytest.approx(1, rel=1e-12)
 
@@ -123,7 +123,7 @@ def test_every_measure_is_finite_and_best_for_train_on_test_itself(name: str) ->
         values = [measure.function(train, test) for train in CONDITIONS]
         assert np.isfinite(values).all()
         own = measure.function(test, test)
-        best = max(values) if measure.nearer == "larger" else min(values)
+        best = max(values) if measure.direction == "larger" else min(values)
         # the normal approximation may prefer another detector by a little
         assert own == pytest.approx(best, abs=5e-3 if name == "texture_accuracy" else 1e-9)
 
@@ -223,9 +223,9 @@ def test_texture_accuracy_is_that_of_the_detector_on_gaussian_textures(
     # rings of independent complex coefficients, half a plane of them
     number = rng.multinomial(round(600 * BAND / 2), GRID.area_per_A2 / BAND)
     ring = np.repeat(np.arange(number.size), number)
-    p0, p1 = learnt.without[ring, 0], learnt.within[ring, 0]
+    p0, p1 = learnt.background_spectrum[ring, 0], learnt.particle_spectrum[ring, 0]
     right = []
-    for spectrum, sign in ((used.within[ring, 0], 1), (used.without[ring, 0], -1)):
+    for spectrum, sign in ((used.particle_spectrum[ring, 0], 1), (used.background_spectrum[ring, 0], -1)):
         power = spectrum * rng.exponential(size=(20_000, ring.size))
         vote = power @ (1 / p0 - 1 / p1) - np.log(p1 / p0).sum()
         right.append((sign * vote > 0).mean())
@@ -274,9 +274,9 @@ def test_divergence_bounds_the_cost_of_the_wrong_posterior() -> None:
     ring = np.repeat(np.arange(number.size), number)
     losses = []
     for known in (learnt, used):
-        p0, p1 = known.without[ring, 0], known.within[ring, 0]
+        p0, p1 = known.background_spectrum[ring, 0], known.particle_spectrum[ring, 0]
         loss = []
-        for spectrum, sign in ((used.within[ring, 0], 1), (used.without[ring, 0], -1)):
+        for spectrum, sign in ((used.particle_spectrum[ring, 0], 1), (used.background_spectrum[ring, 0], -1)):
             power = spectrum * np.random.default_rng(5).exponential(size=(20_000, ring.size))
             vote = power @ (1 / p0 - 1 / p1) - np.log(p1 / p0).sum()
             loss.append(np.logaddexp(0, -sign * vote).mean())
@@ -290,13 +290,15 @@ def test_wiener_excess_is_the_excess_error_of_the_mistaken_filter() -> None:
 
     def filter_of(what: ImageSpectra) -> np.ndarray:
         a = 2 * what.mean_transfer / np.sqrt(what.variance)
-        return a * what.particle / (a**2 * what.particle + what.without)
+        return a * what.particle / (a**2 * what.particle + what.background_spectrum)
 
     def error(h: np.ndarray) -> float:
         a = 2 * used.mean_transfer / np.sqrt(used.variance)
-        return used.over_area(used.particle * (1 - h * a) ** 2 + h**2 * used.without)
+        return used.band_integral(used.particle * (1 - h * a) ** 2 + h**2 * used.background_spectrum)
 
-    expected = (error(filter_of(learnt)) - error(filter_of(used))) / used.over_area(used.particle + 0 * used.transfer)
+    expected = (error(filter_of(learnt)) - error(filter_of(used))) / used.band_integral(
+        used.particle + 0 * used.transfer
+    )
     assert texture_detector.wiener_excess(learnt, used) == pytest.approx(expected, rel=1e-9)
     assert expected > 0
     assert texture_detector.wiener_excess(at(-100), at(100)) > texture_detector.wiener_excess(at(60), at(100))

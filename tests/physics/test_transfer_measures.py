@@ -140,7 +140,7 @@ def test_the_default_quadrature_has_converged() -> None:
     )
 
     def measures(transfer: Transfer) -> tuple[np.ndarray, np.ndarray]:
-        spec = TransferSpec(conditions=conditions, energy_eV=300e3, pixel_A=0.4, transfer=transfer)
+        spec = TransferSpec(conditions=conditions, energy_eV=300e3, pixel_size_A=0.4, transfer=transfer)
         found = transfer_dataset(spec)
         return found.epsilon.values, found.sigma.values
 

@@ -46,7 +46,7 @@ def particle():
 
 
 def test_a_particle_has_least_contrast_near_its_centre(particle):
-    simulation = Simulation(sampling_A=0.2, phonons=2, energy_eV=200e3)
+    simulation = Simulation(sampling_A=0.2, n_frozen_phonons=2, energy_eV=200e3)
     waves = np.stack([exit_wave(displace(particle, 0.1, seed), simulation, CPU) for seed in range(2)])
     wavelength_A = electron_wavelength_A(200e3)
     pixel_A = 24 / waves.shape[-1]

@@ -45,14 +45,14 @@ def test_each_key_is_named_that_puts_images_off(changes, keys):
 
 def test_what_would_be_better_is_told():
     (text,) = simulation_accuracy.warnings(
-        Simulation(engine="abtem", sampling_A=0.16, slice_thickness_A=1, phonons=8), "random"
+        Simulation(engine="abtem", sampling_A=0.16, slice_thickness_A=1, n_frozen_phonons=8), "random"
     )
     assert "0.12 Å keeps 5 %" in text
     assert text.endswith("`engine: fast` is off by less.")
 
 
 def test_columns_of_atoms_are_warned_of_sooner(raw):
-    simulation = Simulation(sampling_A=0.16, slice_thickness_A=1, phonons=8)
+    simulation = Simulation(sampling_A=0.16, slice_thickness_A=1, n_frozen_phonons=8)
     assert not list(simulation_accuracy.warnings(simulation, "random"))
     (text,) = simulation_accuracy.warnings(simulation, "zone axis")
     assert "columns" in text

@@ -128,7 +128,7 @@ def architecture_of(campaign):
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_architectures_have_a_class_and_defaults(name):
-    architecture = Architecture(name=name, channels=2)
+    architecture = Architecture(name=name, base_channels=2)
     network = build(architecture)
     assert isinstance(network, CLASS_OF[name])
     assert stride_of(network) == architecture.stride == 2 ** BUILT_IN[name]["depth"]

@@ -271,7 +271,7 @@ def test_no_hyperparameter_is_left_out_of_that_test():
 
 def test_fresh_noise_is_in_the_identity():
     one, other = (
-        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, noise=noise))
+        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, resample_noise=noise))
         for noise in ("stored", "fresh")
     )
     assert one.id != other.id
@@ -300,10 +300,10 @@ def test_written_defaults_are_the_same_networks(raw):
 
 
 def test_defaults_of_an_architecture_go_with_its_name():
-    assert Architecture() == Architecture(name="unet", channels=8, depth=3, file=None)
+    assert Architecture() == Architecture(name="unet", base_channels=8, depth=3, file=None)
     assert Architecture(name="resnet_unet").label == "resnet_unet(channels=64, depth=5)"
     assert Architecture(name="resnet_unet", depth=2).stride == 4
-    assert Architecture(name=None, channels=2).label == "unet(channels=2, depth=3)"
+    assert Architecture(name=None, base_channels=2).label == "unet(channels=2, depth=3)"
 
 
 def test_null_removes_a_hyperparameter(raw):
@@ -330,14 +330,14 @@ def shares(raw):
     campaign = load_campaign(raw)
     (mixed,) = campaign.training_sets["mixed"]
     conditions = [campaign.datasets[id_].condition for id_ in mixed.datasets]
-    images = {(c.defocus_A, c.dose_e_per_A2): n for c, n in zip(conditions, mixed.images, strict=True)}
+    images = {(c.defocus_A, c.dose_e_per_A2): n for c, n in zip(conditions, mixed.n_images, strict=True)}
     assert len(images) == len(mixed.datasets)
     return images
 
 
 def test_training_sets_take_their_images_in_equal_shares(raw):
     campaign = load_campaign(raw)
-    assert [training_set.images for training_set in campaign.training_sets["single"]] == [(16,)] * 3
+    assert [training_set.n_images for training_set in campaign.training_sets["single"]] == [(16,)] * 3
     assert shares(raw) == {(-100, 400): 4, (0, 400): 4, (100, 400): 4, (100, 100): 4}
 
 
@@ -427,12 +427,12 @@ def test_one_more_network_changes_one_pack(seeds, largest):
 def test_structure_sets_of_one_recipe_share_the_spectrum_of_their_objects(raw):
     campaign = load_campaign(raw)
     assert campaign.recipe_id("train") == campaign.recipe_id("test")
-    ((shards, number),) = campaign.waves_of_recipe.values()
+    ((shards, number),) = campaign.exit_waves_for_recipe.values()
     assert number in (6, 16)  # whichever series sorts first
     assert shards[0].start == 0
     assert shards[-1].stop >= number
     raw["structure_sets"]["test"]["particles"]["radius_A"] = [6, 9]
-    assert len(load_campaign(raw).waves_of_recipe) == 2
+    assert len(load_campaign(raw).exit_waves_for_recipe) == 2
 
 
 def test_predictors_follow_what_is_compared_and_nothing_else(raw):
@@ -463,7 +463,7 @@ def test_what_the_analysis_names_exists(raw, analysis, message):
 
 def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
     raw["analysis"] = {"compare": ["single", "mixed"]}
-    assert load_campaign(raw).config.analysis.compare == ("single", "mixed")
+    assert load_campaign(raw).config.analysis.compare_training_sets == ("single", "mixed")
     raw["networks"]["unet"]["training_sets"] = "single"
     with pytest.raises(ConfigError, match=r"analysis\.compare: no network trains on `mixed`"):
         load_campaign(raw)

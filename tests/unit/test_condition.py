@@ -50,7 +50,7 @@ def test_images_are_off_by_the_deviations():
     condition = Condition(defocus_A=50, defocus_sd_A=10, dose_e_per_A2=400, C12_sd=3, phi12_sd=0.5, aperture_mrad=20)
     assert condition.jitter == {"defocus_A": 10, "C12": 3, "phi12": 0.5}
     deviations = dict.fromkeys(JITTER_FIELDS, 1.0) | {"C12": -2.0, "phi12": 0.1}
-    image = condition.shifted(list(deviations.values()))
+    image = condition.with_jitter(list(deviations.values()))
     assert image == Condition(defocus_A=60, dose_e_per_A2=400, C12=-6, phi12=0.05, aperture_mrad=20)
     assert not image.jitter
 
@@ -59,7 +59,7 @@ def test_an_azimuth_counts_where_its_aberration_varies():
     assert Condition(defocus_A=0, dose_e_per_A2=1, phi12=1, phi12_sd=1) == Condition(defocus_A=0, dose_e_per_A2=1)
     varied = Condition(defocus_A=0, dose_e_per_A2=1, C12_sd=5, phi12=1, phi12_sd=1)
     assert (varied.phi12, varied.phi12_sd) == (1, 1)
-    assert np.isclose(varied.shifted([1.0] * len(JITTER_FIELDS)).phi12, 2)
+    assert np.isclose(varied.with_jitter([1.0] * len(JITTER_FIELDS)).phi12, 2)
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,14 @@ def test_operations_of_the_unet_counted_by_hand() -> None:
     full, half = side**2, side**2 // 4
     encoder = full * 9 * (c + c * c) + half * 9 * (2 * c * c + 4 * c * c)
     decoder = half * 4 * 2 * c * c + full * 9 * (2 * c * c + c * c)
-    network = build(Architecture(channels=c, depth=1))
+    network = build(Architecture(base_channels=c, depth=1))
     assert flops_per_image(network, side) == 2 * (encoder + decoder + full * 2 * c)
     # four times the pixels, four times the operations
     assert flops_per_image(network, 2 * side) == 8 * (encoder + decoder + full * 2 * c)
 
 
 def test_counting_leaves_the_network_alone() -> None:
-    network = build(Architecture(channels=2, depth=1))
+    network = build(Architecture(base_channels=2, depth=1))
     before = {key: value.clone() for key, value in network.state_dict().items()}
     flops_per_image(network, 16)
     receptive_field(network)
@@ -146,7 +146,7 @@ def unet_field(depth: int) -> int:
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_receptive_field_of_the_unet(depth: int) -> None:
     assert unet_field(1) == 18
-    assert receptive_field(build(Architecture(channels=2, depth=depth))) == unet_field(depth)
+    assert receptive_field(build(Architecture(base_channels=2, depth=depth))) == unet_field(depth)
 
 
 def test_large_receptive_fields_and_gaps_in_them() -> None:
@@ -209,7 +209,7 @@ def test_receptive_field_agrees_with_gradients(
 
 
 def test_receptive_field_of_the_residual_unet_agrees_with_gradients() -> None:
-    network = build(Architecture(name="resnet_unet", channels=1, depth=2)).eval()
+    network = build(Architecture(name="resnet_unet", base_channels=1, depth=2)).eval()
     for parameter in network.parameters():
         nn.init.constant_(parameter, 0.1)  # all positive, so that no rectifier cuts and nothing cancels
     field = receptive_field(network)

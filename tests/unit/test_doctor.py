@@ -25,12 +25,12 @@ def on_slurm(monkeypatch):
 
 @pytest.mark.usefixtures("no_slurm")
 def test_a_sound_machine_has_nothing_wrong(tmp_path):
-    found = {each.what: each for each in doctor.run_checks(tmp_path / "results")}
+    found = {each.name: each for each in doctor.run_checks(tmp_path / "results")}
     assert list(found) == ["GPU", "PyTorch", "CuPy", "FFT", "scratch", "results", "SLURM", "SLURM jobs"]
     assert found["FFT"].state == found["results"].state == "good"
     assert found["SLURM"].state == "absent"
     for each in found.values():
-        assert bool(each.mend) == (each.state == "wrong"), each
+        assert bool(each.fix) == (each.state == "wrong"), each
     assert not (tmp_path / "results").exists(), "looking makes nothing"
 
 
@@ -47,11 +47,11 @@ def test_the_verb_ends_with_an_error_where_something_is_wrong(monkeypatch, tmp_p
 def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch):
     monkeypatch.setattr(doctor.Path, "glob", lambda *_: [doctor.Path("/dev/nvidia0")])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "ask for one" in doctor.gpu().mend
+    assert "ask for one" in doctor.gpu().fix
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert doctor.gpu().state == "good"
     monkeypatch.setattr("torch.version.cuda", None)
-    assert "built without CUDA" in doctor.torch_().told
+    assert "built without CUDA" in doctor.torch_().details
 
 
 @pytest.mark.usefixtures("on_slurm")
@@ -60,7 +60,7 @@ def test_limits_of_slurm(monkeypatch, jobs, state):
     monkeypatch.setattr(doctor, "submit_limits", lambda: Limits(1001, jobs))
     found = doctor.slurm()
     assert found.state == state
-    assert "MaxArraySize 1001" in found.told
+    assert "MaxArraySize 1001" in found.details
 
 
 @pytest.mark.usefixtures("on_slurm")
@@ -77,7 +77,7 @@ def test_a_cluster_that_does_not_answer(monkeypatch):
 
     monkeypatch.setattr(doctor, "submit_limits", fail)
     monkeypatch.setattr(doctor, "config", fail)
-    assert doctor.slurm().told == doctor.slurm_jobs().told == "slurmctld does not answer"
+    assert doctor.slurm().details == doctor.slurm_jobs().details == "slurmctld does not answer"
 
 
 @pytest.mark.usefixtures("no_slurm")
@@ -85,4 +85,4 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     found = doctor.folder(tmp_path / "file")
     assert found.state == "wrong"
-    assert "Not a directory" in found.told
+    assert "Not a directory" in found.details

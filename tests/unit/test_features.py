@@ -42,7 +42,7 @@ class Upsampled(OutOfOrder):
     ("name", "depth", "channels"), [("unet", 1, 2), ("unet", 3, 8), ("resnet_unet", 2, 8)], ids=lambda value: str(value)
 )
 def test_the_last_convolution_of_the_features_gives_the_mean_logits(name: str, depth: int, channels: int) -> None:
-    network = build(Architecture(name=name, depth=depth, channels=channels)).eval()
+    network = build(Architecture(name=name, depth=depth, base_channels=channels)).eval()
     with torch.inference_mode():
         logits, feature = FeatureHook(network)(IMAGES)
         assert torch.equal(logits, network(IMAGES))
@@ -109,7 +109,7 @@ def test_networks_of_different_width_are_padded_and_copied_back(tmp_path: Path) 
         np.testing.assert_array_equal(row[:, : widths[name]], found.feature)
         assert np.isnan(row[:, widths[name] :]).all()
     again = ScoreTable({"none": "2", "narrow": "1"}, {"e": "5"}, 3)
-    again.reuse(path.parent, version=3, except_for=tmp_path / "b")
+    again.copy_existing(path.parent, version=3, except_for=tmp_path / "b")
     assert again.known.all()
     copied = again.to_dataset()
     assert list(copied.features.values) == [0, 2]

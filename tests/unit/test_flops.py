@@ -21,7 +21,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "channels", "depth"), CASES)
 def test_counts_are_those_of_the_network(name, channels, depth):
-    architecture = Architecture(name=name, channels=channels, depth=depth)
+    architecture = Architecture(name=name, base_channels=channels, depth=depth)
     with torch.random.fork_rng(devices=[]):
         network = build(architecture)
     assert static_complexity.flops_per_image(architecture, 64) == flops_per_image(network, 64)

@@ -249,7 +249,7 @@ def test_images_live_on_a_device_that_has_room(needed: int, free: int, expected:
 
 def test_images_stay_on_the_cpu() -> None:
     images = numbered(2)
-    assert images.near(CPU) is images
+    assert images.to_device_if_fits(CPU) is images
 
 
 def test_a_large_offset_changes_nothing() -> None:

@@ -23,14 +23,14 @@ from hrtem_ood.stages.image import image
 from hrtem_ood.stages.simulate import empty_dataset
 
 CPU = array_module("cpu")
-SIMULATION = Simulation(sampling_A=0.2, phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
+SIMULATION = Simulation(sampling_A=0.2, n_frozen_phonons=2)  # of a 12.8 Å cell: 64 points, of which 44 are stored
 CELL_A = 12.8
 CONDITION = Condition(defocus_A=80, defocus_sd_A=10, dose_e_per_A2=300, focal_spread_A=30)
 
 
 def shard(folder, start, stop, series="scenes"):
     """Exit waves that are random phase objects."""
-    spec = ExitWaveShardSpec(scenes=series, simulation=SIMULATION, start=start, stop=stop)
+    spec = ExitWaveShardSpec(structure_series=series, simulation=SIMULATION, start=start, stop=stop)
     waves = empty_dataset(spec, CELL_A).copy(deep=True)
     q, _ = polar_frequencies((44, 44), CELL_A / 44)
     for place, structure in enumerate(range(start, stop)):
@@ -45,13 +45,13 @@ def shard(folder, start, stop, series="scenes"):
 
 
 def dataset_spec(**changes):
-    series = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=0).series
+    series = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=0).series
     fields = {
         "waves": series,
         "structures": 3,
         "condition": CONDITION,
-        "imaging": Imaging(pixel_A=0.4),
-        "labels": Labels(phase_threshold_rad=0.05, blur_A=0.5, coverage=0.5),
+        "imaging": Imaging(pixel_size_A=0.4),
+        "labels": Labels(phase_threshold_rad=0.05, blur_A=0.5, mask_threshold=0.5),
     }
     return DatasetSpec(**fields | changes)
 
@@ -114,7 +114,7 @@ def test_counts_are_poisson():
     intensity = np.linspace(0.5, 1.5, 4)[:, None] * np.ones((4, 200_000), np.float32)
     perfect = DetectorResponse.of(None, size=4, pixel_A=0.4, am=CPU)
     rng = np.random.default_rng(0)
-    counts = perfect.count(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=rng).astype(float)
+    counts = perfect.detect(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=rng).astype(float)
     mean = 50 * 0.16 * intensity[:, 0]
     np.testing.assert_allclose(counts.mean(axis=1), mean, rtol=0.01)
     np.testing.assert_allclose(counts.var(axis=1), mean, rtol=0.02)
@@ -139,7 +139,7 @@ def test_shards_do_not_matter(tmp_path):
 
 
 def test_every_image_has_noise_of_its_own(tmp_path):
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=3)
     waves = empty_dataset(spec, CELL_A).copy(deep=True)
     waves.exit_wave[:] = 1
     path = tmp_path / f"{spec.id}.zarr.zip"
@@ -199,7 +199,7 @@ def test_labels_do_not_change_counts(tmp_path):
 
 def test_expected_counts_are_what_counts_are_drawn_from(tmp_path):
     spec = dataset_spec(
-        imaging=Imaging(pixel_A=0.4, expected_counts=True),
+        imaging=Imaging(pixel_size_A=0.4, store_noise_free=True),
         condition=Condition(defocus_A=100, dose_e_per_A2=300, C30=1e5),
     )
     data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
@@ -223,7 +223,7 @@ def test_expected_counts_are_what_counts_are_drawn_from(tmp_path):
 def test_expected_counts_change_no_image(tmp_path):
     shards = [shard(tmp_path, 0, 3)]
     plain = dataset_spec()
-    more = dataset_spec(imaging=Imaging(pixel_A=0.4, expected_counts=True))
+    more = dataset_spec(imaging=Imaging(pixel_size_A=0.4, store_noise_free=True))
     assert plain.series == more.series
     assert plain.id != more.id
     without, with_them = (imaged(tmp_path, spec, shards) for spec in (plain, more))
@@ -232,11 +232,11 @@ def test_expected_counts_change_no_image(tmp_path):
     assert without.attrs["sha256_of_images"] == with_them.attrs["sha256_of_images"]
     assert "expected_counts" not in without
     # and images of another pixel have another series, hence other noise
-    assert dataset_spec(imaging=Imaging(pixel_A=0.8)).series != plain.series
+    assert dataset_spec(imaging=Imaging(pixel_size_A=0.8)).series != plain.series
 
 
 def test_expected_counts_do_not_depend_on_shards(tmp_path):
-    spec = dataset_spec(imaging=Imaging(pixel_A=0.4, expected_counts=True))
+    spec = dataset_spec(imaging=Imaging(pixel_size_A=0.4, store_noise_free=True))
     whole = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
     parts = imaged(tmp_path / "parts", spec, [shard(tmp_path, 0, 1), shard(tmp_path, 1, 5)])
     np.testing.assert_array_equal(whole.expected_counts.values, parts.expected_counts.values)
@@ -260,15 +260,15 @@ def test_other_exit_waves_are_told(tmp_path):
 def test_pixels_must_divide_the_cell_and_be_simulated(tmp_path):
     shards = [shard(tmp_path, 0, 3)]
     with pytest.raises(ConfigError, match=r"pixel_A: 0.45 Å does not divide the cell of 12.8 Å; 0.457143 Å would"):
-        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.45)), shards)
+        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_size_A=0.45)), shards)
     with pytest.raises(ConfigError, match=r"pixel_A: 0.2 Å is finer than the exit waves"):
-        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_A=0.2)), shards)
+        imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_size_A=0.2)), shards)
 
 
 def test_images_are_formed_at_the_stored_defocus(tmp_path):
     """Counts at a dose without noise to speak of, against the lens of the stored defocus and energy."""
     simulation = SIMULATION.model_copy(update={"energy_eV": 80e3})
-    waves_spec = ExitWaveShardSpec(scenes="scenes", simulation=simulation, start=0, stop=3)
+    waves_spec = ExitWaveShardSpec(structure_series="scenes", simulation=simulation, start=0, stop=3)
     waves = store.read_zarr(shard(tmp_path, 0, 3), expect_id=None)
     waves = waves.assign_attrs(energy_eV=80e3, series=waves_spec.series)
     path = tmp_path / f"{waves_spec.id}.zarr.zip"

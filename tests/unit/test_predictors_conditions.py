@@ -65,6 +65,6 @@ def test_the_direction_of_every_naive_predictor_is_that_of_a_distance() -> None:
     assert len(naive) == 5
     for name, predictor in naive.items():
         if name != "test_log_dose":  # the test's own dose, whatever the training
-            assert predictor.nearer == "smaller"
+            assert predictor.direction == "smaller"
             assert predictor.function(*near) <= predictor.function(*far)
-    assert naive["test_log_dose"].nearer == "larger"
+    assert naive["test_log_dose"].direction == "larger"

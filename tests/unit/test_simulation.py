@@ -19,7 +19,7 @@ from hrtem_ood.physics.simulation.input_checks import check_structures
 from hrtem_ood.stages.simulate import SimulatedStructure, empty_dataset, phonon_seed, simulate, write_waves
 
 CELL_A = 9.6
-SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, phonons=2)
+SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, n_frozen_phonons=2)
 
 
 def scene(index):
@@ -34,7 +34,7 @@ def scene(index):
 
 def simulated(folder, start, stop):
     """Simulate scenes start to stop and read the exit waves back."""
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=start, stop=stop)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=start, stop=stop)
     structures, output = folder / f"s-{start}-{stop}.extxyz", folder / f"{spec.id}.zarr.zip"
     store.write_structures(structures, [scene(index) for index in range(start, stop)], {"id": structures.stem})
     simulate(spec, structures, output, device="cpu")
@@ -69,7 +69,7 @@ def test_displacements_have_their_standard_deviation_and_follow_the_seed():
 
 
 def test_seeds_depend_on_scene_and_phonon_alone():
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=4)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=4)
     seeds = {phonon_seed(spec, structure, phonon) for structure in range(4) for phonon in range(4)}
     assert len(seeds) == 16
     other_beam = spec.model_copy(update={"simulation": SIMULATION.model_copy(update={"energy_eV": 80e3}), "start": 2})
@@ -112,7 +112,7 @@ def test_fft_does_not_depend_on_timing():
 def test_particles_alone_keep_their_displacements(tmp_path):
     """The particle phase is that of the same displaced atoms without the carbon."""
     waves = simulated(tmp_path, 0, 1)
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=1)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=1)
     moved = [displace(scene(0), 0.1, phonon_seed(spec, 0, phonon)) for phonon in range(2)]
     alone = [exit_wave(atoms[20:], SIMULATION, array_module("cpu")) for atoms in moved]
     np.testing.assert_allclose(waves.particle_phase[0], np.angle(np.mean(alone, axis=0)), atol=1e-6)
@@ -171,13 +171,18 @@ def test_unknown_elements_are_named(parametrization):
 
 def test_a_finite_projection_needs_the_other_engine():
     with pytest.raises(ValueError, match="`projection: finite` needs `engine: abtem`"):
-        Simulation(sampling_A=0.3, phonons=1, projection="finite")
-    assert Simulation(sampling_A=0.3, phonons=1, projection="finite", engine="abtem").projection == "finite"
+        Simulation(sampling_A=0.3, n_frozen_phonons=1, projection="finite")
+    assert Simulation(sampling_A=0.3, n_frozen_phonons=1, projection="finite", engine="abtem").projection == "finite"
 
 
 def test_the_engine_is_part_of_the_identity():
     specs = [
-        ExitWaveShardSpec(scenes="s", simulation=Simulation(sampling_A=0.3, phonons=1, engine=engine), start=0, stop=1)
+        ExitWaveShardSpec(
+            structure_series="s",
+            simulation=Simulation(sampling_A=0.3, n_frozen_phonons=1, engine=engine),
+            start=0,
+            stop=1,
+        )
         for engine in ("fast", "abtem")
     ]
     assert specs[0].id != specs[1].id
@@ -185,7 +190,7 @@ def test_the_engine_is_part_of_the_identity():
 
 def test_a_shard_is_never_held_in_memory(tmp_path):
     """Compressed, its waves leave memory one structure after the other; a killed job leaves no file."""
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=3)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=3)
     path = tmp_path / f"{spec.id}.zarr.zip"
 
     def simulated(writer):
@@ -197,7 +202,7 @@ def test_a_shard_is_never_held_in_memory(tmp_path):
     with store.writing_zarr(path) as writer:
         rest = write_waves(writer, empty_dataset(spec, CELL_A), simulated(writer))
         assert {"exit_wave", "particle_phase"}.isdisjoint(rest)
-        writer.complete(rest, {"id": spec.id})
+        writer.finalize(rest, {"id": spec.id})
     waves = store.read_zarr(path)
     assert waves.exit_wave.dtype == np.complex64
     expected = [np.random.default_rng(place).random((2, 22, 22), np.float32) for place in range(3)]
@@ -212,7 +217,7 @@ def test_a_shard_is_never_held_in_memory(tmp_path):
 
 
 def test_wrong_structures_are_refused(tmp_path):
-    spec = ExitWaveShardSpec(scenes="scenes", simulation=SIMULATION, start=0, stop=2)
+    spec = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=2)
     path = tmp_path / "s.extxyz"
     store.write_structures(path, [scene(1), scene(2)], {"id": "s"})
     with pytest.raises(ArtifactError, match=r"s\.extxyz does not hold structures 0 to 1"):

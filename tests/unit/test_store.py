@@ -57,7 +57,7 @@ def in_blocks(path, values, starts, rows=4):
         for start, stop in pairwise([*starts, len(values)]):
             writer.write("f1", start, values[start:stop])
         total = (("network",), values.sum(axis=1))
-        writer.complete(xr.Dataset({"total": total}, coords={"condition": list("abc")}), {"id": "a"})
+        writer.finalize(xr.Dataset({"total": total}, coords={"condition": list("abc")}), {"id": "a"})
 
 
 def test_an_array_written_in_blocks_reads_like_one_written_at_once(tmp_path):

@@ -57,7 +57,7 @@ def test_what_transfers_nothing_shares_nothing() -> None:
 
 @pytest.mark.parametrize(("weight", "power"), [("per_q", 0), ("per_area", 1)])
 def test_grid_integrates_polynomials_exactly(weight: str, power: int) -> None:
-    grid = polar_grid(Transfer(weight=weight, q_min_per_A=0.2, q_max_per_A=0.9, radial_points=16), pixel_A=0.4)
+    grid = polar_grid(Transfer(weighting=weight, q_min_per_A=0.2, q_max_per_A=0.9, radial_points=16), pixel_A=0.4)
     assert grid.weight.sum() == pytest.approx(1)
     # mean of q⁴ with w = q^p over the band
     expected = (0.9 ** (5 + power) - 0.2 ** (5 + power)) / (5 + power)
@@ -82,7 +82,7 @@ def test_stage_writes_what_the_measures_can_be_computed_from_again(tmp_path: Pat
         Condition(defocus_A=-200, dose_e_per_A2=100, aperture_mrad=20),
         Condition(defocus_A=100, dose_e_per_A2=400, defocus_sd_A=20),
     )
-    spec = TransferSpec(conditions=conditions, energy_eV=300e3, pixel_A=0.4, transfer=Transfer(radial_points=128))
+    spec = TransferSpec(conditions=conditions, energy_eV=300e3, pixel_size_A=0.4, transfer=Transfer(radial_points=128))
     path = tmp_path / f"{spec.id}.zarr.zip"
     transfer(spec, path)
     found = store.read_zarr(path)

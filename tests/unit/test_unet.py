@@ -104,7 +104,7 @@ def test_logits_have_the_size_of_the_image(kind: type[nn.Module], channels: int,
 @pytest.mark.parametrize("depth", [1, 3, 5])
 def test_gradients_reach_every_parameter(name: str, depth: int) -> None:
     torch.manual_seed(0)
-    network = build(Architecture(name=name, channels=5, depth=depth))
+    network = build(Architecture(name=name, base_channels=5, depth=depth))
     label = torch.randint(2, (2, 64, 64))
     nn.functional.cross_entropy(network(torch.randn(2, 1, 64, 64)), label).backward()
     for key, parameter in network.named_parameters():
@@ -117,7 +117,7 @@ def test_gradients_reach_every_parameter(name: str, depth: int) -> None:
 def test_weights_follow_the_seed(name: str) -> None:
     def weights(seed: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(seed)
-        return build(Architecture(name=name, channels=4, depth=2)).state_dict()
+        return build(Architecture(name=name, base_channels=4, depth=2)).state_dict()
 
     one, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(one[key], again[key]) for key in one)
@@ -137,7 +137,7 @@ def test_untrained_networks_are_nearly_undecided(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shifting_the_image_by_the_stride_shifts_the_output(name: str) -> None:
     torch.manual_seed(0)
-    network = build(Architecture(name=name, channels=4, depth=2)).eval()
+    network = build(Architecture(name=name, base_channels=4, depth=2)).eval()
     image = torch.zeros(1, 1, 96, 96)
     image[..., 40:52, 40:52] = torch.randn(12, 12)
     shifted = network(torch.roll(image, (4, -8), dims=(-2, -1)))
@@ -179,7 +179,7 @@ def test_every_level_of_the_residual_encoder_contributes() -> None:
 def test_weights_lie_channels_last(name: str) -> None:
     kernels = [
         layer.weight
-        for layer in build(Architecture(name=name, channels=8, depth=2)).modules()
+        for layer in build(Architecture(name=name, base_channels=8, depth=2)).modules()
         if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1)
     ]
     assert len(kernels) > 4
@@ -192,7 +192,7 @@ def test_weights_lie_channels_last(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_a_texture(name: str) -> None:
     torch.manual_seed(0)
-    network = build(Architecture(name=name, channels={"unet": 4, "resnet_unet": 16}[name], depth=2))
+    network = build(Architecture(name=name, base_channels={"unet": 4, "resnet_unet": 16}[name], depth=2))
     label = torch.zeros(4, 32, 32, dtype=torch.long)
     label[:2, 8:24, 4:16] = 1
     label[2:, 16:28, 8:28] = 1

@@ -31,12 +31,12 @@ def index_table(campaign: Campaign) -> pd.DataFrame:
 
 def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
     """Yield every spec with its names, stage by stage."""
-    shards = [(spec, name) for name in campaign.used_sets for pair in campaign.shards(name) for spec in pair]
+    shards = [(spec, name) for name in campaign.used_structure_sets for pair in campaign.shards(name) for spec in pair]
     shard_names = _joined((spec.id, name) for spec, name in shards)
     for spec in (*campaign.structures.values(), *campaign.exit_waves.values()):
         yield spec, shard_names[spec.id]
     for id_, dataset in campaign.datasets.items():
-        yield dataset, f"{campaign.set_names[id_]}: {dataset.condition.label}"
+        yield dataset, f"{campaign.structure_set_of_dataset[id_]}: {dataset.condition.label}"
 
     names = _training_names(campaign)
     for training_set in campaign.training_set_by_id.values():
@@ -60,7 +60,7 @@ def _training_names(campaign: Campaign) -> dict[str, str]:
 
     def what(training_set: TrainingSetSpec) -> str:
         conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]
-        return labels.short(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
+        return labels.short_label(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
 
     return _joined(
         (training_set.id, f"{name}: {what(training_set)}")

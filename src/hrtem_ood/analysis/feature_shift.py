@@ -58,10 +58,10 @@ def in_domain_datasets(campaign: Campaign, datasets: Sequence[str]) -> dict[str,
     """
 
     def kind(id_: str) -> tuple[object, ...]:
-        return campaign.recipe_id(campaign.set_names[id_]), campaign.datasets[id_].condition
+        return campaign.recipe_id(campaign.structure_set_of_dataset[id_]), campaign.datasets[id_].condition
 
     tested, result = [kind(id_) for id_ in datasets], {}
-    for training_set in campaign.trained_on:
+    for training_set in campaign.training_set_ids:
         seen = {kind(id_) for id_ in campaign.training_set_by_id[training_set].datasets}
         result[training_set] = np.array([each in seen for each in tested])
     return result

@@ -72,7 +72,7 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
     ArtifactError
         When an evaluation is missing, damaged, or of other networks or datasets than its name says.
     """
-    images = max(campaign.datasets[id_].structures for id_ in datasets)
+    images = max(campaign.datasets[id_].n_structures for id_ in datasets)
     waiting: list[ScoreBlock] = []
     for group in _groups(campaign, results, datasets, images):
         waiting.append(group)
@@ -98,9 +98,12 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
     place = {id_: index for index, id_ in enumerate(network_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    known, sets = in_domain_datasets(campaign, datasets), np.array([campaign.set_names[id_] for id_ in datasets])
+    known, sets = (
+        in_domain_datasets(campaign, datasets),
+        np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets]),
+    )
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
-    structures = [(columns, campaign.datasets[datasets[columns[0]]].structures) for columns in groups_of_columns]
+    structures = [(columns, campaign.datasets[datasets[columns[0]]].n_structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
         row = {id_: index for index, id_ in enumerate(sorted(networks, key=place.__getitem__))}
         values = np.full((len(METRICS), len(row), len(datasets), images), np.nan, np.float32)

@@ -88,15 +88,15 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
         training_set=order,
         name=("training_set", names),
         label=("training_set", metrics.training_label.values[first]),
-        short_label=("training_set", _row_labels(campaign, labels.short, order, names)),
-        tick_label=("training_set", _row_labels(campaign, labels.tick, order, names)),
+        short_label=("training_set", _row_labels(campaign, labels.short_label, order, names)),
+        tick_label=("training_set", _row_labels(campaign, labels.tick_label, order, names)),
         mixed=("training_set", metrics.mixed.values[first]),
         row_group=("training_set", [_row_group(campaign, labels, id_) for id_ in order]),
         networks=("training_set", counts),
         diverged=("training_set", np.bincount(of_network[~sound], minlength=len(order))),
         condition_label=("condition", metrics.label.values),
-        condition_short_label=("condition", [labels.short(condition) for condition in conditions]),
-        condition_tick_label=("condition", [labels.tick(condition) for condition in conditions]),
+        condition_short_label=("condition", [labels.short_label(condition) for condition in conditions]),
+        condition_tick_label=("condition", [labels.tick_label(condition) for condition in conditions]),
         column_group=("condition", [labels.group(condition) for condition in conditions]),
     )
 
@@ -106,7 +106,7 @@ def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[s
 
     By structure set; in each of them single conditions in the order of the labels, then mixtures by size.
     """
-    sets = list(campaign.used_sets)
+    sets = list(campaign.used_structure_sets)
     used = dict.fromkeys(network.training_set for network in campaign.networks.values())
     keys = {}
     for position, id_ in enumerate(used):
@@ -118,7 +118,7 @@ def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[s
 
 def _structures(campaign: Campaign, training_set: str) -> str:
     """Name of the structure set of a training set."""
-    return campaign.set_names[campaign.training_set_by_id[training_set].datasets[0]]
+    return campaign.structure_set_of_dataset[campaign.training_set_by_id[training_set].datasets[0]]
 
 
 def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -> str:

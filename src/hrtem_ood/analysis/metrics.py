@@ -49,7 +49,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
         Means over images by score, and measures of novelty by name; NaN for networks that diverged.
     """
     datasets = test_datasets(campaign)
-    images = np.array([campaign.datasets[id_].structures for id_ in datasets])
+    images = np.array([campaign.datasets[id_].n_structures for id_ in datasets])
     shape = (len(campaign.networks), len(datasets), int(images.max()))
     rows = min(NETWORKS, shape[0])
     for name, (text, unit, _) in METRICS.items():
@@ -109,7 +109,7 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     seen, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
 
     in_domain = ood_gap.in_domain_cells(trained, tested)[of_network]
-    groups = np.array([campaign.set_names[id_] for id_ in datasets], dtype=object)
+    groups = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(
         coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
@@ -169,7 +169,7 @@ def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str])
             "training_set": names[id_],
             "training_label": f"mixture of {len(conditions)} conditions" if mixed else conditions[0].label,
             "training_conditions": len(conditions),
-            "training_images": sum(training_set.images),
+            "training_images": sum(training_set.n_images),
             "mixed": mixed,
         } | {f"training_{name}": np.nan if mixed else _number(getattr(conditions[0], name)) for name in varying}
     rows = [
@@ -193,9 +193,9 @@ def condition_coordinates(campaign: Campaign, datasets: list[str]) -> Coordinate
         "condition": _column(datasets),
         "label": _column(condition.label for condition in conditions),
         "slug": _column(condition.slug for condition in conditions),
-        "structure_set": _column(campaign.set_names[id_] for id_ in datasets),
+        "structure_set": _column(campaign.structure_set_of_dataset[id_] for id_ in datasets),
         "suites": _column(suites),
-        "images": _column(campaign.datasets[id_].structures for id_ in datasets),
+        "images": _column(campaign.datasets[id_].n_structures for id_ in datasets),
     }
     columns |= {
         name: np.array([_number(getattr(condition, name)) for condition in conditions])

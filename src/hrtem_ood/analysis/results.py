@@ -99,7 +99,7 @@ def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -
         ``width``, ``width_q25``, ``width_q75``. Small campaigns have no interval at high levels: NaN there.
     """
     rows = []
-    for level in sorted({*LEVELS, analysis.coverage}):
+    for level in sorted({*LEVELS, analysis.forecast_level}):
         table, made = forecasts(predictors, found, analysis.model_copy(update={"coverage": level}))
         width = table.high - table.low
         quartiles = [float(width.quantile(share)) for share in (0.5, 0.25, 0.75)]

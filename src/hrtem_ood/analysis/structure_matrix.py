@@ -47,16 +47,17 @@ def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
         Medians over cells whose test condition is a training condition, and one under which all recipes are tested.
     """
     trained = [
-        campaign.set_names[campaign.training_set_by_id[str(id_)].datasets[0]] for id_ in found.training_set.values
+        campaign.structure_set_of_dataset[campaign.training_set_by_id[str(id_)].datasets[0]]
+        for id_ in found.training_set.values
     ]
-    tested = [campaign.set_names[str(id_)] for id_ in found.condition.values]
+    tested = [campaign.structure_set_of_dataset[str(id_)] for id_ in found.condition.values]
     rows, columns = (_recipes(campaign, names) for names in (trained, tested))
     row_of = np.array([list(rows).index(campaign.recipe_id(name)) for name in trained])
     column_of = np.array([list(columns).index(campaign.recipe_id(name)) for name in tested])
     under = found.place.values
     everywhere = [place for place in set(under) if len(set(column_of[under == place])) == len(columns)]
     use = np.isin(found["shift"].values, ("in-domain", "structure")) & np.isin(under, everywhere)
-    score = BETTER[campaign.config.analysis.score] * found.score.values
+    score = BETTER[campaign.config.analysis.metric] * found.score.values
     use &= np.isfinite(score)
     median, cells = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)
     for row, column in np.ndindex(median.shape):
@@ -70,7 +71,7 @@ def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
 def _recipes(campaign: Campaign, names: list[str]) -> dict[str, str]:
     """Return recipes with the names of their structure sets, in the order of the configuration."""
     found: dict[str, list[str]] = {}
-    for name in campaign.used_sets:
+    for name in campaign.used_structure_sets:
         if name in names:
             found.setdefault(campaign.recipe_id(name), []).append(name)
     return {recipe: ", ".join(sets) for recipe, sets in found.items()}

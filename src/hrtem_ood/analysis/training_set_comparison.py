@@ -83,10 +83,14 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
         In the order of the configuration; empty where it names none.
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
-    names, tested, found = config.analysis.compare or (), metrics.condition.values.astype(str), []
+    names, tested, found = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
     # all that are compared are of one recipe
-    recipes = {campaign.recipe_id(config.training_sets[name].structures) for name in names}
-    own = [column for column, id_ in enumerate(tested) if campaign.recipe_id(campaign.set_names[id_]) in recipes]
+    recipes = {campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
+    own = [
+        column
+        for column, id_ in enumerate(tested)
+        if campaign.recipe_id(campaign.structure_set_of_dataset[id_]) in recipes
+    ]
     conditions = [campaign.datasets[id_].condition for id_ in tested[own]]
     order = sorted(set(conditions), key=labels.sort_key)
     share = np.array([[one == other for other in order] for one in conditions], float)
@@ -94,17 +98,17 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
         ids = {training_set.id for training_set in campaign.training_sets[name]}
         mine = np.isin(metrics.training_id.values.astype(str), sorted(ids))
         sound = mine & ~metrics.diverged.values
-        scores = metrics[f"mean_{config.analysis.score}"].values[np.ix_(sound, own)].astype(float)
+        scores = metrics[f"mean_{config.analysis.metric}"].values[np.ix_(sound, own)].astype(float)
         found.append(
             TrainingSetScores(
                 name,
                 networks=[str(id_) for id_ in metrics.network.values[sound]],
                 seeds=[int(seed) for seed in metrics.seed.values[sound]],
                 diverged=int(mine.sum() - sound.sum()),
-                conditions=[labels.short(condition) for condition in order],
-                ticks=[labels.tick(condition) for condition in order],
+                conditions=[labels.short_label(condition) for condition in order],
+                ticks=[labels.tick_label(condition) for condition in order],
                 score=scores @ (share / share.sum(axis=0)),
-                sign=BETTER[config.analysis.score],
+                sign=BETTER[config.analysis.metric],
             )
         )
     return found
@@ -114,7 +118,7 @@ def compare_tables(found: list[TrainingSetScores], analysis: Analysis) -> dict[s
     """Return :func:`compare_table` and :func:`network_table` by the names of their files; nothing where none are compared."""
     if not found:
         return {}
-    table = compare_table(found, resamples=analysis.resamples, level=analysis.level)
+    table = compare_table(found, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)
     return {"compare": table, "compare_networks": network_table(found)}
 
 

@@ -54,7 +54,7 @@ class Leases:
         for artifact in list(self._held):
             self.release(artifact)
 
-    def in_turn(
+    def iterate_exclusively(
         self, items: Iterable[Item], path: Callable[[Item], Path], check: Callable[[], None], wait_s: float = 1.0
     ) -> Iterator[Item]:
         """Yield items one by one, each while its lease is held; those that another process is at come last.
@@ -74,7 +74,7 @@ class Leases:
             busy = []
             for item in ahead:
                 artifact = path(item)
-                if not self.take(artifact):
+                if not self.try_acquire(artifact):
                     busy.append(item)
                     continue
                 try:
@@ -89,7 +89,7 @@ class Leases:
                 time.sleep(wait_s)
             ahead = busy
 
-    def take(self, artifact: Path) -> bool:
+    def try_acquire(self, artifact: Path) -> bool:
         """Take the lease of an artifact; false where another process has it, and lives."""
         path = lease_of(artifact)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +99,8 @@ class Leases:
             try:
                 content = path.read_bytes()
             except FileNotFoundError:  # given back just now
-                return self.take(artifact)
-            return self._dead(path, content) and self._remove(path, content) and self.take(artifact)
+                return self.try_acquire(artifact)
+            return self._dead(path, content) and self._remove(path, content) and self.try_acquire(artifact)
         with self._lock:
             self._held[artifact] = file
         self._sign(file, 0)

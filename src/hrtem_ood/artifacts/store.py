@@ -183,7 +183,7 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
         Added to the root's attributes; see :func:`provenance`.
     """
     with writing_zarr(path) as writer:
-        writer.complete(dataset, attributes)
+        writer.finalize(dataset, attributes)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class ZarrWriter:
         for key in sorted(key for key in self._members if not key.endswith("zarr.json")):
             self._put(key, self._members.pop(key))
 
-    def complete(self, dataset: "xr.Dataset", attributes: Mapping[str, Any]) -> None:
+    def finalize(self, dataset: "xr.Dataset", attributes: Mapping[str, Any]) -> None:
         """Write all that is not in blocks, and the attributes: the last that is written."""
         from zarr.storage import MemoryStore
 

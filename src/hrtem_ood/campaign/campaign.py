@@ -81,21 +81,23 @@ class Campaign(SimulatedData):
 
         def ids(grids: Iterable[str]) -> list[str]:
             # sorted: the order in which conditions are listed means nothing
-            return sorted(self._datasets_of[grid.structures, condition].id for condition in self._conditions_of(grids))
+            return sorted(
+                self._datasets_of[grid.structure_set, condition].id for condition in self._conditions_of(grids)
+            )
 
-        if not grid.mix:
-            counts = [{id_: grid.images} for id_ in ids(grid.conditions)] if isinstance(grid.images, int) else []
-        elif isinstance(grid.images, int):
-            counts = [equal_shares(ids(grid.conditions), grid.images)]
+        if not grid.mixture:
+            counts = [{id_: grid.n_images} for id_ in ids(grid.conditions)] if isinstance(grid.n_images, int) else []
+        elif isinstance(grid.n_images, int):
+            counts = [equal_shares(ids(grid.conditions), grid.n_images)]
         else:
-            shares = [equal_shares(ids([name]), images) for name, images in grid.images.items()]
-            counts = [{id_: sum(share.get(id_, 0) for share in shares) for id_ in ids(grid.images)}]
+            shares = [equal_shares(ids([name]), images) for name, images in grid.n_images.items()]
+            counts = [{id_: sum(share.get(id_, 0) for share in shares) for id_ in ids(grid.n_images)}]
         return [
             TrainingSetSpec(
                 datasets=tuple(count),
-                images=tuple(count.values()),
-                structures=self.config.structure_sets[grid.structures].structures,
-                validation=grid.validation,
+                n_images=tuple(count.values()),
+                n_structures=self.config.structure_sets[grid.structure_set].n_structures,
+                n_validation_structures=grid.n_validation_structures,
             )
             for count in counts
         ]
@@ -150,12 +152,12 @@ class Campaign(SimulatedData):
             name: SuiteSpec(
                 datasets=tuple(
                     sorted(
-                        self._datasets_of[suite.structures, condition].id
+                        self._datasets_of[suite.structure_set, condition].id
                         for condition in self._conditions_of(suite.conditions)
                     )
                 )
             )
-            for name, suite in self.config.suites.items()
+            for name, suite in self.config.test_suites.items()
         }
 
     @cached_property
@@ -195,22 +197,22 @@ class Campaign(SimulatedData):
         return TransferSpec(
             conditions=tuple(sorted(conditions, key=lambda condition: canonical_json(condition.model_dump()))),
             energy_eV=self.config.simulation.energy_eV,
-            pixel_A=self.config.imaging.pixel_A,
+            pixel_size_A=self.config.imaging.pixel_size_A,
             transfer=self.config.transfer,
         )
 
     @cached_property
-    def trained_on(self) -> list[str]:
+    def training_set_ids(self) -> list[str]:
         """Ids of the training sets that networks train on, sorted."""
         return sorted(self._by_training_set)
 
     @cached_property
     def training_datasets(self) -> list[str]:
         """Ids of the datasets of these training sets, sorted."""
-        return sorted({id_ for name in self.trained_on for id_ in self.training_set_by_id[name].datasets})
+        return sorted({id_ for name in self.training_set_ids for id_ in self.training_set_by_id[name].datasets})
 
     @cached_property
-    def tested_on(self) -> list[str]:
+    def test_dataset_ids(self) -> list[str]:
         """Ids of all test datasets, sorted."""
         return sorted({id_ for suite in self.suites.values() for id_ in suite.datasets})
 
@@ -218,9 +220,9 @@ class Campaign(SimulatedData):
     def predictors_id(self) -> str:
         """Id of everything that determines the predictors."""
         own = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
-        waves = sorted([shards[0].series, number] for shards, number in self.waves_of_recipe.values())
-        content = [self.transfer.id, self.trained_on, self.tested_on, waves, own]
-        return content_id(f"{len(self.trained_on)}sets", ["predictors", STAGE_VERSIONS["predictors"], content])
+        waves = sorted([shards[0].series, number] for shards, number in self.exit_waves_for_recipe.values())
+        content = [self.transfer.id, self.training_set_ids, self.test_dataset_ids, waves, own]
+        return content_id(f"{len(self.training_set_ids)}sets", ["predictors", STAGE_VERSIONS["predictors"], content])
 
     @cached_property
     def config_json(self) -> str:
@@ -237,7 +239,7 @@ class Campaign(SimulatedData):
         """Id of everything that determines the metrics: not how work is grouped, not how figures look."""
         training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
         suites = {name: suite.id for name, suite in self.suite_of.items()}
-        content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.set_names]
+        content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.structure_set_of_dataset]
         versions = [STAGE_VERSIONS[stage] for stage in ("metrics", "evaluations")]
         return content_id(self.name, ["metrics", *versions, self.name, content])
 

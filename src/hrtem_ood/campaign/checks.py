@@ -47,19 +47,21 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for name, chosen in config.structure_sets.items():
         if isinstance(chosen, StructureSet):
             yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
-    for kind, users in (("training_sets", config.training_sets), ("suites", config.suites)):
+    for kind, users in (("training_sets", config.training_sets), ("suites", config.test_suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
-            yield from _unknown(f"{key}.structures", [user.structures], config.structure_sets, "structure_sets")
+            yield from _unknown(f"{key}.structures", [user.structure_set], config.structure_sets, "structure_sets")
             yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
-    yield from _unknown("analysis.compare", config.analysis.compare or (), config.training_sets, "training_sets")
+    yield from _unknown(
+        "analysis.compare", config.analysis.compare_training_sets or (), config.training_sets, "training_sets"
+    )
 
 
 def _compared(campaign: Campaign) -> Iterator[str]:
     """Find training sets that cannot be compared: without networks, or with other structures than the first."""
-    config, names = campaign.config, campaign.config.analysis.compare or ()
+    config, names = campaign.config, campaign.config.analysis.compare_training_sets or ()
     used = {name for grid in config.networks.values() for name in grid.training_sets}
     if len(names) == 1:
         yield f"analysis.compare: `{names[0]}` has nothing to stand beside; name two training sets or more, or none."
@@ -67,11 +69,11 @@ def _compared(campaign: Campaign) -> Iterator[str]:
     for name in names:
         if name not in used:
             yield f"analysis.compare: no network trains on `{name}`; those that train on something: {', '.join(sorted(used))}."
-    recipes = {name: campaign.recipe_id(config.training_sets[name].structures) for name in names}
+    recipes = {name: campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
     for name in names[1:]:
         if recipes[name] != recipes[names[0]]:
             yield f"analysis.compare: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
-    tested = {campaign.recipe_id(suite.structures) for suite in config.suites.values()}
+    tested = {campaign.recipe_id(suite.structure_set) for suite in config.test_suites.values()}
     if names and recipes[names[0]] not in tested:
         yield f"analysis.compare: no suite tests on structures like those of `{names[0]}`; add one, or leave `compare` out."
 
@@ -81,8 +83,8 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
     for name in own:
         if name in PREDICTOR_NAMES:
             yield f"predictors.{name}: there is a predictor of that name already; use another one."
-    left = analysis.leave_out or ()
-    asked = {"reference": (analysis.reference,), "forecast": (analysis.forecast,), "leave_out": left}
+    left = analysis.exclude_predictors or ()
+    asked = {"reference": (analysis.baseline_predictor,), "forecast": (analysis.forecast_predictor,), "leave_out": left}
     for key, names in asked.items():
         yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
     for key in ("reference", "forecast"):
@@ -96,7 +98,7 @@ def _divides(length: float, step: float) -> bool:
 
 def _cells(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
-    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_A": config.imaging.pixel_A}
+    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_A": config.imaging.pixel_size_A}
     for cell, where in _sets_by_cell(campaign).items():
         for key, step in steps.items():
             if not _divides(cell, step):
@@ -109,13 +111,13 @@ def _cells(campaign: Campaign) -> Iterator[str]:
 def _sets_by_cell(campaign: Campaign) -> dict[float, str]:
     """Return the cells in use, each with the structure sets that have it."""
     cells: dict[float, list[str]] = {}
-    for name in campaign.used_sets:
+    for name in campaign.used_structure_sets:
         cells.setdefault(campaign.config.structure_sets[name].cell_A, []).append(f"structure_sets.{name}")
     return {cell: ", ".join(names) for cell, names in cells.items()}
 
 
 def _particles(campaign: Campaign) -> Iterator[str]:
-    for name in campaign.used_sets:
+    for name in campaign.used_structure_sets:
         chosen = campaign.config.structure_sets[name]
         if not isinstance(chosen, StructureSet):
             continue
@@ -148,12 +150,12 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
     simulation, imaging = campaign.config.simulation, campaign.config.imaging
     # abTEM limits the bandwidth of the multislice to 2/3 of the Nyquist frequency against aliasing
     band = 1 / (3 * simulation.sampling_A)
-    nyquist = 1 / (2 * imaging.pixel_A)
+    nyquist = 1 / (2 * imaging.pixel_size_A)
     if nyquist > band * (1 + 1e-9):
         yield (
-            f"imaging.pixel_A: images of {imaging.pixel_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
+            f"imaging.pixel_A: images of {imaging.pixel_size_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
             f"simulation.sampling_A = {simulation.sampling_A:g} Å simulates them up to {band:.4g} 1/Å only; "
-            f"use pixel_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_A / 1.5:.4g}."
+            f"use pixel_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_size_A / 1.5:.4g}."
         )
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
@@ -164,7 +166,7 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
         if reach > nyquist:
             yield (
                 f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
-                f"{reach:.4g} 1/Å, but imaging.pixel_A = {imaging.pixel_A:g} Å carries them up to {nyquist:.4g} 1/Å only; "
+                f"{reach:.4g} 1/Å, but imaging.pixel_A = {imaging.pixel_size_A:g} Å carries them up to {nyquist:.4g} 1/Å only; "
                 f"use pixel_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
             )
     upper = campaign.config.transfer.q_max_per_A
@@ -175,28 +177,30 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
 def _training_sizes(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.training_sets.items():
         key = f"training_sets.{name}"
-        available = campaign.config.structure_sets[grid.structures].structures
-        left = available - grid.validation
+        available = campaign.config.structure_sets[grid.structure_set].n_structures
+        left = available - grid.n_validation_structures
         if left < 1:
             yield (
-                f"{key}.validation: {grid.validation} of the {available} structures of "
-                f"`{grid.structures}` leave none to train on; use at most {available - 1}."
+                f"{key}.validation: {grid.n_validation_structures} of the {available} structures of "
+                f"`{grid.structure_set}` leave none to train on; use at most {available - 1}."
             )
             continue
         for training_set in campaign.training_sets[name]:
-            total, conditions = sum(training_set.images), len(training_set.datasets)
-            if min(training_set.images) < 1:
+            total, conditions = sum(training_set.n_images), len(training_set.datasets)
+            if min(training_set.n_images) < 1:
                 yield (
                     f"{key}.images: {total} images cannot show {conditions} conditions; "
                     "ask for one image per condition at least."
                 )
                 break
-            if max(training_set.images) > left:
+            if max(training_set.n_images) > left:
                 most = (
-                    f"at most {left * conditions}" if isinstance(grid.images, int) else "fewer where they are too many"
+                    f"at most {left * conditions}"
+                    if isinstance(grid.n_images, int)
+                    else "fewer where they are too many"
                 )
                 yield (
-                    f"{key}.images: {max(training_set.images)} images are asked for under one condition, {total} in all, "
+                    f"{key}.images: {max(training_set.n_images)} images are asked for under one condition, {total} in all, "
                     f"but {left} structures under {conditions} condition(s) give {left} each; ask for {most}."
                 )
                 break
@@ -205,18 +209,18 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
 def _shares(campaign: Campaign) -> Iterator[str]:
     """Find numbers of images by condition that do not go with the conditions."""
     for name, grid in campaign.config.training_sets.items():
-        if isinstance(grid.images, int):
+        if isinstance(grid.n_images, int):
             continue
         key = f"training_sets.{name}.images"
-        if not grid.mix:
+        if not grid.mixture:
             yield f"{key}: numbers by condition need `mix: true`; give one number for training sets of one condition."
-        elif set(grid.images) != set(grid.conditions):
+        elif set(grid.n_images) != set(grid.conditions):
             yield (
                 f"{key}: must name what `conditions` names ({', '.join(grid.conditions)}), each with its number of images, "
-                f"not {', '.join(grid.images) or 'nothing'}."
+                f"not {', '.join(grid.n_images) or 'nothing'}."
             )
         else:
-            for conditions, images in grid.images.items():
+            for conditions, images in grid.n_images.items():
                 number = len(set(campaign.conditions[conditions]))
                 if images < number:
                     yield (
@@ -227,13 +231,13 @@ def _shares(campaign: Campaign) -> Iterator[str]:
 
 def _fresh_noise(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
-        if "fresh" in grid.noise and not campaign.config.imaging.expected_counts:
+        if "fresh" in grid.noise and not campaign.config.imaging.store_noise_free:
             yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
 
 
 def _detector(campaign: Campaign) -> Iterator[str]:
     imaging = campaign.config.imaging
-    if imaging.expected_counts and imaging.detector is not None and not imaging.detector.counts_electrons:
+    if imaging.store_noise_free and imaging.detector is not None and not imaging.detector.counts_electrons:
         yield (
             "imaging.expected_counts: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
             "these out of imaging.detector, or set expected_counts to false."
@@ -245,7 +249,7 @@ def _cycles(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
         if "one_cycle" not in grid.schedule:
             continue
-        images = [sum(each.images) for sets in grid.training_sets for each in campaign.training_sets[sets]]
+        images = [sum(each.n_images) for sets in grid.training_sets for each in campaign.training_sets[sets]]
         per_epoch = -(-min(images) // max(grid.batch_size))
         steps = min(grid.steps) if grid.steps != (None,) else min(grid.epochs) * per_epoch
         if steps < 2:
@@ -258,7 +262,7 @@ def _cycles(campaign: Campaign) -> Iterator[str]:
 def _strides(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
     for cell, where in _sets_by_cell(campaign).items():
-        side = round(cell / config.imaging.pixel_A)
+        side = round(cell / config.imaging.pixel_size_A)
         for name, grid in config.networks.items():
             for architecture in grid.architecture:
                 stride = architecture.stride or 1
@@ -273,15 +277,17 @@ def _strides(campaign: Campaign) -> Iterator[str]:
 
 def _overlaps(campaign: Campaign) -> Iterator[str]:
     """Find structures that would both train and test: scenes of one recipe and seed are the same scenes."""
-    training = {user.structures for user in campaign.config.training_sets.values()}
-    for name, suite in campaign.config.suites.items():
-        series = campaign.recipe(suite.structures).series
+    training = {user.structure_set for user in campaign.config.training_sets.values()}
+    for name, suite in campaign.config.test_suites.items():
+        series = campaign.recipe(suite.structure_set).series
         same = sorted(other for other in training if campaign.recipe(other).series == series)
         if same:
             which = (
-                "trains" if suite.structures in same else f"has the same recipe and seed as `{same[0]}`, which trains"
+                "trains"
+                if suite.structure_set in same
+                else f"has the same recipe and seed as `{same[0]}`, which trains"
             )
             yield (
-                f"suites.{name}.structures: `{suite.structures}` {which}, so the same structures would train and test "
+                f"suites.{name}.structures: `{suite.structure_set}` {which}, so the same structures would train and test "
                 "(they overlap); test on a structure set with a seed of its own."
             )

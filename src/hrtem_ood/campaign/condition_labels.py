@@ -48,7 +48,7 @@ class ConditionLabels:
         return tuple(name for name in Condition.model_fields if len({getattr(c, name) for c in self.conditions}) > 1)
 
     @cached_property
-    def usual(self) -> dict[str, float | None]:
+    def common_values(self) -> dict[str, float | None]:
         """Values that more than half of the conditions have, by parameter; not of the leading parameter."""
         result = {}
         for name in self.varying[1:]:
@@ -58,60 +58,62 @@ class ConditionLabels:
         return result
 
     @cached_property
-    def jointly(self) -> bool:
+    def varies_jointly(self) -> bool:
         """Whether parameters vary together, as where conditions are drawn at random: few share all but the leading one."""
         others = Counter(tuple(getattr(c, name) for name in self.varying[1:]) for c in self.conditions)
         alone = sum(count == 1 for count in others.values())
-        return len(self.varying) > 1 and not self.usual and alone > len(self.conditions) / 2
+        return len(self.varying) > 1 and not self.common_values and alone > len(self.conditions) / 2
 
     @property
-    def axis(self) -> str:
+    def axis_label(self) -> str:
         """Title of an axis whose ticks are :meth:`tick`."""
         names = " · ".join("{} [{}]".format(*SYMBOLS[name]) for name in self.varying)
         if len(self.varying) == 1:
             return names
-        return f"condition: {names}" if self.jointly else "condition"
+        return f"condition: {names}" if self.varies_jointly else "condition"
 
     @property
-    def note(self) -> str:
+    def default_note(self) -> str:
         """What holds unless a short name says otherwise; empty where nothing needs saying."""
-        return ", ".join(_text(name, value, named=True) for name, value in self.usual.items())
+        return ", ".join(_text(name, value, named=True) for name, value in self.common_values.items())
 
-    def short(self, condition: Condition) -> str:
+    def short_label(self, condition: Condition) -> str:
         """Name of a condition: a bare number where one parameter varies, else values with units."""
         if not self.varying:
             return condition.label
         if len(self.varying) == 1:
             return number(getattr(condition, self.varying[0]), signed=self.varying[0] == "defocus_A")
         shown = [
-            name for name in self.varying if name not in self.usual or getattr(condition, name) != self.usual[name]
+            name
+            for name in self.varying
+            if name not in self.common_values or getattr(condition, name) != self.common_values[name]
         ]
         return ", ".join(_text(name, getattr(condition, name), named=name not in SELF_EXPLAINING) for name in shown)
 
-    def tick(self, condition: Condition) -> str:
+    def tick_label(self, condition: Condition) -> str:
         """Name of a condition on an axis: bare numbers where parameters vary jointly, else :meth:`short`."""
-        if not self.jointly:
-            return self.short(condition)
+        if not self.varies_jointly:
+            return self.short_label(condition)
         return " · ".join(number(getattr(condition, name), signed=name == "defocus_A") for name in self.varying)
 
     def title(self, condition: Condition) -> str:
         """Name of a condition that stands alone, always with symbol and unit."""
         if len(self.varying) == 1:
             return _text(self.varying[0], getattr(condition, self.varying[0]), named=True)
-        return self.short(condition)
+        return self.short_label(condition)
 
     def group(self, condition: Condition) -> str:
         """Tell what is unusual about a condition, an azimuth being its aberration's; the leading parameter if nothing is.
 
         Where parameters vary jointly, all conditions are one group.
         """
-        if self.jointly:
+        if self.varies_jointly:
             return "all conditions"
         unusual = self._unusual(condition) or list(self.varying[:1])
         return ", ".join(SYMBOLS[name][0] for name in unusual)
 
     def _unusual(self, condition: Condition) -> list[str]:
-        names = [name for name, value in self.usual.items() if getattr(condition, name) != value]
+        names = [name for name, value in self.common_values.items() if getattr(condition, name) != value]
         return list(dict.fromkeys(name.replace("phi", "C") for name in names))
 
     def sort_key(self, condition: Condition) -> tuple[float, ...]:
@@ -121,9 +123,9 @@ class ConditionLabels:
         """
         values = {name: getattr(condition, name) for name in self.varying}
         numbers = {name: float("inf") if value is None else value for name, value in values.items()}
-        if self.jointly:
+        if self.varies_jointly:
             return tuple(numbers.values())
-        axes, found = dict.fromkeys(name.replace("phi", "C") for name in self.usual), self._unusual(condition)
+        axes, found = dict.fromkeys(name.replace("phi", "C") for name in self.common_values), self._unusual(condition)
         unusual = [float(name in found) for name in axes]
         return (sum(unusual), *unusual, *(numbers[name] for name in self.varying[1:]), *list(numbers.values())[:1])
 

@@ -76,8 +76,8 @@ def job_inputs(campaign: Campaign, stage: str, id_: str) -> list[tuple[str, str]
         raise KeyError(id_)
     transfer = ("transfer", campaign.transfer.id)
     if stage == "predictors":
-        shards = [shard.id for each, _ in campaign.waves_of_recipe.values() for shard in each]
-        datasets = sorted({*campaign.training_datasets, *campaign.tested_on})
+        shards = [shard.id for each, _ in campaign.exit_waves_for_recipe.values() for shard in each]
+        datasets = sorted({*campaign.training_datasets, *campaign.test_dataset_ids})
         return [*(("exit_waves", id_) for id_ in shards), *(("datasets", id_) for id_ in datasets)]
     if stage == "metrics":
         gathered = [(stage, each) for stage in ("evaluations", "packs") for each in artifact_ids(campaign, stage)]

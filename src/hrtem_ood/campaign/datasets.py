@@ -61,13 +61,15 @@ class SimulatedData:
 
     def shards(self, name: str) -> list[tuple[StructureShardSpec, ExitWaveShardSpec]]:
         """Return the shards of a structure set, in order of structure."""
-        recipe, count = self.recipe(name), self.config.structure_sets[name].structures
+        recipe, count = self.recipe(name), self.config.structure_sets[name].n_structures
         size = self.config.execution.structures_per_shard
         ranges = [(start, min(start + size, count)) for start in range(0, count, size)]
         return [
             (
                 StructureShardSpec(recipe=recipe, start=start, stop=stop),
-                ExitWaveShardSpec(scenes=recipe.series, simulation=self.config.simulation, start=start, stop=stop),
+                ExitWaveShardSpec(
+                    structure_series=recipe.series, simulation=self.config.simulation, start=start, stop=stop
+                ),
             )
             for start, stop in ranges
         ]
@@ -83,44 +85,44 @@ class SimulatedData:
         return self._recipe_ids[name]
 
     @cached_property
-    def waves_of_recipe(self) -> dict[str, tuple[tuple[ExitWaveShardSpec, ...], int]]:
+    def exit_waves_for_recipe(self) -> dict[str, tuple[tuple[ExitWaveShardSpec, ...], int]]:
         """Recipe → exit-wave shards of its first structures, and how many of those stand for it.
 
         Of several structure sets of one recipe, the one whose series sorts first: neither order nor size matters.
         """
         chosen: dict[str, str] = {}
-        for name in sorted(self.used_sets, key=lambda each: self.recipe(each).series):
+        for name in sorted(self.used_structure_sets, key=lambda each: self.recipe(each).series):
             chosen.setdefault(self.recipe_id(name), name)
         found = {}
         for recipe, name in chosen.items():
-            number = min(STRUCTURES_OF_RECIPE, self.config.structure_sets[name].structures)
+            number = min(STRUCTURES_OF_RECIPE, self.config.structure_sets[name].n_structures)
             shards = tuple(simulate for _, simulate in self.shards(name) if simulate.start < number)
             found[recipe] = (shards, number)
         return found
 
     @property
     def _users(self) -> list[TrainingSetGrid | Suite]:
-        return [*self.config.training_sets.values(), *self.config.suites.values()]
+        return [*self.config.training_sets.values(), *self.config.test_suites.values()]
 
     @cached_property
-    def used_sets(self) -> tuple[str, ...]:
+    def used_structure_sets(self) -> tuple[str, ...]:
         """Names of the structure sets that some training set or suite uses."""
-        return tuple(dict.fromkeys(user.structures for user in self._users))
+        return tuple(dict.fromkeys(user.structure_set for user in self._users))
 
     @cached_property
     def structures(self) -> dict[str, StructureShardSpec]:
         """Structure shards by id."""
-        return by_id(build for name in self.used_sets for build, _ in self.shards(name))
+        return by_id(build for name in self.used_structure_sets for build, _ in self.shards(name))
 
     @cached_property
     def exit_waves(self) -> dict[str, ExitWaveShardSpec]:
         """Exit-wave shards by id."""
-        return by_id(simulate for name in self.used_sets for _, simulate in self.shards(name))
+        return by_id(simulate for name in self.used_structure_sets for _, simulate in self.shards(name))
 
     @cached_property
     def structures_of(self) -> dict[str, StructureShardSpec]:
         """Exit-wave shard id → the structure shard that it is simulated from."""
-        return {simulate.id: build for name in self.used_sets for build, simulate in self.shards(name)}
+        return {simulate.id: build for name in self.used_structure_sets for build, simulate in self.shards(name)}
 
     @cached_property
     def conditions(self) -> dict[str, tuple[Condition, ...]]:
@@ -135,10 +137,10 @@ class SimulatedData:
 
     def _dataset(self, name: str, condition: Condition) -> DatasetSpec:
         return DatasetSpec(
-            waves=ExitWaveShardSpec(
-                scenes=self.recipe(name).series, simulation=self.config.simulation, start=0, stop=0
+            exit_wave_series=ExitWaveShardSpec(
+                structure_series=self.recipe(name).series, simulation=self.config.simulation, start=0, stop=0
             ).series,
-            structures=self.config.structure_sets[name].structures,
+            n_structures=self.config.structure_sets[name].n_structures,
             condition=condition,
             imaging=self.config.imaging,
             labels=self.config.labels,
@@ -147,7 +149,9 @@ class SimulatedData:
     @cached_property
     def _datasets_of(self) -> dict[tuple[str, Condition], DatasetSpec]:
         wanted = dict.fromkeys(
-            (user.structures, condition) for user in self._users for condition in self._conditions_of(user.conditions)
+            (user.structure_set, condition)
+            for user in self._users
+            for condition in self._conditions_of(user.conditions)
         )
         return {(name, condition): self._dataset(name, condition) for name, condition in wanted}
 
@@ -159,11 +163,11 @@ class SimulatedData:
     @cached_property
     def exit_waves_of(self) -> dict[str, list[ExitWaveShardSpec]]:
         """Dataset id → the exit-wave shards that it is imaged from, in order of structure."""
-        shards = {name: [simulate for _, simulate in self.shards(name)] for name in self.used_sets}
+        shards = {name: [simulate for _, simulate in self.shards(name)] for name in self.used_structure_sets}
         return {dataset.id: shards[name] for (name, _), dataset in self._datasets_of.items()}
 
     @cached_property
-    def set_names(self) -> dict[str, str]:
+    def structure_set_of_dataset(self) -> dict[str, str]:
         """Dataset id → name of its structure set (the first, where several share one recipe and size)."""
         names: dict[str, str] = {}
         for (name, _), dataset in self._datasets_of.items():

@@ -34,12 +34,12 @@ def mermaid_graph(campaign: Campaign) -> str:
         arrow, how many artifacts of the one stage the jobs of the other read in all.
     """
     config = campaign.config
-    structures = sum(config.structure_sets[name].structures for name in campaign.used_sets)
-    images = sum(dataset.structures for dataset in campaign.datasets.values())
+    structures = sum(config.structure_sets[name].n_structures for name in campaign.used_structure_sets)
+    images = sum(dataset.n_structures for dataset in campaign.datasets.values())
     scores = sum(len(job.networks) * _images(campaign, job.suite.datasets) for job in campaign.evaluations.values())
     inside = {
         "structures": f"{structures:,} structures",
-        "exit_waves": f"{structures * config.simulation.phonons:,} exit waves",
+        "exit_waves": f"{structures * config.simulation.n_frozen_phonons:,} exit waves",
         "datasets": f"{images:,} images",
         "packs": f"{len(campaign.networks):,} networks",
         "evaluations": f"{scores:,} images scored",
@@ -61,4 +61,4 @@ def mermaid_graph(campaign: Campaign) -> str:
 
 
 def _images(campaign: Campaign, datasets: tuple[str, ...]) -> int:
-    return sum(campaign.datasets[id_].structures for id_ in datasets)
+    return sum(campaign.datasets[id_].n_structures for id_ in datasets)

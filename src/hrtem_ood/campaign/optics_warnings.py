@@ -45,10 +45,10 @@ def lens_warnings(campaign: Campaign) -> Iterator[str]:
     """Yield which conditions spread details beyond the cell, and which aberrations do nothing: wrong units, most likely."""
     config = campaign.config
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
-    q_max_per_A = min(1 / (2 * config.imaging.pixel_A), 2 / 3 / (2 * config.simulation.sampling_A))
+    q_max_per_A = min(1 / (2 * config.imaging.pixel_size_A), 2 / 3 / (2 * config.simulation.sampling_A))
     cells_A: dict[Condition, float] = {}
     for id_, dataset in campaign.datasets.items():
-        cell_A = config.structure_sets[campaign.set_names[id_]].cell_A
+        cell_A = config.structure_sets[campaign.structure_set_of_dataset[id_]].cell_A
         cells_A[dataset.condition] = min(cell_A, cells_A.get(dataset.condition, math.inf))
     yield from _beyond(cells_A, wavelength_A, q_max_per_A)
     yield from _unseen(cells_A, wavelength_A, q_max_per_A)

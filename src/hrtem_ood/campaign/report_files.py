@@ -59,6 +59,6 @@ def _nothing_for(campaign: "Campaign | None") -> set[str]:
     """Names of what the configuration asks nothing for."""
     if campaign is None:
         return set()
-    left = set() if campaign.config.analysis.compare else {"design", "compare", "compare_networks"}
-    recipes = {campaign.recipe_id(name) for name in campaign.used_sets}
+    left = set() if campaign.config.analysis.compare_training_sets else {"design", "compare", "compare_networks"}
+    recipes = {campaign.recipe_id(name) for name in campaign.used_structure_sets}
     return left | ({"structures"} if len(recipes) == 1 else set())

@@ -65,10 +65,10 @@ def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
             f"simulation.slice_thickness_A: {simulation.slice_thickness_A:g} Å puts images off by up to {off:.2g} % of their "
             f"standard deviation; {largest_within_tolerance(THICKNESS):.2g} Å keeps {SYSTEMATIC_LIMIT:g} %."
         )
-    off = ONE_PHONON / math.sqrt(simulation.phonons)
+    off = ONE_PHONON / math.sqrt(simulation.n_frozen_phonons)
     if off > STATISTICAL_LIMIT and simulation.phonon_sigma_A > 0:
         yield (
-            f"simulation.phonons: the mean of {simulation.phonons} puts images off by up to {off:.2g} % of their standard "
+            f"simulation.phonons: the mean of {simulation.n_frozen_phonons} puts images off by up to {off:.2g} % of their standard "
             f"deviation (with displacements of 0.1 Å), noise apart; {math.ceil((ONE_PHONON / STATISTICAL_LIMIT) ** 2)} keep "
             f"{STATISTICAL_LIMIT:g} %."
         )

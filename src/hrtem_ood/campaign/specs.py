@@ -63,7 +63,7 @@ class StructureRecipe(Model):
 class StructureFileRecipe(Model):
     """Scenes that a file holds."""
 
-    scenes: str
+    file: str
     sha256: str | None
     cell_A: float
     film: Literal["tags", "carbon", "none"]
@@ -112,7 +112,7 @@ class ExitWaveShardSpec(Spec):
 
     stage: ClassVar[str] = "exit_waves"
     version: ClassVar[int] = STAGE_VERSIONS["exit_waves"]
-    scenes: str
+    structure_series: str
     simulation: Simulation
     start: int
     stop: int
@@ -120,12 +120,12 @@ class ExitWaveShardSpec(Spec):
     @property
     def slug(self) -> str:
         """Range and phonons."""
-        return f"{self.start}-{self.stop}-ph{self.simulation.phonons}"
+        return f"{self.start}-{self.stop}-ph{self.simulation.n_frozen_phonons}"
 
     @cached_property
     def series(self) -> str:
         """Id of the endless series of exit waves."""
-        return wave_series(self.scenes, self.simulation, self.version)
+        return wave_series(self.structure_series, self.simulation, self.version)
 
     def content(self) -> Any:
         """Return the series and the range."""
@@ -140,8 +140,8 @@ class DatasetSpec(Spec):
 
     stage: ClassVar[str] = "datasets"
     version: ClassVar[int] = STAGE_VERSIONS["datasets"]
-    waves: str
-    structures: int
+    exit_wave_series: str
+    n_structures: int
     condition: Condition
     imaging: Imaging
     labels: Labels
@@ -166,9 +166,9 @@ class TrainingSetSpec(Spec):
     stage: ClassVar[str] = "training_sets"
     version: ClassVar[int] = STAGE_VERSIONS["networks"]
     datasets: tuple[str, ...]
-    structures: int
-    images: tuple[int, ...]
-    validation: int
+    n_structures: int
+    n_images: tuple[int, ...]
+    n_validation_structures: int
 
 
 class NetworkSpec(Spec):
@@ -248,7 +248,7 @@ class TransferSpec(Spec):
     version: ClassVar[int] = STAGE_VERSIONS["transfer"]
     conditions: tuple[Condition, ...]
     energy_eV: float
-    pixel_A: float
+    pixel_size_A: float
     transfer: Transfer
 
     @property

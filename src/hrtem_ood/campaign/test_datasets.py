@@ -10,9 +10,13 @@ COLUMNS = 12
 def test_datasets(campaign: Campaign) -> list[str]:
     """Ids of all test datasets, each once: by structure set, then by condition."""
     ids = dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets)
-    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_sets)
+    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_structure_sets)
     return sorted(
-        ids, key=lambda id_: (sets.index(campaign.set_names[id_]), labels.sort_key(campaign.datasets[id_].condition))
+        ids,
+        key=lambda id_: (
+            sets.index(campaign.structure_set_of_dataset[id_]),
+            labels.sort_key(campaign.datasets[id_].condition),
+        ),
     )
 
 
@@ -20,7 +24,7 @@ def report_datasets(campaign: Campaign) -> dict[str, list[str]]:
     """Ids of the test datasets whose images the report shows, by structure set: under a spread of its conditions."""
     groups: dict[str, list[str]] = {}
     for id_ in test_datasets(campaign):
-        groups.setdefault(campaign.set_names[id_], []).append(id_)
+        groups.setdefault(campaign.structure_set_of_dataset[id_], []).append(id_)
     return {name: [ids[position] for position in evenly_spaced(len(ids), COLUMNS)] for name, ids in groups.items()}
 
 

@@ -80,7 +80,7 @@ def doctor(results: Path) -> None:
     table = Table("", "state", "found", "what to do")
     found = run_checks(results)
     for each in found:
-        table.add_row(each.what, f"[{colour[each.state]}]{each.state}", each.told, each.mend)
+        table.add_row(each.name, f"[{colour[each.state]}]{each.state}", each.details, each.fix)
     Console(width=None if os.isatty(1) else 160).print(table)
     if any(each.state == "wrong" for each in found):
         raise HrtemOodError("something is wrong here, as the table tells.")

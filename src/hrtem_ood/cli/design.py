@@ -68,15 +68,15 @@ def design(
     campaign = load_campaign(raw)
     named = resolve_options(campaign, Options(use, candidates, by, images, training_set, networks, suite))
     question = DesignRequest(
-        uses=named.uses,
+        target_conditions=named.target_conditions,
         candidates=named.candidates,
-        budget=budget,
+        n_conditions=budget,
         goal="worst" if goal == "worst" else "mean",
-        by=by,
+        predictor=by,
         sets=named.sets,
         seed=seed,
         random=draws,
-        limit_s=limit,
+        time_limit_s=limit,
     )
     advice = design_training_conditions(campaign, results, question)
     content = experiment(

@@ -32,7 +32,7 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
 
     campaign = load_campaign(read_configs(configs))
     check_inputs(campaign)
-    for name in campaign.used_sets:
+    for name in campaign.used_structure_sets:
         path = output / f"structures-{name}.png"
         write_bytes(path, draw_scenes_of(name, first_scenes(campaign, name, number)))
         click.echo(path)

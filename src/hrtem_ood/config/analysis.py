@@ -52,7 +52,7 @@ class OwnPredictor(Model):
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
         description="The function of that file: of a training set and a test dataset, it returns a number."
     )
-    nearer: Literal["larger", "smaller"] = Field(
+    direction: Literal["larger", "smaller"] = Field(
         description="Which values mean that the test is nearer to the training; the league does not look for it."
     )
     symbol: Annotated[str, Field(max_length=40)] | None = Field(
@@ -68,22 +68,26 @@ class OwnPredictor(Model):
 class Analysis(Model):
     """What the league of predictors compares, and how: choices that are made before the scores are seen."""
 
-    score: Literal["f1", "iou", "cross_entropy"] = Field("f1", description="The score L of gap and regret.")
-    reference: Name = Field(
+    metric: Literal["f1", "iou", "cross_entropy"] = Field("f1", description="The score L of gap and regret.")
+    baseline_predictor: Name = Field(
         "abs_delta_defocus_A", description="The predictor that every other is compared with, by difference of ρ."
     )
-    forecast: Name = Field(
+    forecast_predictor: Name = Field(
         "texture_gap", description="The predictor of the forecast: the score in-domain plus a monotone function of it."
     )
-    resamples: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="Two-way bootstrap resamples.")
-    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="Level of the bootstrap's intervals.")
-    coverage: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.9, description="Level of the forecast's intervals.")
+    bootstrap_resamples: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        1000, description="Two-way bootstrap resamples."
+    )
+    confidence_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        0.95, description="Level of the bootstrap's intervals."
+    )
+    forecast_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.9, description="Level of the forecast's intervals.")
     folds: Annotated[int, Field(ge=2, le=1000)] = Field(
         10,
         description="At most so many groups of training sets, and of test conditions, are left out in turn for the forecast.",
     )
-    leave_out: Names | None = Field(None, description="Predictors that the league leaves out; left out: none.")
-    compare: Names | None = Field(
+    exclude_predictors: Names | None = Field(None, description="Predictors that the league leaves out; left out: none.")
+    compare_training_sets: Names | None = Field(
         None,
         description="Names of training sets whose mean and worst score over the test conditions stand side by side, the others "
         "against the first; left out: none.",

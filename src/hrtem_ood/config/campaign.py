@@ -22,7 +22,9 @@ class Simulation(Model):
         description="Pixel of the wave [Å]; must divide the cell."
     )
     slice_thickness_A: Annotated[float, Field(gt=0, le=5)] = Field(1.0, description="Slice thickness [Å].")
-    phonons: Annotated[int, Field(ge=1, le=256)] = Field(description="Frozen-phonon configurations per structure.")
+    n_frozen_phonons: Annotated[int, Field(ge=1, le=256)] = Field(
+        description="Frozen-phonon configurations per structure."
+    )
     phonon_sigma_A: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.1, description="Standard deviation of the thermal displacements along each axis [Å]; 0 freezes all atoms."
     )
@@ -51,7 +53,7 @@ class Labels(Model):
         1.5,
         description="Standard deviation of the Gaussian blur of the columns' mask [Å]; closes the gaps between columns.",
     )
-    coverage: Annotated[float, Field(gt=0, lt=1)] = Field(
+    mask_threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.06, description="A pixel is labelled particle where the blurred mask of the columns exceeds this share."
     )
 
@@ -78,7 +80,7 @@ class Detector(Model):
         description="Detective quantum efficiency at equal steps from frequency 0 to the Nyquist frequency. Left out: every "
         "electron counts and noise stays white, a DQE of MTF².",
     )
-    integrate_pixels: bool = Field(
+    apply_pixel_mtf: bool = Field(
         False, description="true: multiply the MTF by that of a square pixel, which a measured MTF holds already."
     )
     gain: Annotated[float, Field(gt=0, le=1e4)] = Field(1.0, description="Stored number per electron; then rounded.")
@@ -98,16 +100,16 @@ class Detector(Model):
 class Imaging(Model):
     """How images are sampled."""
 
-    pixel_A: Annotated[float, Field(gt=0, le=2)] = Field(
+    pixel_size_A: Annotated[float, Field(gt=0, le=2)] = Field(
         description="Pixel of the images [Å]; must divide the cell. Waves are cut off at its Nyquist frequency before they are "
         "squared, as by an aperture."
     )
-    expected_counts: bool = Field(
+    store_noise_free: bool = Field(
         False,
         description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
         "several times the size of the counts. Not with a detector that has a DQE or a gain, whose noise is not Poisson's.",
     )
-    coherence: Literal["envelope", "focal_integration"] = Field(
+    temporal_coherence: Literal["envelope", "focal_integration"] = Field(
         "envelope",
         description="How a focal spread acts: `envelope` damps the wave, which is fast, and puts images off by some 6 % of their "
         "standard deviation at 20 Å, by more above (docs/methods.md, Limits); `focal_integration` averages "
@@ -136,17 +138,17 @@ Counts = Annotated[
 class TrainingSetGrid(Model):
     """Training sets over conditions: one per condition, or one that mixes them all."""
 
-    structures: Name = Field(description="A name under `structure_sets`.")
+    structure_set: Name = Field(description="A name under `structure_sets`.")
     conditions: Names = Field(description="Names under `conditions`.")
-    mix: bool = Field(
+    mixture: bool = Field(
         False,
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
     )
-    images: Counts = Field(
+    n_images: Counts = Field(
         description="Training images per training set, in equal shares whatever the number of conditions. With `mix`, "
         "a mapping of every name under `conditions` to its images, in equal shares of its conditions."
     )
-    validation: Annotated[int, Field(ge=1)] = Field(
+    n_validation_structures: Annotated[int, Field(ge=1)] = Field(
         description="Structures at the end of the set that validate, dealt over the conditions; none of them trains."
     )
 
@@ -154,14 +156,14 @@ class TrainingSetGrid(Model):
 class Suite(Model):
     """A named group of test datasets: the unit of one evaluation job."""
 
-    structures: Name = Field(description="A name under `structure_sets`; never one that trains.")
+    structure_set: Name = Field(description="A name under `structure_sets`; never one that trains.")
     conditions: Names = Field(description="Names under `conditions`.")
 
 
 class Transfer(Model):
     """How the information-transfer measures ε and σ integrate the contrast transfer function."""
 
-    weight: Literal["per_q", "per_area"] = Field(
+    weighting: Literal["per_q", "per_area"] = Field(
         "per_area", description="w(q): 1 (`per_q`) or q (`per_area`: each Fourier pixel counts once)."
     )
     q_min_per_A: Annotated[float, Field(ge=0)] = Field(0.05, description="Lower end of the band [1/Å].")
@@ -187,7 +189,7 @@ class Execution(Model):
 
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
-    launcher: Literal["pack", "submitit"] = Field(
+    network_jobs: Literal["pack", "submitit"] = Field(
         "pack",
         description="How jobs train and test networks. `pack`: one after the other. `submitit`: each as a job of its own in "
         "an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
@@ -196,7 +198,7 @@ class Execution(Model):
         64, description="Most networks that one job tests on a suite; all of one training set."
     )
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto` takes a GPU where there is one.")
-    save_every_s: Annotated[float, Field(ge=0)] = Field(
+    checkpoint_interval_s: Annotated[float, Field(ge=0)] = Field(
         60.0,
         description="Seconds between saves of a network in training [s], at the ends of epochs. A job that is asked to "
         "stop saves its last epoch anyhow; one that is killed loses what came after the last save.",
@@ -232,7 +234,7 @@ class CampaignConfig(Model):
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
-    suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
+    test_suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
     transfer: Transfer = Transfer()
     predictors: dict[Name, OwnPredictor] = Field(
         {}, description="Predictors of your own by name, beside those that come with the project (docs/methods.md)."

@@ -37,7 +37,7 @@ class Architecture(Model):
         description="`unet`: plain U-Net. `resnet_unet`: U-Net with a residual encoder, ResNet-18's at 64 channels. "
         "With `file`: the class or function of that name in the file.",
     )
-    channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
+    base_channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
         description="Channels of the first level; `unet` (8) doubles them per level, `resnet_unet` (64) from the third.",
     )
@@ -66,7 +66,7 @@ class Architecture(Model):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if self.file is not None and (self.channels, self.depth) != (None, None):
+        if self.file is not None and (self.base_channels, self.depth) != (None, None):
             raise ValueError("with `file`, write `channels` and `depth` under `parameters`, if it has such")
         if self.file is None and self.name not in BUILT_IN:
             close = difflib.get_close_matches(self.name, BUILT_IN, n=1)
@@ -90,7 +90,7 @@ class Architecture(Model):
     @property
     def label(self) -> str:
         """Short name with all parameters, e.g. ``unet(channels=8, depth=3)``."""
-        known = {"channels": self.channels, "depth": self.depth} if self.file is None else self.parameters
+        known = {"channels": self.base_channels, "depth": self.depth} if self.file is None else self.parameters
         return f"{self.name}({', '.join(f'{key}={canonical_json(known[key])}' for key in sorted(known))})"
 
 
@@ -112,11 +112,11 @@ class Hyperparameters(Model):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         3e-3, description="Largest learning rate: at the top of `one_cycle`, at the start of `exponential`."
     )
-    schedule: Literal["one_cycle", "exponential"] = Field(
+    lr_schedule: Literal["one_cycle", "exponential"] = Field(
         "one_cycle",
         description="Learning rate over the steps: up and down once, or lower by `decay` after every epoch.",
     )
-    decay: Annotated[float, Field(gt=0, le=1)] = Field(
+    lr_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         0.95, description="Factor of the learning rate per epoch, for `exponential`; 1 keeps it constant."
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -128,17 +128,17 @@ class Hyperparameters(Model):
     augmentation: Literal["dihedral", "none"] = Field(
         "dihedral", description="`dihedral`: every image is turned and mirrored at random, one of 8 ways."
     )
-    noise: Literal["stored", "fresh"] = Field(
+    resample_noise: Literal["stored", "fresh"] = Field(
         "stored",
         description="`stored`: the datasets' counts. `fresh`: new Poisson counts every epoch, from the noise-free "
         "images; needs `imaging.expected_counts`.",
     )
-    arithmetic: Literal["float32", "bfloat16"] = Field(
+    precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Arithmetic while training; `bfloat16` by autocast. A GPU without it computes in float32, as the network's "
         "file then tells.",
     )
-    weights: Literal["float32", "bfloat16"] = Field(
+    stored_dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="How weights are stored, hence tested; `bfloat16` halves the files. "
         "`execution.keep_weights: false` stores none, once all is scored.",

@@ -32,7 +32,7 @@ def experiment(
     dict
         Whose nulls remove the campaign's own training sets, networks and suites.
     """
-    config, question = campaign.config, advice.question
+    config, question = campaign.config, advice.request
     like = config.training_sets[training_set]
     names = list(advice.sets)
     group = "design"
@@ -41,23 +41,28 @@ def experiment(
     conditions = {
         name: [condition_to_yaml(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()
     }
-    entry = {"structures": like.structures, "mix": True, "images": images, "validation": like.validation}
+    entry = {
+        "structures": like.structure_set,
+        "mix": True,
+        "images": images,
+        "validation": like.n_validation_structures,
+    }
     grid = config.networks[networks].model_dump(mode="json", exclude_unset=True, exclude={"training_sets", "seed"})
     chosen = {key: value[0] if len(value) == 1 else value for key, value in grid.items()}
-    tested = {"structures": question.sets[1], "conditions": list(question.uses)}
+    tested = {"structures": question.sets[1], "conditions": list(question.target_conditions)}
     return {
         "campaign": f"{campaign.name[:33]}-design",
         "conditions": conditions,
         "training_sets": _only(config.training_sets, {name: entry | {"conditions": name} for name in names}),
         "networks": _only(config.networks, {group: {"training_sets": names} | chosen | {"seed": list(seeds)}}),
-        "suites": _only(config.suites, {"design": tested}),
+        "suites": _only(config.test_suites, {"design": tested}),
         "analysis": {"compare": names},
     }
 
 
 def condition_to_yaml(condition: Condition) -> dict[str, float]:
     """Return the keys of a condition that differ from their defaults, defocus and dose always."""
-    return {name: float(value) for name, value in condition.varied().items()}
+    return {name: float(value) for name, value in condition.non_default().items()}
 
 
 def _only(there: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:

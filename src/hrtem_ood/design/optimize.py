@@ -39,7 +39,7 @@ class Choice:
         No choice of as many candidates is worth more.
     """
 
-    chosen: tuple[int, ...]
+    indices: tuple[int, ...]
     value: float
     bound: float
 

@@ -40,15 +40,15 @@ class DesignRequest:
         Of the exact search.
     """
 
-    uses: tuple[str, ...]
+    target_conditions: tuple[str, ...]
     candidates: tuple[str, ...]
-    budget: int
+    n_conditions: int
     goal: Goal
-    by: str
+    predictor: str
     sets: tuple[str, str]
     seed: int = 0
     random: int = 3
-    limit_s: float = 60.0
+    time_limit_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class TrainingDesign:
         Candidates of ``designed``, ``uniform``, ``random_1``, …; all different.
     """
 
-    question: DesignRequest
+    request: DesignRequest
     candidates: tuple[Condition, ...]
-    uses: tuple[Condition, ...]
+    target_conditions: tuple[Condition, ...]
     values: Floats
     measured: Floats
     choice: Choice
@@ -84,13 +84,13 @@ class TrainingDesign:
     def worth(self, name: str) -> dict[Goal, float]:
         """Predicted mean and worst of a choice, of the measure as it is."""
         served = self.served(name)
-        best = self.measured[served, np.arange(len(self.uses))]
-        worst = int(np.argmin(self.values[served, np.arange(len(self.uses))]))
+        best = self.measured[served, np.arange(len(self.target_conditions))]
+        worst = int(np.argmin(self.values[served, np.arange(len(self.target_conditions))]))
         return {"mean": float(best.mean()), "worst": float(best[worst])}
 
     def best(self) -> Floats:
         """Return the measure of the best candidate for every condition of use, (use,)."""
-        return np.asarray(self.measured[self.values.argmax(axis=0), np.arange(len(self.uses))])
+        return np.asarray(self.measured[self.values.argmax(axis=0), np.arange(len(self.target_conditions))])
 
     def served(self, name: str) -> NDArray[np.intp]:
         """Return which candidate of a choice serves each condition of use, (use,)."""
@@ -116,23 +116,25 @@ def design_training_conditions(campaign: Campaign, results: Path, question: Desi
     ConfigError, ArtifactError
     """
     candidates = _conditions(campaign, question.candidates)
-    uses = _conditions(campaign, question.uses)
-    if question.budget >= len(candidates):
+    uses = _conditions(campaign, question.target_conditions)
+    if question.n_conditions >= len(candidates):
         raise ConfigError(
-            f"--budget: {question.budget} of {len(candidates)} candidates leave nothing to choose; "
+            f"--budget: {question.n_conditions} of {len(candidates)} candidates leave nothing to choose; "
             f"ask for {len(candidates) - 1} at most, or name more --candidates."
         )
-    measured = utility_matrix(campaign, results, candidates=candidates, uses=uses, by=question.by, sets=question.sets)
-    values = orient(measured, question.by)
-    choice = choose(values, question.budget, question.goal, limit_s=question.limit_s)
+    measured = utility_matrix(
+        campaign, results, candidates=candidates, uses=uses, by=question.predictor, sets=question.sets
+    )
+    values = orient(measured, question.predictor)
+    choice = choose(values, question.n_conditions, question.goal, limit_s=question.time_limit_s)
     places = unit_cube_coordinates([*candidates, *uses])
-    filling = farthest_point_choice(np.array([places[each] for each in candidates]), question.budget)
-    sets = {"designed": choice.chosen}
-    if (even := tuple(sorted(filling))) != choice.chosen:
+    filling = farthest_point_choice(np.array([places[each] for each in candidates]), question.n_conditions)
+    sets = {"designed": choice.indices}
+    if (even := tuple(sorted(filling))) != choice.indices:
         sets["uniform"] = even
-    draws = random_choice(len(candidates), question.budget, question.seed, question.random, taken=sets.values())
+    draws = random_choice(len(candidates), question.n_conditions, question.seed, question.random, taken=sets.values())
     sets |= {f"random_{number}": draw for number, draw in enumerate(draws, 1)}
-    rough = choice_value(values, greedy(values, question.budget), question.goal)
+    rough = choice_value(values, greedy(values, question.n_conditions), question.goal)
     return TrainingDesign(question, candidates, uses, values, measured, choice, rough, sets)
 
 

@@ -29,9 +29,9 @@ class Options:
         Entries whose structures, hyperparameters and test structures are taken; None: the first that fits.
     """
 
-    uses: tuple[str, ...]
+    target_conditions: tuple[str, ...]
     candidates: tuple[str, ...]
-    by: str
+    predictor: str
     images: int = 0
     training_set: str | None = None
     networks: str | None = None
@@ -42,7 +42,7 @@ class Options:
 class ResolvedOptions:
     """The same, complete and checked; ``sets`` are the structure sets that train and that are tested."""
 
-    uses: tuple[str, ...]
+    target_conditions: tuple[str, ...]
     candidates: tuple[str, ...]
     training_set: str
     networks: str
@@ -68,41 +68,41 @@ def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
     """
     config = campaign.config
     for option, names, known in (
-        ("--use", named.uses, config.conditions),
+        ("--use", named.target_conditions, config.conditions),
         ("--candidates", named.candidates, config.conditions),
-        ("--by", (named.by,), MEASURES),
+        ("--by", (named.predictor,), MEASURES),
         ("--training-set", (named.training_set,), config.training_sets),
         ("--networks", (named.networks,), config.networks),
-        ("--suite", (named.suite,), config.suites),
+        ("--suite", (named.suite,), config.test_suites),
     ):
         _check(option, [name for name in names if name is not None], known)
-    if written := [name for name in named.uses if WRITTEN.fullmatch(name)]:
+    if written := [name for name in named.target_conditions if WRITTEN.fullmatch(name)]:
         raise ConfigError(
             f"--use: the experiment writes conditions named `{written[0]}` itself, in whose place those of use would be "
             "gone; give them another name in the configuration."
         )
     training_set = named.training_set or next(iter(config.training_sets))
-    structures = config.training_sets[training_set].structures
-    spare = config.structure_sets[structures].structures - config.training_sets[training_set].validation
+    structures = config.training_sets[training_set].structure_set
+    spare = config.structure_sets[structures].n_structures - config.training_sets[training_set].n_validation_structures
     if named.images > spare:
         raise ConfigError(
             f"--images: {named.images} are asked for, but structure set `{structures}` has {spare} that train; "
             f"ask for {spare} at most, or raise structure_sets.{structures}.structures."
         )
     recipe = campaign.recipe_id(structures)
-    suites = [name for name, suite in config.suites.items() if campaign.recipe_id(suite.structures) == recipe]
+    suites = [name for name, suite in config.test_suites.items() if campaign.recipe_id(suite.structure_set) == recipe]
     suite = named.suite or (suites[0] if suites else None)
     if suite is None:
         raise ConfigError(
             f"--suite: none tests on structures like those of training set `{training_set}` ({structures}); "
-            f"name one of {', '.join(config.suites)}."
+            f"name one of {', '.join(config.test_suites)}."
         )
     return ResolvedOptions(
-        named.uses,
-        named.candidates or named.uses,
+        named.target_conditions,
+        named.candidates or named.target_conditions,
         training_set,
         named.networks or next(iter(config.networks)),
-        (structures, config.suites[suite].structures),
+        (structures, config.test_suites[suite].structure_set),
     )
 
 

@@ -61,11 +61,11 @@ def utility_matrix(
     else:
         _check_waves(campaign, results, by, sets)
         spectra = dict(object_spectra(campaign, results, dict.fromkeys(sets)))
-    grid = polar_grid(config.transfer, pixel_A=config.imaging.pixel_A)
+    grid = polar_grid(config.transfer, pixel_A=config.imaging.pixel_size_A)
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
 
     def shown(conditions: Sequence[Condition], objects: ObjectSpectrum) -> list[ImageSpectra]:
-        known = {"wavelength_A": wavelength_A, "pixel_A": config.imaging.pixel_A}
+        known = {"wavelength_A": wavelength_A, "pixel_A": config.imaging.pixel_size_A}
         return [image_spectra(each, objects, grid, **known, detector=config.imaging.detector) for each in conditions]
 
     trained, used = shown(candidates, spectra[sets[0]]), shown(uses, spectra[sets[1]])
@@ -75,7 +75,7 @@ def utility_matrix(
 
 def _check_waves(campaign: Campaign, results: Path, by: str, sets: tuple[str, str]) -> None:
     recipes = dict.fromkeys(campaign.recipe_id(name) for name in sets)
-    shards = [shard.id for recipe in recipes for shard in campaign.waves_of_recipe[recipe][0]]
+    shards = [shard.id for recipe in recipes for shard in campaign.exit_waves_for_recipe[recipe][0]]
     missing = [
         artifact_path("exit_waves", id_) for id_ in shards if not (results / artifact_path("exit_waves", id_)).exists()
     ]
@@ -103,6 +103,6 @@ def orient(values: Floats, by: str) -> Floats:
     float64 array, (candidate, use)
         Values, counted from 0 or from the least below that; of distances, how much below the largest they are.
     """
-    if MEASURES[by].nearer == "smaller":
+    if MEASURES[by].direction == "smaller":
         return np.asarray(values.max() - values)
     return np.asarray(values - min(0.0, float(values.min())))

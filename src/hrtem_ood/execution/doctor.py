@@ -32,10 +32,10 @@ class Check:
         What to do; empty where nothing is wrong.
     """
 
-    what: str
+    name: str
     state: State
-    told: str
-    mend: str = ""
+    details: str
+    fix: str = ""
 
 
 def run_checks(results: Path) -> list[Check]:

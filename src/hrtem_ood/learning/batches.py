@@ -29,7 +29,7 @@ class Images(NamedTuple):
     counts: Tensor
     label: Tensor
 
-    def near(self, device: torch.device) -> "Images":
+    def to_device_if_fits(self, device: torch.device) -> "Images":
         """Move both to a device where they fit well, see :data:`SHARE_OF_DEVICE`; else :class:`Batches` sends batches.
 
         It has never run on a GPU yet.

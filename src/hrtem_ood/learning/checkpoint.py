@@ -98,7 +98,7 @@ def write_network(
     arrays of two dimensions or more (kernels) are rounded; biases and the statistics of batch norm stay as they are.
     """
     weights = {} if trained.diverged or trained.weights is None else trained.weights
-    half = spec.hyperparameters.weights == "bfloat16"
+    half = spec.hyperparameters.stored_dtype == "bfloat16"
     weights = {
         name: (tensor.bfloat16() if half and tensor.ndim > 1 and tensor.is_floating_point() else tensor)
         .detach()

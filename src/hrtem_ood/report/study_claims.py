@@ -45,7 +45,7 @@ class Difference:
 
 def primary_predictor(outcome: str, analysis: Analysis) -> str:
     """Return the predictor that the claim on an outcome is about."""
-    return analysis.forecast if outcome == "gap" else REGRET
+    return analysis.forecast_predictor if outcome == "gap" else REGRET
 
 
 def rho_differences(
@@ -71,8 +71,8 @@ def rho_differences(
         found.outcomes[outcome].values,
         cell_subsets(found.outcomes)["imaging"],
         found.outcomes.place.values,
-        analysis.resamples,
-        analysis.level,
+        analysis.bootstrap_resamples,
+        analysis.confidence_level,
         f"league of {outcome} over imaging",
     )
     differences = []
@@ -94,7 +94,7 @@ def predictor_correlations(found: CampaignResults, analysis: Analysis) -> pd.Dat
     """
     values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"leave_out": None}))
     use = cell_subsets(found.outcomes)["imaging, single-condition training"]
-    names = list(dict.fromkeys((*NAIVE, analysis.forecast, REGRET)))
+    names = list(dict.fromkeys((*NAIVE, analysis.forecast_predictor, REGRET)))
     return pd.DataFrame({name: values[name][use] for name in names}).corr(method="spearman")
 
 
@@ -141,14 +141,16 @@ def forecast_coverage(found: CampaignResults, analysis: Analysis) -> ForecastCov
     inside = (made.low[told] <= scores[told]) & (scores[told] <= made.high[told])
     rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, found.outcomes.place.values[column]))
     shares: list[NDArray[np.float64]] = []
-    for weight in two_way_bootstrap_weights(rows, columns, analysis.resamples, "coverage of the forecast"):
+    for weight in two_way_bootstrap_weights(rows, columns, analysis.bootstrap_resamples, "coverage of the forecast"):
         total = weight.sum(axis=1)
         shares.append((weight @ inside)[total > 0] / total[total > 0])
-    low, high = np.quantile(np.concatenate(shares), [(1 - analysis.level) / 2, (1 + analysis.level) / 2])
+    low, high = np.quantile(
+        np.concatenate(shares), [(1 - analysis.confidence_level) / 2, (1 + analysis.confidence_level) / 2]
+    )
     plain = _plain(found, analysis)
     ends = np.quantile(scores[told], [0.05, 0.95])
     return ForecastCoverage(
-        analysis.coverage,
+        analysis.forecast_level,
         float(inside.mean()),
         float(low),
         float(high),
@@ -169,7 +171,7 @@ def _plain(found: CampaignResults, analysis: Analysis) -> Forecast:
         np.isfinite(found.forecast.predicted),
         found.outcomes.place.values,
         folds=analysis.folds,
-        level=analysis.coverage,
+        level=analysis.forecast_level,
         stream="folds of the forecast",
     )
 

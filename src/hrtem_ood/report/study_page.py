@@ -108,7 +108,7 @@ def page_text(campaign: Campaign, results: Path, found: CampaignResults, links: 
         ranges=varied_parameters(campaign),
         sets=training_sets(campaign),
         related=predictor_correlations(found, analysis),
-        named=METRICS[analysis.score],
+        named=METRICS[analysis.metric],
         outcomes={name: outcome(found, campaign, name) for name in OUTCOMES},
         covered=forecast_coverage(found, analysis),
         compare=compare_rows(found, campaign),
@@ -161,12 +161,12 @@ def training_sets(campaign: Campaign) -> list[str]:
         conditions = max(len(each.datasets) for each in sets)
         kind = (
             f"one set of {_number(conditions, 'condition')}"
-            if grid.mix
+            if grid.mixture
             else f"{_number(len(sets), 'set')} of one condition"
         )
         if networks:
             told.append(
-                f"`{name}`: {kind}, {sum(sets[0].images)} images of `{grid.structures}` {'in all' if grid.mix else 'each'}; "
+                f"`{name}`: {kind}, {sum(sets[0].n_images)} images of `{grid.structure_set}` {'in all' if grid.mixture else 'each'}; "
                 f"{networks} networks"
             )
     return told
@@ -226,9 +226,11 @@ def compare_rows(found: CampaignResults, campaign: Campaign) -> list[dict[str, A
     rows = []
     for row in rows_as_dicts(found.tables["compare"]):
         name = row["training_set"]
-        recipe = campaign.recipe_id(campaign.config.training_sets[name].structures)
+        recipe = campaign.recipe_id(campaign.config.training_sets[name].structure_set)
         tests = [
-            id_ for id_ in map(str, predicted.condition.values) if campaign.recipe_id(campaign.set_names[id_]) == recipe
+            id_
+            for id_ in map(str, predicted.condition.values)
+            if campaign.recipe_id(campaign.structure_set_of_dataset[id_]) == recipe
         ]
         ids = [each.id for each in campaign.training_sets[name] if each.id in predicted.training_set.values]
         rows.append(row | {"predicted": float(predicted.sel(training_set=ids, condition=tests).mean())})
@@ -240,9 +242,9 @@ def limitations(campaign: Campaign, found: CampaignResults) -> list[str]:
     config = campaign.config
     architectures = {each.label for grid in config.networks.values() for each in grid.architecture}
     seeds = sorted({network.hyperparameters.seed for network in campaign.networks.values()})
-    used = {config.structure_sets[name] for name in campaign.used_sets}
+    used = {config.structure_sets[name] for name in campaign.used_structure_sets}
     materials = sorted({each.material for each in used if hasattr(each, "material")})
-    images = sorted({sum(spec.images) for spec in campaign.training_set_by_id.values()})
+    images = sorted({sum(spec.n_images) for spec in campaign.training_set_by_id.values()})
     told = [
         f"Networks of {_number(len(architectures), 'architecture')} ({', '.join(sorted(architectures))}), trained on "
         f"{' or '.join(map(str, images))} images, with {len(seeds)} seeds at most: nothing about larger networks or more images.",

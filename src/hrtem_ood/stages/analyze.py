@@ -30,7 +30,7 @@ def metrics(campaign: Campaign, results: Path) -> None:
     made = store.SimpleArtifactInfo(campaign.metrics_id, "metrics", STAGE_VERSIONS["metrics"], campaign.config_json)
     with store.writing_zarr(results / artifact_path("metrics", campaign.metrics_id)) as writer:
         dataset = metrics_dataset(campaign, results, write_scores(campaign, results, writer))
-        writer.complete(dataset, store.provenance(made, seconds=time.monotonic() - begin, device="cpu"))
+        writer.finalize(dataset, store.provenance(made, seconds=time.monotonic() - begin, device="cpu"))
 
 
 def report(campaign: Campaign, results: Path) -> None:

@@ -69,11 +69,11 @@ def check_inputs(campaign: Campaign) -> None:
         Names every mistake, each by its key.
     """
     found = []
-    for name in campaign.used_sets:
+    for name in campaign.used_structure_sets:
         recipe, wanted = campaign.recipe(name), campaign.config.structure_sets[name]
         try:
             if isinstance(recipe, StructureFileRecipe):
-                read_scenes(recipe, 0, wanted.structures)
+                read_scenes(recipe, 0, wanted.n_structures)
             else:
                 prepare_recipe(recipe)
         except ConfigError as error:

@@ -74,7 +74,7 @@ def evaluate(
     """
     begin, where = time.monotonic(), torch_device(device)
     networks, cells = _empty(spec, packs, suite)
-    cells.reuse(results / "evaluations", version=spec.version, except_for=output)
+    cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
     if not cells.known.all():
         with reproducible():
             _compute(cells, {id_: entry["pack"] for id_, entry in networks.items()}, suite, results, where)
@@ -95,7 +95,7 @@ def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, 
     list of str
     """
     _, cells = _empty(spec, packs, suite)
-    cells.note(results / "evaluations", version=spec.version)
+    cells.mark_existing(results / "evaluations", version=spec.version)
     return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
 
 
@@ -205,7 +205,7 @@ def network_scores(
     """
     side = images.counts.shape[-1]
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
-    for image, label in Batches(images.near(device), batch_size(side, device), device):
+    for image, label in Batches(images.to_device_if_fits(device), batch_size(side, device), device):
         for id_, network in networks.items():
             advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
             with explain_out_of_memory(f"evaluating network {id_}", advice):

@@ -66,7 +66,7 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
     expected = 0
     for path in shards:
         with store.open_zarr(path, dask=False) as shard:
-            if shard.attrs.get("series") != spec.waves:
+            if shard.attrs.get("series") != spec.exit_wave_series:
                 raise ArtifactError(f"{path} holds exit waves of another series than dataset {spec.id} is made of.")
             present = shard.structure.values.tolist()
             if present != list(range(expected, expected + len(present))):
@@ -76,13 +76,13 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
                 )
             zero_defocus_A = shard.zero_defocus_A.values.tolist()
             waves, phases = (_rows(path, shard[name]) for name in ("exit_wave", "particle_phase"))
-            for row in range(min(len(present), spec.structures - expected)):
+            for row in range(min(len(present), spec.n_structures - expected)):
                 yield shard.attrs, ExitWave(present[row], zero_defocus_A[row], waves(row), phases(row))
             expected += len(present)
-        if expected >= spec.structures:
+        if expected >= spec.n_structures:
             return
     raise ArtifactError(
-        f"dataset {spec.id} needs {spec.structures} structures, but {', '.join(map(str, shards)) or 'no shard'} "
+        f"dataset {spec.id} needs {spec.n_structures} structures, but {', '.join(map(str, shards)) or 'no shard'} "
         f"hold {expected}."
     )
 
@@ -100,7 +100,7 @@ def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
     ConfigError
         Where the pixel does not divide the cell, or is finer than what was simulated.
     """
-    cell_A, pixel_A = points * sampling_A, spec.imaging.pixel_A
+    cell_A, pixel_A = points * sampling_A, spec.imaging.pixel_size_A
     size = round(cell_A / pixel_A)
     if abs(size * pixel_A - cell_A) > 1e-4 * pixel_A:
         raise ConfigError(
@@ -145,15 +145,15 @@ def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, imag
     images : ImageBuffer
         To which its image is added.
     """
-    am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_A
+    am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
     condition = sample_condition(spec.condition, spec.series, behind.structure)
     defocus_A = behind.zero_defocus_A + condition.defocus_A
     spectra = cropped_spectra(behind.waves, size, am)
     intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
     dose = condition.dose_e_per_A2
     rng = np.random.default_rng(seed_sequence(spec.series, behind.structure, 1))
-    images.counts.append(microscope.response.count(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
-    if spec.imaging.expected_counts:
+    images.counts.append(microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
+    if spec.imaging.store_noise_free:
         images.expected.append(intensity * np.float32(dose * pixel_A**2))
     values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
     for name, value in values.items():
@@ -164,7 +164,7 @@ def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, imag
         pixel_A=pixel_A,
         phase_threshold_rad=spec.labels.phase_threshold_rad,
         blur_A=spec.labels.blur_A,
-        coverage=spec.labels.coverage,
+        coverage=spec.labels.mask_threshold,
         am=am,
     )
     images.labels.append(am.to_numpy(mask))
@@ -185,7 +185,7 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     """
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, ImageBuffer()
-    progress.log(f"images: {spec.structures} of {spec.condition.label}")
+    progress.log(f"images: {spec.n_structures} of {spec.condition.label}")
     for told, behind in iter_exit_waves(spec, exit_waves):
         if microscope is None:
             wavelength_A, sampling_A = electron_wavelength_A(told["energy_eV"]), float(told["sampling_A"])
@@ -202,7 +202,7 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
 def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
     # stacking takes the widest of the images' types
     counts, labels = np.stack(images.counts), np.stack(images.labels)
-    position = np.arange(counts.shape[-1]) * spec.imaging.pixel_A
+    position = np.arange(counts.shape[-1]) * spec.imaging.pixel_size_A
     axes, unit = ("image", "y", "x"), "e/px" if spec.imaging.detector is None else "1"
     dataset = xr.Dataset(
         {
@@ -216,7 +216,7 @@ def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
         },
         attrs={
             "condition": canonical_json(spec.condition.model_dump()),
-            "pixel_A": spec.imaging.pixel_A,
+            "pixel_A": spec.imaging.pixel_size_A,
             "sha256_of_images": store.arrays_sha256(counts, labels),
         },
     )

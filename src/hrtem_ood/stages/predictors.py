@@ -62,11 +62,11 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
     training_sets = [
-        TrainingSet(id_, tuple(datasets[each] for each in spec.datasets), spec.images)
-        for id_ in campaign.trained_on
+        TrainingSet(id_, tuple(datasets[each] for each in spec.datasets), spec.n_images)
+        for id_ in campaign.training_set_ids
         for spec in [campaign.training_set_by_id[id_]]
     ]
-    tested = [datasets[id_] for id_ in campaign.tested_on]
+    tested = [datasets[id_] for id_ in campaign.test_dataset_ids]
     values = {name: np.empty((len(training_sets), len(tested))) for name in functions}
     for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
         for name, predictor in functions.items():
@@ -76,12 +76,12 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
 
 def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:
     """Put the values of a campaign's predictors, (training_set, condition), into what :func:`predictors` writes."""
-    ids = {"training_set": campaign.trained_on, "condition": campaign.tested_on}
+    ids = {"training_set": campaign.training_set_ids, "condition": campaign.test_dataset_ids}
     variables = {
         name: (
             tuple(ids),
             values[name],
-            {"long_name": each.symbol, "units": each.unit, "nearer": each.nearer, "family": each.family},
+            {"long_name": each.symbol, "units": each.unit, "nearer": each.direction, "family": each.family},
         )
         for name, each in active_predictors(campaign).items()
     }
@@ -90,15 +90,18 @@ def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Datas
 
 def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
     """Describe the datasets of a campaign that train or test, by id; their images are read when they are asked for."""
-    wanted = list(dict.fromkeys([*campaign.tested_on, *campaign.training_datasets]))
+    wanted = list(dict.fromkeys([*campaign.test_dataset_ids, *campaign.training_datasets]))
     spectra = object_spectra(campaign, results)
-    grid = polar_grid(campaign.config.transfer, pixel_A=campaign.config.imaging.pixel_A)
-    wavelength, pixel_A = electron_wavelength_A(campaign.config.simulation.energy_eV), campaign.config.imaging.pixel_A
+    grid = polar_grid(campaign.config.transfer, pixel_A=campaign.config.imaging.pixel_size_A)
+    wavelength, pixel_A = (
+        electron_wavelength_A(campaign.config.simulation.energy_eV),
+        campaign.config.imaging.pixel_size_A,
+    )
     places, detector = unit_cube_coordinates(campaign.transfer.conditions), campaign.config.imaging.detector
     known: dict[tuple[str, object], ImageSpectra] = {}  # training and test sets of one recipe show the same
     found = {}
     for id_ in track(wanted, "what images show", len(wanted)):
-        condition, name = campaign.datasets[id_].condition, campaign.set_names[id_]
+        condition, name = campaign.datasets[id_].condition, campaign.structure_set_of_dataset[id_]
         key = (campaign.recipe_id(name), condition)
         if key not in known:
             known[key] = image_spectra(
@@ -120,11 +123,11 @@ def object_spectra(
         Where exit waves are missing or damaged.
     """
     spectra: dict[str, ObjectSpectrum] = {}
-    wanted = campaign.used_sets if names is None else tuple(names)
+    wanted = campaign.used_structure_sets if names is None else tuple(names)
     for name in wanted:
         recipe = campaign.recipe_id(name)
         if recipe not in spectra:
-            shards, number = campaign.waves_of_recipe[recipe]
+            shards, number = campaign.exit_waves_for_recipe[recipe]
             waves, phases, pixel_A = [], [], 0.0
             for shard in shards:
                 with store.open_zarr(results / artifact_path("exit_waves", shard.id)) as dataset:

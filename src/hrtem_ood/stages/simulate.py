@@ -49,12 +49,12 @@ LARGE = ("exit_wave", "particle_phase")
 
 def phonon_seeds(spec: ExitWaveShardSpec, structure: int) -> list[int]:
     """Seeds of the displacements of a structure's frozen phonons."""
-    return [phonon_seed(spec, structure, phonon) for phonon in range(spec.simulation.phonons)]
+    return [phonon_seed(spec, structure, phonon) for phonon in range(spec.simulation.n_frozen_phonons)]
 
 
 def phonon_seed(spec: ExitWaveShardSpec, structure: int, phonon: int) -> int:
     """Seed of the displacements: the same for every beam and sampling that a scene is simulated with."""
-    words = seed_sequence(f"phonons of {spec.scenes}", structure, phonon).generate_state(2, np.uint64)
+    words = seed_sequence(f"phonons of {spec.structure_series}", structure, phonon).generate_state(2, np.uint64)
     return int(words[0]) << 64 | int(words[1])
 
 
@@ -123,7 +123,7 @@ def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device:
     )
     with store.writing_zarr(output) as writer:
         whole = write_waves(writer, dataset, simulated)
-        writer.complete(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+        writer.finalize(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
 
 
 def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[SimulatedStructure]) -> xr.Dataset:
@@ -158,7 +158,7 @@ def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[Sim
 
 def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
     """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
-    number, phonons = spec.stop - spec.start, spec.simulation.phonons
+    number, phonons = spec.stop - spec.start, spec.simulation.n_frozen_phonons
     size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
     pixel_A = cell_A / size
     position = np.arange(size) * pixel_A

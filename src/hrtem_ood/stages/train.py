@@ -98,11 +98,11 @@ def _train_all(
     missing = [network for network in wanted if network.id not in entries]
     failed: dict[str, str] = {}
     if missing:
-        kinds = {network.hyperparameters.noise for network in missing}
+        kinds = {network.hyperparameters.resample_noise for network in missing}
         shared = _read(datasets, training_set, kinds, networks, how)
         gc.freeze()  # what lives as long as the process need not be looked at after every network
         with Leases() as leases:
-            turns = leases.in_turn(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
+            turns = leases.iterate_exclusively(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
             for network in track(turns, "networks", len(missing)):
                 how.stop.check()
                 try:
@@ -152,8 +152,11 @@ def _read(
     """Read the images of a training set, once for all networks."""
     pairs, validation_pairs = select_images(spec)
     with explain_out_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
-        training = {noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).near(how.device) for noise in kinds}
-        validation = read_pairs(datasets, validation_pairs).near(how.device)
+        training = {
+            noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).to_device_if_fits(how.device)
+            for noise in kinds
+        }
+        validation = read_pairs(datasets, validation_pairs).to_device_if_fits(how.device)
     label = next(iter(training.values())).label
     some, all_ = bool(label.any()), bool(label.all())
     if all_ or not some:
@@ -176,7 +179,7 @@ def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
         "or smaller images; or give the job more memory."
     )
     with reproducible(), explain_out_of_memory(f"training {spec.id}", advice):
-        trained = fit(spec, shared.training[hyper.noise], shared.validation, shared.how, resume)
+        trained = fit(spec, shared.training[hyper.resample_noise], shared.validation, shared.how, resume)
     seconds = trained.earlier_s + time.monotonic() - begin
     if trained.diverged:
         log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")

@@ -16,14 +16,14 @@ def ratio(part: float, whole: float) -> float:
 
 def ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
     """Overlap ∫|T||T′|w / √(∫T²w ∫T′²w), σ of :func:`hrtem_ood.transfer.epsilon_sigma.sigma`: 0 to 1, symmetric."""
-    whole = np.sqrt(train.over_weight(train.transfer**2) * train.over_weight(test.transfer**2))
-    return ratio(train.over_weight(train.transfer * test.transfer), float(whole))
+    whole = np.sqrt(train.weighted_mean(train.transfer**2) * train.weighted_mean(test.transfer**2))
+    return ratio(train.weighted_mean(train.transfer * test.transfer), float(whole))
 
 
 def ctf_overlap_object(train: ImageSpectra, test: ImageSpectra) -> float:
     """Overlap of transferred amplitudes |T|√W_p: :func:`ctf_overlap` with the weight w·W_p, if objects are the same."""
-    whole = np.sqrt(train.over_weight(train.amplitude**2) * train.over_weight(test.amplitude**2))
-    return ratio(train.over_weight(train.amplitude * test.amplitude), float(whole))
+    whole = np.sqrt(train.weighted_mean(train.amplitude**2) * train.weighted_mean(test.amplitude**2))
+    return ratio(train.weighted_mean(train.amplitude * test.amplitude), float(whole))
 
 
 def signed_ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
@@ -31,15 +31,15 @@ def signed_ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
 
     ⟨·⟩ is the mean over the distribution of a condition: the expected product of T of two independent images.
     """
-    whole = np.sqrt(train.over_weight(train.transfer**2) * train.over_weight(test.transfer**2))
-    return ratio(train.over_weight(train.mean_transfer * test.mean_transfer), float(whole))
+    whole = np.sqrt(train.weighted_mean(train.transfer**2) * train.weighted_mean(test.transfer**2))
+    return ratio(train.weighted_mean(train.mean_transfer * test.mean_transfer), float(whole))
 
 
 def coverage(train: ImageSpectra, test: ImageSpectra) -> float:
     """Share ∫min(|T|, |T′|)w / ∫|T′|w of the test condition's transfer that training covers: 0 to 1, asymmetric."""
-    return ratio(train.over_weight(np.minimum(train.transfer, test.transfer)), train.over_weight(test.transfer))
+    return ratio(train.weighted_mean(np.minimum(train.transfer, test.transfer)), train.weighted_mean(test.transfer))
 
 
 def coverage_object(train: ImageSpectra, test: ImageSpectra) -> float:
     """Share of transferred amplitude |T|√W_p that training covers: :func:`coverage` where objects count, too."""
-    return ratio(train.over_weight(np.minimum(train.amplitude, test.amplitude)), train.over_weight(test.amplitude))
+    return ratio(train.weighted_mean(np.minimum(train.amplitude, test.amplitude)), train.weighted_mean(test.amplitude))

@@ -88,7 +88,7 @@ def _images_of(condition: Condition, wavelength_A: float, q_max_per_A: float) ->
         for point in ndtri(points):
             deviations = np.zeros(len(names))
             deviations[places] = point
-            yield condition.shifted(deviations.tolist()), 1 / POINTS
+            yield condition.with_jitter(deviations.tolist()), 1 / POINTS
 
 
 def defocus_quadrature(

@@ -72,7 +72,7 @@ def _powers(detector: Detector, qx: Floats, qy: Floats, pixel_A: float) -> tuple
     """Return MTF², and the power of noise in units of 1/D."""
     of_nyquist = np.hypot(qx, qy) * 2 * pixel_A
     mtf = interpolate_detector_curve(detector.mtf, of_nyquist)
-    if detector.integrate_pixels:
+    if detector.apply_pixel_mtf:
         mtf = mtf * np.sinc(qx * pixel_A) * np.sinc(qy * pixel_A)
     if detector.dqe is None:
         return mtf**2, np.ones_like(mtf)

@@ -63,12 +63,12 @@ class ImageSpectra:
         return self.signal / self.background
 
     @cached_property
-    def without(self) -> Floats:
+    def background_spectrum(self) -> Floats:
         """Spectrum P₀ = B / variance of a standardised image where there is no particle, (q, phi), [Å²]."""
         return self.background / self.variance
 
     @cached_property
-    def within(self) -> Floats:
+    def particle_spectrum(self) -> Floats:
         """Spectrum P₁ = (B + S) / variance of a standardised image where there is one, (q, phi), [Å²]."""
         return (self.background + self.signal) / self.variance
 
@@ -77,11 +77,11 @@ class ImageSpectra:
         """Transferred amplitude |T| √W_p, (q, phi), [rad Å]."""
         return self.transfer * np.sqrt(self.particle)
 
-    def over_weight(self, values: Floats) -> float:
+    def weighted_mean(self, values: Floats) -> float:
         """Weighted mean over the band, ∫∫ f w dq dφ / ∫∫ w dq dφ."""
         return float(values.mean(axis=-1) @ self.weight)
 
-    def over_area(self, values: Floats) -> float:
+    def band_integral(self, values: Floats) -> float:
         """Integral over the band, ∫∫ f d²q."""
         return float(values.mean(axis=-1) @ self.area)
 

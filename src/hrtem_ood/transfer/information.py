@@ -15,12 +15,12 @@ def information(seen: ImageSpectra) -> float:
     The capacity of parallel Gaussian channels (Shannon, Proc. IRE 37 (1949) 10); ½, as a real image has one real
     coefficient per unit of d²q and of area.
     """
-    return seen.over_area(np.log2(1 + seen.snr)) / 2
+    return seen.band_integral(np.log2(1 + seen.snr)) / 2
 
 
 def information_shared(train: ImageSpectra, test: ImageSpectra) -> float:
     """Shared information ½∫∫ log₂(1 + min(ρ, ρ′)) d²q [bit/Å²]: what both show at least; symmetric."""
-    return train.over_area(np.log2(1 + np.minimum(train.snr, test.snr))) / 2
+    return train.band_integral(np.log2(1 + np.minimum(train.snr, test.snr))) / 2
 
 
 def information_covered(train: ImageSpectra, test: ImageSpectra) -> float:
@@ -30,8 +30,8 @@ def information_covered(train: ImageSpectra, test: ImageSpectra) -> float:
 
 def snr_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
     """Overlap ∫∫√(ρρ′)d²q / √(∫∫ρ d²q ∫∫ρ′ d²q): 0 to 1, symmetric; 0 where either shows nothing."""
-    whole = np.sqrt(train.over_area(train.snr) * train.over_area(test.snr))
-    return ratio(train.over_area(np.sqrt(train.snr * test.snr)), float(whole))
+    whole = np.sqrt(train.band_integral(train.snr) * train.band_integral(test.snr))
+    return ratio(train.band_integral(np.sqrt(train.snr * test.snr)), float(whole))
 
 
 def log_cnr(seen: ImageSpectra) -> float:
@@ -40,7 +40,7 @@ def log_cnr(seen: ImageSpectra) -> float:
     Transferred contrast over counting noise alone, MTF² in place of the DQE where there is none; the floor is :data:`FLOOR`.
     """
     contrast = 4 * np.maximum(seen.transfer**2, FLOOR) * seen.particle
-    return float(np.log(seen.over_area(contrast / seen.noise)) / 2)
+    return float(np.log(seen.band_integral(contrast / seen.noise)) / 2)
 
 
 def log_cnr_difference(train: ImageSpectra, test: ImageSpectra) -> float:
@@ -50,5 +50,7 @@ def log_cnr_difference(train: ImageSpectra, test: ImageSpectra) -> float:
 
 def log_spectrum_distance(train: ImageSpectra, test: ImageSpectra) -> float:
     """Root of the mean over the band's area of [ln P′/P]², P being the mean spectrum (P₀ + P₁)/2; symmetric."""
-    ratio = np.log((test.without + test.within) / (train.without + train.within))
-    return float(np.sqrt(train.over_area(ratio**2) / train.area.sum()))
+    ratio = np.log(
+        (test.background_spectrum + test.particle_spectrum) / (train.background_spectrum + train.particle_spectrum)
+    )
+    return float(np.sqrt(train.band_integral(ratio**2) / train.area.sum()))

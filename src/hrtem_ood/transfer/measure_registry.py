@@ -26,10 +26,10 @@ class Measure:
     """
 
     function: Callable[[ImageSpectra, ImageSpectra], float]
-    nearer: Literal["larger", "smaller"]
+    direction: Literal["larger", "smaller"]
     symbol: str
     unit: str = "1"
-    nothing: float = 0.0
+    chance_value: float = 0.0
 
 
 MEASURES = {
@@ -45,7 +45,7 @@ MEASURES = {
     "log_spectrum_theory": Measure(information.log_spectrum_distance, "smaller", "|Δ ln P|, theory"),
     "texture_divergence": Measure(texture_detector.divergence, "smaller", "texture divergence", "nat/Å²"),
     "wiener_excess": Measure(texture_detector.wiener_excess, "smaller", "Wiener excess"),
-    "texture_accuracy": Measure(texture_detector.accuracy, "larger", "texture accuracy", nothing=0.5),
+    "texture_accuracy": Measure(texture_detector.accuracy, "larger", "texture accuracy", chance_value=0.5),
 }
 """Measures by name. Of a mixture, a measure is the nearest over its conditions."""
 

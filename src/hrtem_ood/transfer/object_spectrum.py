@@ -100,4 +100,4 @@ def particle_area_fraction(particle_phase: NDArray[np.floating], labels: Labels,
     columns = (particle_phase > labels.phase_threshold_rad).astype(np.float64)
     width = labels.blur_A / pixel_A
     blurred = gaussian_filter(columns, (0, width, width), mode="wrap") if width else columns
-    return float(max((blurred > labels.coverage).mean(), 1 / columns[0].size))
+    return float(max((blurred > labels.mask_threshold).mean(), 1 / columns[0].size))

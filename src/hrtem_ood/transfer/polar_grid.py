@@ -59,7 +59,7 @@ def polar_grid(transfer: Transfer, *, pixel_A: float) -> PolarGrid:
     nodes, weight = np.polynomial.legendre.leggauss(transfer.radial_points)
     q = low + (nodes + 1) / 2 * (high - low)
     area = np.pi * (high - low) * weight * q  # half of the interval's length times 2πq
-    if transfer.weight == "per_area":
+    if transfer.weighting == "per_area":
         weight = weight * q
     azimuth = 2 * np.pi * np.arange(transfer.azimuthal_points) / transfer.azimuthal_points
     return PolarGrid(q, azimuth, weight / weight.sum(), area)

@@ -36,14 +36,14 @@ def detector_statistics(train: ImageSpectra, test: ImageSpectra) -> tuple[float,
     within, without : float, [1]
         m₁/√v₁ and −m₀/√v₀; both 0 where the detector knows nothing (ρ = 0), as it then tosses a coin.
     """
-    gain = train.snr / (1 + train.snr) / train.without
-    evidence = train.over_area(np.log1p(train.snr))
+    gain = train.snr / (1 + train.snr) / train.background_spectrum
+    evidence = train.band_integral(np.log1p(train.snr))
     if not evidence > 0:
         return 0.0, 0.0
     found = []
-    for spectrum, right in ((test.within, 1), (test.without, -1)):
+    for spectrum, right in ((test.particle_spectrum, 1), (test.background_spectrum, -1)):
         used = spectrum * gain
-        mean, variance = train.over_area(used) - evidence, train.over_area(used**2)
+        mean, variance = train.band_integral(used) - evidence, train.band_integral(used**2)
         found.append(right * float(np.sqrt(LOOK_A2 / 2) * mean / np.sqrt(variance)))
     return found[0], found[1]
 
@@ -61,9 +61,12 @@ def divergence(train: ImageSpectra, test: ImageSpectra) -> float:
     coefficients that is the Itakura–Saito divergence d_IS(P′, P) = P′/P − 1 − ln(P′/P) of their spectra.
     """
     total = 0.0
-    for there, here in ((test.within, train.within), (test.without, train.without)):
+    for there, here in (
+        (test.particle_spectrum, train.particle_spectrum),
+        (test.background_spectrum, train.background_spectrum),
+    ):
         ratio = there / here
-        total += train.over_area(ratio - 1 - np.log(ratio)) / 4
+        total += train.band_integral(ratio - 1 - np.log(ratio)) / 4
     return max(0.0, total)
 
 
@@ -75,7 +78,8 @@ def wiener_excess(train: ImageSpectra, test: ImageSpectra) -> float:
     contrast is reversed knowledge here. 0 where train and test are the same; asymmetric.
     """
     here, there = (
-        2 * each.mean_transfer * each.particle / np.sqrt(each.variance) / each.within for each in (train, test)
+        2 * each.mean_transfer * each.particle / np.sqrt(each.variance) / each.particle_spectrum
+        for each in (train, test)
     )
-    power = test.over_area(np.broadcast_to(test.particle, test.transfer.shape))
-    return test.over_area((here - there) ** 2 * test.within) / power if power > 0 else 0.0
+    power = test.band_integral(np.broadcast_to(test.particle, test.transfer.shape))
+    return test.band_integral((here - there) ** 2 * test.particle_spectrum) / power if power > 0 else 0.0

@@ -118,7 +118,7 @@ def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged:
         write_evaluation(made, job, rule or default_rule(campaign))
     for id_ in campaign.datasets:
         write_dataset(made, campaign.datasets[id_])
-    for shards, _ in campaign.waves_of_recipe.values():
+    for shards, _ in campaign.exit_waves_for_recipe.values():
         for shard in shards:
             write_waves(made, shard)
     predictors(campaign, results)
@@ -147,7 +147,7 @@ def write_evaluation(made: Written, job: EvaluationJob, rule: Rule) -> None:
     campaign = made.campaign
     # datasets in an order that is not the analysis' own
     datasets = [campaign.datasets[id_] for id_ in sorted(job.suite.datasets, reverse=True)]
-    images = np.arange(datasets[0].structures)
+    images = np.arange(datasets[0].n_structures)
     f1 = np.array([[[rule(network, d, i) for i in images] for d in datasets] for network in job.networks])
     scores = {"f1": f1, "iou": f1 / (2 - f1), "precision": f1, "recall": f1, "cross_entropy": 1 - f1}
     scores |= {"calibration_error": 0.5 * (1 - f1), "entropy": 0.6 * (1 - f1) ** 2, "confidence": 0.5 + 0.5 * f1}
@@ -171,7 +171,7 @@ def features_of(campaign: Campaign, network: NetworkSpec, dataset: DatasetSpec) 
     """Features (image, channel) that tell structures apart, and that another defocus turns and shifts."""
     rng = np.random.default_rng(network.hyperparameters.seed)
     change = min(abs(dataset.condition.defocus_A - defocus) for defocus in trained_on(campaign, network))
-    of_structures = np.random.default_rng(dataset.structures).standard_normal((dataset.structures, CHANNELS))
+    of_structures = np.random.default_rng(dataset.n_structures).standard_normal((dataset.n_structures, CHANNELS))
     turned = of_structures @ (np.eye(CHANNELS) + change / 100 * rng.standard_normal((CHANNELS, CHANNELS)))
     return (turned + 5 + change / 50).astype(np.float16)
 
@@ -184,7 +184,7 @@ def write_dataset(made: Written, spec: DatasetSpec) -> None:
     rng = np.random.default_rng(7)
     contrast = 0.4 * np.sign(spec.condition.defocus_A)
     mean = spec.condition.dose_e_per_A2 * 0.16 * (1 - contrast * label * (np.cos(1.5 * x) + 1) / 2)
-    counts = rng.poisson(mean, (spec.structures, side, side)).astype(np.uint16)
+    counts = rng.poisson(mean, (spec.n_structures, side, side)).astype(np.uint16)
     dims = ("image", "y", "x")
     labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
     dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, labels)})

@@ -14,44 +14,44 @@ def condition(defocus_A: float = 100, dose_e_per_A2: float = 400, **others: floa
 def test_one_varying_parameter_gives_bare_numbers_and_an_axis_with_its_unit() -> None:
     conditions = [condition(value, focal_spread_A=20) for value in (-100, 0, 100)]
     labels = ConditionLabels(conditions)
-    assert [labels.short(c) for c in conditions] == ["−100", "0", "+100"]
-    assert labels.axis == "Δf [Å]"
-    assert labels.note == ""
+    assert [labels.short_label(c) for c in conditions] == ["−100", "0", "+100"]
+    assert labels.axis_label == "Δf [Å]"
+    assert labels.default_note == ""
     assert labels.title(conditions[0]) == "Δf −100 Å"
 
 
 def test_a_parameter_with_a_usual_value_is_named_only_where_it_differs() -> None:
     conditions = [condition(-100), condition(0), condition(100), condition(C12=40), condition(dose_e_per_A2=1600)]
     labels = ConditionLabels(conditions)
-    assert [labels.short(c) for c in conditions] == [
+    assert [labels.short_label(c) for c in conditions] == [
         "Δf −100 Å",
         "Δf 0 Å",
         "Δf +100 Å",
         "Δf +100 Å, C12 40 Å",
         "Δf +100 Å, 1600 e/Å²",
     ]
-    assert labels.note == "dose 400 e/Å², C12 0 Å"
-    assert labels.axis == "condition"
+    assert labels.default_note == "dose 400 e/Å², C12 0 Å"
+    assert labels.axis_label == "condition"
 
 
 def test_a_full_grid_names_all_that_varies() -> None:
     conditions = [condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)]
     labels = ConditionLabels(conditions)
-    assert labels.short(conditions[3]) == "Δf +50 Å, 400 e/Å²"
-    assert labels.note == ""
+    assert labels.short_label(conditions[3]) == "Δf +50 Å, 400 e/Å²"
+    assert labels.default_note == ""
     assert sorted(set(conditions), key=labels.sort_key) == conditions
 
 
 def test_a_single_condition_has_its_whole_label() -> None:
     only = condition(50, focal_spread_A=20)
-    assert ConditionLabels([only, only]).short(only) == only.label
+    assert ConditionLabels([only, only]).short_label(only) == only.label
 
 
 def test_no_aperture_is_named() -> None:
     conditions = [condition(aperture_mrad=None), condition(aperture_mrad=20), condition(50, aperture_mrad=20)]
     labels = ConditionLabels(conditions)
-    assert labels.usual == {"aperture_mrad": 20}
-    assert labels.short(conditions[0]) == "Δf +100 Å, no aperture"
+    assert labels.common_values == {"aperture_mrad": 20}
+    assert labels.short_label(conditions[0]) == "Δf +100 Å, no aperture"
     assert sorted(conditions, key=labels.sort_key)[-1] == conditions[0]
 
 
@@ -93,7 +93,7 @@ drawn = st.builds(
 @settings(max_examples=100, deadline=None)
 def test_short_labels_tell_conditions_apart(conditions: list[Condition]) -> None:
     labels = ConditionLabels(conditions)
-    assert len({labels.short(c) for c in conditions}) == len(conditions)
+    assert len({labels.short_label(c) for c in conditions}) == len(conditions)
     assert len({labels.sort_key(c) for c in conditions}) == len(conditions)
 
 
@@ -101,10 +101,10 @@ def test_conditions_that_vary_jointly_are_one_group_in_the_order_of_the_leading_
     values = [(120.0, 100.0, 5.0), (-80.0, 400.0, 9.0), (30.0, 200.0, 7.0), (90.0, 900.0, 3.0)]
     conditions = [condition(defocus, dose, C12=c12) for defocus, dose, c12 in values]
     labels = ConditionLabels(conditions)
-    assert labels.jointly
+    assert labels.varies_jointly
     assert [c.defocus_A for c in sorted(conditions, key=labels.sort_key)] == [-80, 30, 90, 120]
     assert {labels.group(c) for c in conditions} == {"all conditions"}
-    assert labels.tick(conditions[0]) == "+120 · 100 · 5"
-    assert labels.axis == "condition: Δf [Å] · dose [e/Å²] · C12 [Å]"
+    assert labels.tick_label(conditions[0]) == "+120 · 100 · 5"
+    assert labels.axis_label == "condition: Δf [Å] · dose [e/Å²] · C12 [Å]"
     grid = ConditionLabels([condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)])
-    assert not grid.jointly
+    assert not grid.varies_jointly

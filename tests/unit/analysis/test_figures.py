@@ -106,7 +106,7 @@ def test_structures_are_compared_under_conditions_that_all_recipes_share(make: M
         ("larger", "larger-test"): 0.8,
     }
     sets = Campaign(CampaignConfig.model_validate(config))
-    names = sets.set_names
+    names = sets.structure_set_of_dataset
 
     def rule(network: Any, dataset: Any, _image: int) -> float:
         trained = sets.training_set_by_id[network.training_set].datasets[0]

@@ -210,7 +210,9 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     def rule(network: Any, dataset: Any, _: int) -> float:
         known = [made.datasets[id_] for id_ in made.training_set_by_id[network.training_set].datasets]
         change = min(abs(each.condition.defocus_A - dataset.condition.defocus_A) for each in known)
-        same = made.recipe_id(made.set_names[known[0].id]) == made.recipe_id(made.set_names[dataset.id])
+        same = made.recipe_id(made.structure_set_of_dataset[known[0].id]) == made.recipe_id(
+            made.structure_set_of_dataset[dataset.id]
+        )
         return 0.8 - 0.001 * change - 0.2 * (not same)
 
     made = Campaign(CampaignConfig.model_validate(config))
@@ -223,17 +225,17 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     np.testing.assert_allclose(gap[kind == "defocus"].min(), -0.2, atol=1e-6)
     assert set(np.unique(kind)) == {"in-domain", "defocus", "structure", "structure and imaging"}
     # nobody trained on CdSe in focus alone, or on gold out of focus: no regret there
-    for column, id_ in enumerate(made.tested_on):
+    for column, id_ in enumerate(made.test_dataset_ids):
         focus = made.datasets[id_].condition.defocus_A == 0
-        gold = made.set_names[id_] == "gold_test"
+        gold = made.structure_set_of_dataset[id_] == "gold_test"
         assert np.isnan(regret[:, column]).all() == (focus != gold)
     some = np.isfinite(regret)
     np.testing.assert_allclose(regret[some], (found.score.values - 0.8)[some], atol=1e-6)
     # the predictors know two recipes, and which is which
     with store.open_zarr(written.path("predictors", made.predictors_id)) as compared:
         values = compared.load()
-    assert list(values.training_set.values) == made.trained_on
-    assert list(values.condition.values) == made.tested_on
+    assert list(values.training_set.values) == made.training_set_ids
+    assert list(values.condition.values) == made.test_dataset_ids
     inside = values.sigma.values[kind == "in-domain"]
     np.testing.assert_allclose(inside[inside > 0], 1)
     assert (values.abs_delta_defocus_A.values[kind == "in-domain"] == 0).all()

@@ -65,7 +65,7 @@ def test_the_documented_example_stands_in_the_league(
         values = found.load()
     assert values.histogram.attrs | {"family": "own", "nearer": "smaller"} == values.histogram.attrs
     # by hand: the histograms of all pixels of both datasets
-    row, column = campaign.training_sets["single"][0].id, campaign.tested_on[1]
+    row, column = campaign.training_sets["single"][0].id, campaign.test_dataset_ids[1]
     histograms = []
     for id_ in (*campaign.training_set_by_id[row].datasets, column):
         counts = store.read_zarr(made.path("datasets", id_)).counts.values[:48].astype(float)
@@ -125,7 +125,7 @@ def test_mistakes_in_the_file_are_told_by_its_name(here: Path, content: str, mes
     path = here / "f.py"
     path.write_text(content)
     with pytest.raises(ConfigError, match=message) as told:
-        user_predictor("mine", OwnPredictor(file=str(path), name="f", nearer="larger")).function(None, None)  # type: ignore[arg-type]
+        user_predictor("mine", OwnPredictor(file=str(path), name="f", direction="larger")).function(None, None)  # type: ignore[arg-type]
     assert "f.py" in str(told.value)
 
 
@@ -134,9 +134,9 @@ def test_parameters_arrive_and_nan_is_no_mistake(here: Path) -> None:
     path.write_text("def f(train, test, a, b=2): return a / b if a else float('nan')")
 
     def value(**parameters: float) -> float:
-        entry = OwnPredictor(file=str(path), name="f", nearer="smaller", parameters=parameters, unit="Å")
+        entry = OwnPredictor(file=str(path), name="f", direction="smaller", parameters=parameters, unit="Å")
         made = user_predictor("mine", entry)
-        assert (made.nearer, made.symbol, made.unit, made.family) == ("smaller", "mine", "Å", "own")
+        assert (made.direction, made.symbol, made.unit, made.family) == ("smaller", "mine", "Å", "own")
         return made.function(None, None)  # type: ignore[arg-type]
 
     assert value(a=3) == 1.5
@@ -163,7 +163,7 @@ def test_scenes_of_ones_own_have_predictors(here: Path, config: dict[str, Any], 
         write_atoms(here / f"{name}.extxyz", frames)
         config["structure_sets"][name] = {"structures": 6, "scenes": f"{name}.extxyz", "cell_A": 12.8}
     campaign = load_campaign(config)
-    assert len(campaign.waves_of_recipe) == 2
+    assert len(campaign.exit_waves_for_recipe) == 2
     made = make(campaign.config.model_dump(mode="json"))
     with store.open_zarr(made.path("predictors", campaign.predictors_id)) as found:
         values = found.load()

@@ -70,7 +70,9 @@ def rule_of(written_config: dict[str, Any], by: Callable[[Any, Any], float]) -> 
 
     def rule(network: Any, dataset: Any, image: int) -> float:
         known = [made.datasets[id_] for id_ in made.training_set_by_id[network.training_set].datasets]
-        same = made.recipe_id(made.set_names[known[0].id]) == made.recipe_id(made.set_names[dataset.id])
+        same = made.recipe_id(made.structure_set_of_dataset[known[0].id]) == made.recipe_id(
+            made.structure_set_of_dataset[dataset.id]
+        )
         best = max(by(each.condition, dataset.condition) for each in known)
         return best - 0.1 * (not same) + 0.001 * image - 0.0005 * network.hyperparameters.seed
 

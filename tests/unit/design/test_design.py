@@ -47,13 +47,13 @@ def test_the_experiment_is_valid_on_top_of_its_campaign_and_asks_for_nothing_els
     campaign = load_campaign(read_configs([Path("config.yaml"), Path("advice.yaml")]))
     names = ["designed", "uniform", "random_1", "random_2"]
     assert list(campaign.config.training_sets) == names
-    assert campaign.config.analysis.compare == tuple(names)
+    assert campaign.config.analysis.compare_training_sets == tuple(names)
     assert len(campaign.networks) == 8
     for name in names:
         (only,) = campaign.training_sets[name]
-        assert (len(only.datasets), only.images, only.structures) == (2, (8, 8), 20)
+        assert (len(only.datasets), only.n_images, only.n_structures) == (2, (8, 8), 20)
         assert set(campaign.conditions[name]) < set(campaign.conditions["wide"])
-    assert {campaign.datasets[id_].condition for id_ in campaign.tested_on} == set(campaign.conditions["wide"])
+    assert {campaign.datasets[id_].condition for id_ in campaign.test_dataset_ids} == set(campaign.conditions["wide"])
     own = load_campaign(yaml.safe_load(Path("config.yaml").read_text()))
     assert {each.hyperparameters for each in campaign.networks.values()} == {
         each.hyperparameters for each in own.networks.values()
@@ -149,7 +149,7 @@ def test_without_exit_waves_it_tells_what_to_run(design):
     assert done.exit_code == 1
     assert "texture_accuracy needs exit waves" in done.output
     campaign = load_campaign(yaml.safe_load(Path("config.yaml").read_text()))
-    ((shards, _),) = campaign.waves_of_recipe.values()
+    ((shards, _),) = campaign.exit_waves_for_recipe.values()
     assert f"snakemake results/exit_waves/{shards[0].id}.zarr.zip" in done.output
 
 
@@ -179,7 +179,7 @@ def test_turned_measures_are_largest_where_nearest_and_never_below_zero(by):
     values = np.array([[-0.5, 0.2], [0.9, 0.0]])
     found = orient(values, by)
     assert found.min() == 0
-    nearest = np.argmax if MEASURES[by].nearer == "larger" else np.argmin
+    nearest = np.argmax if MEASURES[by].direction == "larger" else np.argmin
     assert found.argmax() == nearest(values)
 
 
@@ -188,9 +188,9 @@ def test_what_serves_a_condition_is_the_nearest_of_what_is_chosen(raw):
     question = DesignRequest(("wide",), ("wide",), 2, "worst", "sigma", ("train", "test"))
     advice = design_training_conditions(campaign, Path("none"), question)
     served = advice.served("designed")
-    assert set(served) <= set(advice.choice.chosen)
+    assert set(served) <= set(advice.choice.indices)
     for use, index in enumerate(served):
-        assert advice.measured[index, use] == advice.measured[list(advice.choice.chosen), use].max()
+        assert advice.measured[index, use] == advice.measured[list(advice.choice.indices), use].max()
     assert advice.worth("designed")["worst"] == pytest.approx(advice.choice.value)
     assert advice.worth("designed")["worst"] >= advice.worth("uniform")["worst"]
 
@@ -201,7 +201,7 @@ def test_the_study_s_designed_set_is_that_of_the_command_beside_it(tmp_path, mon
     study, shards = "config/experiments/transfer.yaml", tmp_path / "shards.yaml"
     shards.write_text("execution: {structures_per_shard: 16}")
     campaign = load_campaign(read_configs([Path(study), shards]))
-    (shard,) = campaign.waves_of_recipe[campaign.recipe_id("train")][0]
+    (shard,) = campaign.exit_waves_for_recipe[campaign.recipe_id("train")][0]
     files = [study, str(shards)]
     for verb, id_ in (("build", campaign.structures_of[shard.id].id), ("simulate", shard.id)):
         options = [word for file in files for word in ("--config", file)]

@@ -40,22 +40,22 @@ def test_greedy_reaches_its_share_of_the_best_mean(problem):
 def test_the_exact_choice_is_the_best_of_all(goal, problem):
     values, budget = problem
     choice = choose(values, budget, goal)
-    assert len(set(choice.chosen)) == budget
-    assert choice.value == choice_value(values, choice.chosen, goal)
+    assert len(set(choice.indices)) == budget
+    assert choice.value == choice_value(values, choice.indices, goal)
     assert choice.value == pytest.approx(best(values, budget, goal), abs=1e-6)
     assert choice.optimal
 
 
 def test_of_all_with_the_best_least_value_one_with_the_best_mean_is_taken():
     values = np.array([[0.5, 0.5, 0.5], [0.9, 0.5, 0.5], [1.0, 1.0, 0.0]])
-    assert choose(values, 1, "worst").chosen == (1,)
+    assert choose(values, 1, "worst").indices == (1,)
 
 
 def test_greedy_alone_is_not_enough():
     # the first pick is good for all, the best pair is good for half each
     values = np.array([[0.6, 0.6, 0.6, 0.6], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
     assert choice_value(values, greedy(values, 2), "mean") == pytest.approx(0.8)
-    assert choose(values, 2, "mean").chosen == (1, 2)
+    assert choose(values, 2, "mean").indices == (1, 2)
 
 
 @pytest.mark.parametrize("goal", ["mean", "worst"])
@@ -63,7 +63,7 @@ def test_without_time_the_greedy_choice_comes_with_an_honest_bound(goal, monkeyp
     values = np.random.default_rng(3).random((12, 9))
     monkeypatch.setattr(optimize, "milp", lambda *_, **__: SimpleNamespace(x=None, status=1, mip_dual_bound=None))
     choice = choose(values, 3, goal)
-    assert choice.chosen == tuple(sorted(greedy(values, 3)))
+    assert choice.indices == tuple(sorted(greedy(values, 3)))
     assert choice.value <= best(values, 3, goal) <= choice.bound
     assert not choice.optimal
 

@@ -238,6 +238,6 @@ def test_all_is_told_as_json(small, lived, tmp_path):
 
 def test_scenes_of_a_file_are_planned_for():
     """A file's scenes have no recipe: their ids still follow from what an artifact tells, and nothing fails."""
-    recipe = specs.StructureFileRecipe(scenes="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
+    recipe = specs.StructureFileRecipe(file="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
     told = specs.StructureFileRecipe.model_validate_json(recipe.model_dump_json())
     assert specs.structure_series(told, specs.StructureShardSpec.version) == recipe.series

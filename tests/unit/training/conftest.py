@@ -48,7 +48,7 @@ class Laboratory:
 
     def pack(self, *seeds: int, **hyperparameters: Any) -> PackSpec:
         training_set = TrainingSetSpec(
-            datasets=("a-dataset", "b-dataset"), structures=STRUCTURES, images=(4, 3), validation=3
+            datasets=("a-dataset", "b-dataset"), n_structures=STRUCTURES, n_images=(4, 3), n_validation_structures=3
         )
         chosen = {"epochs": 3, "batch_size": 3, "learning_rate": 0.02, "architecture": {"channels": 2, "depth": 1}}
         if "steps" in hyperparameters:

@@ -12,7 +12,7 @@ from hrtem_ood.learning.training.image_selection import apportion, select_images
 
 def training_set(structures: int, validation: int, *images: int) -> TrainingSetSpec:
     names = tuple(f"d{index:03}" for index in range(len(images)))
-    return TrainingSetSpec(datasets=names, structures=structures, images=images, validation=validation)
+    return TrainingSetSpec(datasets=names, n_structures=structures, n_images=images, n_validation_structures=validation)
 
 
 @st.composite
@@ -26,15 +26,15 @@ def training_sets(draw: st.DrawFn) -> TrainingSetSpec:
 @settings(max_examples=200, deadline=None)
 def test_selection(spec: TrainingSetSpec) -> None:
     training, validation = select_images(spec)
-    left = spec.structures - spec.validation
+    left = spec.n_structures - spec.n_validation_structures
     for pairs in (training, validation):
         assert len(set(zip(*pairs, strict=True))) == len(pairs.structure) == len(pairs.dataset), "a pair comes twice"
-    assert tuple(np.bincount(training.dataset, minlength=len(spec.images))) == spec.images
-    exact = np.array(spec.images) * spec.validation / sum(spec.images)
-    assert (np.abs(np.bincount(validation.dataset, minlength=len(spec.images)) - exact) < 1).all()
+    assert tuple(np.bincount(training.dataset, minlength=len(spec.n_images))) == spec.n_images
+    exact = np.array(spec.n_images) * spec.n_validation_structures / sum(spec.n_images)
+    assert (np.abs(np.bincount(validation.dataset, minlength=len(spec.n_images)) - exact) < 1).all()
     assert training.structure.max() < left
     # all validation structures have a say, and no training structure more than any other
-    assert sorted(validation.structure) == list(range(left, spec.structures))
+    assert sorted(validation.structure) == list(range(left, spec.n_structures))
     assert np.ptp(np.bincount(training.structure, minlength=left)) <= 1
 
 

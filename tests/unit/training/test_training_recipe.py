@@ -33,7 +33,7 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
     steps = hyper.steps or (hyper.epochs or 0) * per_epoch
     schedule = (
         torch.optim.lr_scheduler.OneCycleLR(optimizer, hyper.learning_rate, total_steps=steps)
-        if hyper.schedule == "one_cycle"
+        if hyper.lr_schedule == "one_cycle"
         else None
     )
     best, weights, curve = np.inf, {}, []
@@ -41,7 +41,7 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         network.train()
         for image, label in epoch_batches(training, spec, epoch, CPU):
             if schedule is None:
-                optimizer.param_groups[0]["lr"] = hyper.learning_rate * hyper.decay**epoch
+                optimizer.param_groups[0]["lr"] = hyper.learning_rate * hyper.lr_decay**epoch
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
                 logits = network(image)

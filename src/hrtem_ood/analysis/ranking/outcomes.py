@@ -72,16 +72,16 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
         (a number per test condition).
     """
     chosen = campaign.config.analysis
-    training_sets, tested = campaign.trained_on, campaign.tested_on
-    score = BETTER[chosen.score] * _medians(metrics, f"mean_{chosen.score}", training_sets, tested)
+    training_sets, tested = campaign.training_set_ids, campaign.test_dataset_ids
+    score = BETTER[chosen.metric] * _medians(metrics, f"mean_{chosen.metric}", training_sets, tested)
     conditions = [campaign.datasets[id_].condition for id_ in tested]
-    recipes = [campaign.recipe_id(campaign.set_names[id_]) for id_ in tested]
+    recipes = [campaign.recipe_id(campaign.structure_set_of_dataset[id_]) for id_ in tested]
     shifts = np.empty(score.shape, dtype=object)
     alone: dict[tuple[str, Condition], list[int]] = {}
     for row, id_ in enumerate(training_sets):
         datasets = [campaign.datasets[each] for each in campaign.training_set_by_id[id_].datasets]
         trained = [dataset.condition for dataset in datasets]
-        recipe = campaign.recipe_id(campaign.set_names[datasets[0].id])
+        recipe = campaign.recipe_id(campaign.structure_set_of_dataset[datasets[0].id])
         if len(trained) == 1:
             alone.setdefault((recipe, trained[0]), []).append(row)
         for column, condition in enumerate(conditions):

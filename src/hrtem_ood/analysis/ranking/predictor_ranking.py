@@ -60,7 +60,7 @@ def orient(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dic
     result = {
         str(name): values.values * (1 if values.attrs["nearer"] == "larger" else -1)
         for name, values in predictors.data_vars.items()
-        if name not in (analysis.leave_out or ())
+        if name not in (analysis.exclude_predictors or ())
     }
     return result | label_free_predictors(found)
 
@@ -119,12 +119,12 @@ def rank_predictors(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysi
                 found[outcome].values,
                 use,
                 found.place.values,
-                analysis.resamples,
-                analysis.level,
+                analysis.bootstrap_resamples,
+                analysis.confidence_level,
                 f"league of {outcome} over {name}",
             )
             taking_part = _taking_part(values, family, use & np.isfinite(found[outcome].values))
-            table = score_predictors(contest, taking_part, analysis.reference)
+            table = score_predictors(contest, taking_part, analysis.baseline_predictor)
             if not table.empty:
                 head = pd.DataFrame({"outcome": outcome, "cells": name, "family": table.predictor.map(family)})
                 parts.append(pd.concat([head, table], axis=1))
@@ -172,14 +172,14 @@ def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> 
         ``training_set``, ``condition``, ``measured``, ``predicted``, ``low``, ``high``, of cells that have a forecast.
     made : Forecast
     """
-    values = orient(predictors, found, analysis)[analysis.forecast]
+    values = orient(predictors, found, analysis)[analysis.forecast_predictor]
     use = cell_subsets(found)["imaging"]
     made = forecast(
         found.score.values, found.in_domain.values, values, use, found.place.values,
-        folds=analysis.folds, level=analysis.coverage, stream="folds of the forecast",
+        folds=analysis.folds, level=analysis.forecast_level, stream="folds of the forecast",
     )  # fmt: skip
     row, column = np.nonzero(np.isfinite(made.low))
-    sign = BETTER[analysis.score]  # back to the score itself
+    sign = BETTER[analysis.metric]  # back to the score itself
     ends = (made.low, made.high)[::sign]
     table = pd.DataFrame(
         {

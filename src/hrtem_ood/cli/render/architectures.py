@@ -44,7 +44,7 @@ def architectures_table(campaign: Campaign) -> Table:
     table.add_column("stride\npx", justify="right")
     for architecture, names in users.items():
         with reproducible():  # on one thread, which is faster where cores are busy
-            cells = list(_cells(architecture, sides, config.imaging.pixel_A, bool(names)))
+            cells = list(_cells(architecture, sides, config.imaging.pixel_size_A, bool(names)))
         table.add_row(architecture.label, ", ".join(names) or "–", *cells)
     return table
 
@@ -71,7 +71,12 @@ def check_user_architectures(campaign: Campaign) -> None:
 def image_sides(campaign: Campaign) -> list[int]:
     """Return the sides of the images that a campaign trains on and tests with [px], each once."""
     config = campaign.config
-    return sorted({round(config.structure_sets[name].cell_A / config.imaging.pixel_A) for name in campaign.used_sets})
+    return sorted(
+        {
+            round(config.structure_sets[name].cell_A / config.imaging.pixel_size_A)
+            for name in campaign.used_structure_sets
+        }
+    )
 
 
 def architectures_of(campaign: Campaign) -> dict[Architecture, list[str]]:

@@ -9,7 +9,7 @@ from hrtem_ood.transfer.measure_registry import MEASURES
 
 def design_table(advice: TrainingDesign) -> Group:
     """Tell what is chosen, which conditions it serves how well, what the alternatives are worth, and what is proved."""
-    symbol = MEASURES[advice.question.by].symbol
+    symbol = MEASURES[advice.request.predictor].symbol
     return Group(
         _service(advice, symbol), _comparison(advice, symbol), *(f"• {line}" for line in design_summary(advice))
     )
@@ -23,19 +23,22 @@ def _service(advice: TrainingDesign, symbol: str) -> Table:
     served = advice.served("designed")
     for index in advice.sets["designed"]:
         uses = sorted(
-            (j for j in range(len(advice.uses)) if served[j] == index), key=lambda j: -advice.values[index, j]
+            (j for j in range(len(advice.target_conditions)) if served[j] == index),
+            key=lambda j: -advice.values[index, j],
         )
         table.add_section()
         label = advice.candidates[index].label
         if not uses:
             table.add_row(label, "none: others are nearer", "")
         for number, use in enumerate(uses):
-            table.add_row(label if not number else "", advice.uses[use].label, f"{advice.measured[index, use]:.3f}")
+            table.add_row(
+                label if not number else "", advice.target_conditions[use].label, f"{advice.measured[index, use]:.3f}"
+            )
     return table
 
 
 def _comparison(advice: TrainingDesign, symbol: str) -> Table:
-    table = Table(title=f"Predicted {symbol} over the {len(advice.uses)} conditions of use")
+    table = Table(title=f"Predicted {symbol} over the {len(advice.target_conditions)} conditions of use")
     table.add_column("training set")
     for head in ("mean", "worst"):
         table.add_column(head, justify="right")
@@ -47,8 +50,8 @@ def _comparison(advice: TrainingDesign, symbol: str) -> Table:
 
 def design_summary(advice: TrainingDesign) -> list[str]:
     """Say what is proved about the designed choice, and how the others were made."""
-    question, choice = advice.question, advice.choice
-    number = f"{question.budget} of {len(advice.candidates)} candidates"
+    question, choice = advice.request, advice.choice
+    number = f"{question.n_conditions} of {len(advice.candidates)} candidates"
     lines = [
         "These are predictions, of what the measure knows: not of how conditions share the images, nor of F1. The experiment "
         "tests them."
@@ -67,11 +70,11 @@ def design_summary(advice: TrainingDesign) -> list[str]:
         )
     ratio = f", and reaches {advice.greedy / choice.value:.4f} of this one" if choice.value > 0 else ""
     if question.goal == "mean":
-        sure = 1 - (1 - 1 / question.budget) ** question.budget
+        sure = 1 - (1 - 1 / question.n_conditions) ** question.n_conditions
         lines.append(f"The greedy choice is sure to reach {sure:.3f} of the best (1 − (1 − 1/k)^k){ratio}.")
     else:
         lines.append(f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}.")
-    if set(advice.uses) - set(advice.candidates):
+    if set(advice.target_conditions) - set(advice.candidates):
         lines.append(
             "Networks are tested under the conditions of use only, so that most have no in-domain score, and the report no "
             "gaps: what it compares are means and worst scores."
@@ -92,7 +95,11 @@ def design_summary(advice: TrainingDesign) -> list[str]:
 
 def _unserved(advice: TrainingDesign) -> list[str]:
     """Return the conditions of use that the best candidate knows nothing of, to the digits that are shown."""
-    measure = MEASURES[advice.question.by]
-    if measure.nearer == "smaller":
+    measure = MEASURES[advice.request.predictor]
+    if measure.direction == "smaller":
         return []
-    return [use.label for use, best in zip(advice.uses, advice.best(), strict=True) if best < measure.nothing + 5e-4]
+    return [
+        use.label
+        for use, best in zip(advice.target_conditions, advice.best(), strict=True)
+        if best < measure.chance_value + 5e-4
+    ]

@@ -15,7 +15,7 @@ LISTED = 10
 
 def network_lines(user: TrainedNetwork) -> Iterator[str]:
     """Tell what a network was trained on."""
-    known = user.trained_on
+    known = user.training_domain
     yield f"network {user.id}"
     yield (
         f"  trained at {known.energy_eV / 1000:g} keV, {known.pixel_A:g} Å pixels, {known.side_px} × {known.side_px} px, on"
@@ -28,7 +28,7 @@ def network_lines(user: TrainedNetwork) -> Iterator[str]:
 
 def segmentation_lines(made: SegmentationResult, user: TrainedNetwork) -> Iterator[str]:
     """Tell what was found in an image."""
-    source, found = made.micrograph, made.found
+    source, found = made.micrograph, made.particles
     height, width = made.shape
     yield f"{source.name} ({source.path})"
     if made.shape == source.image.shape and made.pixel_A == source.pixel_A:
@@ -61,7 +61,7 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
 
 def notes(made: SegmentationResult) -> Iterator[str]:
     """Point out what asks for a closer look, without any label."""
-    source, found = made.micrograph, made.found
+    source, found = made.micrograph, made.particles
     if not 0 < found.covered < 1:
         yield f"{'nothing' if found.covered == 0 else 'everything'} is particle: so it is where a network sees nothing it knows."
     if source.pixel_A > made.pixel_A:
@@ -104,7 +104,7 @@ def _distances(far: DomainDistance, user: TrainedNetwork) -> Iterator[str]:
     low, high = far.trained_epsilon
     if far.in_domain:
         yield "  it is one of the training conditions"
-    yield f"  shared transfer σ with training: {far.sigma:.3f} (largest over {len(user.trained_on.conditions)} conditions)"
+    yield f"  shared transfer σ with training: {far.sigma:.3f} (largest over {len(user.training_domain.conditions)} conditions)"
     yield f"    nearest: {far.nearest.label}"
     trained = f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f} to {high:.3f}"
     yield f"  transfer ε: {far.epsilon:.3f} (training: {trained})"

@@ -39,8 +39,8 @@ def job_counts(campaign: Campaign) -> dict[str, int]:
 def campaign_table(campaign: Campaign) -> Table:
     """Return a table of what the campaign makes, and by how many jobs."""
     config, jobs = campaign.config, job_counts(campaign)
-    sets = {name: config.structure_sets[name].structures for name in campaign.used_sets}
-    images = {id_: dataset.structures for id_, dataset in campaign.datasets.items()}
+    sets = {name: config.structure_sets[name].n_structures for name in campaign.used_structure_sets}
+    images = {id_: dataset.n_structures for id_, dataset in campaign.datasets.items()}
     tested = [sum(images[id_] for id_ in suite.datasets) for suite in campaign.suites.values()]
     conditions = {dataset.condition for dataset in campaign.datasets.values()}
     table = Table(title=f"Campaign {campaign.name}", title_justify="left")
@@ -50,11 +50,11 @@ def campaign_table(campaign: Campaign) -> Table:
     table.add_column("jobs", justify="right")
     structures = ", ".join(f"{count} {name}" for name, count in sets.items())
     table.add_row("structures", str(sum(sets.values())), f"structures: {structures}", str(jobs["build"]))
-    waves = sum(sets.values()) * config.simulation.phonons
+    waves = sum(sets.values()) * config.simulation.n_frozen_phonons
     table.add_row(
         "simulation",
         str(waves),
-        f"exit waves, {_several(config.simulation.phonons, 'phonon')} each",
+        f"exit waves, {_several(config.simulation.n_frozen_phonons, 'phonon')} each",
         str(jobs["simulate"]),
     )
     table.add_row(
@@ -89,7 +89,7 @@ def warnings(campaign: Campaign) -> Iterator[str]:
     """Yield what is allowed but may surprise."""
     orientation = _orientation(campaign)
     yield from simulation_accuracy.warnings(campaign.config.simulation, orientation)
-    if campaign.config.imaging.coherence == "envelope":
+    if campaign.config.imaging.temporal_coherence == "envelope":
         spreads = (dataset.condition.focal_spread_A for dataset in campaign.datasets.values())
         yield from simulation_accuracy.envelope_warnings(max(spreads, default=0.0), orientation)
     yield from lens_warnings(campaign)
@@ -107,7 +107,7 @@ def warnings(campaign: Campaign) -> Iterator[str]:
                 "its networks have no in-domain score there, hence no gap."
             )
     grids = campaign.config.networks.values()
-    if campaign.config.imaging.expected_counts and not any("fresh" in grid.noise for grid in grids):
+    if campaign.config.imaging.store_noise_free and not any("fresh" in grid.noise for grid in grids):
         yield "imaging.expected_counts: noise-free images are stored, but no networks train with `noise: fresh`."
     used = {name for grid in campaign.config.networks.values() for name in grid.training_sets}
     for name in campaign.config.training_sets:
@@ -117,6 +117,6 @@ def warnings(campaign: Campaign) -> Iterator[str]:
 
 def _orientation(campaign: Campaign) -> simulation_accuracy.Orientation:
     """Tell whether columns of atoms may stand along the beam: scenes from files are not looked into."""
-    sets = [campaign.config.structure_sets[name] for name in campaign.used_sets]
+    sets = [campaign.config.structure_sets[name] for name in campaign.used_structure_sets]
     columns = any(isinstance(each, StructureFile) or each.particles.zone_axis for each in sets)
     return "zone axis" if columns else "random"

@@ -151,7 +151,7 @@ class CostEstimator:
                 size = (self.results / artifact_path(stage, told.id)).stat().st_size
             except FileNotFoundError:
                 continue
-            seconds, device = float(told.more["seconds"]), str(told.more["device"])
+            seconds, device = float(told.attributes["seconds"]), str(told.attributes["device"])
             rates.append(
                 _Rate("cpu" if device == "cpu" else "gpu", work.kind, seconds / work.amount, size / work.content)
             )

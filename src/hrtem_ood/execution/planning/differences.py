@@ -63,7 +63,7 @@ class ChangeExplainer:
     """
 
     def __init__(self, wanted: CampaignArtifacts, known: StoredArtifacts) -> None:
-        self.wanted, self.known = wanted, known
+        self.wanted, self.stored = wanted, known
         self._between = cache(self._compare)
         self._nearest_set = cache(self._find_nearest_set)
 
@@ -79,7 +79,7 @@ class ChangeExplainer:
         -------
         str
         """
-        new, candidates = self.wanted.of(stage)[id_], self.known.of(stage).values()
+        new, candidates = self.wanted.of(stage)[id_], self.stored.of(stage).values()
         if stage in LISTS:
             old = self._fewest_changes(stage, new, candidates)
         elif stage == "networks":
@@ -94,7 +94,7 @@ class ChangeExplainer:
     @cached_property
     def _networks_of(self) -> dict[str | None, list[ArtifactRecord]]:
         groups: dict[str | None, list[ArtifactRecord]] = {}
-        for told in self.known.of("networks").values():
+        for told in self.stored.of("networks").values():
             groups.setdefault(told.parameters["training_set"], []).append(told)
         return groups
 
@@ -102,7 +102,7 @@ class ChangeExplainer:
         """Return the training set itself if networks were trained on it, else the nearest of which that is so."""
         if id_ in self._networks_of:
             return id_
-        there = [told for told in self.known.of("training_sets").values() if told.id in self._networks_of]
+        there = [told for told in self.stored.of("training_sets").values() if told.id in self._networks_of]
         found = self._fewest_changes("training_sets", self.wanted.of("training_sets")[id_], there)
         return None if found is None else found.id
 
@@ -119,7 +119,7 @@ class ChangeExplainer:
 
     def _compare(self, stage: str, new_id: str, old_id: str) -> tuple[Change, ...]:
         """Return what differs, what both are made from included."""
-        new, old = _by_name(self.wanted, stage)[new_id], _by_name(self.known, stage)[old_id]
+        new, old = _by_name(self.wanted, stage)[new_id], _by_name(self.stored, stage)[old_id]
         found = changes(new, old, except_for={LINKS.get(stage, ("",))[0], LISTS.get(stage, ""), SHARES})
         if stage in LINKS:
             found += self._of_link(*LINKS[stage], new, old)
@@ -133,14 +133,14 @@ class ChangeExplainer:
         one, other = new.parameters[key], old.parameters[key]
         if one == other:
             return []
-        if other not in _by_name(self.known, stage):
+        if other not in _by_name(self.stored, stage):
             return [Change(stage.replace("_", " "), UNKNOWN, "other ones")]
         # which shard stands for a series means nothing
         return [change for change in self._between(stage, one, other) if change.key not in RANGE]
 
     def _of_list(self, key: str, new: ArtifactRecord, old: ArtifactRecord) -> list[Change]:
         """Compare what is listed: how much it is, or that which is in one list only."""
-        ours, theirs = self._listed(self.wanted, key, new), self._listed(self.known, key, old)
+        ours, theirs = self._listed(self.wanted, key, new), self._listed(self.stored, key, old)
         if len(ours) != len(theirs):
             return [Change(COUNT, len(theirs), len(ours))]
         left = {id_: told for id_, told in theirs.items() if id_ not in ours}
@@ -175,8 +175,8 @@ def nearest_artifact(
 def _by_name(source: ArtifactSource, stage: str) -> ArtifactRecords:
     """Return artifacts by the name that others use, and by id."""
     if stage == "structures":
-        return source.of(stage) | source.scenes
-    return source.of(stage) | source.waves if stage == "exit_waves" else source.of(stage)
+        return source.of(stage) | source.structures_by_series
+    return source.of(stage) | source.exit_waves_by_series if stage == "exit_waves" else source.of(stage)
 
 
 def changes(new: ArtifactRecord, old: ArtifactRecord, *, except_for: Iterable[str] = ()) -> list[Change]:

@@ -46,7 +46,7 @@ class ArtifactRecord:
     id: str
     version: int
     parameters: Mapping[str, Any]
-    more: Mapping[str, Any]
+    attributes: Mapping[str, Any]
     spec: Spec | None = None
 
     @cached_property
@@ -87,7 +87,7 @@ class ArtifactSource:
         raise NotImplementedError
 
     @cached_property
-    def scenes(self) -> ArtifactRecords:
+    def structures_by_series(self) -> ArtifactRecords:
         """A structure shard of each series of scenes."""
         shards = self.of("structures").values()
         return {
@@ -97,11 +97,11 @@ class ArtifactSource:
         }
 
     @cached_property
-    def waves(self) -> ArtifactRecords:
+    def exit_waves_by_series(self) -> ArtifactRecords:
         """An exit-wave shard of each series of exit waves."""
         shards = self.of("exit_waves").values()
         return {
-            wave_series(told.spec.scenes, told.spec.simulation, told.version): told
+            wave_series(told.spec.structure_series, told.spec.simulation, told.version): told
             for told in shards
             if isinstance(told.spec, ExitWaveShardSpec)
         }
@@ -188,7 +188,7 @@ class StoredArtifacts(ArtifactSource):
         there = {path.name for path in (self.results / "networks").glob("*.ckpt")}
         for pack in self.of("packs").values():
             assert isinstance(pack.spec, PackSpec)
-            content, entries = pack.parameters["training_set"], pack.more["networks"]
+            content, entries = pack.parameters["training_set"], pack.attributes["networks"]
             for id_, parameters in zip(entries, pack.parameters["networks"], strict=True):
                 name = parameters["training_set"]
                 if name not in training_sets:
@@ -196,7 +196,7 @@ class StoredArtifacts(ArtifactSource):
                         name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
                     )
                 if f"{id_}.ckpt" in there:
-                    more = {"device": pack.more["device"], **entries[id_]}
+                    more = {"device": pack.attributes["device"], **entries[id_]}
                     networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, more)
         return training_sets, networks
 

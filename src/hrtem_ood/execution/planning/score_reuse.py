@@ -23,14 +23,14 @@ class ReusableScores:
     """
 
     def __init__(self, known: StoredArtifacts) -> None:
-        self.known = known
+        self.stored = known
 
     @cached_property
     def _holders(self) -> list[tuple[str, set[str], set[str]]]:
         """Evaluations of this version: id, networks, datasets."""
         return [
-            (told.id, {*told.parameters["networks"]}, {*json.loads(told.more["datasets"])})
-            for told in self.known.of("evaluations").values()
+            (told.id, {*told.parameters["networks"]}, {*json.loads(told.attributes["datasets"])})
+            for told in self.stored.of("evaluations").values()
             if told.version == STAGE_VERSIONS["evaluations"]
         ]
 
@@ -60,7 +60,7 @@ class ReusableScores:
 
     def why(self, job: EvaluationJob) -> str:
         """Tell why an evaluation is to be made."""
-        versions = {told.version for told in self.known.of("evaluations").values()}
+        versions = {told.version for told in self.stored.of("evaluations").values()}
         if not versions:
             return NEVER
         if STAGE_VERSIONS["evaluations"] not in versions:

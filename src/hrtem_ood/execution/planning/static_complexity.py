@@ -27,10 +27,10 @@ class Convolution(NamedTuple):
 
 def convolutions(architecture: Architecture) -> list[Convolution] | None:
     """Return the convolutions of an architecture; None for one of a user's own."""
-    if architecture.file is not None or architecture.channels is None or architecture.depth is None:
+    if architecture.file is not None or architecture.base_channels is None or architecture.depth is None:
         return None
     layers = {"unet": _unet, "resnet_unet": _resnet_unet}[architecture.name]
-    return list(layers(architecture.channels, architecture.depth))
+    return list(layers(architecture.base_channels, architecture.depth))
 
 
 @cache

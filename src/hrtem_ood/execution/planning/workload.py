@@ -78,7 +78,10 @@ class WorkloadModel:
         return Workload(volume, volume)
 
     def _exit_waves(self, told: ArtifactRecord) -> Workload:
-        recipe, simulation = self.source.scenes[told.parameters["scenes"]].parameters["recipe"], _simulation(told)
+        recipe, simulation = (
+            self.source.structures_by_series[told.parameters["scenes"]].parameters["recipe"],
+            _simulation(told),
+        )
         size = round(recipe["cell_A"] / simulation["sampling_A"])
         slices = math.ceil(_height_A(recipe) / simulation["slice_thickness_A"])
         # the particles alone are simulated, too
@@ -94,8 +97,8 @@ class WorkloadModel:
     def _find_images(self, id_: str) -> tuple[int, int]:
         """Return the side [px] of a dataset's images, and phonons of their waves."""
         parameters = self.source.of("datasets")[id_].parameters
-        waves = self.source.waves[parameters["waves"]]
-        cell_A = self.source.scenes[waves.parameters["scenes"]].parameters["recipe"]["cell_A"]
+        waves = self.source.exit_waves_by_series[parameters["waves"]]
+        cell_A = self.source.structures_by_series[waves.parameters["scenes"]].parameters["recipe"]["cell_A"]
         return round(cell_A / parameters["imaging"]["pixel_A"]), int(_simulation(waves)["phonons"])
 
     def _network(self, told: ArtifactRecord) -> Workload | None:
@@ -114,8 +117,8 @@ class WorkloadModel:
         """Return what a network takes for an image."""
         told = self.source.of("networks")[id_]
         architecture = _of_text(canonical_json(told.parameters["hyperparameters"]["architecture"]))
-        flops = flops_per_image(architecture, side) or told.more.get("flops_per_image")
-        weights = weight_count(architecture) or told.more.get("parameter_count", 0)
+        flops = flops_per_image(architecture, side) or told.attributes.get("flops_per_image")
+        weights = weight_count(architecture) or told.attributes.get("parameter_count", 0)
         return _Forward(flops, architecture.label, weights, feature_count(architecture))
 
     def _evaluation(self, told: ArtifactRecord) -> Workload | None:

@@ -39,7 +39,7 @@ def build(architecture: Architecture) -> nn.Module:
         Where a user's file is not the one that is meant.
     """
     if architecture.file is None:
-        network = CLASS_OF[architecture.name](channels=architecture.channels, depth=architecture.depth)
+        network = CLASS_OF[architecture.name](channels=architecture.base_channels, depth=architecture.depth)
     else:
         network = _from_file(architecture)
     # torch's stubs know no memory_format here

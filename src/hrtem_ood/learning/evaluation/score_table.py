@@ -66,7 +66,7 @@ class ScoreTable:
         self.known = np.zeros((len(networks), len(datasets)), bool)
         self.known[[digest is None for digest in networks.values()]] = True
 
-    def reuse(self, folder: Path, *, version: int, except_for: Path) -> None:
+    def copy_existing(self, folder: Path, *, version: int, except_for: Path) -> None:
         """Copy the cells that other evaluations hold for the same weights and the same datasets.
 
         Parameters
@@ -84,7 +84,7 @@ class ScoreTable:
                     self._copy(store.read_zarr(path), shared)
                     log(f"{len(shared)} cells are copied from {path}")
 
-    def note(self, folder: Path, *, version: int) -> None:
+    def mark_existing(self, folder: Path, *, version: int) -> None:
         """Note as known what evaluations hold, and copy nothing; see :meth:`reuse`."""
         for _, shared in self._elsewhere(folder, version):
             for here, _ in shared:

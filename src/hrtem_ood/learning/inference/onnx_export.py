@@ -126,7 +126,7 @@ def _with_facts(model: Any, user: TrainedNetwork) -> bytes:
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    known = user.trained_on
+    known = user.training_domain
     conditions = [{"condition": condition.model_dump(), "images": images} for condition, images in known.conditions]
     facts = {
         "id": user.id,

@@ -51,13 +51,13 @@ class TrainedNetwork:
 
     id: str
     network: nn.Module
-    trained_on: TrainingDomain
+    training_domain: TrainingDomain
     validation_loss: float
 
     @cached_property
     def tiles(self) -> Tiling:
         """How large images are cut; takes seconds to find out."""
-        return tiling(self.network, self.trained_on.side_px)
+        return tiling(self.network, self.training_domain.side_px)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class SegmentationResult:
     shape: tuple[int, int]
     pixel_A: float
     tiles: Tiling | None
-    found: ParticleMeasurements
+    particles: ParticleMeasurements
     outputs: tuple[Path, ...]
 
 
@@ -167,7 +167,7 @@ def assess_condition(
         Its picture, ``trust.png``.
     """
     measured = find_measured(results, user.id)
-    far = assess_distance(condition, user.trained_on, measured.transfer if measured else Transfer())
+    far = assess_distance(condition, user.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
         far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None
     )
@@ -178,7 +178,7 @@ def assess_condition(
 
 def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDArray[np.float32], float]:
     """Bring an image to the network's pixel, and check that the network takes the result."""
-    old, new = micrograph.pixel_A, user.trained_on.pixel_A
+    old, new = micrograph.pixel_A, user.training_domain.pixel_A
     same = same_pixel(old, new)
     sides = [side if same else resampled_side(side, old, new) for side in micrograph.image.shape]
     told = f"{micrograph.path}: {micrograph.name} has {' × '.join(map(str, micrograph.image.shape))} px of {old:.4g} Å"

@@ -47,7 +47,7 @@ class TrainingSettings(NamedTuple):
     """
 
     device: torch.device
-    save_every_s: float = 60.0
+    checkpoint_interval_s: float = 60.0
     compile: bool = False
     stop: StopSignal = StopSignal()
 
@@ -89,7 +89,7 @@ def fit(
             torch.compiler.reset()
             network.compile(dynamic=False)
         made_by = _made_by(how)
-        save = ThrottledCheckpoint(lambda state: _save(state, resume, spec, made_by), how.save_every_s)
+        save = ThrottledCheckpoint(lambda state: _save(state, resume, spec, made_by), how.checkpoint_interval_s)
         state = _load(resume, spec, made_by)
         module = Segmentation(
             network, spec, training, validation, how.device, state=state, keep=save, check=how.stop.check
@@ -122,7 +122,7 @@ def resolve_precision(spec: NetworkSpec, device: torch.device) -> str:
     -------
     {"float32", "bfloat16"}
     """
-    wanted = spec.hyperparameters.arithmetic
+    wanted = spec.hyperparameters.precision
     if wanted == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         log(f"{spec.id}: {torch.cuda.get_device_name(device)} has no bfloat16, so it trains in float32")
         return "float32"

@@ -46,16 +46,16 @@ def select_images(spec: TrainingSetSpec) -> tuple[ImageSelection, ImageSelection
     ConfigError
         When there are fewer images than asked for.
     """
-    left = spec.structures - spec.validation
-    if left < 1 or max(spec.images) > left:
+    left = spec.n_structures - spec.n_validation_structures
+    if left < 1 or max(spec.n_images) > left:
         raise ConfigError(
-            f"training_sets.images: {max(spec.images)} images are asked for under one condition, but {max(left, 0)} "
-            f"structures ({spec.structures} less {spec.validation} for validation) give {max(left, 0)}; ask for that many "
+            f"training_sets.images: {max(spec.n_images)} images are asked for under one condition, but {max(left, 0)} "
+            f"structures ({spec.n_structures} less {spec.n_validation_structures} for validation) give {max(left, 0)}; ask for that many "
             "at most."
         )
-    training = _deal(np.arange(left), spec.images, np.random.default_rng(seed_sequence(spec.id, 0)))
-    tail = np.arange(left, spec.structures)
-    shares = apportion(spec.validation, spec.images)
+    training = _deal(np.arange(left), spec.n_images, np.random.default_rng(seed_sequence(spec.id, 0)))
+    tail = np.arange(left, spec.n_structures)
+    shares = apportion(spec.n_validation_structures, spec.n_images)
     return training, _deal(tail, shares, np.random.default_rng(seed_sequence(spec.id, 1)))
 
 

@@ -65,7 +65,7 @@ class Segmentation(pl.LightningModule):
         self.schedule = StepSchedule(spec, len(training.counts))
         self.trained = TrainingOutcome() if state is None else TrainingOutcome(**copy.deepcopy(state["trained"]))
         self.first_epoch = 0 if state is None else int(state["epoch"])
-        self.snapshot, self._keep, self._check = state, keep, check
+        self.snapshot, self._on_snapshot, self._on_batch_start = state, keep, check
         self._begin = time.monotonic()
         self._sums: dict[str, Tensor] = {}
         self._images: dict[str, int] = {}
@@ -98,10 +98,10 @@ class Segmentation(pl.LightningModule):
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[hyper.optimizer]
         optimizer = kind(self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.weight_decay, fused=True)
         schedule: torch.optim.lr_scheduler.LRScheduler
-        if hyper.schedule == "one_cycle":
+        if hyper.lr_schedule == "one_cycle":
             schedule = scheduling.OneCycleLR(optimizer, hyper.learning_rate, total_steps=self.schedule.steps)
         else:
-            schedule = scheduling.StepLR(optimizer, self.schedule.per_epoch, hyper.decay)
+            schedule = scheduling.StepLR(optimizer, self.schedule.per_epoch, hyper.lr_decay)
         if self.snapshot is not None:
             self.network.load_state_dict(self.snapshot["network"])
             # the loaders keep what they are given, and training would go on in it
@@ -121,8 +121,8 @@ class Segmentation(pl.LightningModule):
         torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
 
     def _loss(self, batch: tuple[Tensor, Tensor], kind: str) -> Tensor:
-        if self._check is not None:
-            self._check()
+        if self._on_batch_start is not None:
+            self._on_batch_start()
         image, label = batch
         logits = self.network(image.contiguous(memory_format=torch.channels_last))
         loss = LOSS[self.hyper.loss](logits.float(), label)
@@ -171,8 +171,8 @@ class Segmentation(pl.LightningModule):
         # never changed in place, so they need no copy
         snapshot["trained"]["weights"] = self.trained.weights
         self.snapshot = snapshot
-        if self._keep is not None:
-            self._keep(snapshot)
+        if self._on_snapshot is not None:
+            self._on_snapshot(snapshot)
 
 
 class ThrottledCheckpoint:

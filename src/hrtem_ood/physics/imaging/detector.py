@@ -59,7 +59,7 @@ class DetectorResponse:
             return cls(None, None, 1.0, 1.0)
         q = polar_frequencies((size, size), pixel_A)[0] * 2 * pixel_A  # in units of the Nyquist frequency
         mtf = interpolate_detector_curve(detector.mtf, q)
-        if detector.integrate_pixels:
+        if detector.apply_pixel_mtf:
             line = np.sinc(np.fft.fftfreq(size))
             mtf = mtf * line[:, None] * line[None, :]
         counted, signal, after = 1.0, mtf, None
@@ -70,7 +70,7 @@ class DetectorResponse:
         flat = bool((signal == 1).all())
         return cls(None if flat else am.xp.asarray(signal.astype(np.float32)), after, counted, detector.gain)
 
-    def count(
+    def detect(
         self, intensity: np.ndarray, *, dose_e_per_A2: float, pixel_A: float, rng: np.random.Generator
     ) -> np.ndarray:
         """Draw a detected image from the intensity that the detector sees.

@@ -42,7 +42,7 @@ def sample_condition(condition: Condition, series: str, structure: int) -> Condi
         max(number, LOWEST) if name in POSITIVE else number
         for name, number in zip(JITTER_FIELDS, deviations, strict=True)
     ]
-    return condition.shifted(cut)
+    return condition.with_jitter(cut)
 
 
 @dataclass
@@ -71,14 +71,14 @@ class Microscope:
     _lens: Lens | None = None
 
     def __post_init__(self) -> None:
-        pixel_A = self.imaging.pixel_A
+        pixel_A = self.imaging.pixel_size_A
         self.response = DetectorResponse.of(self.imaging.detector, size=self.size, pixel_A=pixel_A, am=self.am)
 
     def lens(self, condition: Condition) -> Lens:
         """Return the lens of a condition; the last one is kept, for conditions that differ in defocus or dose only."""
         wanted = condition.model_copy(update={"defocus_A": 0.0, "dose_e_per_A2": 1.0})
         if self._lens is None or self._lens.condition != wanted:
-            pixel_A = self.imaging.pixel_A
+            pixel_A = self.imaging.pixel_size_A
             self._lens = Lens.of(wanted, size=self.size, pixel_A=pixel_A, wavelength_A=self.wavelength_A, am=self.am)
         return self._lens
 
@@ -111,9 +111,9 @@ class Microscope:
         return result
 
     def _focus(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
-        if self.imaging.coherence == "envelope" or not condition.focal_spread_A:
+        if self.imaging.temporal_coherence == "envelope" or not condition.focal_spread_A:
             return np.zeros(1), np.ones(1)
-        reach = [self.band_per_A, math.sqrt(0.5) / self.imaging.pixel_A]
+        reach = [self.band_per_A, math.sqrt(0.5) / self.imaging.pixel_size_A]
         if condition.aperture_mrad is not None:
             reach.append(condition.aperture_mrad * 1e-3 / self.wavelength_A)
         return focal_nodes(condition.focal_spread_A, self.wavelength_A, min(reach))

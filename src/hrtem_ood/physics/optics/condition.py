@@ -140,7 +140,7 @@ class Condition(Model):
         values = {name: float(getattr(self, deviation)) for name, deviation in JITTER_FIELDS.items()}
         return {name: value for name, value in values.items() if value}
 
-    def shifted(self, deviations: Sequence[float]) -> Self:
+    def with_jitter(self, deviations: Sequence[float]) -> Self:
         """Return the condition of one image, which varies no further.
 
         Parameters
@@ -165,17 +165,17 @@ class Condition(Model):
     @property
     def slug(self) -> str:
         """Short readable name, e.g. ``df100-dose400``."""
-        parts = [f"{_SHORT.get(name, name + '_')}{value:g}" for name, value in self.varied().items()]
+        parts = [f"{_SHORT.get(name, name + '_')}{value:g}" for name, value in self.non_default().items()]
         return "-".join(parts)
 
     @property
     def label(self) -> str:
         """Name for tables and figures, with units, e.g. ``Δf +100 Å, 400 e/Å²``."""
         # + 0.0 turns -0.0 into 0.0
-        text = ", ".join(_LABEL[name].format(value + 0.0) for name, value in self.varied().items())
+        text = ", ".join(_LABEL[name].format(value + 0.0) for name, value in self.non_default().items())
         return text.replace("+0 Å", "0 Å").replace("-", "−")
 
-    def varied(self) -> dict[str, float]:
+    def non_default(self) -> dict[str, float]:
         """Defocus, dose and whatever else differs from its default."""
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
         return {

@@ -138,7 +138,7 @@ class Substrate(Model):
 class StructureSet(Model):
     """N random scenes drawn from one recipe."""
 
-    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
+    n_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
     seed: Annotated[int, Field(ge=0)] = Field(
         description="Seeds the random scenes. Sets with different seeds share no structure."
     )
@@ -156,10 +156,10 @@ class StructureSet(Model):
 class StructureFile(Model):
     """Scenes of one's own, read as they are: for each frame of a file, one structure."""
 
-    structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    n_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Number of structures: the first frames of the file."
     )
-    scenes: str = Field(
+    file: str = Field(
         description="Path of a file of scenes (extxyz, or another that ASE reads), relative to the working directory. Its "
         "content, not its name, is part of every identity. Cells are orthogonal, square across the beam, which travels "
         "along +z; atoms lie within the cell's height."

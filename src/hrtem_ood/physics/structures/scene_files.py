@@ -43,7 +43,7 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
     ArtifactError
         When the file is not the one that ``sha256`` names.
     """
-    path = Path(recipe.scenes)
+    path = Path(recipe.file)
     frames = read_frames(
         path,
         recipe.sha256,

@@ -137,10 +137,12 @@ def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionL
             rasterized=True,
             **look,
         )
-        tick_labels(axes, [(part.short if title else part.tick)(condition) for condition in ordered], along="y")
+        tick_labels(
+            axes, [(part.short_label if title else part.tick_label)(condition) for condition in ordered], along="y"
+        )
         axes.tick_params(axis="y", labelsize=7)
         axes.set_title(title, fontsize=9)
-        axes.set(xlim=(0, q[-1]), ylabel=part.axis if len(part.varying) == 1 or not title else "")
+        axes.set(xlim=(0, q[-1]), ylabel=part.axis_label if len(part.varying) == 1 or not title else "")
         axes.xaxis.set_tick_params(labelbottom=True)
     figure.supxlabel("spatial frequency |q| [1/Å]", fontsize=10)
     if image is not None:
@@ -158,6 +160,6 @@ def _groups(conditions: list[Condition], labels: ConditionLabels) -> dict[str, l
     )
     for condition in sorted(conditions, key=labels.sort_key):
         key = condition.model_copy(update={leading: getattr(conditions[0], leading)})
-        title = labels.group(condition) if labels.usual else others.title(key)
+        title = labels.group(condition) if labels.common_values else others.title(key)
         groups.setdefault(title, []).append(condition)
     return groups if 1 < len(groups) <= GROUPS and len(labels.varying) > 1 else {"": conditions}

@@ -56,11 +56,11 @@ def caption(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
         cut.append(f"on the right {CONDITIONS} of {number} test conditions, evenly spread")
     lost = sum(one.diverged for one in found)
     return CAPTION.format(
-        score=METRICS[analysis.score].long_name,
+        score=METRICS[analysis.metric].long_name,
         conditions=number,
         first=found[0].name,
-        level=100 * analysis.level,
-        resamples=analysis.resamples,
+        level=100 * analysis.confidence_level,
+        resamples=analysis.bootstrap_resamples,
         lost=f" {lost} networks that diverged are left out." if lost else "",
         cut=f" Shown: {'; '.join(cut)}." if cut else "",
     )
@@ -87,8 +87,8 @@ def draw(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> F
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     _networks(left, found)
     _conditions(right, found)
-    left.set_ylabel(metric_label(analysis.score))
-    right.set(xlabel=metric_label(analysis.score), ylabel=f"test {axis}")
+    left.set_ylabel(metric_label(analysis.metric))
+    right.set(xlabel=metric_label(analysis.metric), ylabel=f"test {axis}")
     for axes in (left, right):
         minimal_axes(axes)
     handles = [

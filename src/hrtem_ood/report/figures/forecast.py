@@ -30,10 +30,10 @@ def caption(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) 
         else ""
     )
     return CAPTION.format(
-        score=METRICS[analysis.score].long_name,
-        forecast=analysis.forecast,
+        score=METRICS[analysis.metric].long_name,
+        forecast=analysis.forecast_predictor,
         intervals="Lines" if len(table) <= CROWD else "Band (of their median width)",
-        level=100 * analysis.coverage,
+        level=100 * analysis.forecast_level,
         low=low,
     ).strip()
 
@@ -66,7 +66,7 @@ def draw(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) -> 
 
 
 def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
-    axes.set(xlabel=f"forecast {metric_label(analysis.score)}", ylabel=f"measured {metric_label(analysis.score)}")
+    axes.set(xlabel=f"forecast {metric_label(analysis.metric)}", ylabel=f"measured {metric_label(analysis.metric)}")
     if not len(table):
         return
     held = ((table.measured >= table.low) & (table.measured <= table.high)).to_numpy()
@@ -92,7 +92,7 @@ def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
             rasterized=very,
             zorder=2,
         )
-    share = f"{100 * held.mean():.1f} % of {len(table)} cells within {100 * analysis.coverage:g} % intervals"
+    share = f"{100 * held.mean():.1f} % of {len(table)} cells within {100 * analysis.forecast_level:g} % intervals"
     axes.set(xlim=span, ylim=(min(span[0], table.low.quantile(0.02)), max(span[1], table.high.quantile(0.98))))
     axes.set_title(share, fontsize=9)
     handles = [
@@ -106,7 +106,7 @@ def _coverage(axes: Axes, calibration: pd.DataFrame, analysis: Analysis) -> None
     made = calibration[calibration.n > 0]
     axes.plot([0.45, 1], [0.45, 1], color="black", linewidth=0.7)
     axes.plot(made.nominal, made.coverage, color=BLUE, marker="o", markersize=5, linewidth=1.2)
-    asked = made[made.nominal == analysis.coverage]
+    asked = made[made.nominal == analysis.forecast_level]
     axes.plot(asked.nominal, asked.coverage, "o", markersize=10, markerfacecolor="none", markeredgecolor=VERMILION)
     lowest = min(0.45, float(made.coverage.min()) - 0.03 if len(made) else 0.45)
     axes.set(xlim=(0.45, 1), ylim=(lowest, 1.01), xlabel="nominal coverage", ylabel="measured coverage")
@@ -116,5 +116,5 @@ def _width(axes: Axes, calibration: pd.DataFrame, analysis: Analysis) -> None:
     made = calibration[calibration.n > 0]
     axes.fill_between(made.nominal, made.width_q25, made.width_q75, color=GREY, alpha=0.2, linewidth=0)
     axes.plot(made.nominal, made.width, color=GREY, marker="o", markersize=5, linewidth=1.2)
-    axes.set(xlim=(0.45, 1), xlabel="nominal coverage", ylabel=f"width of intervals of {metric_label(analysis.score)}")
+    axes.set(xlim=(0.45, 1), xlabel="nominal coverage", ylabel=f"width of intervals of {metric_label(analysis.metric)}")
     axes.set_ylim(0, max(1.05 * float(made.width_q75.max()), 1e-3) if len(made) else 1)

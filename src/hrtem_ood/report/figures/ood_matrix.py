@@ -97,8 +97,8 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
                 title, rotation=30 if slanted else 0, ha="left" if slanted else "center", pad=18 if cell.dense else 6
             )
     _label(grid[0], cells, cell, "y", list(cells.tick_label.values))
-    grid[0].set_ylabel(f"training {labels.axis}")
-    figure.supxlabel(f"test {labels.axis}", fontsize=10)
+    grid[0].set_ylabel(f"training {labels.axis_label}")
+    figure.supxlabel(f"test {labels.axis_label}", fontsize=10)
     if cell.dense:
         for name, start, stop in consecutive_groups(list(cells.row_group.values)):
             _bracket(grid[-1], name, start, stop)

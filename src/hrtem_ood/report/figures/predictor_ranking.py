@@ -43,10 +43,10 @@ def caption(table: pd.DataFrame, analysis: Analysis) -> str:
     cut = f" Of {ranked} predictors, {number} are shown: all that are naive, and the best." if ranked > number else ""
     cut += f" The same everywhere, hence without ρ: {', '.join(still)}." if still else ""
     return CAPTION.format(
-        level=100 * analysis.level,
-        resamples=analysis.resamples,
-        reference=analysis.reference,
-        forecast=analysis.forecast,
+        level=100 * analysis.confidence_level,
+        resamples=analysis.bootstrap_resamples,
+        reference=analysis.baseline_predictor,
+        forecast=analysis.forecast_predictor,
         cut=cut,
     )
 
@@ -82,7 +82,9 @@ def select_predictors(table: pd.DataFrame, cells: Sequence[str], analysis: Analy
     """
     order = pd.concat([table[(table.outcome == o) & (table.cells == c)] for o in ("gap", "regret") for c in cells])
     order = order[order.rho.notna()].drop_duplicates("predictor")
-    always = (order.family == "naive") | order.predictor.isin([analysis.reference, analysis.forecast])
+    always = (order.family == "naive") | order.predictor.isin(
+        [analysis.baseline_predictor, analysis.forecast_predictor]
+    )
     room = max(0, MOST - int(always.sum()))
     return list(order.predictor[always | ((~always).cumsum() <= room)])
 
@@ -106,8 +108,8 @@ def plot_rank_correlations(
     if not part.rho.notna().any():
         axes.text(0.5, 0.5, "too few cells", ha="center", va="center", transform=axes.transAxes, fontsize=8.5)
         return
-    if analysis.reference in part.index:
-        axes.axvline(part.rho[analysis.reference], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+    if analysis.baseline_predictor in part.index:
+        axes.axvline(part.rho[analysis.baseline_predictor], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
     y = np.arange(len(names))
     for family in part.family.dropna().unique():
         colour = COLOURS[family]
@@ -120,7 +122,7 @@ def tick_names(axes: Axes, names: Sequence[str], analysis: Analysis) -> None:
     """Write the names of the predictors, that of the forecast in bold."""
     axes.set_yticks(np.arange(len(names)), names, fontsize=8)
     for name, text in zip(names, axes.get_yticklabels(), strict=True):
-        text.set_fontweight("bold" if name == analysis.forecast else "normal")
+        text.set_fontweight("bold" if name == analysis.forecast_predictor else "normal")
 
 
 def legend(figure: Figure, families: pd.Series) -> None:

@@ -55,7 +55,7 @@ def all_figures(campaign: Campaign, results: Path, found: CampaignResults) -> di
 
 def captions(campaign: Campaign, found: CampaignResults) -> dict[str, str]:
     """Return a caption for every figure."""
-    note = ConditionLabels(campaign.transfer.conditions).note
+    note = ConditionLabels(campaign.transfer.conditions).default_note
     unless = f" Unless a label says otherwise: {note}." if note else ""
     analysis = campaign.config.analysis
     told: dict[str, Callable[[], str]] = {
@@ -63,7 +63,7 @@ def captions(campaign: Campaign, found: CampaignResults) -> dict[str, str]:
         "ctf": lambda: ctf.captions(campaign.transfer.conditions)["ctf"],
         "power": lambda: ctf.captions(campaign.transfer.conditions)["power"],
         "ood_matrix": lambda: ood_matrix.CAPTION + unless,
-        "gap": lambda: ood_gap.caption(analysis.forecast),
+        "gap": lambda: ood_gap.caption(analysis.forecast_predictor),
         "league": lambda: predictor_ranking.caption(found.tables["league"], analysis),
         "forecast": lambda: forecast.caption(found.tables["forecast"], found.tables["calibration"], analysis),
         "structures": lambda: structures.caption(structure_matrix(campaign, found.outcomes), analysis),
@@ -82,13 +82,15 @@ def _drawn(name: str, campaign: Campaign, results: Path, found: CampaignResults)
     drawn: dict[str, Callable[[], Figure]] = {
         "examples": lambda: examples.draw(*_examples(campaign, results, labels)),
         "ood_matrix": lambda: ood_matrix.draw(found.cells, labels, colours=colours),
-        "gap": lambda: ood_gap.draw(found.cells, found.tables["predictors"], found.predictors[analysis.forecast]),
+        "gap": lambda: ood_gap.draw(
+            found.cells, found.tables["predictors"], found.predictors[analysis.forecast_predictor]
+        ),
         "league": lambda: predictor_ranking.draw(found.tables["league"], analysis),
         "forecast": lambda: forecast.draw(found.tables["forecast"], found.tables["calibration"], analysis),
         "structures": lambda: structures.draw(
             structure_matrix(campaign, found.outcomes), found.tables["league"], analysis, colours=colours
         ),
-        "design": lambda: design.draw(found.compared, analysis, labels.axis),
+        "design": lambda: design.draw(found.compared, analysis, labels.axis_label),
         "learning_curves": lambda: learning_curves.draw(found.curves),
     }
     return drawn[name]()
@@ -100,7 +102,7 @@ def _examples(
     """Read the first images of the test datasets that are shown."""
     chosen, sets, row = [], [], 0
     for name, ids in report_datasets(campaign).items():
-        count = min(campaign.config.report.examples, campaign.datasets[ids[0]].structures)
+        count = min(campaign.config.report.examples, campaign.datasets[ids[0]].n_structures)
         for column, id_ in enumerate(ids):
             condition = campaign.datasets[id_].condition
             with store.open_zarr(results / artifact_path("datasets", id_)) as found:

@@ -32,7 +32,7 @@ def caption(matrix: Matrix, analysis: Analysis) -> str:
     """Tell what :func:`draw` draws."""
     cut = max(len(matrix.rows), len(matrix.columns)) > MOST
     return CAPTION.format(
-        score=METRICS[analysis.score].long_name, cut=f" Only the first {MOST} recipes are shown." if cut else ""
+        score=METRICS[analysis.metric].long_name, cut=f" Only the first {MOST} recipes are shown." if cut else ""
     )
 
 
@@ -71,7 +71,7 @@ def draw(matrix: Matrix, table: pd.DataFrame, analysis: Analysis, *, colours: st
 
 def _matrix(axes: Axes, matrix: Matrix, analysis: Analysis, *, colours: str, size: float) -> None:
     score = matrix.score[:MOST, :MOST]
-    top = None if analysis.score == "cross_entropy" else 1
+    top = None if analysis.metric == "cross_entropy" else 1
     image = axes.imshow(score, cmap=palette(colours), vmin=0, vmax=top, interpolation="nearest")
     axes.set_facecolor("0.85")
     for row, column in np.argwhere(matrix.own[:MOST, :MOST]):
@@ -90,5 +90,5 @@ def _matrix(axes: Axes, matrix: Matrix, analysis: Analysis, *, colours: str, siz
     tick_labels(axes, matrix.rows[:MOST], along="y")
     axes.set(xlabel="tested on structures of", ylabel="trained on structures of")
     axes.figure.colorbar(
-        image, ax=axes, label=f"median {metric_label(analysis.score)}", fraction=0.05, aspect=20, shrink=0.8
+        image, ax=axes, label=f"median {metric_label(analysis.metric)}", fraction=0.05, aspect=20, shrink=0.8
     )

@@ -74,7 +74,11 @@ class Examples:
         spec, shard, told = self._exit_waves()
         config = self.campaign.config
         asked = DatasetSpec(
-            waves=spec.series, structures=1, condition=condition, imaging=config.imaging, labels=config.labels
+            exit_wave_series=spec.series,
+            n_structures=1,
+            condition=condition,
+            imaging=config.imaging,
+            labels=config.labels,
         )
         output = self.scratch / artifact_path("datasets", asked.id)
         image(asked, [shard], output, device=self.device)  # type: ignore[arg-type]  # one of the three words
@@ -86,7 +90,7 @@ class Examples:
         return self._waves
 
     def _there(self) -> tuple[ExitWaveShardSpec, Path, str] | None:
-        for name in self.campaign.used_sets:
+        for name in self.campaign.used_structure_sets:
             _, spec = self.campaign.shards(name)[0]
             path = self.results / artifact_path("exit_waves", spec.id)
             if path.exists():
@@ -94,12 +98,12 @@ class Examples:
         return None
 
     def _made(self) -> tuple[ExitWaveShardSpec, Path, str]:
-        name = self.campaign.used_sets[0]
+        name = self.campaign.used_structure_sets[0]
         recipe = self.campaign.recipe(name)
         log(f"nothing is simulated yet: the first structure of {name} is, with one frozen phonon")
         scene = StructureShardSpec(recipe=recipe, start=0, stop=1)
         simulation = self.campaign.config.simulation.model_copy(update={"phonons": 1})
-        spec = ExitWaveShardSpec(scenes=recipe.series, simulation=simulation, start=0, stop=1)
+        spec = ExitWaveShardSpec(structure_series=recipe.series, simulation=simulation, start=0, stop=1)
         structure, wave = (
             self.scratch / artifact_path(stage, each.id)
             for stage, each in (("structures", scene), ("exit_waves", spec))
@@ -131,7 +135,7 @@ def draw_conditions(name: str, conditions: Sequence[Condition], examples: Exampl
 
 def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> bytes:
     config = examples.campaign.config
-    nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_A), electron_wavelength_A(config.simulation.energy_eV)
+    nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_size_A), electron_wavelength_A(config.simulation.energy_eV)
     with theme():
         figure = new_figure(WIDTH, 3.0 * len(conditions) + 0.9)
         # one part for each condition, with a title of its own as wide as the page
@@ -142,7 +146,7 @@ def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> by
             _curve(left, condition, nyquist, wavelength_A)
             shown = _map(middle, condition, nyquist, wavelength_A)
             part.colorbar(shown, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
-            _image(right, examples.of(condition), condition, config.imaging.pixel_A)
+            _image(right, examples.of(condition), condition, config.imaging.pixel_size_A)
         curves = [part.axes[0].get_legend_handles_labels() for part in parts]
         told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
         figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)

@@ -44,7 +44,7 @@ def first_scenes(campaign: Campaign, name: str, number: int) -> list[Atoms]:
     -------
     list of ase.Atoms
     """
-    recipe, number = campaign.recipe(name), min(number, campaign.config.structure_sets[name].structures)
+    recipe, number = campaign.recipe(name), min(number, campaign.config.structure_sets[name].n_structures)
     # told by name from before the first scene is made: that is when most that is wrong with a set is found
     return list(track(_scenes(recipe, number), f"structures of {name}", number))
 

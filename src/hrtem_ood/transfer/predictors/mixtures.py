@@ -15,7 +15,7 @@ Function = Callable[[TrainingSet, Dataset], float]
 
 def for_nearest_condition(measure: Measure) -> Function:
     """Make a predictor of a measure: the value for the nearest of the training set's datasets."""
-    best = max if measure.nearer == "larger" else min
+    best = max if measure.direction == "larger" else min
     return lambda train, test: best(measure.function(each.seen, test.seen) for each in train.datasets)
 
 
@@ -55,8 +55,8 @@ def object_overlap(train: TrainingSet, test: Dataset) -> float:
     values = []
     for each in train.datasets:
         there = each.seen.particle
-        whole = np.sqrt(test.seen.over_area(here) * test.seen.over_area(there))
-        values.append(test.seen.over_area(np.sqrt(here * there)) / whole)
+        whole = np.sqrt(test.seen.band_integral(here) * test.seen.band_integral(there))
+        values.append(test.seen.band_integral(np.sqrt(here * there)) / whole)
     return float(min(1.0, max(values)))
 
 

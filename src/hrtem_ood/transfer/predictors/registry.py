@@ -33,7 +33,7 @@ class Predictor:
     """
 
     function: Callable[[TrainingSet, Dataset], float]
-    nearer: Literal["larger", "smaller"]
+    direction: Literal["larger", "smaller"]
     symbol: str
     unit: str = "1"
     family: Family = "transfer"
@@ -41,12 +41,12 @@ class Predictor:
 
 PREDICTORS: dict[str, Predictor] = {
     **{
-        name: Predictor(mixtures.for_nearest_condition(measure), measure.nearer, measure.symbol, measure.unit)
+        name: Predictor(mixtures.for_nearest_condition(measure), measure.direction, measure.symbol, measure.unit)
         for name, measure in MEASURES.items()
     },
     **{
         f"{name}_union": Predictor(
-            mixtures.for_mixture(measure), measure.nearer, f"{measure.symbol}, union", measure.unit
+            mixtures.for_mixture(measure), measure.direction, f"{measure.symbol}, union", measure.unit
         )
         for name, measure in MEASURES.items()
         if name in OF_UNIONS
@@ -109,4 +109,4 @@ def user_predictor(name: str, entry: OwnPredictor) -> Predictor:
             raise ConfigError(f"{where}: {entry.name} gives {found}; give a finite number, or NaN where there is none.")
         return found
 
-    return Predictor(value, entry.nearer, entry.symbol or name, entry.unit, "own")
+    return Predictor(value, entry.direction, entry.symbol or name, entry.unit, "own")
