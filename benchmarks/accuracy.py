@@ -64,7 +64,7 @@ def scenes() -> Iterator[tuple[simulation_accuracy.Orientation, Atoms]]:
 def spectrum(atoms: Atoms, engine: str, sampling_A: float, thickness_A: float = 1.0) -> np.ndarray:
     """Spectrum of the exit wave; abTEM's is brought to the plane of ours, half a slice on."""
     simulation = Simulation.model_validate(
-        {"engine": engine, "sampling_A": sampling_A, "slice_thickness_A": thickness_A, "phonons": 1}
+        {"engine": engine, "sampling_A": sampling_A, "slice_thickness_A": thickness_A, "n_frozen_phonons": 1}
     )
     size = round(SIDE_A / sampling_A)
     if engine == "fast":

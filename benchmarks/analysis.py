@@ -149,7 +149,7 @@ def write_rest(campaign: Campaign, results: Path) -> None:
         counts = np.random.default_rng(0).poisson(mean, (count, SIDE, SIDE)).astype(np.uint16)
         dims = ("image", "y", "x")
         labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
-        told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_A": spec.imaging.pixel_size_A}
+        told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_size_A": spec.imaging.pixel_size_A}
         store.write_zarr(
             results / artifact_path("datasets", id_),
             xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}),

@@ -30,8 +30,8 @@ from hrtem_ood.stages.evaluate import batch_size, evaluate, index_suite
 
 CPU = torch.device("cpu")
 CASES = {
-    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 8),
-    "resnet_unet_64_5": ({"name": "resnet_unet", "channels": 64, "depth": 5}, 1),
+    "unet_8_3": ({"name": "unet", "base_channels": 8, "depth": 3}, 8),
+    "resnet_unet_64_5": ({"name": "resnet_unet", "base_channels": 64, "depth": 5}, 1),
 }
 """Architecture, and how many networks of it are in the pack."""
 

@@ -55,7 +55,7 @@ def worker(folder: Path, phonons: int) -> None:
     """Simulate a shard of one structure when told to, and print how long that took and how much memory it needed."""
     spec = next(iter(paper().exit_waves.values()))
     spec = spec.model_copy(
-        update={"simulation": spec.simulation.model_copy(update={"phonons": phonons}), "start": 0, "stop": 1}
+        update={"simulation": spec.simulation.model_copy(update={"n_frozen_phonons": phonons}), "start": 0, "stop": 1}
     )
     structures = next(folder.glob("*.extxyz"))
     exit_wave(store.read_structures(structures)[0], spec.simulation, CPU)  # compiles, plans, tabulates

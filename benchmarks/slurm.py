@@ -31,7 +31,7 @@ SCRIPT = ROOT / "tests/cluster/slurm-cluster"
 AT_ONCE = 4
 KINDS: dict[str, dict[str, Any]] = {
     "pack": {"networks": 96, "execution": {"networks_per_job": 32}},
-    "array": {"networks": 24, "execution": {"networks_per_job": 24, "launcher": "submitit"}},
+    "array": {"networks": 24, "execution": {"networks_per_job": 24, "network_jobs": "individual"}},
     "job each": {"networks": 12, "execution": {"networks_per_job": 1}},
 }
 """As many networks as take a while; costs are per network."""

@@ -42,8 +42,8 @@ from hrtem_ood.learning.training.training_data import read_pairs
 CPU = torch.device("cpu")
 SIDE, PIXEL_A, IMAGES, VALIDATION, BATCH = 128, 0.4, 160, 16, 8
 CASES: dict[str, tuple[dict[str, Any], int]] = {
-    "unet_8_3": ({"name": "unet", "channels": 8, "depth": 3}, 6),
-    "unet_16_4": ({"name": "unet", "channels": 16, "depth": 4}, 2),
+    "unet_8_3": ({"name": "unet", "base_channels": 8, "depth": 3}, 6),
+    "unet_16_4": ({"name": "unet", "base_channels": 16, "depth": 4}, 2),
 }
 """Architecture, and epochs."""
 
@@ -64,7 +64,7 @@ def write_dataset(folder: Path, id_: str = "d") -> Path:
     dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, label)}, coords={"image": np.arange(len(label))})
     told = {
         "condition": canonical_json({"defocus_A": 100, "dose_e_per_A2": 400}),
-        "pixel_A": PIXEL_A,
+        "pixel_size_A": PIXEL_A,
         "energy_eV": 300e3,
     }
     path = folder / "datasets" / f"{id_}.zarr.zip"
@@ -135,14 +135,19 @@ def campaign_of(pack: int) -> Campaign:
             "campaign": "benchmark",
             "materials": {"Au": {"formula": "Au", "structure": "fcc", "a_A": 4.0782}},
             "structure_sets": {
-                "train": scenes | {"structures": IMAGES + VALIDATION, "seed": 1},
-                "test": scenes | {"structures": 1, "seed": 2},
+                "train": scenes | {"n_structures": IMAGES + VALIDATION, "seed": 1},
+                "test": scenes | {"n_structures": 1, "seed": 2},
             },
-            "simulation": {"sampling_A": PIXEL_A / 2, "phonons": 1},
-            "imaging": {"pixel_A": PIXEL_A},
+            "simulation": {"sampling_A": PIXEL_A / 2, "n_frozen_phonons": 1},
+            "imaging": {"pixel_size_A": PIXEL_A},
             "conditions": {"one": {"defocus_A": 100, "dose_e_per_A2": 400}},
             "training_sets": {
-                "one": {"structures": "train", "conditions": "one", "images": IMAGES, "validation": VALIDATION}
+                "one": {
+                    "structure_set": "train",
+                    "conditions": "one",
+                    "n_images": IMAGES,
+                    "n_validation_structures": VALIDATION,
+                }
             },
             "networks": {
                 "unet": {
@@ -154,7 +159,7 @@ def campaign_of(pack: int) -> Campaign:
                     "seed": list(range(PACK)),
                 }
             },
-            "suites": {"test": {"structures": "test", "conditions": "one"}},
+            "test_suites": {"test": {"structure_set": "test", "conditions": "one"}},
             "execution": {"networks_per_job": pack, "device": "cpu"},
         }
     )

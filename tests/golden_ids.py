@@ -45,7 +45,7 @@ SPECS: dict[str, type[Spec]] = {
     )
 }
 VARIED: dict[str, Any] = {
-    "counting": {"imaging": {"detector": {"integrate_pixels": True}}},
+    "counting": {"imaging": {"detector": {"apply_pixel_mtf": True}}},
     "measured": {
         "imaging": {"detector": {"mtf": [1, 0.8, 0.6]}},
         "networks": {"unet": {"epochs": None, "steps": 10}},

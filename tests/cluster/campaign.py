@@ -70,7 +70,7 @@ CHANGE: dict[str, Any] = {
             "seed": [0, 1],
         }
     },
-    "execution": {"save_every_s": 2},
+    "execution": {"checkpoint_interval_s": 2},
 }
 """Two networks of some 20 seconds, in one pack."""
 

@@ -60,7 +60,7 @@ def tasks(campaign: Campaign, id_: str) -> Counter[str]:
 def test_tasks_of_their_own(new_campaign: Callable[[str], Campaign]) -> None:
     """An array of single networks to train, of which one task is killed and started again, and one to score them."""
     campaign = new_campaign("tasks")
-    campaign.change({"execution": {"launcher": "submitit"}})
+    campaign.change({"execution": {"network_jobs": "individual"}})
     head = campaign.start("train:runtime=10", "train:mem_mb=500", "evaluate:mem_mb=500", target="evaluations")
     networks = campaign.folder / "results/networks"
     wait(lambda: len(list(networks.glob("*.resume"))) == 2, "both networks in training")
@@ -83,7 +83,7 @@ def test_more_tasks_than_slurm_takes(new_campaign: Callable[[str], Campaign]) ->
         slurm("sbatch", f"--array=0-{ARRAY}", "--output=/dev/null", "--wrap=true")
     campaign = new_campaign("many")
     short = {"unet": {"seed": list(range(8)), "epochs": 4}}
-    campaign.change({"networks": short, "execution": {"launcher": "submitit", "networks_per_job": 8}})
+    campaign.change({"networks": short, "execution": {"network_jobs": "individual", "networks_per_job": 8}})
     (pack,) = campaign.project.campaign().packs
     head = campaign.start("train:runtime=10", "train:mem_mb=500", "train:slurm_account=few")
     campaign.end(head)

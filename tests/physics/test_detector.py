@@ -16,12 +16,12 @@ MTF, DQE = (1.0, 0.8, 0.5), (0.81, 0.6, 0.3)
 
 def images(detector, intensity, number, gain=64.0):
     """Detected images, in electrons; a gain keeps rounding out of the way."""
-    response = DetectorResponse.of(detector.model_copy(update={"gain": gain}), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(detector.model_copy(update={"gain": gain}), size=SIZE, pixel_size_A=PIXEL_A, am=CPU)
     seen = intensity
     if response.signal is not None:
         seen = np.fft.ifft2(np.fft.fft2(intensity) * response.signal).real
     rng = np.random.default_rng(0)
-    drawn = [response.detect(seen, dose_e_per_A2=DOSE, pixel_A=PIXEL_A, rng=rng) for _ in range(number)]
+    drawn = [response.detect(seen, dose_e_per_A2=DOSE, pixel_size_A=PIXEL_A, rng=rng) for _ in range(number)]
     return np.array(drawn, float) / gain
 
 
@@ -55,7 +55,7 @@ def test_signal_appears_with_the_mtf(dqe, cycles):
 
 
 def test_a_square_pixel_averages_over_its_area():
-    response = DetectorResponse.of(Detector(apply_pixel_mtf=True), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(Detector(apply_pixel_mtf=True), size=SIZE, pixel_size_A=PIXEL_A, am=CPU)
     cycles = 9
     fine = np.cos(2 * np.pi * cycles * (np.arange(SIZE * 50) - 24.5) / (SIZE * 50))
     averaged = fine.reshape(SIZE, 50).mean(axis=1)
@@ -70,7 +70,7 @@ def test_nothing_folds_back():
     spectra = (rng.normal(size=(3, SIZE, SIZE)) + 1j * rng.normal(size=(3, SIZE, SIZE))).astype(np.complex64)
     spectra[:, SIZE // 2] = spectra[:, :, SIZE // 2] = 0
     transfer = np.ones((SIZE, SIZE), np.complex64)
-    response = DetectorResponse.of(Detector(mtf=MTF), size=SIZE, pixel_A=PIXEL_A, am=CPU)
+    response = DetectorResponse.of(Detector(mtf=MTF), size=SIZE, pixel_size_A=PIXEL_A, am=CPU)
     ours = image_intensity(spectra, transfer, CPU, detected=response.signal)
     exact = (np.abs(np.fft.ifft2(pad_spectrum(spectra, 4 * SIZE))) ** 2).mean(axis=0)
     kept = crop_spectrum(np.fft.fft2(exact), (SIZE, SIZE))

@@ -44,7 +44,7 @@ def waves():
 def ours(waves, lens, size, defocus_A=123.0):
     wavelength_A = electron_wavelength_A(ENERGY_EV)
     condition = Condition(defocus_A=0, dose_e_per_A2=1, **lens)
-    prepared = Lens.of(condition, size=size, pixel_A=CELL_A / size, wavelength_A=wavelength_A, am=CPU)
+    prepared = Lens.of(condition, size=size, pixel_size_A=CELL_A / size, wavelength_A=wavelength_A, am=CPU)
     spectra = crop_spectrum(CPU.fft.fft2(waves), (size, size))
     return image_intensity(spectra, prepared.transfer(defocus_A), CPU)
 

@@ -34,7 +34,7 @@ def test_defaults_mask_the_projected_sphere_whatever_its_thickness(crystal, radi
     phase = simulate_structure(
         sphere, Simulation(sampling_A=0.2, slice_thickness_A=2, n_frozen_phonons=2), [1, 2], CPU
     ).particle_phase
-    found = label_mask(phase, size=SIZE, pixel_A=PIXEL_A, am=CPU, **Labels().model_dump()).astype(bool)
+    found = label_mask(phase, size=SIZE, pixel_size_A=PIXEL_A, am=CPU, **Labels().model_dump()).astype(bool)
     y, x = np.meshgrid(*[np.arange(SIZE) * PIXEL_A - SIDE_A / 2] * 2, indexing="ij")
     projected = np.hypot(x, y) <= radius_A
     overlap = (found & projected).sum() / (found | projected).sum()

@@ -127,11 +127,11 @@ def test_spatial_envelope_is_an_average_over_tilts():
 @pytest.mark.parametrize("index", [(3, 0), (4, 5), (-2, 7), (0, 9)])
 def test_phase_contrast_transfer_is_the_contrast_of_a_phase_grating(lens, index):
     """Image a weak phase grating φ = ε cos(2π q·r) and compare its fringes with 2 ε T."""
-    size, pixel_A, wavelength_A, weak = 32, 0.4, electron_wavelength_A(300e3), 1e-4
+    size, pixel_size_A, wavelength_A, weak = 32, 0.4, electron_wavelength_A(300e3), 1e-4
     condition = Condition(defocus_A=0, dose_e_per_A2=1, **lens)
     y, x = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
     wave = np.exp(1j * weak * np.cos(2 * np.pi * (index[0] * y + index[1] * x) / size))
-    q, azimuth = polar_frequencies((size, size), pixel_A)
+    q, azimuth = polar_frequencies((size, size), pixel_size_A)
     optics = {"wavelength_A": wavelength_A, "defocus_A": 150.0}
     image = np.abs(np.fft.ifft2(np.fft.fft2(wave) * contrast_transfer(condition, q, azimuth, **optics))) ** 2
     fringes = np.fft.fft2(image)[index] / size**2  # half the amplitude, with the phase of the shift

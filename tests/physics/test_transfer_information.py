@@ -16,7 +16,7 @@ from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, 
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 WAVELENGTH = electron_wavelength_A(300e3)
-GRID = polar_grid(Transfer(radial_points=256, azimuthal_points=8), pixel_A=0.4)
+GRID = polar_grid(Transfer(radial_points=256, azimuthal_points=8), pixel_size_A=0.4)
 BAND = np.pi * (1.25**2 - 0.05**2)
 
 Q = np.linspace(0, 1.3, 200)
@@ -25,7 +25,7 @@ OBJECTS = ObjectSpectrum(Q, 0.03 * np.exp(-4 * Q) * (1.2 + np.cos(20 * Q)), 0.00
 
 
 def look(condition: Condition, objects: ObjectSpectrum = OBJECTS) -> ImageSpectra:
-    return image_spectra(condition, objects, GRID, wavelength_A=WAVELENGTH, pixel_A=0.4)
+    return image_spectra(condition, objects, GRID, wavelength_A=WAVELENGTH, pixel_size_A=0.4)
 
 
 def at(defocus_A: float = 100.0, dose: float = 400.0, **others: float) -> ImageSpectra:
@@ -51,14 +51,14 @@ CONDITIONS = [at(), at(-100), at(200, 50), at(60, 1600), at(80, C30=1e5, C12=60)
 def test_area_weights_integrate_over_the_band() -> None:
     assert GRID.area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
     assert GRID.area_per_A2 @ GRID.q_per_A**2 == pytest.approx(np.pi / 2 * (1.25**4 - 0.05**4), rel=1e-12)
-    assert polar_grid(Transfer(weighting="per_q"), pixel_A=0.4).area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
+    assert polar_grid(Transfer(weighting="per_q"), pixel_size_A=0.4).area_per_A2.sum() == pytest.approx(BAND, rel=1e-12)
 
 
 def test_white_phases_have_a_flat_spectrum_and_phases_of_film_and_particles_come_apart() -> None:
     rng = np.random.default_rng(5)
     phase, film = 0.2 * rng.standard_normal((12, 64, 64)), 0.1 * rng.standard_normal((12, 64, 64))
     wave = np.exp(1j * (phase + film))[:, None]
-    found = object_spectrum(wave, phase, pixel_A=0.3, covered=0.25)
+    found = object_spectrum(wave, phase, pixel_size_A=0.3, covered=0.25)
     # per ring some hundred coefficients of 12 fields
     np.testing.assert_allclose(found.particle[4:], 0.2**2 * 0.3**2 / 0.25, rtol=0.35)
     assert found.particle[4:].mean() == pytest.approx(0.2**2 * 0.3**2 / 0.25, rel=0.02)
@@ -70,7 +70,7 @@ def test_a_grating_keeps_its_power() -> None:
     size, pixel, amplitude = 64, 0.4, 0.3
     x = np.arange(size) * pixel
     phase = np.broadcast_to(amplitude * np.cos(2 * np.pi * 10 * x / (size * pixel)), (1, size, size))
-    found = object_spectrum(np.exp(1j * phase)[:, None], phase, pixel_A=pixel, covered=1.0)
+    found = object_spectrum(np.exp(1j * phase)[:, None], phase, pixel_size_A=pixel, covered=1.0)
     counts = np.bincount(np.rint(np.hypot(*np.meshgrid(*[np.fft.fftfreq(size, 1 / size)] * 2))).astype(int).ravel())
     # Parseval: the power density summed over the coefficients, one per area⁻¹, is the variance
     assert (found.particle * counts[: found.particle.size]).sum() / (size * pixel) ** 2 == pytest.approx(
@@ -84,9 +84,11 @@ def test_labelled_share_of_a_disc() -> None:
     y, x = (np.mgrid[:200, :200] - 100) * 0.25
     phase = np.where(np.hypot(x, y) < 12, 0.5, 0.0)[None]
     sharp = Labels(mask_threshold=0.5)  # half of a blurred edge is where the edge was
-    assert particle_area_fraction(phase, sharp, pixel_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
-    assert particle_area_fraction(phase, Labels(), pixel_A=0.25) > particle_area_fraction(phase, sharp, pixel_A=0.25)
-    assert particle_area_fraction(0 * phase, sharp, pixel_A=0.25) == 1 / 200**2
+    assert particle_area_fraction(phase, sharp, pixel_size_A=0.25) == pytest.approx(np.pi * 12**2 / 50**2, rel=0.02)
+    assert particle_area_fraction(phase, Labels(), pixel_size_A=0.25) > particle_area_fraction(
+        phase, sharp, pixel_size_A=0.25
+    )
+    assert particle_area_fraction(0 * phase, sharp, pixel_size_A=0.25) == 1 / 200**2
 
 
 def test_a_spread_of_defocus_by_either_rule() -> None:

@@ -30,12 +30,12 @@ def settings(weight: str = "per_area", **others: int) -> Transfer:
 
 
 def epsilon_of(chosen: Condition, transfer: Transfer) -> float:
-    grid = polar_grid(transfer, pixel_A=0.4)
+    grid = polar_grid(transfer, pixel_size_A=0.4)
     return float(epsilon(transfer_of(chosen, grid, wavelength_A=WAVELENGTH), grid.weight))
 
 
 def sigma_of(one: Condition, two: Condition, transfer: Transfer) -> float:
-    grid = polar_grid(transfer, pixel_A=0.4)
+    grid = polar_grid(transfer, pixel_size_A=0.4)
     return sigma(*(transfer_of(chosen, grid, wavelength_A=WAVELENGTH) for chosen in (one, two)), grid.weight)
 
 
@@ -85,7 +85,7 @@ def test_epsilon_of_pure_astigmatism_is_a_bessel_integral() -> None:
 @pytest.mark.parametrize(("defocus", "spread"), [(0.0, 30.0), (100.0, 30.0), (-400.0, 200.0), (100.0, 2000.0)])
 def test_transfer_of_a_defocus_distribution(defocus: float, spread: float) -> None:
     """⟨sin²(c + s z)⟩ over normal z is [1 − exp(−2 s²) cos 2c] / 2."""
-    grid = polar_grid(settings(azimuthal_points=2), pixel_A=0.4)
+    grid = polar_grid(settings(azimuthal_points=2), pixel_size_A=0.4)
     phase = np.pi * WAVELENGTH * grid.q_per_A**2
     expected = np.sqrt((1 - np.exp(-2 * (phase * spread) ** 2) * np.cos(2 * phase * defocus)) / 2)
     found = transfer_of(condition(defocus, defocus_sd_A=spread), grid, wavelength_A=WAVELENGTH)

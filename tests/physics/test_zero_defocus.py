@@ -14,9 +14,9 @@ from hrtem_ood.physics.simulation.zero_defocus import contrast, zero_defocus
 CPU = array_module("cpu")
 
 
-def phase_object(distance_A, wavelength_A, phonons=1, size=64, pixel_A=0.3):
+def phase_object(distance_A, wavelength_A, phonons=1, size=64, pixel_size_A=0.3):
     """Waves a distance behind thin phase objects, in free space: exp(−iπλzq²) (Kirkland (2010), Ch. 6)."""
-    q, _ = polar_frequencies((size, size), pixel_A)
+    q, _ = polar_frequencies((size, size), pixel_size_A)
     noise = np.random.default_rng(1).normal(size=(phonons, size, size))
     phase = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-((q / 0.6) ** 2))).real
     behind = np.exp(-1j * np.pi * wavelength_A * distance_A * q**2)
@@ -29,7 +29,7 @@ def phase_object(distance_A, wavelength_A, phonons=1, size=64, pixel_A=0.3):
 def test_it_is_the_distance_of_a_thin_phase_object(energy_eV, distance_A, phonons):
     wavelength_A = electron_wavelength_A(energy_eV)
     waves = phase_object(distance_A, wavelength_A, phonons)
-    found = zero_defocus(waves, pixel_A=0.3, wavelength_A=wavelength_A, height_A=50, am=CPU)
+    found = zero_defocus(waves, pixel_size_A=0.3, wavelength_A=wavelength_A, height_A=50, am=CPU)
     assert found == pytest.approx(distance_A, abs=0.2)
 
 
@@ -49,10 +49,10 @@ def test_a_particle_has_least_contrast_near_its_centre(particle):
     simulation = Simulation(sampling_A=0.2, n_frozen_phonons=2, energy_eV=200e3)
     waves = np.stack([exit_wave(displace(particle, 0.1, seed), simulation, CPU) for seed in range(2)])
     wavelength_A = electron_wavelength_A(200e3)
-    pixel_A = 24 / waves.shape[-1]
-    found = zero_defocus(waves, pixel_A=pixel_A, wavelength_A=wavelength_A, height_A=50, am=CPU)
+    pixel_size_A = 24 / waves.shape[-1]
+    found = zero_defocus(waves, pixel_size_A=pixel_size_A, wavelength_A=wavelength_A, height_A=50, am=CPU)
     assert found == pytest.approx(18, abs=3)
-    spectra, q = CPU.fft.fft2(waves), polar_frequencies(waves.shape[-2:], pixel_A)[0]
+    spectra, q = CPU.fft.fft2(waves), polar_frequencies(waves.shape[-2:], pixel_size_A)[0]
     least, under, over = (contrast(spectra, q**2, found + more, wavelength_A, CPU) for more in (0, 50, -50))
     assert least < 0.5 * min(under, over)
 

@@ -11,21 +11,33 @@ CONFIG = {
     "campaign": "small",
     "materials": {"CdSe": {"formula": "CdSe", "structure": "wurtzite", "a_A": 4.2985, "c_A": 7.0152}},
     "structure_sets": {
-        "train": {"structures": 20, "seed": 1, "material": "CdSe", "cell_A": 51.2, "particles": {"radius_A": [8, 12]}},
-        "test": {"structures": 6, "seed": 2, "material": "CdSe", "cell_A": 51.2, "particles": {"radius_A": [8, 12]}},
+        "train": {
+            "n_structures": 20,
+            "seed": 1,
+            "material": "CdSe",
+            "cell_A": 51.2,
+            "particles": {"radius_A": [8, 12]},
+        },
+        "test": {"n_structures": 6, "seed": 2, "material": "CdSe", "cell_A": 51.2, "particles": {"radius_A": [8, 12]}},
     },
-    "simulation": {"sampling_A": 0.2, "phonons": 2},
-    "imaging": {"pixel_A": 0.4},
+    "simulation": {"sampling_A": 0.2, "n_frozen_phonons": 2},
+    "imaging": {"pixel_size_A": 0.4},
     "conditions": {
         "defocus": {"defocus_A": [-100, 0, 100], "dose_e_per_A2": 400},
         "dose": {"defocus_A": 100, "dose_e_per_A2": [100, 400]},
     },
     "training_sets": {
-        "single": {"structures": "train", "conditions": "defocus", "images": 16, "validation": 4},
-        "mixed": {"structures": "train", "conditions": ["defocus", "dose"], "mix": True, "images": 16, "validation": 4},
+        "single": {"structure_set": "train", "conditions": "defocus", "n_images": 16, "n_validation_structures": 4},
+        "mixed": {
+            "structure_set": "train",
+            "conditions": ["defocus", "dose"],
+            "mixture": True,
+            "n_images": 16,
+            "n_validation_structures": 4,
+        },
     },
     "networks": {"unet": {"training_sets": ["single", "mixed"], "epochs": 1, "seed": [0, 1]}},
-    "suites": {"test": {"structures": "test", "conditions": ["defocus", "dose"]}},
+    "test_suites": {"test": {"structure_set": "test", "conditions": ["defocus", "dose"]}},
     "execution": {"structures_per_shard": 8},
 }
 

@@ -14,7 +14,7 @@ METHODS = (Path(__file__).parents[2] / "docs/methods.md").read_text()
 
 
 def said(**changes):
-    settings = {"sampling_A": 0.1, "slice_thickness_A": 1, "phonons": 8}
+    settings = {"sampling_A": 0.1, "slice_thickness_A": 1, "n_frozen_phonons": 8}
     return [
         text.partition(":")[0]
         for text in simulation_accuracy.warnings(Simulation.model_validate(settings | changes), "random")
@@ -31,11 +31,11 @@ def test_what_is_good_is_not_warned_of():
         ({"sampling_A": 0.3}, ["simulation.sampling_A"]),
         ({"engine": "abtem", "sampling_A": 0.128}, ["simulation.sampling_A"]),
         ({"slice_thickness_A": 5}, ["simulation.slice_thickness_A"]),
-        ({"phonons": 1}, ["simulation.phonons"]),
-        ({"phonons": 1, "phonon_sigma_A": 0}, []),
+        ({"n_frozen_phonons": 1}, ["simulation.n_frozen_phonons"]),
+        ({"n_frozen_phonons": 1, "phonon_sigma_A": 0}, []),
         (
-            {"sampling_A": 0.4, "slice_thickness_A": 4, "phonons": 1},
-            ["simulation.sampling_A", "simulation.slice_thickness_A", "simulation.phonons"],
+            {"sampling_A": 0.4, "slice_thickness_A": 4, "n_frozen_phonons": 1},
+            ["simulation.sampling_A", "simulation.slice_thickness_A", "simulation.n_frozen_phonons"],
         ),
     ],
 )
@@ -48,7 +48,7 @@ def test_what_would_be_better_is_told():
         Simulation(engine="abtem", sampling_A=0.16, slice_thickness_A=1, n_frozen_phonons=8), "random"
     )
     assert "0.12 Å keeps 5 %" in text
-    assert text.endswith("`engine: fast` is off by less.")
+    assert text.endswith("`engine: builtin` is off by less.")
 
 
 def test_columns_of_atoms_are_warned_of_sooner(raw):
@@ -58,7 +58,7 @@ def test_columns_of_atoms_are_warned_of_sooner(raw):
     assert "columns" in text
     assert "0.14 Å keeps" in text
     raw["simulation"] |= {"sampling_A": 0.16, "slice_thickness_A": 1}
-    raw["imaging"]["pixel_A"] = 0.4
+    raw["imaging"]["pixel_size_A"] = 0.4
     assert not [text for text in warnings(load_campaign(raw)) if "sampling_A" in text]
     for each in raw["structure_sets"].values():
         each["particles"]["zone_axis"] = [0, 0, 1]
@@ -67,7 +67,7 @@ def test_columns_of_atoms_are_warned_of_sooner(raw):
 
 def test_envelopes_are_warned_of_by_the_largest_spread(raw):
     def told():
-        return [text for text in warnings(load_campaign(raw)) if text.startswith("imaging.coherence")]
+        return [text for text in warnings(load_campaign(raw)) if text.startswith("imaging.temporal_coherence")]
 
     for each in raw["conditions"].values():
         each.pop("focal_spread_A", None)

@@ -155,7 +155,7 @@ def test_a_users_file_from_configuration_to_logits(raw, own):
     check_size(network, architecture, 128)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("function", {"channels": 4}), ("of_data", {})])
+@pytest.mark.parametrize(("name", "parameters"), [("function", {"base_channels": 4}), ("of_data", {})])
 def test_functions_make_networks_too(raw, own, name, parameters):
     network = build(architecture_of(with_file(raw, own, name, **parameters)))
     assert stride_of(network) == (2 if name == "of_data" else 1)
@@ -175,7 +175,7 @@ def test_a_grid_of_architectures(raw, own):
     mine = {"name": "Own", "file": str(own)}
     raw["networks"]["unet"]["architecture"] = [
         {"depth": 2},
-        {"name": "resnet_unet", "channels": 4},
+        {"name": "resnet_unet", "base_channels": 4},
         mine,
         mine | {"parameters": {"channels": 2}},
         mine | {"parameters": {"channels": 2, "bias": True}},
@@ -184,8 +184,8 @@ def test_a_grid_of_architectures(raw, own):
     assert len(campaign.networks) == 5 * 8
     labels = {network.hyperparameters.architecture.label for network in campaign.networks.values()}
     assert labels == {
-        "unet(channels=8, depth=2)",
-        "resnet_unet(channels=4, depth=5)",
+        "unet(base_channels=8, depth=2)",
+        "resnet_unet(base_channels=4, depth=5)",
         "Own()",
         "Own(channels=2)",
         "Own(bias=true, channels=2)",
@@ -218,7 +218,12 @@ def test_ids_follow_the_files_content_and_not_its_path(raw, own, tmp_path):
 def test_ids_follow_name_and_parameters(raw, own):
     grids = [
         set(with_file(raw, own, name, **parameters).networks)
-        for name, parameters in [("Own", {}), ("Own", {"channels": 3}), ("Own", {"channels": 4}), ("Draws", {})]
+        for name, parameters in [
+            ("Own", {}),
+            ("Own", {"base_channels": 3}),
+            ("Own", {"base_channels": 4}),
+            ("Draws", {}),
+        ]
     ]
     assert len(set.union(*grids)) == sum(map(len, grids))
 
@@ -394,21 +399,21 @@ def rows_of(campaign):
 
 def test_table_of_architectures(raw, own):
     raw["networks"]["own"] = raw["networks"]["unet"] | {"architecture": {"name": "Own", "file": str(own)}}
-    raw["networks"]["wide"] = raw["networks"]["unet"] | {"architecture": [{}, {"channels": 12, "depth": 1}]}
+    raw["networks"]["wide"] = raw["networks"]["unet"] | {"architecture": [{}, {"base_channels": 12, "depth": 1}]}
     campaign = load_campaign(raw)
     assert image_sides(campaign) == [128]
     rows = rows_of(campaign)
     # every architecture once, those built in last
     assert list(rows) == [
-        "unet(channels=8, depth=3)",
+        "unet(base_channels=8, depth=3)",
         "Own()",
-        "unet(channels=12, depth=1)",
-        "resnet_unet(channels=64, depth=5)",
+        "unet(base_channels=12, depth=1)",
+        "resnet_unet(base_channels=64, depth=5)",
     ]
-    assert rows["unet(channels=8, depth=3)"] == ["unet, wide", "121,042", "289 M", "100", "40", "8"]
+    assert rows["unet(base_channels=8, depth=3)"] == ["unet, wide", "121,042", "289 M", "100", "40", "8"]
     # 2 · 128² · (9 · 3 + 3 · 2) operations; 3 px of 0.4 Å
     assert rows["Own()"] == ["own", str(9 * 3 + 3 + 6 + 3 * 2 + 2), "1.08 M", "3", "1.2", "2"]
-    assert rows["resnet_unet(channels=64, depth=5)"][:2] == ["–", "14,322,082"]
+    assert rows["resnet_unet(base_channels=64, depth=5)"][:2] == ["–", "14,322,082"]
 
 
 def test_table_has_a_column_for_every_size_of_images(raw):

@@ -74,11 +74,14 @@ def test_unused_sets_are_not_made(raw):
         ({"execution": {"structures_per_shard": 20}}, {"structures", "exit_waves"}),
         ({"execution": {"networks_per_job": 1}}, {"packs"}),
         ({"execution": {"networks_per_evaluation": 1}}, {"evaluations"}),
-        ({"transfer": {"weight": "per_q"}}, {"transfer"}),
+        ({"transfer": {"weighting": "per_q"}}, {"transfer"}),
         ({"networks": {"unet": {"learning_rate": 0.001}}}, {"networks", "packs", "evaluations"}),
         ({"networks": {"unet": {"seed": [0, 1, 2]}}}, {"networks", "packs", "evaluations"}),
         ({"labels": {"blur_A": 2}}, {"datasets", "networks", "packs", "suites", "evaluations"}),
-        ({"simulation": {"phonons": 3}}, {"exit_waves", "datasets", "networks", "packs", "suites", "evaluations"}),
+        (
+            {"simulation": {"n_frozen_phonons": 3}},
+            {"exit_waves", "datasets", "networks", "packs", "suites", "evaluations"},
+        ),
         ({"structure_sets": {"test": {"seed": 5}}}, {"structures", "exit_waves", "datasets", "suites", "evaluations"}),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
@@ -91,7 +94,7 @@ def test_order_of_conditions_seeds_and_keys_means_nothing(raw):
     before = ids(raw)
     raw["conditions"]["defocus"]["defocus_A"].reverse()
     raw["networks"]["unet"]["seed"].reverse()
-    raw["suites"]["test"]["conditions"].reverse()
+    raw["test_suites"]["test"]["conditions"].reverse()
     backwards = dict(reversed(raw.items()))
     assert ids(backwards) == before
 
@@ -126,11 +129,11 @@ def test_more_structures_keep_the_first_shards(raw):
 def test_names_of_grids_and_sets_are_in_no_id(raw):
     before = ids(raw)
     raw["conditions"]["focus_series"] = raw["conditions"].pop("defocus")
-    for user in (*raw["training_sets"].values(), *raw["suites"].values()):
+    for user in (*raw["training_sets"].values(), *raw["test_suites"].values()):
         names = [user["conditions"]] if isinstance(user["conditions"], str) else user["conditions"]
         user["conditions"] = ["focus_series" if name == "defocus" else name for name in names]
     raw["structure_sets"]["exam"] = raw["structure_sets"].pop("test")
-    raw["suites"]["test"]["structures"] = "exam"
+    raw["test_suites"]["test"]["structures"] = "exam"
     assert ids(raw) == before
 
 
@@ -161,7 +164,7 @@ def test_metrics_depend_on_content_and_not_on_grouping(raw):
     styled = load_campaign(merge(raw, {"report": {"dpi": 99}}))
     assert styled.metrics_id == before.metrics_id
     assert styled.report_id != before.report_id
-    assert load_campaign(merge(raw, {"transfer": {"weight": "per_q"}})).metrics_id != before.metrics_id
+    assert load_campaign(merge(raw, {"transfer": {"weighting": "per_q"}})).metrics_id != before.metrics_id
 
 
 def test_raising_a_stage_version_makes_new_ids(raw, monkeypatch):
@@ -201,7 +204,7 @@ def test_a_crystal_file_counts_by_content(raw, tmp_path):
 
 def test_untested_training_condition_is_noted(raw):
     assert not list(warnings(load_campaign(raw)))
-    raw["suites"]["test"]["conditions"] = ["dose"]
+    raw["test_suites"]["test"]["conditions"] = ["dose"]
     assert any("no in-domain score" in note for note in warnings(load_campaign(raw)))
 
 
@@ -222,12 +225,14 @@ def test_configs_are_merged_on_the_default(tmp_path, monkeypatch, raw):
 
 def test_expected_counts_are_new_datasets_of_the_same_images(raw):
     before = load_campaign(raw)
-    after = load_campaign(merge(raw, {"imaging": {"expected_counts": True}}))
+    after = load_campaign(merge(raw, {"imaging": {"store_noise_free": True}}))
     assert not set(before.datasets) & set(after.datasets)
     series = [sorted(spec.series for spec in campaign.datasets.values()) for campaign in (before, after)]
     assert series[0] == series[1]
-    assert any("imaging.expected_counts" in note for note in warnings(after))
-    fresh = load_campaign(merge(raw, {"imaging": {"expected_counts": True}, "networks": {"unet": {"noise": "fresh"}}}))
+    assert any("imaging.store_noise_free" in note for note in warnings(after))
+    fresh = load_campaign(
+        merge(raw, {"imaging": {"store_noise_free": True}, "networks": {"unet": {"resample_noise": True}}})
+    )
     assert not list(warnings(fresh))
 
 
@@ -235,7 +240,7 @@ def test_expected_counts_are_new_datasets_of_the_same_images(raw):
 
 
 CHANGES: list[dict[str, object]] = [
-    {"architecture": {"channels": 4}},
+    {"architecture": {"base_channels": 4}},
     {"architecture": {"depth": 2}},
     {"architecture": {"name": "resnet_unet"}},
     {"epochs": 2},
@@ -244,12 +249,12 @@ CHANGES: list[dict[str, object]] = [
     {"loss": "cross_entropy_dice"},
     {"optimizer": "adam"},
     {"learning_rate": 1e-3},
-    {"schedule": "exponential"},
+    {"lr_schedule": "exponential"},
     {"weight_decay": 0},
     {"gradient_clip": 1},
     {"augmentation": "none"},
-    {"arithmetic": "bfloat16"},
-    {"weights": "bfloat16"},
+    {"precision": "bf16-mixed"},
+    {"stored_dtype": "bfloat16"},
     {"seed": 7},
 ]
 
@@ -291,7 +296,7 @@ def test_decay_counts_only_where_there_is_one(raw):
 def test_written_defaults_are_the_same_networks(raw):
     before = ids(raw)
     raw["networks"]["unet"] |= {
-        "architecture": [{"name": "unet", "channels": 8, "depth": 3}],
+        "architecture": [{"name": "unet", "base_channels": 8, "depth": 3}],
         "loss": "cross_entropy",
         "learning_rate": 3e-3,
         "gradient_clip": None,
@@ -301,9 +306,9 @@ def test_written_defaults_are_the_same_networks(raw):
 
 def test_defaults_of_an_architecture_go_with_its_name():
     assert Architecture() == Architecture(name="unet", base_channels=8, depth=3, file=None)
-    assert Architecture(name="resnet_unet").label == "resnet_unet(channels=64, depth=5)"
+    assert Architecture(name="resnet_unet").label == "resnet_unet(base_channels=64, depth=5)"
     assert Architecture(name="resnet_unet", depth=2).stride == 4
-    assert Architecture(name=None, base_channels=2).label == "unet(channels=2, depth=3)"
+    assert Architecture(name=None, base_channels=2).label == "unet(base_channels=2, depth=3)"
 
 
 def test_null_removes_a_hyperparameter(raw):
@@ -342,13 +347,13 @@ def test_training_sets_take_their_images_in_equal_shares(raw):
 
 
 def test_images_by_grid_of_conditions(raw):
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 12, "dose": 6}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 12, "dose": 6}
     # Δf 100 Å at 400 e/Å² is in both grids and gets from both
     assert shares(raw) == {(-100, 400): 4, (0, 400): 4, (100, 400): 4 + 3, (100, 100): 3}
 
 
 def test_images_by_grid_that_do_not_divide(raw):
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 11, "dose": 2}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 11, "dose": 2}
     found = shares(raw)
     assert sum(found.values()) == 13
     assert found[100, 100] == 1
@@ -358,31 +363,31 @@ def test_images_by_grid_that_do_not_divide(raw):
 def test_one_grid_by_name_is_that_grid(raw):
     raw["training_sets"]["mixed"]["conditions"] = "defocus"
     before = ids(raw)
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 16}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 16}
     assert ids(raw) == before
 
 
 def test_order_of_numbers_of_images_means_nothing(raw):
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 11, "dose": 5}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 11, "dose": 5}
     before = ids(raw)
-    raw["training_sets"]["mixed"]["images"] = {"dose": 5, "defocus": 11}
+    raw["training_sets"]["mixed"]["n_images"] = {"dose": 5, "defocus": 11}
     raw["training_sets"]["mixed"]["conditions"].reverse()
     raw["conditions"]["defocus"]["defocus_A"].reverse()
     assert ids(raw) == before
 
 
 def test_numbers_of_images_change_the_networks_of_that_training_set_only(raw):
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 12, "dose": 4}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 12, "dose": 4}
     before = ids(raw)
-    after = ids(merge(raw, {"training_sets": {"mixed": {"images": {"dose": 6}}}}))
+    after = ids(merge(raw, {"training_sets": {"mixed": {"n_images": {"dose": 6}}}}))
     assert len(before["networks"] - after["networks"]) == len(after["networks"] - before["networks"]) == 2
     assert before["datasets"] == after["datasets"]
 
 
 def test_as_many_images_of_a_condition_as_structures_train(raw):
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 39, "dose": 6}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 6}
     assert max(shares(raw).values()) == 16  # 20 structures but 4 for validation
-    raw["training_sets"]["mixed"]["images"] = {"defocus": 39, "dose": 8}
+    raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 8}
     with pytest.raises(ConfigError, match="17 images are asked for under one condition"):
         load_campaign(raw)
 
@@ -440,7 +445,7 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
     raw["campaign"], raw["networks"]["unet"]["seed"] = "other", [0, 1, 2]
     raw["execution"]["structures_per_shard"], raw["analysis"] = 5, {"forecast": "sigma"}
     assert load_campaign(raw).predictors_id == before
-    raw["transfer"] = {"weight": "per_q"}
+    raw["transfer"] = {"weighting": "per_q"}
     assert load_campaign(raw).predictors_id != before
 
 
@@ -448,9 +453,9 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
     ("analysis", "message"),
     [
         ({"forecast": "sigmo"}, r"analysis\.forecast: there is no `sigmo`.*did you mean `sigma`"),
-        ({"leave_out": "abs_delta_defocus_A"}, r"analysis\.leave_out: `abs_delta_defocus_A` is the reference"),
+        ({"exclude_predictors": "abs_delta_defocus_A"}, r"analysis\.leave_out: `abs_delta_defocus_A` is the reference"),
         (
-            {"compare": ["single", "mixe"]},
+            {"compare_training_sets": ["single", "mixe"]},
             r"analysis\.compare: there is no `mixe` under `training_sets`; did you mean `mixed`",
         ),
         ({"compare": "single"}, r"analysis\.compare: `single` has nothing to stand beside"),
@@ -462,7 +467,7 @@ def test_what_the_analysis_names_exists(raw, analysis, message):
 
 
 def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
-    raw["analysis"] = {"compare": ["single", "mixed"]}
+    raw["analysis"] = {"compare_training_sets": ["single", "mixed"]}
     assert load_campaign(raw).config.analysis.compare_training_sets == ("single", "mixed")
     raw["networks"]["unet"]["training_sets"] = "single"
     with pytest.raises(ConfigError, match=r"analysis\.compare: no network trains on `mixed`"):

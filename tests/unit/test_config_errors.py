@@ -40,7 +40,7 @@ MISTAKES = {
         ["networks.unet.architecture: must be a mapping of keys to values, not 'unet'"],
     ),
     "unknown architecture": (
-        {"networks": {"unet": {"architecture": {"name": "resnetunet", "channels": 8}}}},
+        {"networks": {"unet": {"architecture": {"name": "resnetunet", "base_channels": 8}}}},
         [
             "networks.unet.architecture: there is no architecture `resnetunet`",
             "did you mean `resnet_unet`?",
@@ -56,7 +56,7 @@ MISTAKES = {
         ["networks.unet.architecture", "`parameters` and `sha256` go with `file`", "`resnet_unet` takes `channels`"],
     ),
     "channels of an architecture of one's own": (
-        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "channels": 8}}}},
+        {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "base_channels": 8}}}},
         ["networks.unet.architecture: with `file`, write `channels` and `depth` under `parameters`"],
     ),
     "a parameter that is a list": (
@@ -92,54 +92,57 @@ MISTAKES = {
         ["networks.unet.loss: must be 'cross_entropy' or 'cross_entropy_dice', not 'dice'"],
     ),
     "images of one stride": (
-        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.8}},
+        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_size_A": 0.8}},
         ["images of structure_sets.train, structure_sets.test are 64 px wide", "twice or more, of 64"],
     ),
     "a cycle of one step": (
         {"networks": {"unet": {"epochs": 1, "batch_size": [4, 16]}}},
-        ["networks.unet.schedule: one_cycle needs two steps or more, but 16 images in batches of 16 give one"],
+        ["networks.unet.lr_schedule: one_cycle needs two steps or more, but 16 images in batches of 16 give one"],
     ),
     "fresh noise of stored counts": (
-        {"networks": {"unet": {"noise": ["stored", "fresh"]}}},
-        ["networks.unet.noise: `fresh` needs noise-free images", "imaging.expected_counts to true"],
+        {"networks": {"unet": {"resample_noise": [False, True]}}},
+        ["networks.unet.noise: `fresh` needs noise-free images", "imaging.store_noise_free to true"],
     ),
     "images that are no number": (
         {"training_sets": {"single": {"images": "many"}}},
         ["training_sets.single.images: must be a valid integer", "not 'many'", "Training images per training set"],
     ),
     "no images of a condition": (
-        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 0}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 0}}}},
         ["training_sets.mixed.images.dose: must be greater than or equal to 1, not 0"],
     ),
     "a truth value for images of a condition": (
-        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": True}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": True}}}},
         ["training_sets.mixed.images.dose: needs a number, not true or false"],
     ),
     "images by condition without mix": (
-        {"training_sets": {"single": {"images": {"defocus": 9}}}},
-        ["training_sets.single.images: numbers by condition need `mix: true`"],
+        {"training_sets": {"single": {"n_images": {"defocus": 9}}}},
+        ["training_sets.single.images: numbers by condition need `mixture: true`"],
     ),
     "images of some conditions": (
-        {"training_sets": {"mixed": {"images": {"defocus": 9}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 9}}}},
         ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus."],
     ),
     "images of unknown conditions": (
-        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 9, "tilt": 9}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 9, "tilt": 9}}}},
         ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus, dose, tilt."],
     ),
     "more images of a condition than structures": (
         # 32 in equal shares of two conditions, of which one has a share of the 9 others, too
-        {"training_sets": {"mixed": {"images": {"defocus": 9, "dose": 32}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 32}}}},
         ["training_sets.mixed.images: 19 images are asked for under one condition, 41 in all", "give 16 each"],
     ),
     "fewer images of a grid than conditions": (
-        {"training_sets": {"mixed": {"images": {"defocus": 2, "dose": 4}}}},
+        {"training_sets": {"mixed": {"n_images": {"defocus": 2, "dose": 4}}}},
         ["training_sets.mixed.images.defocus: 2 images cannot show 3 conditions"],
     ),
-    "a negative time": ({"execution": {"save_every_s": -1}}, ["execution.save_every_s: must be", "not -1"]),
+    "a negative time": (
+        {"execution": {"checkpoint_interval_s": -1}},
+        ["execution.checkpoint_interval_s: must be", "not -1"],
+    ),
     "wrong type": (
-        {"simulation": {"phonons": "many"}},
-        ["simulation.phonons", "valid integer", "'many'", "Frozen-phonon"],
+        {"simulation": {"n_frozen_phonons": "many"}},
+        ["simulation.n_frozen_phonons", "valid integer", "'many'", "Frozen-phonon"],
     ),
     "a truth value for a number": (
         {"conditions": {"dose": {"dose_e_per_A2": True}}},
@@ -151,7 +154,7 @@ MISTAKES = {
         ["conditions.dose.dose_e_per_A2", "greater than 0", "not -5", "Dose [e/Å²]"],
     ),
     "degrees for radians": ({"conditions": {"dose": {"phi12": 45}}}, ["conditions.dose.phi12", "3.1416", "rad"]),
-    "missing key": ({"imaging": {"pixel_A": None}}, ["imaging.pixel_A", "is missing", "Pixel of the images"]),
+    "missing key": ({"imaging": {"pixel_size_A": None}}, ["imaging.pixel_size_A", "is missing", "Pixel of the images"]),
     "empty grid": ({"conditions": {"dose": {"dose_e_per_A2": []}}}, ["conditions.dose.dose_e_per_A2", "empty grid"]),
     "a value twice": ({"networks": {"unet": {"seed": [1, 1]}}}, ["networks.unet.seed", "each value once"]),
     "a range upside down": (
@@ -160,11 +163,11 @@ MISTAKES = {
     ),
     "bad name": ({"campaign": "my campaign/1"}, ["campaign", "match pattern"]),
     "bad name of an entry": (
-        {"suites": {"a b": {"structures": "test", "conditions": "dose"}}},
+        {"test_suites": {"a b": {"structure_set": "test", "conditions": "dose"}}},
         ["suites.a b", "match pattern"],
     ),
     "unknown reference": (
-        {"suites": {"test": {"conditions": ["defocsu"]}}},
+        {"test_suites": {"test": {"conditions": ["defocsu"]}}},
         ["suites.test.conditions", "no `defocsu` under `conditions`", "did you mean `defocus`?"],
     ),
     "unknown material": (
@@ -173,13 +176,16 @@ MISTAKES = {
     ),
     "sampling too coarse for the images": (
         {"simulation": {"sampling_A": 0.4}},
-        ["imaging.pixel_A", "sampling_A ≤ 0.2667"],
+        ["imaging.pixel_size_A", "sampling_A ≤ 0.2667"],
     ),
     "sampling too coarse for the aperture": (
         {"conditions": {"dose": {"aperture_mrad": 40}}},
         ["conditions.dose.aperture_mrad", "40 mrad", "an aperture up to 24.6"],
     ),
-    "pixel that does not divide the cell": ({"imaging": {"pixel_A": 0.43}}, ["imaging.pixel_A", "0.430252 Å would"]),
+    "pixel that does not divide the cell": (
+        {"imaging": {"pixel_size_A": 0.43}},
+        ["imaging.pixel_size_A", "0.430252 Å would"],
+    ),
     "particle larger than the cell": (
         {"structure_sets": {"test": {"particles": {"radius_A": [8, 30]}}}},
         ["structure_sets.test.particles.radius_A", "need 70 Å", "radii up to 20.6 Å fit"],
@@ -189,7 +195,7 @@ MISTAKES = {
         ["structure_sets.test.particles.count", "up to 2 do"],
     ),
     "test structures that train": (
-        {"suites": {"test": {"structures": "train"}}},
+        {"test_suites": {"test": {"structure_set": "train"}}},
         ["suites.test.structures", "`train` trains", "seed of its own"],
     ),
     "test structures equal to training ones by seed": (
@@ -212,19 +218,19 @@ MISTAKES = {
         ["structure_sets.test.particles.stacking_faults", "fault_normal"],
     ),
     "more images than structures": (
-        {"training_sets": {"single": {"images": 17}}},
+        {"training_sets": {"single": {"n_images": 17}}},
         ["training_sets.single.images", "ask for at most 16"],
     ),
     "fewer images than conditions": (
-        {"training_sets": {"mixed": {"images": 3}}},
+        {"training_sets": {"mixed": {"n_images": 3}}},
         ["training_sets.mixed.images", "3 images cannot show 4 conditions"],
     ),
     "validation takes all": (
-        {"training_sets": {"mixed": {"validation": 20}}},
+        {"training_sets": {"mixed": {"n_validation_structures": 20}}},
         ["training_sets.mixed.validation", "at most 19"],
     ),
     "images that the network cannot halve": (
-        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_A": 0.32}},
+        {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_size_A": 0.32}},
         ["networks.unet.architecture", "160 px wide", "twice or more, of 64"],
     ),
     "a campaign like a folder": ({"campaign": "datasets"}, ["campaign: `datasets` is a folder of the results"]),
@@ -244,8 +250,8 @@ def test_mistakes_are_told(raw, change, expected):
 
 def test_all_mistakes_are_told_at_once(raw):
     with pytest.raises(ConfigError, match="3 mistakes") as caught:
-        load_campaign(merge(raw, {"labels": {"blur": 1}, "imaging": {"pixel_A": 0}, "campaign": 7}))
-    assert all(key in str(caught.value) for key in ("labels.blur", "imaging.pixel_A", "campaign"))
+        load_campaign(merge(raw, {"labels": {"blur": 1}, "imaging": {"pixel_size_A": 0}, "campaign": 7}))
+    assert all(key in str(caught.value) for key in ("labels.blur", "imaging.pixel_size_A", "campaign"))
 
 
 def test_the_small_configuration_is_valid(raw):

@@ -48,7 +48,7 @@ def dataset_spec(**changes):
     series = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=0).series
     fields = {
         "waves": series,
-        "structures": 3,
+        "n_structures": 3,
         "condition": CONDITION,
         "imaging": Imaging(pixel_size_A=0.4),
         "labels": Labels(phase_threshold_rad=0.05, blur_A=0.5, mask_threshold=0.5),
@@ -74,7 +74,7 @@ def test_lens_is_the_contrast_transfer(lens):
     condition = Condition(defocus_A=0, dose_e_per_A2=1, **lens)
     wavelength_A = electron_wavelength_A(200e3)
     q, azimuth = polar_frequencies((32, 32), 0.4)
-    prepared = Lens.of(condition, size=32, pixel_A=0.4, wavelength_A=wavelength_A, am=CPU)
+    prepared = Lens.of(condition, size=32, pixel_size_A=0.4, wavelength_A=wavelength_A, am=CPU)
     for defocus_A in (-300.0, 0.0, 123.4):
         expected = contrast_transfer(condition, q, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A)
         ours = prepared.transfer(defocus_A)
@@ -85,7 +85,7 @@ def test_lens_is_the_contrast_transfer(lens):
 @pytest.mark.parametrize("size", [32, 33])
 def test_compiled_lens_is_the_plain_one(size):
     condition = Condition(defocus_A=0, dose_e_per_A2=1, C30=1e7, C12=50, phi12=0.3, C50=1e8, focal_spread_A=20)
-    lens = Lens.of(condition, size=size, pixel_A=0.2, wavelength_A=electron_wavelength_A(300e3), am=CPU)
+    lens = Lens.of(condition, size=size, pixel_size_A=0.2, wavelength_A=electron_wavelength_A(300e3), am=CPU)
     np.testing.assert_allclose(
         lens.transfer(0.0), transfer_numpy(lens.polynomial, lens.alpha, lens.damping, CPU), rtol=0, atol=3e-7
     )
@@ -112,9 +112,9 @@ def test_intensity_is_the_mean_over_phonons():
 
 def test_counts_are_poisson():
     intensity = np.linspace(0.5, 1.5, 4)[:, None] * np.ones((4, 200_000), np.float32)
-    perfect = DetectorResponse.of(None, size=4, pixel_A=0.4, am=CPU)
+    perfect = DetectorResponse.of(None, size=4, pixel_size_A=0.4, am=CPU)
     rng = np.random.default_rng(0)
-    counts = perfect.detect(intensity, dose_e_per_A2=50, pixel_A=0.4, rng=rng).astype(float)
+    counts = perfect.detect(intensity, dose_e_per_A2=50, pixel_size_A=0.4, rng=rng).astype(float)
     mean = 50 * 0.16 * intensity[:, 0]
     np.testing.assert_allclose(counts.mean(axis=1), mean, rtol=0.01)
     np.testing.assert_allclose(counts.var(axis=1), mean, rtol=0.02)
@@ -165,7 +165,7 @@ def test_artifact_layout(tmp_path):
     assert set(np.unique(data.label)) == {0, 1}
     assert data.defocus_A.dtype == np.float32
     assert data.x.values[1] == 0.4
-    assert data.attrs["pixel_A"] == 0.4
+    assert data.attrs["pixel_size_A"] == 0.4
     assert data.attrs["energy_eV"] == SIMULATION.energy_eV
     assert data.attrs["sha256_of_images"] == store.arrays_sha256(data.counts.values, data.label.values)
     assert Condition(**json.loads(data.attrs["condition"])) == CONDITION
@@ -259,9 +259,9 @@ def test_other_exit_waves_are_told(tmp_path):
 
 def test_pixels_must_divide_the_cell_and_be_simulated(tmp_path):
     shards = [shard(tmp_path, 0, 3)]
-    with pytest.raises(ConfigError, match=r"pixel_A: 0.45 Å does not divide the cell of 12.8 Å; 0.457143 Å would"):
+    with pytest.raises(ConfigError, match=r"pixel_size_A: 0.45 Å does not divide the cell of 12.8 Å; 0.457143 Å would"):
         imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_size_A=0.45)), shards)
-    with pytest.raises(ConfigError, match=r"pixel_A: 0.2 Å is finer than the exit waves"):
+    with pytest.raises(ConfigError, match=r"pixel_size_A: 0.2 Å is finer than the exit waves"):
         imaged(tmp_path, dataset_spec(imaging=Imaging(pixel_size_A=0.2)), shards)
 
 

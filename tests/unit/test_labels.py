@@ -12,16 +12,22 @@ from hrtem_ood.physics.imaging.label_mask import label_mask
 CPU = array_module("cpu")
 
 
-def disk(size, pixel_A, centre_A, radius_A, phase_rad=0.4):
+def disk(size, pixel_size_A, centre_A, radius_A, phase_rad=0.4):
     """A disk of constant phase, across periodic boundaries."""
-    cell = size * pixel_A
-    apart = [(np.arange(size) * pixel_A - c + cell / 2) % cell - cell / 2 for c in centre_A]
+    cell = size * pixel_size_A
+    apart = [(np.arange(size) * pixel_size_A - c + cell / 2) % cell - cell / 2 for c in centre_A]
     return np.where(np.hypot(apart[0][:, None], apart[1][None, :]) < radius_A, phase_rad, 0).astype(np.float32)
 
 
-def mask(phase, size, pixel_A, blur_A=1.0, coverage=0.5, threshold=0.2):
+def mask(phase, size, pixel_size_A, blur_A=1.0, coverage=0.5, threshold=0.2):
     return label_mask(
-        phase, size=size, pixel_A=pixel_A, phase_threshold_rad=threshold, blur_A=blur_A, coverage=coverage, am=CPU
+        phase,
+        size=size,
+        pixel_size_A=pixel_size_A,
+        phase_threshold_rad=threshold,
+        blur_A=blur_A,
+        coverage=coverage,
+        am=CPU,
     )
 
 

@@ -46,7 +46,7 @@ def test_what_does_not_pass_spreads_nothing():
 )
 def test_aberrations_in_another_unit_are_told_of(raw, condition, told):
     raw["conditions"] = {"one": {"defocus_A": 100, "dose_e_per_A2": 400} | condition}
-    for users in (raw["training_sets"], raw["suites"]):
+    for users in (raw["training_sets"], raw["test_suites"]):
         for user in users.values():
             user["conditions"] = ["one"]
     found = [text for text in warnings(load_campaign(raw)) if text.startswith("conditions:")]

@@ -75,8 +75,8 @@ def test_scenes_and_images_are_those_of_the_study(campaign):
     assert set(campaign.used_sets) == set(sets)
     assert {each.material for each in sets.values()} == set(campaign.config.materials)
     assert (simulation.energy_eV, simulation.sampling_A, simulation.slice_thickness_A) == (300e3, 0.1, 1)
-    assert simulation.phonons == 8
-    assert round(128 / campaign.config.imaging.pixel_A) == 640
+    assert simulation.n_frozen_phonons == 8
+    assert round(128 / campaign.config.imaging.pixel_size_A) == 640
 
 
 def test_conditions(trained):
@@ -125,7 +125,7 @@ def test_every_training_condition_is_tested_in_domain(campaign, trained):
     material = {name: each.material for name, each in campaign.config.structure_sets.items()}
     in_domain = {(material[name], condition) for suite in suites.values() for name, condition in suite}
     assert {(material[name], condition) for name, condition in trained} <= in_domain
-    assert [text.partition(":")[0] for text in warnings(campaign)] == ["imaging.coherence"]
+    assert [text.partition(":")[0] for text in warnings(campaign)] == ["imaging.temporal_coherence"]
 
 
 def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
@@ -161,7 +161,7 @@ def test_the_page_tells_the_figures(campaign):
         "conditions": len(campaign.transfer.conditions),
         "training sets": len(campaign.training_set_by_id),
         "datasets": len(campaign.datasets),
-        "structures": sum(campaign.config.structure_sets[name].structures for name in campaign.used_sets),
+        "structure_set": sum(campaign.config.structure_sets[name].structures for name in campaign.used_sets),
     }
     for what, count in counts.items():
         assert re.search(rf"\b{count:,} {what}\b", page), f"docs/paper.md does not say {count:,} {what}"

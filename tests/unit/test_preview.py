@@ -30,7 +30,7 @@ def small(raw, tmp_path):
     raw["structure_sets"]["train"] |= {"cell_A": 12.8, "particles": {"radius_A": 3, "separation_A": 2}}
     frames = [Atoms("CAu", positions=[[1, 1, 1], [x, 5, 4]], cell=[12.8, 12.8, 8]) for x in range(6)]
     write(tmp_path / "mine.extxyz", frames)
-    raw["structure_sets"]["test"] = {"structures": 6, "scenes": str(tmp_path / "mine.extxyz"), "cell_A": 12.8}
+    raw["structure_sets"]["test"] = {"n_structures": 6, "file": str(tmp_path / "mine.extxyz"), "cell_A": 12.8}
     raw["networks"]["unet"]["architecture"] = {"depth": 2}
     return raw
 

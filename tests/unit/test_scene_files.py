@@ -26,7 +26,7 @@ def frame(shift=0.0):
 
 
 def recipe(path, **changes):
-    return StructureFileRecipe(**{"scenes": str(path), "sha256": None, "cell_A": CELL_A, "film": "carbon"} | changes)
+    return StructureFileRecipe(**{"file": str(path), "sha256": None, "cell_A": CELL_A, "film": "carbon"} | changes)
 
 
 def built(folder, frames, start=0, stop=1, **changes):
@@ -121,7 +121,7 @@ def test_what_is_no_scene_is_named(tmp_path):
 
 
 def configured(raw, path, **changes):
-    raw["structure_sets"]["test"] = {"structures": 6, "scenes": str(path), "cell_A": 51.2} | changes
+    raw["structure_sets"]["test"] = {"n_structures": 6, "file": str(path), "cell_A": 51.2} | changes
     return raw
 
 
@@ -150,7 +150,7 @@ def test_a_structure_set_may_be_a_file(raw, tmp_path):
         ),
         ({"cell_A": None}, r"structure_sets\.test\.cell_A: is missing\. It is: Side of the square"),
         ({"cell_A": 12.85}, r"simulation\.sampling_A: 0\.2 Å does not divide cell_A = 12\.85"),
-        ({"scenes": "no/such.xyz"}, r"structure_sets\.test\.scenes: no/such\.xyz cannot be read"),
+        ({"file": "no/such.xyz"}, r"structure_sets\.test\.scenes: no/such\.xyz cannot be read"),
         ({"sha256": "00"}, r"structure_sets\.test\.sha256: .*is not the file meant"),
     ],
 )
@@ -207,7 +207,7 @@ def test_nothing_is_begun_with_a_file_that_cannot_be_read(raw, tmp_path, monkeyp
 def test_one_file_does_not_train_and_test(raw, tmp_path):
     write(tmp_path / "a.extxyz", [frame()] * 20)
     configured(raw, tmp_path / "a.extxyz")
-    raw["structure_sets"]["train"] = raw["structure_sets"]["test"] | {"structures": 20}
+    raw["structure_sets"]["train"] = raw["structure_sets"]["test"] | {"n_structures": 20}
     with pytest.raises(ConfigError, match=r"suites\.test\.structures: `test` has the same recipe and seed as `train`"):
         load_campaign(raw)
 

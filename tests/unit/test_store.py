@@ -192,7 +192,7 @@ def test_provenance_tells_how(raw):
     spec = load_campaign(raw).transfer
     told = store.provenance(spec, seconds=1.23456, device="cpu")
     assert told["id"] == spec.id
-    assert json.loads(told["parameters"])["pixel_A"] == 0.4
+    assert json.loads(told["parameters"])["pixel_size_A"] == 0.4
     assert {"abtem", "torch", "hrtem-ood"} <= set(json.loads(told["software"]))
     assert told["seconds"] == 1.235
 

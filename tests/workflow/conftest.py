@@ -31,29 +31,40 @@ TINY = {
     "campaign": "tiny",
     "materials": {"Au": {"formula": "Au", "structure": "fcc", "a_A": 4.0782}},
     "structure_sets": {
-        "train": _SCENES | {"structures": 6, "seed": 1},
-        "test": _SCENES | {"structures": 3, "seed": 2},
+        "train": _SCENES | {"n_structures": 6, "seed": 1},
+        "test": _SCENES | {"n_structures": 3, "seed": 2},
     },
-    "simulation": {"sampling_A": 0.2, "slice_thickness_A": 2, "phonons": 1},
-    "imaging": {"pixel_A": 0.8},
+    "simulation": {"sampling_A": 0.2, "slice_thickness_A": 2, "n_frozen_phonons": 1},
+    "imaging": {"pixel_size_A": 0.8},
     "conditions": {
         "over": {"defocus_A": -100, "dose_e_per_A2": 1000},
         "under": {"defocus_A": 100, "dose_e_per_A2": 1000},
     },
     "training_sets": {
-        "single": {"structures": "train", "conditions": ["over", "under"], "images": 4, "validation": 2},
-        "mixed": {"structures": "train", "conditions": ["over", "under"], "mix": True, "images": 4, "validation": 2},
+        "single": {
+            "structure_set": "train",
+            "conditions": ["over", "under"],
+            "n_images": 4,
+            "n_validation_structures": 2,
+        },
+        "mixed": {
+            "structure_set": "train",
+            "conditions": ["over", "under"],
+            "mixture": True,
+            "n_images": 4,
+            "n_validation_structures": 2,
+        },
     },
     "networks": {
         "unet": {
             "training_sets": ["single", "mixed"],
-            "architecture": {"channels": 4, "depth": 2},
+            "architecture": {"base_channels": 4, "depth": 2},
             "epochs": 2,
             "batch_size": 2,
             "seed": [0, 1],
         }
     },
-    "suites": {"test": {"structures": "test", "conditions": ["over", "under"]}},
+    "test_suites": {"test": {"structure_set": "test", "conditions": ["over", "under"]}},
     "report": {"dpi": 60},
     "execution": {"structures_per_shard": 3, "networks_per_job": 4, "device": "cpu"},
 }

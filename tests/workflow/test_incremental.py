@@ -46,7 +46,7 @@ def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finishe
     for path in (project.folder / "results/exit_waves").iterdir():
         path.unlink()
     change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
-    change["suites"] = {"test": {"conditions": ["over", "under", "far"]}}
+    change["test_suites"] = {"test": {"conditions": ["over", "under", "far"]}}
     assert project.after(change) == {
         "simulate": 1,
         "image": 1,

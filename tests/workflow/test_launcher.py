@@ -27,7 +27,7 @@ def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatc
     for folder in ("networks", "packs", "evaluations"):
         for path in (project.folder / "results" / folder).iterdir():
             path.unlink()
-    launched = merge(project.tiny, {"execution": {"launcher": "submitit"}})
+    launched = merge(project.tiny, {"execution": {"network_jobs": "individual"}})
 
     # a network that is alone in its evaluation: its task makes it
     project.configure(merge(launched, {"execution": {"networks_per_evaluation": 1}}))

@@ -16,10 +16,10 @@ def test_a_configuration_mistake_is_told_before_anything_is_written(finished, tm
 
 
 def test_experiments_are_merged_on_the_default(finished):
-    (finished.folder / "bad.yaml").write_text(yaml.safe_dump({"imaging": {"pixel_A": 0.1}}))
+    (finished.folder / "bad.yaml").write_text(yaml.safe_dump({"imaging": {"pixel_size_A": 0.1}}))
     done = finished.snakemake("--dry-run", "--configfile", "bad.yaml")
     assert done.returncode == 2
-    assert "imaging.pixel_A: images of 0.1 Å carry frequencies" in done.stderr
+    assert "imaging.pixel_size_A: images of 0.1 Å carry frequencies" in done.stderr
 
 
 def test_a_key_that_is_there_twice_is_refused(finished):

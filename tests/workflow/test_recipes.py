@@ -20,8 +20,8 @@ def Tiny(channels):
 """
 
 CHANGE = {
-    "imaging": {"expected_counts": True},
-    "training_sets": {"mixed": {"images": {"over": 3, "under": 1}}},
+    "imaging": {"store_noise_free": True},
+    "training_sets": {"mixed": {"n_images": {"over": 3, "under": 1}}},
     "networks": {
         "own": {
             "training_sets": ["mixed"],
@@ -29,17 +29,17 @@ CHANGE = {
             "steps": 3,
             "loss": "cross_entropy_dice",
             "optimizer": "adam",
-            "schedule": "exponential",
+            "lr_schedule": "exponential",
             "gradient_clip": 1.0,
-            "noise": "fresh",
-            "weights": "bfloat16",
+            "resample_noise": True,
+            "stored_dtype": "bfloat16",
         },
         "residual": {
             "training_sets": ["mixed"],
-            "architecture": {"name": "resnet_unet", "channels": 4, "depth": 3},
+            "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 3},
             "epochs": 2,
             "batch_size": 4,
-            "arithmetic": "bfloat16",
+            "precision": "bf16-mixed",
         },
     },
 }
@@ -62,7 +62,7 @@ def test_every_kind_is_trained_and_scored(varied):
     assert not metrics.diverged.values.any()
     assert metrics.mean_f1.notnull().all()
     labels = set(map(str, metrics.architecture.values))
-    assert labels == {"unet(channels=4, depth=2)", "resnet_unet(channels=4, depth=3)", "Tiny(channels=4)"}
+    assert labels == {"unet(base_channels=4, depth=2)", "resnet_unet(base_channels=4, depth=3)", "Tiny(channels=4)"}
     (mixed,) = campaign.training_sets["mixed"]
     assert sorted(mixed.images) == [1, 3]
     assert varied.would_run() == {}
@@ -94,12 +94,14 @@ def test_weights_are_dropped_when_all_is_scored(varied, tmp_path):
         assert file.stat().st_size < before.get(file.name, 1e9)
     assert project.would_run("--configfile", str(path)) == {}
     # what comes later and needs weights is told what to do
-    path.write_text(yaml.safe_dump(merge(change, {"suites": {"again": {"structures": "test", "conditions": "over"}}})))
+    path.write_text(
+        yaml.safe_dump(merge(change, {"test_suites": {"again": {"structure_set": "test", "conditions": "over"}}}))
+    )
     later = project.snakemake("--configfile", str(path))
     assert later.returncode == 0, "scores of the same images are known"
     far = {
         "conditions": {"far": {"defocus_A": 300, "dose_e_per_A2": 1000}},
-        "suites": {"far": {"structures": "test", "conditions": "far"}},
+        "test_suites": {"far": {"structure_set": "test", "conditions": "far"}},
     }
     path.write_text(yaml.safe_dump(merge(change, far)))
     later = project.snakemake("--configfile", str(path))
@@ -112,7 +114,7 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
     change["training_sets"] = {"single": {"conditions": ["over"]}}
     project = finished.copy(tmp_path / "project")
     path = project.folder / "change.yaml"
-    path.write_text(yaml.safe_dump(merge(change, {"execution": {"save_every_s": 0}})))
+    path.write_text(yaml.safe_dump(merge(change, {"execution": {"checkpoint_interval_s": 0}})))
     command = [*project.command(), "--configfile", str(path)]
     networks = project.folder / "results/networks"
     (network,) = project.campaign(change).networks

@@ -13,12 +13,12 @@ CHANGES = {
     "add a condition to training and suite": {
         "conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}},
         "training_sets": {"single": {"conditions": ["over", "under", "far"]}},
-        "suites": {"test": {"conditions": ["over", "under", "far"]}},
+        "test_suites": {"test": {"conditions": ["over", "under", "far"]}},
     },
     "remove a condition from training": {"training_sets": {"single": {"conditions": "over"}}},
-    "remove a condition from the suite": {"suites": {"test": {"conditions": "over"}}},
+    "remove a condition from the suite": {"test_suites": {"test": {"conditions": "over"}}},
     "reorder conditions and seeds": {
-        "suites": {"test": {"conditions": ["under", "over"]}},
+        "test_suites": {"test": {"conditions": ["under", "over"]}},
         "training_sets": {"mixed": {"conditions": ["under", "over"]}},
         "networks": {"unet": {"seed": [1, 0]}},
     },
@@ -29,13 +29,13 @@ CHANGES = {
     "add a value of a hyperparameter": {"networks": {"unet": {"batch_size": [2, 4]}}},
     "add a test condition to the suite": {
         "conditions": {"near": {"defocus_A": 50, "dose_e_per_A2": 1000}},
-        "suites": {"test": {"conditions": ["over", "under", "near"]}},
+        "test_suites": {"test": {"conditions": ["over", "under", "near"]}},
     },
-    "add a suite": {"suites": {"second": {"structures": "test", "conditions": "under"}}},
-    "add structures to the test set": {"structure_sets": {"test": {"structures": 5}}},
-    "add structures to the training set": {"structure_sets": {"train": {"structures": 8}}},
+    "add a suite": {"test_suites": {"second": {"structure_set": "test", "conditions": "under"}}},
+    "add structures to the test set": {"structure_sets": {"test": {"n_structures": 5}}},
+    "add structures to the training set": {"structure_sets": {"train": {"n_structures": 8}}},
     "change the label blur": {"labels": {"blur_A": 1.2}},
-    "change the weight of the transfer measures": {"transfer": {"weight": "per_q"}},
+    "change the weight of the transfer measures": {"transfer": {"weighting": "per_q"}},
     "change a figure's style": {"report": {"dpi": 70}},
     "change the device": {"execution": {"device": "auto"}},
     "change the pack size": {"execution": {"networks_per_job": 1}},
@@ -138,7 +138,11 @@ def _made(project, name):
 def test_comments_key_order_and_whole_numbers(finished, tmp_path):
     project = finished.copy(tmp_path / "copy")
     backwards = dict(reversed(project.tiny.items()))
-    text = yaml.safe_dump(backwards, sort_keys=False).replace("1000", "1.0e+3").replace("pixel_A: 0.8", "pixel_A: 0.80")
+    text = (
+        yaml.safe_dump(backwards, sort_keys=False)
+        .replace("1000", "1.0e+3")
+        .replace("pixel_size_A: 0.8", "pixel_size_A: 0.80")
+    )
     assert "1.0e+3" in text
     (project.folder / "config/config.yaml").write_text("# a comment\n" + text)
     assert project.would_run() == {}

@@ -14,7 +14,7 @@ rule suite:
         f"{CLI} suite {WHERE}"
 
 
-# Of launcher: submitit, training.smk tells.
+# Of network_jobs: individual, training.smk tells.
 rule evaluate:
     input:
         inputs_of("evaluations"),
@@ -24,7 +24,7 @@ rule evaluate:
         log_of("evaluations"),
     benchmark:
         benchmark_of("evaluations")
-    localrule: campaign.config.execution.launcher == "submitit"
+    localrule: campaign.config.execution.network_jobs == "individual"
     params:
         asked=lambda wildcards, resources, threads: asked_for(resources, threads),
     message:

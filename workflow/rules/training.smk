@@ -1,4 +1,4 @@
-# With launcher: submitit, the job itself only waits for the networks' own, so it runs beside Snakemake; they ask for what
+# With network_jobs: individual, the job itself only waits for the networks' own, so it runs beside Snakemake; they ask for what
 # the profile gives to the rule.
 rule train:
     input:
@@ -9,7 +9,7 @@ rule train:
         log_of("packs"),
     benchmark:
         benchmark_of("packs")
-    localrule: campaign.config.execution.launcher == "submitit"
+    localrule: campaign.config.execution.network_jobs == "individual"
     params:
         asked=lambda wildcards, resources, threads: asked_for(resources, threads),
     message:

@@ -100,7 +100,7 @@ def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -
     """
     rows = []
     for level in sorted({*LEVELS, analysis.forecast_level}):
-        table, made = forecasts(predictors, found, analysis.model_copy(update={"coverage": level}))
+        table, made = forecasts(predictors, found, analysis.model_copy(update={"forecast_level": level}))
         width = table.high - table.low
         quartiles = [float(width.quantile(share)) for share in (0.5, 0.25, 0.75)]
         rows.append((level, made.coverage, made.n, *quartiles))

@@ -66,7 +66,7 @@ class TrainingSetScores:
 
 
 def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[TrainingSetScores]:
-    """Gather the scores of the training sets that ``analysis.compare`` names.
+    """Gather the scores of the training sets that ``analysis.compare_training_sets`` names.
 
     The test conditions are those of all test datasets, of whichever suite, whose structures come of the training sets' own
     recipe, training conditions among them.

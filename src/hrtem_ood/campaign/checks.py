@@ -47,7 +47,7 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for name, chosen in config.structure_sets.items():
         if isinstance(chosen, StructureSet):
             yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
-    for kind, users in (("training_sets", config.training_sets), ("suites", config.test_suites)):
+    for kind, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
             yield from _unknown(f"{key}.structures", [user.structure_set], config.structure_sets, "structure_sets")
@@ -55,27 +55,31 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
     yield from _unknown(
-        "analysis.compare", config.analysis.compare_training_sets or (), config.training_sets, "training_sets"
+        "analysis.compare_training_sets",
+        config.analysis.compare_training_sets or (),
+        config.training_sets,
+        "training_sets",
     )
 
 
 def _compared(campaign: Campaign) -> Iterator[str]:
     """Find training sets that cannot be compared: without networks, or with other structures than the first."""
     config, names = campaign.config, campaign.config.analysis.compare_training_sets or ()
+    key = "analysis.compare_training_sets"
     used = {name for grid in config.networks.values() for name in grid.training_sets}
     if len(names) == 1:
-        yield f"analysis.compare: `{names[0]}` has nothing to stand beside; name two training sets or more, or none."
+        yield f"{key}: `{names[0]}` has nothing to be compared with; name two training sets or more, or none."
         return
     for name in names:
         if name not in used:
-            yield f"analysis.compare: no network trains on `{name}`; those that train on something: {', '.join(sorted(used))}."
+            yield f"{key}: no network trains on `{name}`; training sets with networks: {', '.join(sorted(used))}."
     recipes = {name: campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
     for name in names[1:]:
         if recipes[name] != recipes[names[0]]:
-            yield f"analysis.compare: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
+            yield f"{key}: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
     tested = {campaign.recipe_id(suite.structure_set) for suite in config.test_suites.values()}
     if names and recipes[names[0]] not in tested:
-        yield f"analysis.compare: no suite tests on structures like those of `{names[0]}`; add one, or leave `compare` out."
+        yield f"{key}: no test suite has structures like those of `{names[0]}`; add one, or leave the key out."
 
 
 def _predictors(campaign: Campaign) -> Iterator[str]:
@@ -84,12 +88,16 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
         if name in PREDICTOR_NAMES:
             yield f"predictors.{name}: there is a predictor of that name already; use another one."
     left = analysis.exclude_predictors or ()
-    asked = {"reference": (analysis.baseline_predictor,), "forecast": (analysis.forecast_predictor,), "leave_out": left}
+    asked = {
+        "baseline_predictor": (analysis.baseline_predictor,),
+        "forecast_predictor": (analysis.forecast_predictor,),
+        "exclude_predictors": left,
+    }
     for key, names in asked.items():
         yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
-    for key in ("reference", "forecast"):
+    for key in ("baseline_predictor", "forecast_predictor"):
         if asked[key][0] in left:
-            yield f"analysis.leave_out: `{asked[key][0]}` is the {key}, which cannot be left out."
+            yield f"analysis.exclude_predictors: `{asked[key][0]}` is the {key}, which cannot be left out."
 
 
 def _divides(length: float, step: float) -> bool:
@@ -98,7 +106,7 @@ def _divides(length: float, step: float) -> bool:
 
 def _cells(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
-    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_A": config.imaging.pixel_size_A}
+    steps = {"simulation.sampling_A": config.simulation.sampling_A, "imaging.pixel_size_A": config.imaging.pixel_size_A}
     for cell, where in _sets_by_cell(campaign).items():
         for key, step in steps.items():
             if not _divides(cell, step):
@@ -153,9 +161,9 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
     nyquist = 1 / (2 * imaging.pixel_size_A)
     if nyquist > band * (1 + 1e-9):
         yield (
-            f"imaging.pixel_A: images of {imaging.pixel_size_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
+            f"imaging.pixel_size_A: images of {imaging.pixel_size_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
             f"simulation.sampling_A = {simulation.sampling_A:g} Å simulates them up to {band:.4g} 1/Å only; "
-            f"use pixel_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_size_A / 1.5:.4g}."
+            f"use pixel_size_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_size_A / 1.5:.4g}."
         )
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
@@ -166,8 +174,8 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
         if reach > nyquist:
             yield (
                 f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
-                f"{reach:.4g} 1/Å, but imaging.pixel_A = {imaging.pixel_size_A:g} Å carries them up to {nyquist:.4g} 1/Å only; "
-                f"use pixel_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
+                f"{reach:.4g} 1/Å, but imaging.pixel_size_A = {imaging.pixel_size_A:g} Å carries them up to {nyquist:.4g} 1/Å "
+                f"only; use pixel_size_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
             )
     upper = campaign.config.transfer.q_max_per_A
     if upper is not None and upper <= campaign.config.transfer.q_min_per_A:
@@ -181,7 +189,7 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
         left = available - grid.n_validation_structures
         if left < 1:
             yield (
-                f"{key}.validation: {grid.n_validation_structures} of the {available} structures of "
+                f"{key}.n_validation_structures: {grid.n_validation_structures} of the {available} structures of "
                 f"`{grid.structure_set}` leave none to train on; use at most {available - 1}."
             )
             continue
@@ -213,7 +221,7 @@ def _shares(campaign: Campaign) -> Iterator[str]:
             continue
         key = f"training_sets.{name}.images"
         if not grid.mixture:
-            yield f"{key}: numbers by condition need `mix: true`; give one number for training sets of one condition."
+            yield f"{key}: numbers by condition need `mixture: true`; give one number for training sets of one condition."
         elif set(grid.n_images) != set(grid.conditions):
             yield (
                 f"{key}: must name what `conditions` names ({', '.join(grid.conditions)}), each with its number of images, "
@@ -231,15 +239,15 @@ def _shares(campaign: Campaign) -> Iterator[str]:
 
 def _fresh_noise(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.networks.items():
-        if "fresh" in grid.noise and not campaign.config.imaging.store_noise_free:
-            yield f"networks.{name}.noise: `fresh` needs noise-free images; set imaging.expected_counts to true."
+        if True in grid.resample_noise and not campaign.config.imaging.store_noise_free:
+            yield f"networks.{name}.resample_noise: `true` needs noise-free images; set imaging.store_noise_free to true."
 
 
 def _detector(campaign: Campaign) -> Iterator[str]:
     imaging = campaign.config.imaging
     if imaging.store_noise_free and imaging.detector is not None and not imaging.detector.counts_electrons:
         yield (
-            "imaging.expected_counts: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
+            "imaging.store_noise_free: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
             "these out of imaging.detector, or set expected_counts to false."
         )
 
@@ -247,15 +255,15 @@ def _detector(campaign: Campaign) -> Iterator[str]:
 def _cycles(campaign: Campaign) -> Iterator[str]:
     """Find one-cycle schedules of a single step, which PyTorch begins and ends at a learning rate of almost nothing."""
     for name, grid in campaign.config.networks.items():
-        if "one_cycle" not in grid.schedule:
+        if "one_cycle" not in grid.lr_schedule:
             continue
         images = [sum(each.n_images) for sets in grid.training_sets for each in campaign.training_sets[sets]]
         per_epoch = -(-min(images) // max(grid.batch_size))
         steps = min(grid.steps) if grid.steps != (None,) else min(grid.epochs) * per_epoch
         if steps < 2:
             yield (
-                f"networks.{name}.schedule: one_cycle needs two steps or more, but {min(images)} images in batches of "
-                f"{max(grid.batch_size)} give one; use more epochs or steps, smaller batches, or `schedule: exponential`."
+                f"networks.{name}.lr_schedule: one_cycle needs two steps or more, but {min(images)} images in batches of "
+                f"{max(grid.batch_size)} give one; use more epochs or steps, smaller batches, or `lr_schedule: exponential`."
             )
 
 
@@ -270,7 +278,7 @@ def _strides(campaign: Campaign) -> Iterator[str]:
                 if side % stride or side < 2 * stride:
                     yield (
                         f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
-                        f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_A or depth "
+                        f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_size_A or depth "
                         f"so that the width is a multiple, twice or more, of {stride}."
                     )
 
@@ -288,6 +296,6 @@ def _overlaps(campaign: Campaign) -> Iterator[str]:
                 else f"has the same recipe and seed as `{same[0]}`, which trains"
             )
             yield (
-                f"suites.{name}.structures: `{suite.structure_set}` {which}, so the same structures would train and test "
+                f"test_suites.{name}.structure_set: `{suite.structure_set}` {which}, so the same structures would train and test "
                 "(they overlap); test on a structure set with a seed of its own."
             )

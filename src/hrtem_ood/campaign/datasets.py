@@ -50,7 +50,7 @@ class SimulatedData:
         """Return the recipe of a structure set, with its material written out."""
         if name not in self._recipes:
             chosen = self.config.structure_sets[name]
-            kept = type(chosen).model_fields.keys() - {"structures", "material"}
+            kept = type(chosen).model_fields.keys() - {"n_structures", "material"}
             fields: dict[str, Any] = {key: getattr(chosen, key) for key in kept}
             self._recipes[name] = (
                 StructureFileRecipe(**fields)

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
 from hrtem_ood.errors import ConfigError
 
 DEFAULT = Path("config/config.yaml")
@@ -124,7 +125,7 @@ def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
     result = dict(raw)
     kinds = (
         ("materials", None, "file", "a crystal file that ASE reads (CIF, extxyz, …)"),
-        ("structure_sets", None, "scenes", "a file of scenes that ASE reads (extxyz, …)"),
+        ("structure_sets", None, "file", "a file of structures that ASE reads (extxyz, …)"),
         ("networks", "architecture", "file", "the Python file that defines the architecture"),
         ("predictors", None, "file", "the Python file that defines the predictor"),
     )
@@ -177,7 +178,11 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     path = _written_path(details["loc"], written, missing=kind == "missing")
     key = ".".join(str(part) for part in path) or "configuration"
     valid = _valid_keys(path[:-1], written)
+    keys = tuple(part for part in path if isinstance(part, str))
     if kind == "extra_forbidden":
+        new = renamed_key(keys)
+        if new is not None:
+            return f"{key}: this key is called `{new}` now."
         close = difflib.get_close_matches(str(path[-1]), valid, n=1)
         hint = f"did you mean `{close[0]}`? " if close else ""
         return f"{key}: unknown key; {hint}Valid keys: {', '.join(valid)}."
@@ -194,6 +199,9 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     message = message.removesuffix(f", not {details.get('ctx', {}).get('actual_length')}").replace(
         " after validation", ""
     )
+    new_value = renamed_value(keys, given)
+    if new_value is not None:
+        return f"{key}: `{given}` is written `{new_value}` now."
     shown = f", not {given!r}" if kind != "value_error" and not isinstance(given, dict) else ""
     return f"{key}: {message}{shown}. {meaning}".rstrip()
 

@@ -15,11 +15,11 @@ Orientation = Literal["random", "zone axis"]
 
 SAMPLING: dict[Orientation, dict[str, dict[float, float]]] = {
     "random": {
-        "fast": {0.08: 0.43, 0.1: 0.79, 0.128: 1.4, 0.16: 2.3, 0.2: 3.7},
+        "builtin": {0.08: 0.43, 0.1: 0.79, 0.128: 1.4, 0.16: 2.3, 0.2: 3.7},
         "abtem": {0.08: 2.7, 0.1: 3.9, 0.128: 5.8, 0.16: 8.1, 0.2: 11.5},
     },
     "zone axis": {
-        "fast": {0.08: 1.9, 0.1: 2.9, 0.128: 4.4, 0.16: 6.7, 0.2: 11},
+        "builtin": {0.08: 1.9, 0.1: 2.9, 0.128: 4.4, 0.16: 6.7, 0.2: 11},
         "abtem": {0.08: 5.6, 0.1: 8.1, 0.128: 13, 0.16: 20, 0.2: 28},
     },
 }
@@ -53,11 +53,11 @@ def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
     table = SAMPLING[orientation][simulation.engine]
     off = interpolate_error(table, simulation.sampling_A)
     if off > SYSTEMATIC_LIMIT:
-        other = " `engine: fast` is off by less." if simulation.engine == "abtem" else ""
+        other = " `engine: builtin` is off by less." if simulation.engine == "abtem" else ""
         columns = ", where heavy atoms stand in columns" if orientation == "zone axis" else ""
         yield (
-            f"simulation.sampling_A: {simulation.sampling_A:g} Å puts images off by up to {off:.2g} % of their standard "
-            f"deviation{columns}; {largest_within_tolerance(table):.2g} Å keeps {SYSTEMATIC_LIMIT:g} %.{other}"
+            f"simulation.sampling_A: {simulation.sampling_A:g} Å puts images off by up to {off:.2g} % of "
+            f"their standard deviation{columns}; {largest_within_tolerance(table):.2g} Å keeps {SYSTEMATIC_LIMIT:g} %.{other}"
         )
     off = interpolate_error(THICKNESS, simulation.slice_thickness_A)
     if off > SYSTEMATIC_LIMIT:
@@ -68,8 +68,8 @@ def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
     off = ONE_PHONON / math.sqrt(simulation.n_frozen_phonons)
     if off > STATISTICAL_LIMIT and simulation.phonon_sigma_A > 0:
         yield (
-            f"simulation.phonons: the mean of {simulation.n_frozen_phonons} puts images off by up to {off:.2g} % of their standard "
-            f"deviation (with displacements of 0.1 Å), noise apart; {math.ceil((ONE_PHONON / STATISTICAL_LIMIT) ** 2)} keep "
+            f"simulation.n_frozen_phonons: the mean of {simulation.n_frozen_phonons} puts images off by up to {off:.2g} % of "
+            f"their standard deviation (with displacements of 0.1 Å), noise apart; {math.ceil((ONE_PHONON / STATISTICAL_LIMIT) ** 2)} keep "
             f"{STATISTICAL_LIMIT:g} %."
         )
 
@@ -87,8 +87,8 @@ def envelope_warnings(focal_spread_A: float, orientation: Orientation) -> Iterat
     off = interpolate_error(table, focal_spread_A)
     if off > SYSTEMATIC_LIMIT:
         yield (
-            f"imaging.coherence: as an envelope, a focal spread of {focal_spread_A:g} Å puts images off by up to {off:.2g} % of "
-            f"their standard deviation; up to {largest_within_tolerance(table):.2g} Å keep {SYSTEMATIC_LIMIT:g} %, and "
+            f"imaging.temporal_coherence: as an envelope, a focal spread of {focal_spread_A:g} Å puts images off by up "
+            f"to {off:.2g} % of their standard deviation; up to {largest_within_tolerance(table):.2g} Å keep {SYSTEMATIC_LIMIT:g} %, and "
             "`focal_integration` has none of that error."
         )
 

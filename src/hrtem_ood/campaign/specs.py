@@ -77,14 +77,14 @@ class StructureFileRecipe(Model):
 def structure_series(recipe: StructureRecipe | StructureFileRecipe, version: int) -> str:
     """Id of the series of scenes of a recipe or a file, by a version of the stage."""
     if isinstance(recipe, StructureFileRecipe):
-        return digest(["scenes of a file", version, identity_parameters(recipe, exclude={"scenes"})])
+        return digest(["structures of a file", version, identity_parameters(recipe, exclude={"file"})])
     path = {"material": {"file"}} if recipe.material.sha256 else None
-    return digest(["scenes", version, identity_parameters(recipe, exclude=path)])
+    return digest(["structures", version, identity_parameters(recipe, exclude=path)])
 
 
 def wave_series(scenes: str, simulation: Simulation, version: int) -> str:
     """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
-    return digest(["waves", version, scenes, identity_parameters(simulation)])
+    return digest(["exit waves", version, scenes, identity_parameters(simulation)])
 
 
 class StructureShardSpec(Spec):
@@ -99,7 +99,7 @@ class StructureShardSpec(Spec):
     @property
     def slug(self) -> str:
         """Material and range."""
-        what = "scenes" if isinstance(self.recipe, StructureFileRecipe) else self.recipe.material.formula or "crystal"
+        what = "file" if isinstance(self.recipe, StructureFileRecipe) else self.recipe.material.formula or "crystal"
         return f"{what}-{self.start}-{self.stop}"
 
     def content(self) -> Any:
@@ -132,7 +132,7 @@ class ExitWaveShardSpec(Spec):
         return [self.series, self.start, self.stop]
 
 
-_NOT_IN_IMAGES: Any = {"structures": True, "labels": True, "imaging": {"expected_counts"}}
+_NOT_IN_IMAGES: Any = {"n_structures": True, "labels": True, "imaging": {"store_noise_free"}}
 
 
 class DatasetSpec(Spec):
@@ -158,9 +158,9 @@ class DatasetSpec(Spec):
 
 
 class TrainingSetSpec(Spec):
-    """Images that a network learns from: ``images[i]`` of ``datasets[i]``, and a validation tail.
+    """Images that a network learns from: ``n_images[i]`` of ``datasets[i]``, and a validation tail.
 
-    The last ``validation`` of the ``structures`` validate, dealt over the datasets; none of them trains.
+    The last ``n_validation_structures`` of the ``n_structures`` validate, dealt over the datasets; none of them trains.
     """
 
     stage: ClassVar[str] = "training_sets"

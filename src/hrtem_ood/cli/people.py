@@ -78,7 +78,10 @@ def architectures(configs: tuple[Path, ...]) -> None:
 @click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...")
 @click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
 @click.option(
-    "--pixel-A", "pixel_A", type=click.FloatRange(min=0, min_open=True), help="Pixel [Å]; by default as the files tell."
+    "--pixel-size-A",
+    "pixel_size_A",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Pixel [Å]; by default as the files tell.",
 )
 @click.option(
     "--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to be held against training."
@@ -89,7 +92,7 @@ def predict(
     network: Path,
     images: tuple[Path, ...],
     output: Path,
-    pixel_A: float | None,
+    pixel_size_A: float | None,
     condition: str | None,
     results: Path,
     device: Device,
@@ -105,7 +108,7 @@ def predict(
     if stated is not None:
         judged, path = segment_micrographs.assess_condition(user, stated, results, output)
         click.echo("\n".join([*prediction.assessment_lines(judged, user), f"  wrote {path}"]))
-    for made in segment_micrographs.predict(user, images, output, pixel_A=pixel_A, device=device):
+    for made in segment_micrographs.predict(user, images, output, pixel_size_A=pixel_size_A, device=device):
         click.echo("\n".join(prediction.segmentation_lines(made, user)))
     if stated is None:
         click.echo(prediction.how_to_state())

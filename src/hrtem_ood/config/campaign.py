@@ -32,14 +32,14 @@ class Simulation(Model):
     projection: Literal["infinite", "finite"] = Field(
         "infinite", description="Projection of atoms onto slices: each wholly in its own, or spread (`engine: abtem`)."
     )
-    engine: Literal["fast", "abtem"] = Field(
-        "fast", description="This project's multislice, or abTEM's: slower, and less accurate at the same sampling."
+    engine: Literal["builtin", "abtem"] = Field(
+        "builtin", description="This project's multislice, or abTEM's: slower, and less accurate at the same sampling."
     )
 
     @model_validator(mode="after")
     def _finite(self) -> Self:
-        if self.projection == "finite" and self.engine == "fast":
-            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: fast` knows `infinite` only")
+        if self.projection == "finite" and self.engine == "builtin":
+            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: builtin` knows `infinite` only")
         return self
 
 
@@ -106,7 +106,7 @@ class Imaging(Model):
     )
     store_noise_free: bool = Field(
         False,
-        description="Store the noise-free images, too: what `noise: fresh` draws from. Four bytes a pixel, "
+        description="Store the noise-free images, too: what `resample_noise: true` draws from. Four bytes a pixel, "
         "several times the size of the counts. Not with a detector that has a DQE or a gain, whose noise is not Poisson's.",
     )
     temporal_coherence: Literal["envelope", "focal_integration"] = Field(
@@ -145,7 +145,7 @@ class TrainingSetGrid(Model):
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
     )
     n_images: Counts = Field(
-        description="Training images per training set, in equal shares whatever the number of conditions. With `mix`, "
+        description="Training images per training set, in equal shares whatever the number of conditions. With `mixture`, "
         "a mapping of every name under `conditions` to its images, in equal shares of its conditions."
     )
     n_validation_structures: Annotated[int, Field(ge=1)] = Field(
@@ -189,9 +189,9 @@ class Execution(Model):
 
     structures_per_shard: Annotated[int, Field(ge=1)] = Field(64, description="Structures per simulation job.")
     networks_per_job: Annotated[int, Field(ge=1)] = Field(32, description="Most networks that one training job trains.")
-    network_jobs: Literal["pack", "submitit"] = Field(
-        "pack",
-        description="How jobs train and test networks. `pack`: one after the other. `submitit`: each as a job of its own in "
+    network_jobs: Literal["grouped", "individual"] = Field(
+        "grouped",
+        description="How jobs train and test networks. `grouped`: one after the other. `individual`: each as a job of its own in "
         "an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
     )
     networks_per_evaluation: Annotated[int, Field(ge=1)] = Field(

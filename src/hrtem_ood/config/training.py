@@ -12,8 +12,8 @@ from hrtem_ood.base_model import Model, Names, identity_parameters
 from hrtem_ood.physics.optics.condition import grid_model
 
 BUILT_IN: dict[str, dict[str, int]] = {
-    "unet": {"channels": 8, "depth": 3},
-    "resnet_unet": {"channels": 64, "depth": 5},
+    "unet": {"base_channels": 8, "depth": 3},
+    "resnet_unet": {"base_channels": 64, "depth": 5},
 }
 """Architectures that need no file, with their default parameters."""
 
@@ -67,7 +67,7 @@ class Architecture(Model):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.file is not None and (self.base_channels, self.depth) != (None, None):
-            raise ValueError("with `file`, write `channels` and `depth` under `parameters`, if it has such")
+            raise ValueError("with `file`, write `base_channels` and `depth` under `parameters`, if it has such")
         if self.file is None and self.name not in BUILT_IN:
             close = difflib.get_close_matches(self.name, BUILT_IN, n=1)
             hint = f"did you mean `{close[0]}`? " if close else ""
@@ -76,7 +76,9 @@ class Architecture(Model):
                 f"Use {' or '.join(f'`{name}`' for name in BUILT_IN)}, or give the `file` that defines it"
             )
         if self.file is None and (self.parameters or self.sha256):
-            raise ValueError(f"`parameters` and `sha256` go with `file`; `{self.name}` takes `channels` and `depth`")
+            raise ValueError(
+                f"`parameters` and `sha256` go with `file`; `{self.name}` takes `base_channels` and `depth`"
+            )
         return self
 
     def __hash__(self) -> int:
@@ -89,8 +91,8 @@ class Architecture(Model):
 
     @property
     def label(self) -> str:
-        """Short name with all parameters, e.g. ``unet(channels=8, depth=3)``."""
-        known = {"channels": self.base_channels, "depth": self.depth} if self.file is None else self.parameters
+        """Short name with all parameters, e.g. ``unet(base_channels=8, depth=3)``."""
+        known = {"base_channels": self.base_channels, "depth": self.depth} if self.file is None else self.parameters
         return f"{self.name}({', '.join(f'{key}={canonical_json(known[key])}' for key in sorted(known))})"
 
 
@@ -114,7 +116,7 @@ class Hyperparameters(Model):
     )
     lr_schedule: Literal["one_cycle", "exponential"] = Field(
         "one_cycle",
-        description="Learning rate over the steps: up and down once, or lower by `decay` after every epoch.",
+        description="Learning rate over the steps: up and down once, or lower by `lr_decay` after every epoch.",
     )
     lr_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         0.95, description="Factor of the learning rate per epoch, for `exponential`; 1 keeps it constant."
@@ -128,15 +130,15 @@ class Hyperparameters(Model):
     augmentation: Literal["dihedral", "none"] = Field(
         "dihedral", description="`dihedral`: every image is turned and mirrored at random, one of 8 ways."
     )
-    resample_noise: Literal["stored", "fresh"] = Field(
-        "stored",
-        description="`stored`: the datasets' counts. `fresh`: new Poisson counts every epoch, from the noise-free "
-        "images; needs `imaging.expected_counts`.",
+    resample_noise: bool = Field(
+        False,
+        description="false: the datasets' counts. true: new Poisson counts every epoch, from the noise-free images; needs "
+        "`imaging.store_noise_free`.",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32",
-        description="Arithmetic while training; `bfloat16` by autocast. A GPU without it computes in float32, as the network's "
-        "file then tells.",
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true",
+        description="Precision of training, as Lightning names it; `bf16-mixed`: bfloat16 by autocast. A GPU without bfloat16 "
+        "computes in float32, which the network's file then says.",
     )
     stored_dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
@@ -164,8 +166,8 @@ class Hyperparameters(Model):
     @classmethod
     def _no_decay_of_nothing(cls, data: Any) -> Any:
         """Drop the decay of a schedule that has none: the training is the same."""
-        if isinstance(data, dict) and data.get("schedule", "one_cycle") != "exponential":
-            return {key: value for key, value in data.items() if key != "decay"}
+        if isinstance(data, dict) and data.get("lr_schedule", "one_cycle") != "exponential":
+            return {key: value for key, value in data.items() if key != "lr_decay"}
         return data
 
     @model_validator(mode="after")

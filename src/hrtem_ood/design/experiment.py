@@ -42,21 +42,21 @@ def experiment(
         name: [condition_to_yaml(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()
     }
     entry = {
-        "structures": like.structure_set,
-        "mix": True,
-        "images": images,
-        "validation": like.n_validation_structures,
+        "structure_set": like.structure_set,
+        "mixture": True,
+        "n_images": images,
+        "n_validation_structures": like.n_validation_structures,
     }
     grid = config.networks[networks].model_dump(mode="json", exclude_unset=True, exclude={"training_sets", "seed"})
     chosen = {key: value[0] if len(value) == 1 else value for key, value in grid.items()}
-    tested = {"structures": question.sets[1], "conditions": list(question.target_conditions)}
+    tested = {"structure_set": question.sets[1], "conditions": list(question.target_conditions)}
     return {
         "campaign": f"{campaign.name[:33]}-design",
         "conditions": conditions,
         "training_sets": _only(config.training_sets, {name: entry | {"conditions": name} for name in names}),
         "networks": _only(config.networks, {group: {"training_sets": names} | chosen | {"seed": list(seeds)}}),
-        "suites": _only(config.test_suites, {"design": tested}),
-        "analysis": {"compare": names},
+        "test_suites": _only(config.test_suites, {"design": tested}),
+        "analysis": {"compare_training_sets": names},
     }
 
 

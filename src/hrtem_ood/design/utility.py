@@ -61,11 +61,11 @@ def utility_matrix(
     else:
         _check_waves(campaign, results, by, sets)
         spectra = dict(object_spectra(campaign, results, dict.fromkeys(sets)))
-    grid = polar_grid(config.transfer, pixel_A=config.imaging.pixel_size_A)
+    grid = polar_grid(config.transfer, pixel_size_A=config.imaging.pixel_size_A)
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
 
     def shown(conditions: Sequence[Condition], objects: ObjectSpectrum) -> list[ImageSpectra]:
-        known = {"wavelength_A": wavelength_A, "pixel_A": config.imaging.pixel_size_A}
+        known = {"wavelength_A": wavelength_A, "pixel_size_A": config.imaging.pixel_size_A}
         return [image_spectra(each, objects, grid, **known, detector=config.imaging.detector) for each in conditions]
 
     trained, used = shown(candidates, spectra[sets[0]]), shown(uses, spectra[sets[1]])

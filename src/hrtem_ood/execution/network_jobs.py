@@ -1,4 +1,4 @@
-"""What the verbs `train` and `evaluate` do, and each of their tasks, where every network is one (``launcher: submitit``)."""
+"""Training and evaluation jobs, and their tasks of one network each (``network_jobs: individual``)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def train_networks(
         from hrtem_ood.stages.train import train
 
         spec = job.campaign.packs[id_]
-        if only is None and job.execution.network_jobs == "submitit":
+        if only is None and job.execution.network_jobs == "individual":
             from hrtem_ood.execution.network_tasks import NetworkTask, run_network_tasks
 
             def left() -> list[str]:
@@ -44,7 +44,7 @@ def train_networks(
             results / "networks",
             job.output,
             device=job.execution.device,
-            save_every_s=job.execution.checkpoint_interval_s,
+            checkpoint_interval_s=job.execution.checkpoint_interval_s,
             compile=job.execution.compile,
             only=only,
         )
@@ -78,7 +78,7 @@ def evaluate_networks(
             evaluate(alone, packs, suite, results, path_of(only), device=job.execution.device)
             return
         parts: list[Path] = []
-        if job.execution.network_jobs == "submitit":
+        if job.execution.network_jobs == "individual":
             from hrtem_ood.execution.network_tasks import NetworkTask, run_network_tasks
 
             def left() -> list[str]:
@@ -87,7 +87,9 @@ def evaluate_networks(
             parts = [path for path in map(path_of, left()) if path != job.output and not path.exists()]
             work = NetworkTask(evaluate_networks, "evaluations", id_, job.campaign.name, tuple(configs), results)
             run_network_tasks(work, left, asked or {})
-        if job.execution.network_jobs == "pack" or not job.output.exists():  # of a single network, its task has made it
+        if (
+            job.execution.network_jobs == "grouped" or not job.output.exists()
+        ):  # of a single network, its task has made it
             evaluate(spec, packs, suite, results, job.output, device=job.execution.device)
         for path in parts:
             path.unlink(missing_ok=True)

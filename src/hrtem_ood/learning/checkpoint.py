@@ -39,8 +39,8 @@ class TrainingOutcome:
         Whether the loss stopped being finite, or the validation loss never was.
     earlier_s : float, [s]
         Spent by processes that were stopped before this one went on.
-    arithmetic : str
-        Of training: ``float32`` or ``bfloat16``.
+    precision : str
+        Of training, as Lightning names it: ``32-true`` or ``bf16-mixed``.
     parameter_count : int
     flops_per_image : int or None
         See :mod:`hrtem_ood.learning.architectures.complexity`.
@@ -54,7 +54,7 @@ class TrainingOutcome:
     )
     diverged: bool = False
     earlier_s: float = 0.0
-    arithmetic: str = "float32"
+    precision: str = "32-true"
     parameter_count: int = 0
     flops_per_image: int | None = None
 
@@ -79,13 +79,13 @@ class TrainingDomain:
     conditions : tuple of (Condition, int)
         Each training condition with its number of training images.
     energy_eV : float, [eV]
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     side_px : int, [px]
     """
 
     conditions: tuple[tuple[Condition, int], ...]
     energy_eV: float
-    pixel_A: float
+    pixel_size_A: float
     side_px: int
 
 
@@ -94,7 +94,7 @@ def write_network(
 ) -> dict[str, Any]:
     """Write a trained network, and return its entry in the pack, see :func:`pack_entry`.
 
-    A network that diverged is written without weights, so that it is not trained again. With ``weights: bfloat16``,
+    A network that diverged is written without weights, so that it is not trained again. With ``stored_dtype: bfloat16``,
     arrays of two dimensions or more (kernels) are rounded; biases and the statistics of batch norm stay as they are.
     """
     weights = {} if trained.diverged or trained.weights is None else trained.weights
@@ -114,14 +114,14 @@ def write_network(
         "best_epoch": trained.best_epoch,
         "best_val_loss": trained.best_validation_loss,
         "curves": trained.curves,
-        "arithmetic": trained.arithmetic,
+        "precision": trained.precision,
         "architecture": spec.hyperparameters.architecture.model_dump(),
         "parameter_count": trained.parameter_count,
         "flops_per_image": trained.flops_per_image,
         "trained_on": {
             "conditions": [[condition.model_dump(), images] for condition, images in trained_on.conditions],
             "energy_eV": trained_on.energy_eV,
-            "pixel_A": trained_on.pixel_A,
+            "pixel_size_A": trained_on.pixel_size_A,
             "side_px": trained_on.side_px,
         },
         "input": INPUT,
@@ -162,7 +162,7 @@ def training_domain(content: Mapping[str, Any]) -> TrainingDomain:
     """
     told = content["trained_on"]
     conditions = tuple((Condition(**values), images) for values, images in told["conditions"])
-    return TrainingDomain(conditions, told["energy_eV"], told["pixel_A"], told["side_px"])
+    return TrainingDomain(conditions, told["energy_eV"], told["pixel_size_A"], told["side_px"])
 
 
 def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def rho_differences(
     list of Difference
         Of ρ, with paired two-way bootstrap intervals, as in the league; without enough cells, empty.
     """
-    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"leave_out": None}))
+    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
     contest = CellSubset(
         found.outcomes[outcome].values,
         cell_subsets(found.outcomes)["imaging"],
@@ -92,7 +92,7 @@ def predictor_correlations(found: CampaignResults, analysis: Analysis) -> pd.Dat
     pandas.DataFrame
         Spearman's ρ of each two, by name.
     """
-    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"leave_out": None}))
+    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
     use = cell_subsets(found.outcomes)["imaging, single-condition training"]
     names = list(dict.fromkeys((*NAIVE, analysis.forecast_predictor, REGRET)))
     return pd.DataFrame({name: values[name][use] for name in names}).corr(method="spearman")

@@ -166,8 +166,8 @@ def training_sets(campaign: Campaign) -> list[str]:
         )
         if networks:
             told.append(
-                f"`{name}`: {kind}, {sum(sets[0].n_images)} images of `{grid.structure_set}` {'in all' if grid.mixture else 'each'}; "
-                f"{networks} networks"
+                f"`{name}`: {kind}, {sum(sets[0].n_images)} images of `{grid.structure_set}` "
+                f"{'in all' if grid.mixture else 'each'}; {networks} networks"
             )
     return told
 

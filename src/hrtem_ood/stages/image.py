@@ -100,15 +100,15 @@ def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
     ConfigError
         Where the pixel does not divide the cell, or is finer than what was simulated.
     """
-    cell_A, pixel_A = points * sampling_A, spec.imaging.pixel_size_A
-    size = round(cell_A / pixel_A)
-    if abs(size * pixel_A - cell_A) > 1e-4 * pixel_A:
+    cell_A, pixel_size_A = points * sampling_A, spec.imaging.pixel_size_A
+    size = round(cell_A / pixel_size_A)
+    if abs(size * pixel_size_A - cell_A) > 1e-4 * pixel_size_A:
         raise ConfigError(
-            f"imaging.pixel_A: {pixel_A:g} Å does not divide the cell of {cell_A:g} Å; {cell_A / size:.6g} Å would."
+            f"imaging.pixel_size_A: {pixel_size_A:g} Å does not divide the cell of {cell_A:g} Å; {cell_A / size:.6g} Å would."
         )
     if size > points:
         raise ConfigError(
-            f"imaging.pixel_A: {pixel_A:g} Å is finer than the exit waves, which carry no more than {sampling_A:.4g} Å "
+            f"imaging.pixel_size_A: {pixel_size_A:g} Å is finer than the exit waves, which carry no more than {sampling_A:.4g} Å "
             "pixels hold; use larger pixels, or a smaller simulation.sampling_A."
         )
     return size
@@ -145,23 +145,23 @@ def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, imag
     images : ImageBuffer
         To which its image is added.
     """
-    am, size, pixel_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
+    am, size, pixel_size_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
     condition = sample_condition(spec.condition, spec.series, behind.structure)
     defocus_A = behind.zero_defocus_A + condition.defocus_A
     spectra = cropped_spectra(behind.waves, size, am)
     intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
     dose = condition.dose_e_per_A2
     rng = np.random.default_rng(seed_sequence(spec.series, behind.structure, 1))
-    images.counts.append(microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_A=pixel_A, rng=rng))
+    images.counts.append(microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_size_A=pixel_size_A, rng=rng))
     if spec.imaging.store_noise_free:
-        images.expected.append(intensity * np.float32(dose * pixel_A**2))
+        images.expected.append(intensity * np.float32(dose * pixel_size_A**2))
     values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
     for name, value in values.items():
         images.varied.setdefault(name, []).append(value)
     mask = label_mask(
         am.xp.asarray(behind.particle_phase),
         size=size,
-        pixel_A=pixel_A,
+        pixel_size_A=pixel_size_A,
         phase_threshold_rad=spec.labels.phase_threshold_rad,
         blur_A=spec.labels.blur_A,
         coverage=spec.labels.mask_threshold,
@@ -216,7 +216,7 @@ def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
         },
         attrs={
             "condition": canonical_json(spec.condition.model_dump()),
-            "pixel_A": spec.imaging.pixel_size_A,
+            "pixel_size_A": spec.imaging.pixel_size_A,
             "sha256_of_images": store.arrays_sha256(counts, labels),
         },
     )

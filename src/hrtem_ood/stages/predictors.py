@@ -57,7 +57,7 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     -------
     xarray.Dataset
         One variable per predictor, (training_set, condition), float64; ``condition`` runs over test datasets, and both
-        are ids, in sorted order. Attributes of each tell ``nearer``, ``family``, symbol and unit.
+        are ids, in sorted order. Attributes of each hold ``direction``, ``family``, symbol and unit.
     """
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
@@ -81,7 +81,7 @@ def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Datas
         name: (
             tuple(ids),
             values[name],
-            {"long_name": each.symbol, "units": each.unit, "nearer": each.direction, "family": each.family},
+            {"long_name": each.symbol, "units": each.unit, "direction": each.direction, "family": each.family},
         )
         for name, each in active_predictors(campaign).items()
     }
@@ -92,8 +92,8 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
     """Describe the datasets of a campaign that train or test, by id; their images are read when they are asked for."""
     wanted = list(dict.fromkeys([*campaign.test_dataset_ids, *campaign.training_datasets]))
     spectra = object_spectra(campaign, results)
-    grid = polar_grid(campaign.config.transfer, pixel_A=campaign.config.imaging.pixel_size_A)
-    wavelength, pixel_A = (
+    grid = polar_grid(campaign.config.transfer, pixel_size_A=campaign.config.imaging.pixel_size_A)
+    wavelength, pixel_size_A = (
         electron_wavelength_A(campaign.config.simulation.energy_eV),
         campaign.config.imaging.pixel_size_A,
     )
@@ -105,10 +105,10 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
         key = (campaign.recipe_id(name), condition)
         if key not in known:
             known[key] = image_spectra(
-                condition, spectra[name], grid, wavelength_A=wavelength, pixel_A=pixel_A, detector=detector
+                condition, spectra[name], grid, wavelength_A=wavelength, pixel_size_A=pixel_size_A, detector=detector
             )
         path = results / artifact_path("datasets", id_)
-        found[id_] = Dataset(id_, condition, name, pixel_A, spectra[name], known[key], places[condition], path)
+        found[id_] = Dataset(id_, condition, name, pixel_size_A, spectra[name], known[key], places[condition], path)
     return found
 
 
@@ -128,17 +128,19 @@ def object_spectra(
         recipe = campaign.recipe_id(name)
         if recipe not in spectra:
             shards, number = campaign.exit_waves_for_recipe[recipe]
-            waves, phases, pixel_A = [], [], 0.0
+            waves, phases, pixel_size_A = [], [], 0.0
             for shard in shards:
                 with store.open_zarr(results / artifact_path("exit_waves", shard.id)) as dataset:
                     part = dataset.isel(structure=slice(0, number - shard.start))
                     # one structure at a time: only the mean over phonons is kept
                     waves += [part.exit_wave[i].values.mean(axis=0) for i in range(part.sizes["structure"])]
                     phases.append(part.particle_phase.values)
-                    pixel_A = float(dataset.attrs["sampling_A"])
+                    pixel_size_A = float(dataset.attrs["sampling_A"])
             if len(waves) != number:
                 raise ArtifactError(f"exit waves of {name}: {number} structures are needed, not {len(waves)}.")
             phase = np.concatenate(phases)
-            covered = particle_area_fraction(phase, campaign.config.labels, pixel_A=pixel_A)
-            spectra[recipe] = object_spectrum(np.stack(waves)[:, None], phase, pixel_A=pixel_A, covered=covered)
+            covered = particle_area_fraction(phase, campaign.config.labels, pixel_size_A=pixel_size_A)
+            spectra[recipe] = object_spectrum(
+                np.stack(waves)[:, None], phase, pixel_size_A=pixel_size_A, covered=covered
+            )
     return {name: spectra[campaign.recipe_id(name)] for name in wanted}

@@ -81,7 +81,7 @@ def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], a
     cell = scene.cell.lengths()
     defocus_A = zero_defocus(
         waves,
-        pixel_A=cell[0] / waves.shape[-1],
+        pixel_size_A=cell[0] / waves.shape[-1],
         wavelength_A=electron_wavelength_A(simulation.energy_eV),
         height_A=cell[2],
         am=am,
@@ -160,8 +160,8 @@ def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
     """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
     number, phonons = spec.stop - spec.start, spec.simulation.n_frozen_phonons
     size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
-    pixel_A = cell_A / size
-    position = np.arange(size) * pixel_A
+    pixel_size_A = cell_A / size
+    position = np.arange(size) * pixel_size_A
     dataset = xr.Dataset(
         {
             "exit_wave": (
@@ -186,7 +186,7 @@ def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
             "y": ("y", position, {"units": "Å"}),
             "x": ("x", position, {"units": "Å"}),
         },
-        attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_A},
+        attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_size_A},
     )
     # stored as they are: waves hardly shrink, and both are read without a copy, once per condition
     for name in LARGE:

@@ -30,7 +30,7 @@ def train(
     output: Path,
     *,
     device: Device,
-    save_every_s: float = 60.0,
+    checkpoint_interval_s: float = 60.0,
     compile: bool = False,  # noqa: A002  # as torch and the configuration call it
     only: str | None = None,
 ) -> None:
@@ -51,7 +51,7 @@ def train(
     output : Path
         ``packs/<id>.json``.
     device : {"auto", "cpu", "gpu"}
-    save_every_s : float, [s]
+    checkpoint_interval_s : float, [s]
     compile : bool
         See :class:`hrtem_ood.learning.training.fit.TrainingSettings`.
     only : str, optional
@@ -68,7 +68,7 @@ def train(
         raise ArtifactError(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
         )
-    how = TrainingSettings(where, save_every_s, compile)
+    how = TrainingSettings(where, checkpoint_interval_s, compile)
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
         entries = _train_all(wanted, spec.training_set, datasets, networks, output, how._replace(stop=stop))
@@ -98,8 +98,8 @@ def _train_all(
     missing = [network for network in wanted if network.id not in entries]
     failed: dict[str, str] = {}
     if missing:
-        kinds = {network.hyperparameters.resample_noise for network in missing}
-        shared = _read(datasets, training_set, kinds, networks, how)
+        resampled = {network.hyperparameters.resample_noise for network in missing}
+        shared = _read(datasets, training_set, resampled, networks, how)
         gc.freeze()  # what lives as long as the process need not be looked at after every network
         with Leases() as leases:
             turns = leases.iterate_exclusively(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
@@ -131,7 +131,7 @@ class _Shared:
     Attributes
     ----------
     training : dict of Images
-        By ``noise``.
+        By ``resample_noise``.
     validation : Images
     told : TrainingDomain
     folder : Path
@@ -139,7 +139,7 @@ class _Shared:
     how : TrainingSettings
     """
 
-    training: dict[str, Images]
+    training: dict[bool, Images]
     validation: Images
     told: TrainingDomain
     folder: Path
@@ -147,14 +147,14 @@ class _Shared:
 
 
 def _read(
-    datasets: Sequence[Path], spec: TrainingSetSpec, kinds: Iterable[str], folder: Path, how: TrainingSettings
+    datasets: Sequence[Path], spec: TrainingSetSpec, resampled: Iterable[bool], folder: Path, how: TrainingSettings
 ) -> _Shared:
     """Read the images of a training set, once for all networks."""
     pairs, validation_pairs = select_images(spec)
     with explain_out_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
         training = {
-            noise: read_pairs(datasets, pairs, variable=VARIABLE[noise]).to_device_if_fits(how.device)
-            for noise in kinds
+            resample: read_pairs(datasets, pairs, variable=VARIABLE[resample]).to_device_if_fits(how.device)
+            for resample in resampled
         }
         validation = read_pairs(datasets, validation_pairs).to_device_if_fits(how.device)
     label = next(iter(training.values())).label

@@ -48,7 +48,7 @@ def transfer_dataset(spec: TransferSpec) -> xr.Dataset:
         can be computed again from ``transfer``.
     """
     wavelength = electron_wavelength_A(spec.energy_eV)
-    grid = polar_grid(spec.transfer, pixel_A=spec.pixel_size_A)
+    grid = polar_grid(spec.transfer, pixel_size_A=spec.pixel_size_A)
     # double precision for the measures, single in the store
     sampled = np.empty((len(spec.conditions), grid.q_per_A.size, grid.azimuth_rad.size))
     damping = np.empty(sampled.shape[:2])

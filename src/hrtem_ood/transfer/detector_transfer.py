@@ -37,7 +37,7 @@ class DetectorSpectra(NamedTuple):
     outside: float
 
 
-def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_A: float) -> DetectorSpectra:
+def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_size_A: float) -> DetectorSpectra:
     """Tell what a detector leaves.
 
     Parameters
@@ -45,21 +45,21 @@ def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_A: flo
     detector : Detector or None
         None for one that counts every electron where it lands.
     grid : PolarGrid
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
         Of the images.
 
     Returns
     -------
     DetectorSpectra
     """
-    outside = max(0.0, 1 / pixel_A**2 - float(grid.area_per_A2.sum()))
+    outside = max(0.0, 1 / pixel_size_A**2 - float(grid.area_per_A2.sum()))
     if detector is None:
         ones = np.ones((grid.q_per_A.size, 1))
         return DetectorSpectra(ones, ones, outside)
     q = grid.q_per_A[:, None]
-    signal, noise = _powers(detector, q * np.cos(grid.azimuth_rad), q * np.sin(grid.azimuth_rad), pixel_A)
-    line = ((np.arange(POINTS) + 0.5) / POINTS - 0.5) / pixel_A
-    _, everywhere = _powers(detector, line[None, :], line[:, None], pixel_A)
+    signal, noise = _powers(detector, q * np.cos(grid.azimuth_rad), q * np.sin(grid.azimuth_rad), pixel_size_A)
+    line = ((np.arange(POINTS) + 0.5) / POINTS - 0.5) / pixel_size_A
+    _, everywhere = _powers(detector, line[None, :], line[:, None], pixel_size_A)
     radius = np.hypot(line[None, :], line[:, None])
     # nodes of a Gauss rule lie symmetrically in the band, whose area is π (high² − low²)
     middle = (grid.q_per_A[0] + grid.q_per_A[-1]) / 2
@@ -68,12 +68,12 @@ def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_A: flo
     return DetectorSpectra(signal, noise, outside * float(everywhere[beyond].mean()) if beyond.any() else 0.0)
 
 
-def _powers(detector: Detector, qx: Floats, qy: Floats, pixel_A: float) -> tuple[Floats, Floats]:
+def _powers(detector: Detector, qx: Floats, qy: Floats, pixel_size_A: float) -> tuple[Floats, Floats]:
     """Return MTF², and the power of noise in units of 1/D."""
-    of_nyquist = np.hypot(qx, qy) * 2 * pixel_A
+    of_nyquist = np.hypot(qx, qy) * 2 * pixel_size_A
     mtf = interpolate_detector_curve(detector.mtf, of_nyquist)
     if detector.apply_pixel_mtf:
-        mtf = mtf * np.sinc(qx * pixel_A) * np.sinc(qy * pixel_A)
+        mtf = mtf * np.sinc(qx * pixel_size_A) * np.sinc(qy * pixel_size_A)
     if detector.dqe is None:
         return mtf**2, np.ones_like(mtf)
     return mtf**2, mtf**2 / interpolate_detector_curve(detector.dqe, of_nyquist)

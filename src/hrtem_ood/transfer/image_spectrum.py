@@ -92,7 +92,7 @@ def image_spectra(
     grid: PolarGrid,
     *,
     wavelength_A: float,
-    pixel_A: float,
+    pixel_size_A: float,
     detector: Detector | None = None,
 ) -> ImageSpectra:
     """Tell what images under a condition show.
@@ -103,7 +103,7 @@ def image_spectra(
     objects : ObjectSpectrum
     grid : PolarGrid
     wavelength_A : float, [Å]
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
         Of the images.
     detector : Detector, optional
         By default one that counts every electron where it lands.
@@ -117,7 +117,7 @@ def image_spectra(
     area, noise, left = (
         grid.area_per_A2,
         mean_inverse_dose(condition),
-        detector_spectra(detector, grid, pixel_A=pixel_A),
+        detector_spectra(detector, grid, pixel_size_A=pixel_size_A),
     )
     contrast = 4 * rms**2 * left.signal
     signal, background = contrast * particle, contrast * film + noise * left.noise

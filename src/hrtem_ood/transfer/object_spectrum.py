@@ -42,7 +42,7 @@ def object_spectrum(
     exit_wave: NDArray[np.complexfloating],
     particle_phase: NDArray[np.floating],
     *,
-    pixel_A: float,
+    pixel_size_A: float,
     covered: float,
 ) -> ObjectSpectrum:
     """Estimate the power spectra of particles and film from exit waves.
@@ -55,7 +55,7 @@ def object_spectrum(
     ----------
     exit_wave : complex array, (structure, phonon, y, x), [1]
     particle_phase : float array, (structure, y, x), [rad]
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     covered : float, [1]
         Share of the area that particles cover, see :func:`particle_area_fraction`.
 
@@ -65,17 +65,17 @@ def object_spectrum(
     """
     phase = np.asarray(particle_phase, np.float64)
     film = np.angle(exit_wave.mean(axis=1) * np.exp(-1j * phase))
-    frequencies, particle_power = _ring_means(phase, pixel_A)
-    _, film_power = _ring_means(film, pixel_A)
+    frequencies, particle_power = _ring_means(phase, pixel_size_A)
+    _, film_power = _ring_means(film, pixel_size_A)
     return ObjectSpectrum(frequencies, particle_power / covered, film_power, covered)
 
 
-def _ring_means(phase: Floats, pixel_A: float) -> tuple[Floats, Floats]:
+def _ring_means(phase: Floats, pixel_size_A: float) -> tuple[Floats, Floats]:
     """Power spectral density of square periodic fields, averaged over fields and rings."""
     size = phase.shape[-1]
-    side_A = size * pixel_A
+    side_A = size * pixel_size_A
     spectrum = np.fft.fft2(phase - phase.mean(axis=(-2, -1), keepdims=True))
-    power = (np.abs(spectrum) ** 2).mean(axis=0) * pixel_A**4 / side_A**2
+    power = (np.abs(spectrum) ** 2).mean(axis=0) * pixel_size_A**4 / side_A**2
     cycles = np.fft.fftfreq(size, 1 / size)
     ring = np.rint(np.hypot(cycles[:, None], cycles[None, :])).astype(int)
     kept = ring <= size // 2  # whole rings only
@@ -83,14 +83,14 @@ def _ring_means(phase: Floats, pixel_A: float) -> tuple[Floats, Floats]:
     return np.arange(count.size) / side_A, np.bincount(ring[kept], power[kept]) / count
 
 
-def particle_area_fraction(particle_phase: NDArray[np.floating], labels: Labels, *, pixel_A: float) -> float:
+def particle_area_fraction(particle_phase: NDArray[np.floating], labels: Labels, *, pixel_size_A: float) -> float:
     """Return the share of the area that would be labelled particle, on the grid of the waves.
 
     Parameters
     ----------
     particle_phase : float array, (structure, y, x), [rad]
     labels : Labels
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
 
     Returns
     -------
@@ -98,6 +98,6 @@ def particle_area_fraction(particle_phase: NDArray[np.floating], labels: Labels,
         At least one pixel's share, so that spectra per covered area exist.
     """
     columns = (particle_phase > labels.phase_threshold_rad).astype(np.float64)
-    width = labels.blur_A / pixel_A
+    width = labels.blur_A / pixel_size_A
     blurred = gaussian_filter(columns, (0, width, width), mode="wrap") if width else columns
     return float(max((blurred > labels.mask_threshold).mean(), 1 / columns[0].size))

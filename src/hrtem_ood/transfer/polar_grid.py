@@ -33,14 +33,14 @@ class PolarGrid:
     area_per_A2: NDArray[np.float64]
 
 
-def polar_grid(transfer: Transfer, *, pixel_A: float) -> PolarGrid:
+def polar_grid(transfer: Transfer, *, pixel_size_A: float) -> PolarGrid:
     """Lay the grid over the band that the configuration asks for.
 
     Parameters
     ----------
     transfer : Transfer
         Band, weight w(q) (``per_q``: 1; ``per_area``: q) and numbers of points.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
         Pixel of the images; its Nyquist frequency 1/(2 pixel) ends the band unless ``q_max_per_A`` is given.
 
     Returns
@@ -53,7 +53,7 @@ def polar_grid(transfer: Transfer, *, pixel_A: float) -> PolarGrid:
         When the band is empty.
     """
     low = transfer.q_min_per_A
-    high = transfer.q_max_per_A if transfer.q_max_per_A is not None else 1 / (2 * pixel_A)
+    high = transfer.q_max_per_A if transfer.q_max_per_A is not None else 1 / (2 * pixel_size_A)
     if low >= high:
         raise ConfigError(f"transfer.q_min_per_A: must be below the upper end of the band, {high:g} 1/Å, not {low:g}.")
     nodes, weight = np.polynomial.legendre.leggauss(transfer.radial_points)

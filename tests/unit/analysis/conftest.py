@@ -31,25 +31,31 @@ Rule = Callable[[NetworkSpec, DatasetSpec, int], float]
 def base_config() -> dict[str, Any]:
     """Two single-condition training sets and their mixture, two seeds, three test conditions of one structure set."""
     scenes = {
-        "structures": 6, "seed": 1, "material": "CdSe", "cell_A": 12.8,
+        "n_structures": 6, "seed": 1, "material": "CdSe", "cell_A": 12.8,
         "particles": {"radius_A": [3, 3], "separation_A": 2},
     }  # fmt: skip
     return {
         "campaign": "synthetic",
         "materials": {"CdSe": {"formula": "CdSe", "structure": "zincblende", "a_A": 6.08}},
-        "structure_sets": {"train": scenes, "test": scenes | {"structures": 3, "seed": 2}},
-        "simulation": {"sampling_A": 0.2, "phonons": 1},
-        "imaging": {"pixel_A": 0.4},
+        "structure_sets": {"train": scenes, "test": scenes | {"n_structures": 3, "seed": 2}},
+        "simulation": {"sampling_A": 0.2, "n_frozen_phonons": 1},
+        "imaging": {"pixel_size_A": 0.4},
         "conditions": {
             "trained": {"defocus_A": [-100, 100], "dose_e_per_A2": 400, "focal_spread_A": 20},
             "focus": {"defocus_A": 0, "dose_e_per_A2": 400, "focal_spread_A": 20},
         },
         "training_sets": {
-            "single": {"structures": "train", "conditions": "trained", "images": 4, "validation": 1},
-            "mixed": {"structures": "train", "conditions": "trained", "mix": True, "images": 4, "validation": 1},
+            "single": {"structure_set": "train", "conditions": "trained", "n_images": 4, "n_validation_structures": 1},
+            "mixed": {
+                "structure_set": "train",
+                "conditions": "trained",
+                "mixture": True,
+                "n_images": 4,
+                "n_validation_structures": 1,
+            },
         },
         "networks": {"unet": {"training_sets": ["single", "mixed"], "epochs": 1, "seed": [0, 1]}},
-        "suites": {"test": {"structures": "test", "conditions": ["trained", "focus"]}},
+        "test_suites": {"test": {"structure_set": "test", "conditions": ["trained", "focus"]}},
         "transfer": {"radial_points": 32, "azimuthal_points": 4},
         "report": {"dpi": 60},
         "execution": {"networks_per_job": 1},
@@ -188,7 +194,7 @@ def write_dataset(made: Written, spec: DatasetSpec) -> None:
     dims = ("image", "y", "x")
     labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
     dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, labels)})
-    attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_A": 0.4}
+    attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_size_A": 0.4}
     attributes |= {"condition": json.dumps(spec.condition.model_dump())}
     store.write_zarr(made.path("datasets", spec.id), dataset, attributes)
 

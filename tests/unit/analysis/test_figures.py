@@ -35,9 +35,9 @@ def of(made: Any) -> CampaignResults:
 def grid(make: Make, config: dict[str, Any]) -> Any:
     """Return a campaign with enough cells for a forecast."""
     config["conditions"] = {"trained": {"defocus_A": list(range(-200, 201, 50)), "dose_e_per_A2": 400}}
-    config["suites"]["test"]["conditions"] = "trained"
+    config["test_suites"]["test"]["conditions"] = "trained"
     config["networks"]["unet"]["seed"] = 0
-    config["analysis"] = {"resamples": 100}
+    config["analysis"] = {"bootstrap_resamples": 100}
     return make(config)
 
 
@@ -92,13 +92,13 @@ def test_naive_predictors_are_always_in_the_league(monkeypatch: pytest.MonkeyPat
 
 def test_structures_are_compared_under_conditions_that_all_recipes_share(make: Make, config: dict[str, Any]) -> None:
     larger = config["structure_sets"]["train"] | {"particles": {"radius_A": [4, 4], "separation_A": 2}}
-    config["structure_sets"] |= {"larger": larger | {"seed": 5}, "larger-test": larger | {"structures": 3, "seed": 6}}
+    config["structure_sets"] |= {"larger": larger | {"seed": 5}, "larger-test": larger | {"n_structures": 3, "seed": 6}}
     config["conditions"]["alone"] = {"defocus_A": 300, "dose_e_per_A2": 400}
-    config["training_sets"]["larger"] = config["training_sets"]["single"] | {"structures": "larger"}
+    config["training_sets"]["larger"] = config["training_sets"]["single"] | {"structure_set": "larger"}
     config["training_sets"]["single"]["conditions"] = ["trained", "alone"]
     config["networks"]["unet"]["training_sets"] = ["single", "larger"]
-    config["suites"]["test"]["conditions"] = ["trained", "focus", "alone"]
-    config["suites"]["larger"] = {"structures": "larger-test", "conditions": ["trained", "focus"]}
+    config["test_suites"]["test"]["conditions"] = ["trained", "focus", "alone"]
+    config["test_suites"]["larger"] = {"structure_set": "larger-test", "conditions": ["trained", "focus"]}
     by_sets = {
         ("train", "test"): 0.9,
         ("train", "larger-test"): 0.4,
@@ -123,7 +123,7 @@ def test_structures_are_compared_under_conditions_that_all_recipes_share(make: M
     figure = structures.draw(matrix, found.tables["league"], made.campaign.config.analysis, colours="crest")
     assert {text.get_text() for text in figure.subfigs[0].axes[0].texts} == {"0.90", "0.40", "0.60", "0.80", "2"}
     assert "structures" in figure_names(made.campaign)
-    config["suites"]["larger"]["structures"] = "test"
+    config["test_suites"]["larger"]["structures"] = "test"
     config["training_sets"]["larger"]["structures"] = "train"
     assert "structures" not in figure_names(Campaign(CampaignConfig.model_validate(config)))
 

@@ -24,7 +24,7 @@ ROWS, COLUMNS = 14, 18
 
 
 def contest(outcome: np.ndarray, **others: object) -> CellSubset:
-    settings = {"resamples": 400, "level": 0.95, "stream": "test"} | others
+    settings = {"bootstrap_resamples": 400, "level": 0.95, "stream": "test"} | others
     return CellSubset(outcome, np.ones(outcome.shape, bool), np.arange(outcome.shape[1]), **settings)
 
 
@@ -203,9 +203,14 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     config["materials"]["Au"] = {"formula": "Au", "structure": "fcc", "a_A": 4.078}
     sets["gold"] = sets["train"] | {"material": "Au", "seed": 5}
     sets["gold_test"] = sets["test"] | {"material": "Au", "seed": 6}
-    config["training_sets"]["gold"] = {"structures": "gold", "conditions": "focus", "images": 4, "validation": 1}
+    config["training_sets"]["gold"] = {
+        "structure_set": "gold",
+        "conditions": "focus",
+        "n_images": 4,
+        "n_validation_structures": 1,
+    }
     config["networks"]["unet"]["training_sets"] = ["single", "mixed", "gold"]
-    config["suites"]["gold"] = {"structures": "gold_test", "conditions": ["trained", "focus"]}
+    config["test_suites"]["gold"] = {"structure_set": "gold_test", "conditions": ["trained", "focus"]}
 
     def rule(network: Any, dataset: Any, _: int) -> float:
         known = [made.datasets[id_] for id_ in made.training_set_by_id[network.training_set].datasets]

@@ -72,7 +72,7 @@ def test_networks_carry_what_they_were_trained_on(synthetic: Any, metrics: xr.Da
             assert one.training_label.item() == "mixture of 2 conditions"
         assert float(one.best_val_loss) == pytest.approx(0.1 + 0.01 * int(one.seed))
         assert not one.diverged
-        assert one.architecture.item() == "unet(channels=8, depth=3)"
+        assert one.architecture.item() == "unet(base_channels=8, depth=3)"
         assert (one.epochs, one.epochs_trained, one.parameter_count, one.flops_per_image) == (1, 1, 1234, 5_000_000)
         assert np.isnan(one.steps), "not set"
         assert one.training_images == 4
@@ -123,7 +123,7 @@ def test_the_artifact_carries_the_campaign(make: Callable[..., Any], config: dic
 def test_metrics_of_another_configuration_are_not_taken(make: Callable[..., Any], config: dict[str, Any]) -> None:
     made = make(config)
     analyze.metrics(made.campaign, made.results)
-    changed = make(config | {"imaging": {"pixel_A": 0.8}})
+    changed = make(config | {"imaging": {"pixel_size_A": 0.8}})
     with pytest.raises(ArtifactError, match=rf"{changed.metrics.name} is missing. Run snakemake"):
         read_metrics(changed.campaign, changed.results)
 
@@ -131,9 +131,9 @@ def test_metrics_of_another_configuration_are_not_taken(make: Callable[..., Any]
 def test_sets_of_different_size_are_padded_and_shared_datasets_counted_once(
     make: Callable[..., Any], config: dict[str, Any]
 ) -> None:
-    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
-    config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
-    config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"n_structures": 2, "seed": 3}
+    config["test_suites"]["again"] = {"structure_set": "test", "conditions": ["focus"]}
+    config["test_suites"]["other"] = {"structure_set": "other", "conditions": ["trained"]}
     made = make(config)
     found = made.gathered()
     assert found.f1.shape == (6, 5, 3)
@@ -153,7 +153,7 @@ def test_sets_of_different_size_are_padded_and_shared_datasets_counted_once(
 def test_networks_without_an_in_domain_test_have_no_gap(
     make: Callable[..., Any], config: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config["suites"]["test"]["conditions"] = ["focus"]
+    config["test_suites"]["test"]["conditions"] = ["focus"]
     made = make(config)
     found = made.gathered()
     assert np.isnan(found.gap_f1.values).all()
@@ -187,8 +187,8 @@ def test_scores_per_image_are_those_of_the_evaluations_however_networks_are_grou
 ) -> None:
     monkeypatch.setattr(metrics_module, "NETWORKS", 4)
     config["networks"]["unet"]["seed"] = list(range(5))
-    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
-    config["suites"]["other"] = {"structures": "other", "conditions": ["focus"]}
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"n_structures": 2, "seed": 3}
+    config["test_suites"]["other"] = {"structure_set": "other", "conditions": ["focus"]}
     config["execution"]["networks_per_evaluation"] = tested_together
     made = make(config)
     found = made.gathered()

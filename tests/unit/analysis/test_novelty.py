@@ -128,8 +128,8 @@ def test_metrics_and_league_carry_what_networks_tell(make: Callable[..., Any], c
     """Another structure set of the same recipe has no pairs; another material is nobody's domain."""
     sets = config["structure_sets"]
     config["materials"]["Au"] = {"formula": "Au", "structure": "fcc", "a_A": 4.078}
-    sets["gold"] = sets["test"] | {"material": "Au", "structures": 5, "seed": 6}
-    config["suites"]["gold"] = {"structures": "gold", "conditions": ["trained", "focus"]}
+    sets["gold"] = sets["test"] | {"material": "Au", "n_structures": 5, "seed": 6}
+    config["test_suites"]["gold"] = {"structure_set": "gold", "conditions": ["trained", "focus"]}
     sets["test"]["structures"] = 8
     made = make(config)
     metrics(made.campaign, made.results)

@@ -63,7 +63,7 @@ def test_the_documented_example_stands_in_the_league(
     made = make(campaign.config.model_dump(mode="json"))
     with store.open_zarr(made.path("predictors", campaign.predictors_id)) as found:
         values = found.load()
-    assert values.histogram.attrs | {"family": "own", "nearer": "smaller"} == values.histogram.attrs
+    assert values.histogram.attrs | {"family": "user", "direction": "smaller"} == values.histogram.attrs
     # by hand: the histograms of all pixels of both datasets
     row, column = campaign.training_sets["single"][0].id, campaign.test_dataset_ids[1]
     histograms = []
@@ -79,7 +79,7 @@ def test_the_documented_example_stands_in_the_league(
     np.testing.assert_allclose(values.change_of_snr.values[inside], 0, atol=1e-12)
     assert values.change_of_snr.values.max() > 0.1
     table, _ = ranked(campaign, made.results)
-    assert set(table.predictor[table.family == "own"]) == {"histogram", "change_of_snr"}
+    assert set(table.predictor[table.family == "user"]) == {"histogram", "change_of_snr"}
 
 
 def test_the_page_names_what_is_there() -> None:
@@ -96,7 +96,7 @@ def test_the_page_names_what_is_there() -> None:
 def test_an_edited_file_makes_new_predictors_and_a_moved_one_does_not(here: Path, config: dict[str, Any]) -> None:
     def campaign(file: str, content: str, **changes: Any) -> Campaign:
         (here / file).write_text(content)
-        entry = {"file": file, "name": "f", "nearer": "larger"} | changes
+        entry = {"file": file, "name": "f", "direction": "larger"} | changes
         return load_campaign(config | {"predictors": {"mine": entry}})
 
     one = campaign("one.py", "def f(train, test): return 1")
@@ -136,7 +136,7 @@ def test_parameters_arrive_and_nan_is_no_mistake(here: Path) -> None:
     def value(**parameters: float) -> float:
         entry = OwnPredictor(file=str(path), name="f", direction="smaller", parameters=parameters, unit="Å")
         made = user_predictor("mine", entry)
-        assert (made.direction, made.symbol, made.unit, made.family) == ("smaller", "mine", "Å", "own")
+        assert (made.direction, made.symbol, made.unit, made.family) == ("smaller", "mine", "Å", "user")
         return made.function(None, None)  # type: ignore[arg-type]
 
     assert value(a=3) == 1.5
@@ -146,7 +146,7 @@ def test_parameters_arrive_and_nan_is_no_mistake(here: Path) -> None:
 
 def test_a_file_that_changed_since_is_refused(here: Path, config: dict[str, Any], make: Callable[..., Any]) -> None:
     (here / "f.py").write_text("def f(train, test): return 1")
-    campaign = load_campaign(config | {"predictors": {"mine": {"file": "f.py", "name": "f", "nearer": "larger"}}})
+    campaign = load_campaign(config | {"predictors": {"mine": {"file": "f.py", "name": "f", "direction": "larger"}}})
     made = make(campaign.config.model_dump(mode="json"))
     (here / "f.py").write_text("def f(train, test): return 2")
     with pytest.raises(ArtifactError, match=r"f\.py has changed since the predictor mine was asked for"):
@@ -161,7 +161,7 @@ def test_scenes_of_ones_own_have_predictors(here: Path, config: dict[str, Any], 
             for number in range(6)
         ]
         write_atoms(here / f"{name}.extxyz", frames)
-        config["structure_sets"][name] = {"structures": 6, "scenes": f"{name}.extxyz", "cell_A": 12.8}
+        config["structure_sets"][name] = {"n_structures": 6, "file": f"{name}.extxyz", "cell_A": 12.8}
     campaign = load_campaign(config)
     assert len(campaign.exit_waves_for_recipe) == 2
     made = make(campaign.config.model_dump(mode="json"))

@@ -29,20 +29,20 @@ def two_materials(config: dict[str, Any]) -> dict[str, Any]:
     sets["gold_test"] = sets["test"] | {"material": "Au", "seed": 6}
     config["conditions"] = {"varied": conditions, "shared": conditions[:2], "designed": conditions[1:3]}
     config["conditions"] |= {"uniform": conditions[3:5], "random_1": conditions[4:]}
-    choice = {"structures": "train", "mix": True, "images": 4, "validation": 1}
+    choice = {"structure_set": "train", "mixture": True, "n_images": 4, "n_validation_structures": 1}
     config["training_sets"] = {
-        "single": {"structures": "train", "conditions": "varied", "images": 4, "validation": 1},
-        "gold": {"structures": "gold", "conditions": "shared", "images": 4, "validation": 1},
+        "single": {"structure_set": "train", "conditions": "varied", "n_images": 4, "n_validation_structures": 1},
+        "gold": {"structure_set": "gold", "conditions": "shared", "n_images": 4, "n_validation_structures": 1},
     } | {name: choice | {"conditions": name} for name in ("designed", "uniform", "random_1")}
     config["networks"] = {
         "unet": {"training_sets": ["single", "gold"], "epochs": 2, "seed": [0, 1]},
         "design": {"training_sets": ["designed", "uniform", "random_1"], "epochs": 2, "seed": [0, 1, 2]},
     }
-    config["suites"] = {
-        "test": {"structures": "test", "conditions": "varied"},
-        "gold": {"structures": "gold_test", "conditions": "shared"},
+    config["test_suites"] = {
+        "test": {"structure_set": "test", "conditions": "varied"},
+        "gold": {"structure_set": "gold_test", "conditions": "shared"},
     }
-    config["analysis"] = {"compare": ["designed", "uniform", "random_1"], "resamples": 200}
+    config["analysis"] = {"compare_training_sets": ["designed", "uniform", "random_1"], "bootstrap_resamples": 200}
     return config
 
 

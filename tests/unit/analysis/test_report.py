@@ -180,15 +180,15 @@ def test_one_condition(make: Callable[..., Any], config: dict[str, Any]) -> None
     config["conditions"] = {"only": {"defocus_A": 100, "dose_e_per_A2": 400}}
     config["training_sets"] = {"single": config["training_sets"]["single"] | {"conditions": "only"}}
     config["networks"]["unet"] |= {"training_sets": "single", "seed": 0}
-    config["suites"]["test"]["conditions"] = "only"
+    config["test_suites"]["test"]["conditions"] = "only"
     text = check_outputs(reported(make(config)))
     assert "over 0 off-domain" in re.sub(r"\s+", " ", text)
 
 
 def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"structures": 2, "seed": 3}
-    config["suites"]["other"] = {"structures": "other", "conditions": ["trained"]}
-    config["suites"]["again"] = {"structures": "test", "conditions": ["focus"]}
+    config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"n_structures": 2, "seed": 3}
+    config["test_suites"]["other"] = {"structure_set": "other", "conditions": ["trained"]}
+    config["test_suites"]["again"] = {"structure_set": "test", "conditions": ["focus"]}
     made = reported(make(config))
     check_outputs(made)
     matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
@@ -210,7 +210,7 @@ def test_many_conditions(make: Callable[..., Any], config: dict[str, Any]) -> No
 def test_training_sets_that_share_conditions_keep_their_names_apart(
     make: Callable[..., Any], config: dict[str, Any]
 ) -> None:
-    config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"images": 2}
+    config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"n_images": 2}
     config["networks"]["unet"]["training_sets"] = ["single", "fewer"]
     made = make(config)
     analyze.metrics(made.campaign, made.results)
@@ -219,12 +219,12 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
 
 
 def test_without_any_gap(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    config["suites"]["test"]["conditions"] = ["focus"]
+    config["test_suites"]["test"]["conditions"] = ["focus"]
     check_outputs(reported(make(config)))
 
 
 def test_training_sets_side_by_side(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    config["analysis"] = {"compare": ["mixed", "single"], "resamples": 200}
+    config["analysis"] = {"compare_training_sets": ["mixed", "single"], "bootstrap_resamples": 200}
     made = reported(make(config))
     check_outputs(made)
     table = pd.read_csv(made.folder / "tables/compare.csv").set_index("training_set")
@@ -249,7 +249,7 @@ def test_training_sets_side_by_side(make: Callable[..., Any], config: dict[str, 
 
 
 def test_what_is_compared_is_paired_by_condition(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    config["analysis"] = {"compare": ["single", "mixed"]}
+    config["analysis"] = {"compare_training_sets": ["single", "mixed"]}
     config["networks"]["unet"]["seed"] = 0
 
     def rule(_network: Any, dataset: Any, _image: int) -> float:

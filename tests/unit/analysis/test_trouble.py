@@ -22,16 +22,16 @@ def gathered(made: Any) -> Any:
 
 
 def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -> None:
-    config["networks"]["unet"]["architecture"] = [{"channels": 4}, {"name": "resnet_unet", "channels": 8}]
+    config["networks"]["unet"]["architecture"] = [{"base_channels": 4}, {"name": "resnet_unet", "base_channels": 8}]
     found = architectures(gathered(make(config)))
-    assert list(found.architecture) == ["unet(channels=4, depth=3)", "resnet_unet(channels=8, depth=5)"]
+    assert list(found.architecture) == ["unet(base_channels=4, depth=3)", "resnet_unet(base_channels=8, depth=5)"]
     assert list(found.networks) == [6, 6]
     assert set(found.parameter_count) == {1234}
     assert set(found.flops_per_image) == {5_000_000}
 
 
 def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, Any]) -> None:
-    config["networks"]["unet"] |= {"schedule": ["one_cycle", "exponential"], "seed": 0}
+    config["networks"]["unet"] |= {"lr_schedule": ["one_cycle", "exponential"], "seed": 0}
     lost = next(iter(make(config).campaign.networks))
     made = make(config, rule=lambda network, *_: np.nan if network.id == lost else 0.5, diverged=(lost,))
     metrics = gathered(made)

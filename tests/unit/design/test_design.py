@@ -154,7 +154,7 @@ def test_without_exit_waves_it_tells_what_to_run(design):
 
 
 def test_measures_that_need_no_objects_are_those_that_ignore_them(small):
-    grid, conditions = polar_grid(small.config.transfer, pixel_A=0.4), (100.0, -30.0)
+    grid, conditions = polar_grid(small.config.transfer, pixel_size_A=0.4), (100.0, -30.0)
     q = np.linspace(0, 2, 50)
     values = {}
     for name, power in {"flat": np.ones(50), "falling": np.exp(-q)}.items():
@@ -165,7 +165,7 @@ def test_measures_that_need_no_objects_are_those_that_ignore_them(small):
                 objects,
                 grid,
                 wavelength_A=electron_wavelength_A(300e3),
-                pixel_A=0.4,
+                pixel_size_A=0.4,
             )
             for defocus in conditions
         )

@@ -20,7 +20,7 @@ from hrtem_ood.execution.planning.garbage import delete, garbage, referenced_art
 ADDED = {
     "networks": {"unet": {"seed": [0, 1, 2]}},
     "conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 400}},
-    "suites": {"far": {"structures": "test", "conditions": "far"}},
+    "test_suites": {"far": {"structure_set": "test", "conditions": "far"}},
 }
 
 

@@ -60,11 +60,11 @@ CHANGES = [
     (
         {
             "conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 400}},
-            "suites": {"test": {"conditions": ["defocus", "far"]}},
+            "test_suites": {"test": {"conditions": ["defocus", "far"]}},
         },
         {
             "datasets": {"new defocus_A 200": 1},
-            "suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
+            "test_suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
             "evaluations": {"test datasets new to its networks": 4},
             "transfer": {"number of conditions 4 → 5": 1},
         },
@@ -78,12 +78,12 @@ CHANGES = [
         },
     ),
     (
-        {"simulation": {"phonons": 4}},
+        {"simulation": {"n_frozen_phonons": 4}},
         {
-            "exit_waves": {"simulation.phonons 2 → 4": 4},
-            "datasets": {"simulation.phonons 2 → 4": 8},
-            "networks": {"simulation.phonons 2 → 4": 8},
-            "suites": {"simulation.phonons 2 → 4": 1},
+            "exit_waves": {"simulation.n_frozen_phonons 2 → 4": 4},
+            "datasets": {"simulation.n_frozen_phonons 2 → 4": 8},
+            "networks": {"simulation.n_frozen_phonons 2 → 4": 8},
+            "test_suites": {"simulation.n_frozen_phonons 2 → 4": 1},
         },
     ),
     (
@@ -94,9 +94,12 @@ CHANGES = [
             "networks": {"particles.radius_A [8,12] → [9,12]": 8},
         },
     ),
-    ({"labels": {"blur_A": 2}}, {"networks": {"labels.blur_A 1.5 → 2": 8}, "suites": {"labels.blur_A 1.5 → 2": 1}}),
-    ({"training_sets": {"single": {"images": 12}}}, {"networks": {"images 16 → 12": 6}}),
-    ({"transfer": {"weight": "per_q"}}, {"transfer": {"transfer.weight per_area → per_q": 1}}),
+    (
+        {"labels": {"blur_A": 2}},
+        {"networks": {"labels.blur_A 1.5 → 2": 8}, "test_suites": {"labels.blur_A 1.5 → 2": 1}},
+    ),
+    ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"images 16 → 12": 6}}),
+    ({"transfer": {"weighting": "per_q"}}, {"transfer": {"transfer.weighting per_area → per_q": 1}}),
     ({"report": {"dpi": 90}}, {"reports": {"report.dpi 130 → 90": 1}}),
     ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {"the metrics are made": 1}, "indexes": {NEVER: 1}}),
     (
@@ -194,7 +197,7 @@ def test_a_damaged_artifact_is_passed_over_and_named(changed, lived, tmp_path):
     shutil.copytree(lived, results)
     path = next((results / "transfer").iterdir())
     path.write_bytes(b"no zip")
-    made = plan(changed({"transfer": {"weight": "per_q"}}), results)
+    made = plan(changed({"transfer": {"weighting": "per_q"}}), results)
     assert list(made.unreadable) == [str(path)]
     assert stage(made, "transfer").why == {NEVER: 1}
 

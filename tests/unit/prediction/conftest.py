@@ -20,7 +20,7 @@ CONDITIONS = (
     (Condition(defocus_A=-100, dose_e_per_A2=400, focal_spread_A=20), 12),
     (Condition(defocus_A=100, dose_e_per_A2=400, focal_spread_A=20), 8),
 )
-TRAINED_ON = TrainingDomain(CONDITIONS, energy_eV=300e3, pixel_A=PIXEL_A, side_px=64)
+TRAINED_ON = TrainingDomain(CONDITIONS, energy_eV=300e3, pixel_size_A=PIXEL_A, side_px=64)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def make_network(tmp_path: Path) -> Callable[..., Path]:
         **architecture: Any,
     ) -> Path:
         if spec is None:
-            chosen = {"name": "unet", "channels": 3, "depth": 2} | architecture
+            chosen = {"name": "unet", "base_channels": 3, "depth": 2} | architecture
             spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(4)
@@ -84,12 +84,12 @@ def counts() -> Callable[..., np.ndarray]:
     return noise
 
 
-def mrc_bytes(stack: np.ndarray, pixel_A: float | None) -> bytes:
+def mrc_bytes(stack: np.ndarray, pixel_size_A: float | None) -> bytes:
     """MRC2014: a header of 1024 bytes, then the values. https://www.ccpem.ac.uk/mrc-format/mrc2014/."""
     mode = {"int8": 0, "int16": 1, "float32": 2, "complex64": 4, "uint16": 6}[stack.dtype.name]
     images = stack.reshape(-1, *stack.shape[-2:])
     size = images.shape[::-1]
-    grid, cell = (size, [n * pixel_A for n in size]) if pixel_A is not None else ((0, 0, 0), (0, 0, 0))
+    grid, cell = (size, [n * pixel_size_A for n in size]) if pixel_size_A is not None else ((0, 0, 0), (0, 0, 0))
     head = struct.pack("<10i6f3i3f2i", *size, mode, 0, 0, 0, *grid, *cell, 90, 90, 90, 1, 2, 3, 0, 0, 0, 0, 0)
     head = head.ljust(208, b"\0") + b"MAP " + bytes([0x44, 0x44, 0, 0])
     return head.ljust(1024, b"\0") + images.astype(images.dtype.newbyteorder("<")).tobytes()
@@ -169,7 +169,7 @@ def dm_bytes(stack: np.ndarray, pixels: tuple[float, ...], units: str, version: 
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes an image file of the suffix's format, with its pixel [Å], or without."""
 
-    def write(name: str, values: np.ndarray, pixel_A: float | None = PIXEL_A) -> Path:
+    def write(name: str, values: np.ndarray, pixel_size_A: float | None = PIXEL_A) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         suffix = path.suffix.lower()
@@ -181,18 +181,20 @@ def write(tmp_path: Path) -> Callable[..., Path]:
                 for size, name, scale, units, navigate in zip(
                     values.shape[::-1],
                     "xyz",
-                    [1.0 if pixel_A is None else pixel_A / 10] * 2 + [1.0],
-                    ["" if pixel_A is None else "nm"] * 2 + [""],
+                    [1.0 if pixel_size_A is None else pixel_size_A / 10] * 2 + [1.0],
+                    ["" if pixel_size_A is None else "nm"] * 2 + [""],
                     [False, False, True],
                     strict=False,
                 )
             ][::-1]
             file_writer(str(path), {"data": values, "axes": axes, "metadata": {}})
         elif suffix == ".mrc":
-            path.write_bytes(mrc_bytes(values, pixel_A))
+            path.write_bytes(mrc_bytes(values, pixel_size_A))
         else:
-            scales = (1.0,) * values.ndim if pixel_A is None else (pixel_A / 10,) * 2 + (1.0,) * (values.ndim - 2)
-            path.write_bytes(dm_bytes(values, scales, "" if pixel_A is None else "nm", int(suffix[-1])))
+            scales = (
+                (1.0,) * values.ndim if pixel_size_A is None else (pixel_size_A / 10,) * 2 + (1.0,) * (values.ndim - 2)
+            )
+            path.write_bytes(dm_bytes(values, scales, "" if pixel_size_A is None else "nm", int(suffix[-1])))
         return path
 
     return write

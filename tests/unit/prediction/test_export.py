@@ -17,12 +17,14 @@ from hrtem_ood.learning.inference import onnx_export as module
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
 from hrtem_ood.physics.optics.condition import Condition
 
-TRAINED_ON = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), energy_eV=300e3, pixel_A=0.4, side_px=64)
+TRAINED_ON = TrainingDomain(
+    ((Condition(defocus_A=0, dose_e_per_A2=400), 1),), energy_eV=300e3, pixel_size_A=0.4, side_px=64
+)
 
 
 @pytest.fixture(params=["unet", "resnet_unet"])
 def exported(request, make_network, tmp_path, capfd):
-    architecture = {"unet": {"depth": 2}, "resnet_unet": {"channels": 8, "depth": 3}}[request.param]
+    architecture = {"unet": {"depth": 2}, "resnet_unet": {"base_channels": 8, "depth": 3}}[request.param]
     network = make_network(name=request.param, **architecture)
     done = CliRunner().invoke(main, ["export", str(network), "--output", str(tmp_path / "made/net.onnx")])
     assert done.exit_code == 0, done.output
@@ -78,10 +80,10 @@ def test_the_model_tells_what_its_user_needs(exported):
     onnx.checker.check_model(model, full_check=True)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["id"] == user.id
-    assert float(facts["pixel_A"]) == user.trained_on.pixel_A
+    assert float(facts["pixel_size_A"]) == user.trained_on.pixel_size_A
     assert float(facts["energy_eV"]) == user.trained_on.energy_eV
     assert int(facts["stride"]) == user.network.stride
-    told = [(Condition(**one["condition"]), one["images"]) for one in json.loads(facts["training_conditions"])]
+    told = [(Condition(**one["condition"]), one["n_images"]) for one in json.loads(facts["training_conditions"])]
     assert tuple(told) == user.trained_on.conditions
     dims = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     assert dims == ["image", 1, "y", "x"]

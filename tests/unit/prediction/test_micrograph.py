@@ -21,7 +21,7 @@ def test_images_are_read_with_their_pixel(write, counts, name):
     assert found.name == "a"
     assert found.image.dtype == np.float32
     np.testing.assert_array_equal(found.image, above_least(values))
-    assert found.pixel_A == pytest.approx(0.31, rel=1e-6)
+    assert found.pixel_size_A == pytest.approx(0.31, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.mrc", "a.dm3"])
@@ -31,7 +31,7 @@ def test_a_stack_is_several_images(write, counts, name):
     assert [one.name for one in found] == [f"a_{number:02d}" for number in range(11)]
     for one, plane in zip(found, values, strict=True):
         np.testing.assert_array_equal(one.image, above_least(plane))
-        assert one.pixel_A == pytest.approx(0.31, rel=1e-6)
+        assert one.pixel_size_A == pytest.approx(0.31, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -43,23 +43,23 @@ def test_units_of_imagej(tmp_path, counts, unit, pixel, expected):
         tmp_path / "a.tif", counts(24, 40), imagej=True, resolution=(1 / pixel, 1 / pixel), metadata={"unit": unit}
     )
     (found,) = read_micrographs(tmp_path / "a.tif")
-    assert found.pixel_A == pytest.approx(expected, rel=1e-5)
+    assert found.pixel_size_A == pytest.approx(expected, rel=1e-5)
 
 
 def test_single_precision_keeps_small_differences_on_a_large_offset(tmp_path):
     values = np.arange(600, dtype=np.int32).reshape(20, 30) + 2**30
     tifffile.imwrite(tmp_path / "a.tif", values)
-    (found,) = read_micrographs(tmp_path / "a.tif", pixel_A=0.4)
+    (found,) = read_micrographs(tmp_path / "a.tif", pixel_size_A=0.4)
     np.testing.assert_array_equal(found.image.ravel(), np.arange(600))
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.mrc", "a.dm3"])
 def test_without_calibration_the_pixel_must_be_stated(write, counts, name):
     path = write(name, counts(24, 40), None)
-    with pytest.raises(ArtifactError, match=rf"{name} tells no pixel size.*--pixel-A"):
+    with pytest.raises(ArtifactError, match=rf"{name} tells no pixel size.*--pixel-size-A"):
         list(read_micrographs(path))
-    (found,) = read_micrographs(path, pixel_A=0.7)
-    assert found.pixel_A == 0.7
+    (found,) = read_micrographs(path, pixel_size_A=0.7)
+    assert found.pixel_size_A == 0.7
 
 
 def test_printers_dots_per_inch_are_no_calibration(tmp_path, counts):
@@ -112,7 +112,7 @@ def test_colour_images(tmp_path, photometric):
     values[3, 4] = 9
     tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, planarconfig="contig")
     with pytest.raises(ArtifactError, match="colour image"):
-        list(read_micrographs(tmp_path / "a.tif", pixel_A=0.4))
+        list(read_micrographs(tmp_path / "a.tif", pixel_size_A=0.4))
 
 
 def test_values_that_no_network_takes(tmp_path, write, counts):
@@ -126,4 +126,4 @@ def test_values_that_no_network_takes(tmp_path, write, counts):
         list(read_micrographs(write("c.mrc", np.zeros((24, 40), np.complex64))))
     tifffile.imwrite(tmp_path / "d.tif", np.zeros((2, 3, 24, 40), np.uint16), photometric="minisblack")
     with pytest.raises(ArtifactError, match=r"d\.tif holds an array \(2, 3, 24, 40\)"):
-        list(read_micrographs(tmp_path / "d.tif", pixel_A=0.4))
+        list(read_micrographs(tmp_path / "d.tif", pixel_size_A=0.4))

@@ -69,7 +69,7 @@ def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
     run(write("sample.dm3", counts(90, 120), 0.31), "--output", tmp_path / "there")
     for name in ("sample.tif", "sample_mask.tif"):
         (again,) = read_micrographs(tmp_path / "there" / name)
-        assert again.pixel_A == pytest.approx(0.4, rel=1e-6)
+        assert again.pixel_size_A == pytest.approx(0.4, rel=1e-6)
     with tifffile.TiffFile(tmp_path / "there/sample.tif") as file:
         assert file.imagej_metadata["unit"] == "nm"
         above, below = file.pages[0].tags["XResolution"].value
@@ -91,9 +91,9 @@ def test_other_pixels_are_resampled(run, write, counts, tmp_path):
 
 
 def test_the_stated_pixel_counts(run, write, counts):
-    said = run(write("sample.tif", counts(165, 124), 0.31), "--pixel-A", "0.4")
+    said = run(write("sample.tif", counts(165, 124), 0.31), "--pixel-size-A", "0.4")
     assert "165 × 124 px of 0.4 Å, as it is" in said
-    assert "Invalid value for '--pixel-A'" in run("sample.tif", "--pixel-A", "-1", code=2)
+    assert "Invalid value for '--pixel-size-A'" in run("sample.tif", "--pixel-size-A", "-1", code=2)
 
 
 def test_large_images_are_tiled(run, write, counts, monkeypatch):
@@ -169,15 +169,15 @@ def test_networks_that_cannot_be_used(run, make_network, write, counts):
 
 
 @pytest.mark.parametrize(
-    ("shape", "pixel_A", "told"),
+    ("shape", "pixel_size_A", "told"),
     [
         ((64, 7), 0.4, "a has 64 × 7 px of 0.4 Å, 64 × 7 px of the network's 0.4 Å; the network needs 8 px or more"),
         ((64, 64), 0.03, "4 × 4 px of the network's 0.4 Å; the network needs 8 px"),
         ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å, more than memory"),
     ],
 )
-def test_images_too_small_and_too_large(run, write, counts, shape, pixel_A, told):
-    assert told in run(write("a.mrc", counts(*shape), pixel_A), code=1)
+def test_images_too_small_and_too_large(run, write, counts, shape, pixel_size_A, told):
+    assert told in run(write("a.mrc", counts(*shape), pixel_size_A), code=1)
 
 
 def test_the_smallest_image(run, write, counts):
@@ -209,5 +209,5 @@ def test_pixels_within_one_per_cent_are_taken_as_they_are(run, write, counts):
     said = run(write("a.mrc", counts(64, 64), 0.4036))
     assert "64 × 64 px of 0.4036 Å, as it is" in said
     (again,) = read_micrographs(Path("predictions/a.tif"))
-    assert again.pixel_A == pytest.approx(0.4036, rel=1e-5), "sizes are measured with the image's own pixel"
+    assert again.pixel_size_A == pytest.approx(0.4036, rel=1e-5), "sizes are measured with the image's own pixel"
     assert "resampled to" in run(write("a.mrc", counts(64, 64), 0.405))

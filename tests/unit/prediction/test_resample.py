@@ -16,8 +16,8 @@ def fringes(centres_A, period_A):
     return packet * np.cos(2 * np.pi * (0.6 * y + 0.8 * x) / period_A)
 
 
-def centres(shape, pixel_A):
-    return [(np.arange(side) + 0.5) * pixel_A for side in shape]
+def centres(shape, pixel_size_A):
+    return [(np.arange(side) + 0.5) * pixel_size_A for side in shape]
 
 
 @pytest.mark.parametrize("ratio", RATIOS)

@@ -14,9 +14,9 @@ from hrtem_ood.learning.inference.tiling import Tiling, particle_probability, sp
 
 CPU = torch.device("cpu")
 ARCHITECTURES = [
-    {"name": "unet", "channels": 3, "depth": 2},
-    {"name": "unet", "channels": 4, "depth": 3},
-    {"name": "resnet_unet", "channels": 8, "depth": 3},
+    {"name": "unet", "base_channels": 3, "depth": 2},
+    {"name": "unet", "base_channels": 4, "depth": 3},
+    {"name": "resnet_unet", "base_channels": 8, "depth": 3},
 ]
 
 

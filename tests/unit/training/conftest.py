@@ -42,7 +42,7 @@ class Laboratory:
                 "expected_counts": (axes, expected),
             }
             condition = json.dumps({"defocus_A": 100 * index, "dose_e_per_A2": 400})
-            told = {"id": name, "condition": condition, "pixel_A": PIXEL_A, "energy_eV": ENERGY_EV}
+            told = {"id": name, "condition": condition, "pixel_size_A": PIXEL_A, "energy_eV": ENERGY_EV}
             self.datasets.append(results / "datasets" / f"{name}.zarr.zip")
             store.write_zarr(self.datasets[-1], xr.Dataset(data, coords={"image": np.arange(STRUCTURES)}), told)
 
@@ -50,7 +50,7 @@ class Laboratory:
         training_set = TrainingSetSpec(
             datasets=("a-dataset", "b-dataset"), n_structures=STRUCTURES, n_images=(4, 3), n_validation_structures=3
         )
-        chosen = {"epochs": 3, "batch_size": 3, "learning_rate": 0.02, "architecture": {"channels": 2, "depth": 1}}
+        chosen = {"epochs": 3, "batch_size": 3, "learning_rate": 0.02, "architecture": {"base_channels": 2, "depth": 1}}
         if "steps" in hyperparameters:
             del chosen["epochs"]
         return PackSpec(

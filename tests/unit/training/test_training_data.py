@@ -87,7 +87,7 @@ def test_steps_are_counted_over_epochs(steps: int, expected: list[int]) -> None:
 
 def test_fresh_noise_is_new_in_every_epoch_and_again_alike() -> None:
     images = Images(torch.full((8, 32, 32), 5.0), torch.zeros((8, 32, 32), dtype=torch.uint8))
-    network = spec(noise="fresh")
+    network = spec(resample_noise=True)
 
     def counts(epoch: int) -> torch.Tensor:
         # standardised counts of one image, up to shift and scale

@@ -1,4 +1,4 @@
-"""Losses, optimisers, schedules, clipping and arithmetic are what they are called."""
+"""Losses, optimisers, schedules, clipping and precision are what they are called."""
 
 import copy
 import shutil
@@ -69,14 +69,14 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         {"loss": "cross_entropy_dice"},
         {"optimizer": "adam", "weight_decay": 0.1},
         {"weight_decay": 0.9},
-        {"schedule": "exponential", "decay": 0.5},
-        {"schedule": "exponential", "decay": 0.5, "optimizer": "adam", "epochs": None, "steps": 8},
-        {"gradient_clip": 0.01, "optimizer": "adam", "schedule": "exponential"},
-        {"gradient_clip": 0.01, "arithmetic": "bfloat16", "optimizer": "adam"},
+        {"lr_schedule": "exponential", "lr_decay": 0.5},
+        {"lr_schedule": "exponential", "lr_decay": 0.5, "optimizer": "adam", "epochs": None, "steps": 8},
+        {"gradient_clip": 0.01, "optimizer": "adam", "lr_schedule": "exponential"},
+        {"gradient_clip": 0.01, "precision": "bf16-mixed", "optimizer": "adam"},
         {"augmentation": "none"},
-        {"noise": "fresh"},
-        {"arithmetic": "bfloat16"},
-        {"architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
+        {"resample_noise": True},
+        {"precision": "bf16-mixed"},
+        {"architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
     ],
     ids=str,
 )
@@ -86,7 +86,7 @@ def test_training_is_the_bare_loop(lab: Any, recipe: dict[str, Any]) -> None:
     images = lab.images(variable)
     trained = lab.fit(spec, images)
     with reproducible():
-        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.arithmetic == "bfloat16")
+        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.precision == "bf16-mixed")
     assert trained.weights is not None
     assert weights_sha256(trained.weights) == weights_sha256(weights)
     assert trained.curves["validation_loss"] == pytest.approx(curve, rel=1e-6)
@@ -98,10 +98,10 @@ def test_every_part_of_the_recipe_matters(lab: Any) -> None:
         {"loss": "cross_entropy_dice"},
         {"optimizer": "adam"},
         {"weight_decay": 0.9},
-        {"schedule": "exponential"},
-        {"schedule": "exponential", "decay": 0.5},
+        {"lr_schedule": "exponential"},
+        {"lr_schedule": "exponential", "lr_decay": 0.5},
         {"gradient_clip": 1e-9, "optimizer": "adam"},
-        {"arithmetic": "bfloat16"},
+        {"precision": "bf16-mixed"},
         {"batch_size": 4},
     ]
     found = set()
@@ -117,7 +117,7 @@ def test_the_learning_rate_runs_its_course(lab: Any) -> None:
     assert max(one_cycle) == pytest.approx(0.02, rel=0.05)
     assert one_cycle[-1] < 1e-6
     assert int(np.argmax(one_cycle)) == 2, "the top is reached after 30 % of the steps"
-    exponential = lab.fit(lab.spec(epochs=4, schedule="exponential", decay=0.5)).curves["learning_rate"]
+    exponential = lab.fit(lab.spec(epochs=4, lr_schedule="exponential", lr_decay=0.5)).curves["learning_rate"]
     assert exponential == pytest.approx([0.02, 0.01, 0.005, 0.0025])
 
 
@@ -137,8 +137,8 @@ def test_losses_by_hand() -> None:
 
 
 def test_weights_can_be_stored_in_half_the_space(lab: Any) -> None:
-    big = {"channels": 16, "depth": 2}
-    pack = lab.pack(0, architecture=big, weights="bfloat16", epochs=1)
+    big = {"base_channels": 16, "depth": 2}
+    pack = lab.pack(0, architecture=big, stored_dtype="bfloat16", epochs=1)
     entry = lab.run(pack)["networks"][pack.networks[0].id]
     content = read_network(lab.network(pack.networks[0]))
     kinds = {tensor.ndim > 1: tensor.dtype for tensor in content["state_dict"].values() if tensor.is_floating_point()}
@@ -169,10 +169,10 @@ def test_tables_of_integers_are_stored_as_they_are(lab: Any, tmp_path: Any, weig
     assert torch.equal(state["table"], torch.arange(400).view(20, 20) + 16_777_217)
 
 
-def test_arithmetic_is_told(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = lab.spec(arithmetic="bfloat16")
-    assert lab.fit(spec).arithmetic == "bfloat16"
-    assert lab.fit(lab.spec()).arithmetic == "float32"
+def test_precision_is_recorded(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = lab.spec(precision="bf16-mixed")
+    assert lab.fit(spec).precision == "bf16-mixed"
+    assert lab.fit(lab.spec()).precision == "32-true"
     # a GPU without it
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Old GPU")

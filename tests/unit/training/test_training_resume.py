@@ -38,9 +38,9 @@ def weights_of(told: dict[str, Any]) -> list[str]:
 
 RECIPES: list[dict[str, Any]] = [
     {},
-    {"schedule": "exponential", "decay": 0.7, "optimizer": "adam"},
-    {"epochs": None, "steps": 11, "noise": "fresh", "gradient_clip": 0.5},
-    {"arithmetic": "bfloat16", "architecture": {"name": "resnet_unet", "channels": 4, "depth": 2}},
+    {"lr_schedule": "exponential", "lr_decay": 0.7, "optimizer": "adam"},
+    {"epochs": None, "steps": 11, "resample_noise": True, "gradient_clip": 0.5},
+    {"precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
 ]
 
 
@@ -136,7 +136,7 @@ def write_and_die(path, content):
 store.write_checkpoint = write_and_die
 pack, networks, output, *datasets = sys.argv[1:]
 paths = [Path(dataset) for dataset in datasets]
-train(PackSpec.model_validate_json(pack), paths, Path(networks), Path(output), device="cpu", save_every_s=0)
+train(PackSpec.model_validate_json(pack), paths, Path(networks), Path(output), device="cpu", checkpoint_interval_s=0)
 """
 
 
@@ -165,9 +165,9 @@ def test_the_state_is_saved_when_it_is_time(lab: Any, monkeypatch: pytest.Monkey
         write(path, content)
 
     monkeypatch.setattr(store, "write_checkpoint", watched)
-    lab.fit(lab.spec(epochs=4), save_every_s=1000)
+    lab.fit(lab.spec(epochs=4), checkpoint_interval_s=1000)
     assert saved == []
-    lab.fit(lab.spec(epochs=4), save_every_s=0)
+    lab.fit(lab.spec(epochs=4), checkpoint_interval_s=0)
     assert saved == [1, 2, 3], "after the last epoch there is nothing to resume"
 
 

@@ -59,7 +59,7 @@ def test_checkpoint_tells_what_it_is(lab: Any) -> None:
     assert content["flops_per_image"] > 2 * 9 * 2 * SIDE**2, "more than its first convolution"
     on = training_domain(content)
     assert [(condition.defocus_A, images) for condition, images in on.conditions] == [(0, 4), (100, 3)]
-    assert (on.energy_eV, on.pixel_A, on.side_px) == (200e3, 0.5, SIDE)
+    assert (on.energy_eV, on.pixel_size_A, on.side_px) == (200e3, 0.5, SIDE)
     assert content["parameters"] == network.json_text
     floats = [tensor.dtype for name, tensor in content["state_dict"].items() if "num_batches" not in name]
     assert set(floats) == {torch.float32}
@@ -192,7 +192,7 @@ def test_a_loss_that_is_no_number_is_divergence(
 
 
 def test_only_the_noise_that_is_missing_is_read(lab: Any) -> None:
-    fresh, stored = lab.pack(0, noise="fresh"), lab.pack(0)
+    fresh, stored = lab.pack(0, resample_noise=True), lab.pack(0)
     lab.run(fresh)
     for path in lab.datasets:
         store.write_zarr(path, store.read_zarr(path).drop_vars("expected_counts"), {})
@@ -208,7 +208,7 @@ def test_datasets_must_be_those_of_the_training_set(lab: Any) -> None:
 
 @pytest.mark.parametrize(("depth", "stride"), [(4, 16), (5, 32)])
 def test_images_must_have_room_for_all_levels(lab: Any, depth: int, stride: int) -> None:
-    pack = lab.pack(0, architecture={"channels": 1, "depth": depth})
+    pack = lab.pack(0, architecture={"base_channels": 1, "depth": depth})
     message = rf"{pack.networks[0].id}: architecture .*depth={depth}.*: images are 16 px wide.* of {stride} px"
     with pytest.raises(HrtemOodError, match=message):
         lab.run(pack)
@@ -235,7 +235,7 @@ def test_one_network_that_fails_does_not_stop_the_others(
     assert "2 of 3 networks" in text
     assert f"{first}: RuntimeError: a bug" in text
     assert f"training {second}: out of memory" in text
-    assert "Use a smaller batch_size (now 3), a smaller architecture (now unet(channels=2, depth=1))" in text
+    assert "Use a smaller batch_size (now 3), a smaller architecture (now unet(base_channels=2, depth=1))" in text
     assert third not in text
     assert "Traceback" in capsys.readouterr().err, "the log tells more of what was not foreseen"
     assert lab.network(pack.networks[2]).exists()
@@ -258,7 +258,7 @@ def test_fresh_noise_needs_noise_free_images(lab: Any) -> None:
         store.write_zarr(path, store.read_zarr(path).drop_vars("expected_counts"), {})
     lab.run(lab.pack(0))
     with pytest.raises(ArtifactError, match=r"a-dataset\.zarr\.zip holds no expected_counts\. Delete"):
-        lab.run(lab.pack(0, noise="fresh"))
+        lab.run(lab.pack(0, resample_noise=True))
 
 
 @pytest.mark.parametrize(("value", "word"), [(0, "no"), (1, "every")])

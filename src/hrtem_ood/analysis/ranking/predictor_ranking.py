@@ -58,7 +58,7 @@ def orient(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dic
     dict of str to float64 array, (training_set, condition)
     """
     result = {
-        str(name): values.values * (1 if values.attrs["nearer"] == "larger" else -1)
+        str(name): values.values * (1 if values.attrs["direction"] == "larger" else -1)
         for name, values in predictors.data_vars.items()
         if name not in (analysis.exclude_predictors or ())
     }
@@ -107,7 +107,7 @@ def rank_predictors(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysi
     Returns
     -------
     pandas.DataFrame
-        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``own``), and the columns of
+        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``), and the columns of
         :func:`hrtem_ood.analysis.ranking.predictor_scores.score_predictors`.
     """
     values = orient(predictors, found, analysis)

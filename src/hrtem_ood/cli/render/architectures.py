@@ -90,7 +90,7 @@ def architectures_of(campaign: Campaign) -> dict[Architecture, list[str]]:
     return users
 
 
-def _cells(architecture: Architecture, sides: Sequence[int], pixel_A: float, used: bool) -> Iterator[str]:
+def _cells(architecture: Architecture, sides: Sequence[int], pixel_size_A: float, used: bool) -> Iterator[str]:
     network = build(architecture)
     stride = stride_of(network)
     yield f"{parameter_count(network):,}"
@@ -100,7 +100,7 @@ def _cells(architecture: Architecture, sides: Sequence[int], pixel_A: float, use
         yield _thousands(flops_per_image(network, side) if side % stride == 0 else None)
     field = receptive_field(network)
     yield f"{field:g}".replace("inf", "∞")
-    yield f"{field * pixel_A:.4g}".replace("inf", "∞")
+    yield f"{field * pixel_size_A:.4g}".replace("inf", "∞")
     yield str(stride)
 
 

@@ -18,7 +18,7 @@ def network_lines(user: TrainedNetwork) -> Iterator[str]:
     known = user.training_domain
     yield f"network {user.id}"
     yield (
-        f"  trained at {known.energy_eV / 1000:g} keV, {known.pixel_A:g} Å pixels, {known.side_px} × {known.side_px} px, on"
+        f"  trained at {known.energy_eV / 1000:g} keV, {known.pixel_size_A:g} Å pixels, {known.side_px} × {known.side_px} px, on"
     )
     for condition, images in known.conditions[:LISTED]:
         yield f"    {condition.label}: {images} images"
@@ -31,11 +31,11 @@ def segmentation_lines(made: SegmentationResult, user: TrainedNetwork) -> Iterat
     source, found = made.micrograph, made.particles
     height, width = made.shape
     yield f"{source.name} ({source.path})"
-    if made.shape == source.image.shape and made.pixel_A == source.pixel_A:
-        yield f"  {height} × {width} px of {source.pixel_A:.4g} Å, as it is"
+    if made.shape == source.image.shape and made.pixel_size_A == source.pixel_size_A:
+        yield f"  {height} × {width} px of {source.pixel_size_A:.4g} Å, as it is"
     else:
         old = " × ".join(map(str, source.image.shape))
-        yield f"  {old} px of {source.pixel_A:.4g} Å, resampled to {height} × {width} px of {made.pixel_A:g} Å"
+        yield f"  {old} px of {source.pixel_size_A:.4g} Å, resampled to {height} × {width} px of {made.pixel_size_A:g} Å"
     if made.tiles is not None:
         yield f"  in tiles of {made.tiles.side} px" + ("" if made.tiles.exact else ", see the note")
     yield f"  particles cover {found.covered:.1%} of the image; connected: {len(found.particles)}"
@@ -64,9 +64,9 @@ def notes(made: SegmentationResult) -> Iterator[str]:
     source, found = made.micrograph, made.particles
     if not 0 < found.covered < 1:
         yield f"{'nothing' if found.covered == 0 else 'everything'} is particle: so it is where a network sees nothing it knows."
-    if source.pixel_A > made.pixel_A:
+    if source.pixel_size_A > made.pixel_size_A:
         yield (
-            f"the image ends at {0.5 / source.pixel_A:.2f} 1/Å, the network's band at {0.5 / made.pixel_A:.2f} 1/Å: "
+            f"the image ends at {0.5 / source.pixel_size_A:.2f} 1/Å, the network's band at {0.5 / made.pixel_size_A:.2f} 1/Å: "
             "it was never trained on such smooth noise."
         )
     if made.tiles is not None and not made.tiles.exact:

@@ -107,8 +107,8 @@ def warnings(campaign: Campaign) -> Iterator[str]:
                 "its networks have no in-domain score there, hence no gap."
             )
     grids = campaign.config.networks.values()
-    if campaign.config.imaging.store_noise_free and not any("fresh" in grid.noise for grid in grids):
-        yield "imaging.expected_counts: noise-free images are stored, but no networks train with `noise: fresh`."
+    if campaign.config.imaging.store_noise_free and not any(True in grid.resample_noise for grid in grids):
+        yield "imaging.store_noise_free: noise-free images are stored, but no networks train with `resample_noise: true`."
     used = {name for grid in campaign.config.networks.values() for name in grid.training_sets}
     for name in campaign.config.training_sets:
         if name not in used:

@@ -22,8 +22,8 @@ SHOWN = 3
 """Changes that are told; of what differs by more, only how many there are."""
 
 LINKS = {
-    "exit_waves": ("scenes", "structures"),
-    "datasets": ("waves", "exit_waves"),
+    "exit_waves": ("structure_series", "structures"),
+    "datasets": ("exit_wave_series", "exit_waves"),
     "networks": ("training_set", "training_sets"),
 }
 """The parameter that names what an artifact is made from, and the stage of that."""
@@ -31,7 +31,7 @@ LINKS = {
 LISTS = {"training_sets": "datasets", "suites": "datasets", "transfer": "conditions"}
 """The parameter that lists what an artifact is made from, whose order means nothing."""
 
-SHARES = "images"
+SHARES = "n_images"
 """Of a training set: images by dataset, in the order of the list."""
 
 RANGE = {"start", "stop"}

@@ -79,37 +79,37 @@ class WorkloadModel:
 
     def _exit_waves(self, told: ArtifactRecord) -> Workload:
         recipe, simulation = (
-            self.source.structures_by_series[told.parameters["scenes"]].parameters["recipe"],
+            self.source.structures_by_series[told.parameters["structure_series"]].parameters["recipe"],
             _simulation(told),
         )
         size = round(recipe["cell_A"] / simulation["sampling_A"])
         slices = math.ceil(_height_A(recipe) / simulation["slice_thickness_A"])
         # the particles alone are simulated, too
-        waves = simulation["phonons"] * (2 if recipe["substrate"] else 1)
-        stored = band_limited_size(size) ** 2 * (8 * simulation["phonons"] + 4)
+        waves = simulation["n_frozen_phonons"] * (2 if recipe["substrate"] else 1)
+        stored = band_limited_size(size) ** 2 * (8 * simulation["n_frozen_phonons"] + 4)
         return Workload(_count(told) * waves * size**2 * slices, _count(told) * stored)
 
     def _dataset(self, told: ArtifactRecord) -> Workload:
         side, phonons = self._images(told.id)
-        pixels = told.parameters["structures"] * side**2
+        pixels = told.parameters["n_structures"] * side**2
         return Workload(pixels * (phonons + 1), pixels)
 
     def _find_images(self, id_: str) -> tuple[int, int]:
         """Return the side [px] of a dataset's images, and phonons of their waves."""
         parameters = self.source.of("datasets")[id_].parameters
-        waves = self.source.exit_waves_by_series[parameters["waves"]]
-        cell_A = self.source.structures_by_series[waves.parameters["scenes"]].parameters["recipe"]["cell_A"]
-        return round(cell_A / parameters["imaging"]["pixel_A"]), int(_simulation(waves)["phonons"])
+        waves = self.source.exit_waves_by_series[parameters["exit_wave_series"]]
+        cell_A = self.source.structures_by_series[waves.parameters["structure_series"]].parameters["recipe"]["cell_A"]
+        return round(cell_A / parameters["imaging"]["pixel_size_A"]), int(_simulation(waves)["n_frozen_phonons"])
 
     def _network(self, told: ArtifactRecord) -> Workload | None:
         training_set = self.source.of("training_sets")[told.parameters["training_set"]].parameters
-        hyper, images = told.parameters["hyperparameters"], sum(training_set["images"])
+        hyper, images = told.parameters["hyperparameters"], sum(training_set["n_images"])
         forward = self._forward(told.id, self._images(training_set["datasets"][0])[0])
         if forward.flops is None:
             return None
         shown = images * hyper["epochs"] if hyper["epochs"] else hyper["steps"] * hyper["batch_size"]
-        validated = training_set["validation"] * math.ceil(shown / images)
-        each = 2 if hyper["weights"] == "bfloat16" else 4
+        validated = training_set["n_validation_structures"] * math.ceil(shown / images)
+        each = 2 if hyper["stored_dtype"] == "bfloat16" else 4
         passes = TRAINING_PASSES * shown + validated
         return Workload(forward.flops * passes, each * forward.weights + TOLD_B, forward.architecture)
 
@@ -123,7 +123,7 @@ class WorkloadModel:
 
     def _evaluation(self, told: ArtifactRecord) -> Workload | None:
         datasets = self.source.of("suites")[told.parameters["suite"]].parameters["datasets"]
-        images = sum(self.source.of("datasets")[id_].parameters["structures"] for id_ in datasets)
+        images = sum(self.source.of("datasets")[id_].parameters["n_structures"] for id_ in datasets)
         side, _ = self._images(datasets[0])
         costs = [self._forward(network, side) for network in told.parameters["networks"]]
         if any(cost.flops is None for cost in costs):

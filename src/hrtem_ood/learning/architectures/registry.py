@@ -106,7 +106,7 @@ def check_size(network: nn.Module, architecture: Architecture, side: int) -> Non
         key = "depth" if architecture.file is None else "stride"
         raise ConfigError(
             f"architecture {architecture.label}: images are {side} px wide, which must be a multiple, twice or more, "
-            f"of the network's stride of {stride} px; use a smaller {key}, or another imaging.pixel_A."
+            f"of the network's stride of {stride} px; use a smaller {key}, or another imaging.pixel_size_A."
         )
     if architecture.file is None:
         return

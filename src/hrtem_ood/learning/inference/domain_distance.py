@@ -79,7 +79,7 @@ def assess_distance(condition: Condition, trained_on: TrainingDomain, transfer: 
     -------
     DomainDistance
     """
-    grid = polar_grid(transfer, pixel_A=trained_on.pixel_A)
+    grid = polar_grid(transfer, pixel_size_A=trained_on.pixel_size_A)
     wavelength = electron_wavelength_A(trained_on.energy_eV)
     here = transfer_of(condition, grid, wavelength_A=wavelength)
     trained = [known for known, _ in trained_on.conditions]

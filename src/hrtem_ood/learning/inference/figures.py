@@ -29,14 +29,14 @@ RC: Any = {
 
 
 def draw_segmentation(
-    image: NDArray[np.float32], probability: NDArray[np.float32], *, pixel_A: float, title: str
+    image: NDArray[np.float32], probability: NDArray[np.float32], *, pixel_size_A: float, title: str
 ) -> bytes:
     """Draw a micrograph with the particles' outlines beside the probability, with a scale bar.
 
     Parameters
     ----------
     image, probability : float32 array, (y, x)
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     title : str
 
     Returns
@@ -46,7 +46,7 @@ def draw_segmentation(
     """
     block = max(1, math.ceil(max(image.shape) / DRAWN_PX))
     image, probability = (_averaged(values, block) for values in (image, probability))
-    height, width = (side * block * pixel_A / 10 for side in image.shape)
+    height, width = (side * block * pixel_size_A / 10 for side in image.shape)
     extent = (0, width, height, 0)
     with mpl.rc_context(RC):
         figure = Figure(figsize=(10.4, 0.7 + 4.6 * height / width), layout="constrained")

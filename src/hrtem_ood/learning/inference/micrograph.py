@@ -26,7 +26,7 @@ UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10
 SQUARE = 0.01
 """Pixels whose sides differ by more than this share are refused."""
 
-STATE_IT = "State the pixel with --pixel-A."
+STATE_IT = "State the pixel with --pixel-size-A."
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,23 @@ class Micrograph:
         The file.
     image : float32 array, (y, x)
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     """
 
     name: str
     path: Path
     image: NDArray[np.float32]
-    pixel_A: float
+    pixel_size_A: float
 
 
-def read_micrographs(path: Path, *, pixel_A: float | None = None) -> Iterator[Micrograph]:
+def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterator[Micrograph]:
     """Read the images of a file.
 
     Parameters
     ----------
     path : Path
         The suffix tells the format, see :data:`READERS`. A stack is several images along its first axis.
-    pixel_A : float, optional, [Å]
+    pixel_size_A : float, optional, [Å]
         Pixel; by default what the file says.
 
     Yields
@@ -72,7 +72,7 @@ def read_micrographs(path: Path, *, pixel_A: float | None = None) -> Iterator[Mi
     planes = []
     for signal in _signals(path):
         stack = _stack(path, signal)
-        pixel = pixel_A if pixel_A is not None else _calibration(path, signal)
+        pixel = pixel_size_A if pixel_size_A is not None else _calibration(path, signal)
         planes += [(plane, pixel) for plane in stack]
     digits = len(str(len(planes) - 1))
     for number, (plane, pixel) in enumerate(planes):
@@ -148,7 +148,7 @@ def _calibration(path: Path, signal: Mapping[str, Any]) -> float:
     if abs(high / wide - 1) > SQUARE:
         raise ArtifactError(
             f"{path}: pixels are {high:.4g} Å high and {wide:.4g} Å wide. Resample the image to square pixels, or state "
-            "the pixel with --pixel-A if the file is wrong."
+            "the pixel with --pixel-size-A if the file is wrong."
         )
     return (high + wide) / 2
 

@@ -130,7 +130,7 @@ def _with_facts(model: Any, user: TrainedNetwork) -> bytes:
     conditions = [{"condition": condition.model_dump(), "images": images} for condition, images in known.conditions]
     facts = {
         "id": user.id,
-        "pixel_A": repr(known.pixel_A),
+        "pixel_size_A": repr(known.pixel_size_A),
         "energy_eV": repr(known.energy_eV),
         "stride": str(stride_of(user.network)),
         "training_side_px": str(known.side_px),

@@ -43,23 +43,23 @@ def threshold(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (probability > 0.5).astype(np.uint8)
 
 
-def measure_particles(probability: NDArray[np.float32], pixel_A: float) -> ParticleMeasurements:
+def measure_particles(probability: NDArray[np.float32], pixel_size_A: float) -> ParticleMeasurements:
     """Measure a segmentation.
 
     Parameters
     ----------
     probability : float32 array, (y, x), [1]
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
 
     Returns
     -------
     Findings
     """
     mask = threshold(probability)
-    return ParticleMeasurements(float(mask.mean()), _particles(mask, pixel_A), _entropy(probability))
+    return ParticleMeasurements(float(mask.mean()), _particles(mask, pixel_size_A), _entropy(probability))
 
 
-def _particles(mask: NDArray[np.uint8], pixel_A: float) -> pd.DataFrame:
+def _particles(mask: NDArray[np.uint8], pixel_size_A: float) -> pd.DataFrame:
     labels, count = ndimage.label(mask)  # pixels that share a side are connected
     rows, columns = np.nonzero(mask)
     which = labels[rows, columns] - 1
@@ -67,11 +67,11 @@ def _particles(mask: NDArray[np.uint8], pixel_A: float) -> pd.DataFrame:
     at_edge = np.zeros(count, bool)
     for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         at_edge[line[line > 0] - 1] = True
-    area = pixels * pixel_A**2
+    area = pixels * pixel_size_A**2
     table = pd.DataFrame(
         {
-            "y_A": (np.bincount(which, rows, count) / pixels + 0.5) * pixel_A,
-            "x_A": (np.bincount(which, columns, count) / pixels + 0.5) * pixel_A,
+            "y_A": (np.bincount(which, rows, count) / pixels + 0.5) * pixel_size_A,
+            "x_A": (np.bincount(which, columns, count) / pixels + 0.5) * pixel_size_A,
             "area_A2": area,
             "diameter_A": 2 * np.sqrt(area / np.pi),
             "at_edge": at_edge,

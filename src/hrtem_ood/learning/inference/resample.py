@@ -12,17 +12,17 @@ SAME = 0.01
 """Pixels that differ by less than this share count as the same; docs/prediction.md tells what it costs."""
 
 
-def same_pixel(pixel_A: float, other_A: float) -> bool:
+def same_pixel(pixel_size_A: float, other_A: float) -> bool:
     """Whether two pixels need no resampling between them, see :data:`SAME`."""
-    return abs(pixel_A / other_A - 1) < SAME
+    return abs(pixel_size_A / other_A - 1) < SAME
 
 
-def resampled_side(side: int, pixel_A: float, new_pixel_A: float) -> int:
+def resampled_side(side: int, pixel_size_A: float, new_pixel_A: float) -> int:
     """Count the whole new pixels in a side of old ones."""
-    return math.floor(side * pixel_A / new_pixel_A + 1e-6)
+    return math.floor(side * pixel_size_A / new_pixel_A + 1e-6)
 
 
-def resample(image: Floats, pixel_A: float, new_pixel_A: float) -> Floats:
+def resample(image: Floats, pixel_size_A: float, new_pixel_A: float) -> Floats:
     """Sample the band-limited image between the pixels, low-passed to what the new pixels can carry.
 
     The image is a sum of cosines (type II of the discrete cosine transform), which continues it evenly beyond its edges:
@@ -33,7 +33,7 @@ def resample(image: Floats, pixel_A: float, new_pixel_A: float) -> Floats:
     Parameters
     ----------
     image : float32 array, (y, x)
-    pixel_A, new_pixel_A : float, [Å]
+    pixel_size_A, new_pixel_A : float, [Å]
 
     Returns
     -------
@@ -42,8 +42,8 @@ def resample(image: Floats, pixel_A: float, new_pixel_A: float) -> Floats:
     """
     mean = image.mean(dtype=np.float64)
     spectrum = scipy.fft.dctn(image - np.float32(mean), type=2)
-    ratio = new_pixel_A / pixel_A
-    sides = [resampled_side(side, pixel_A, new_pixel_A) for side in image.shape]
+    ratio = new_pixel_A / pixel_size_A
+    sides = [resampled_side(side, pixel_size_A, new_pixel_A) for side in image.shape]
     down, across = (_cosines(old, new, ratio) for old, new in zip(image.shape, sides, strict=True))
     kept = spectrum[: down.shape[1], : across.shape[1]]
     return np.asarray(down @ kept @ across.T + np.float32(mean), np.float32)

@@ -70,7 +70,7 @@ class SegmentationResult:
         As it was read.
     shape : tuple of int, [px]
         Of the image as the network saw it.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
         Its pixel: the network's, or the micrograph's own where they are the same, see
         :func:`hrtem_ood.learning.inference.resample.same_pixel`.
     tiles : Tiling or None
@@ -81,7 +81,7 @@ class SegmentationResult:
 
     micrograph: Micrograph
     shape: tuple[int, int]
-    pixel_A: float
+    pixel_size_A: float
     tiles: Tiling | None
     particles: ParticleMeasurements
     outputs: tuple[Path, ...]
@@ -109,7 +109,12 @@ def load(path: Path) -> TrainedNetwork:
 
 
 def predict(
-    user: TrainedNetwork, images: Sequence[Path], output: Path, *, pixel_A: float | None = None, device: Device = "auto"
+    user: TrainedNetwork,
+    images: Sequence[Path],
+    output: Path,
+    *,
+    pixel_size_A: float | None = None,
+    device: Device = "auto",
 ) -> Iterator[SegmentationResult]:
     """Segment micrographs, and write per image a probability, a mask, a table of particles and a picture.
 
@@ -119,7 +124,7 @@ def predict(
     images : sequence of Path
     output : Path
         Folder.
-    pixel_A : float, optional, [Å]
+    pixel_size_A : float, optional, [Å]
         Of all images; by default what their files say.
     device : {"auto", "cpu", "gpu"}
 
@@ -135,7 +140,7 @@ def predict(
     where = torch_device(device)
     network = user.network.to(where)
     for path in images:
-        for micrograph in read_micrographs(path, pixel_A=pixel_A):
+        for micrograph in read_micrographs(path, pixel_size_A=pixel_size_A):
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
             image, pixel = _on_network_grid(micrograph, user)
@@ -178,7 +183,7 @@ def assess_condition(
 
 def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDArray[np.float32], float]:
     """Bring an image to the network's pixel, and check that the network takes the result."""
-    old, new = micrograph.pixel_A, user.training_domain.pixel_A
+    old, new = micrograph.pixel_size_A, user.training_domain.pixel_size_A
     same = same_pixel(old, new)
     sides = [side if same else resampled_side(side, old, new) for side in micrograph.image.shape]
     told = f"{micrograph.path}: {micrograph.name} has {' × '.join(map(str, micrograph.image.shape))} px of {old:.4g} Å"
@@ -186,12 +191,12 @@ def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDAr
     if min(sides) < least:
         raise ArtifactError(
             f"{told}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
-            "each way. Is the pixel right? State it with --pixel-A."
+            "each way. Is the pixel right? State it with --pixel-size-A."
         )
     if math.prod(sides) > LARGEST_PX:
         raise ArtifactError(
             f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
-            "to hold. Is the pixel right? State it with --pixel-A; or cut the image."
+            "to hold. Is the pixel right? State it with --pixel-size-A; or cut the image."
         )
     return (micrograph.image, old) if same else (resample(micrograph.image, old, new), new)
 
@@ -218,22 +223,22 @@ def _write(
     image: NDArray[np.float32],
     probability: NDArray[np.float32],
     found: ParticleMeasurements,
-    pixel_A: float,
+    pixel_size_A: float,
     name: str,
 ) -> None:
-    store.write_bytes(outputs["probability"], tiff(probability, pixel_A))
-    store.write_bytes(outputs["mask"], tiff(threshold(probability), pixel_A))
+    store.write_bytes(outputs["probability"], tiff(probability, pixel_size_A))
+    store.write_bytes(outputs["mask"], tiff(threshold(probability), pixel_size_A))
     store.write_text(outputs["particles"], found.csv())
-    store.write_bytes(outputs["picture"], draw_segmentation(image, probability, pixel_A=pixel_A, title=name))
+    store.write_bytes(outputs["picture"], draw_segmentation(image, probability, pixel_size_A=pixel_size_A, title=name))
 
 
-def tiff(values: NDArray[Any], pixel_A: float) -> bytes:
+def tiff(values: NDArray[Any], pixel_size_A: float) -> bytes:
     """Encode an image as an ImageJ TIFF, which tells the pixel in nm.
 
     Parameters
     ----------
     values : float32 or uint8 array, (y, x)
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
 
     Returns
     -------
@@ -242,7 +247,7 @@ def tiff(values: NDArray[Any], pixel_A: float) -> bytes:
     import tifffile
 
     buffer = io.BytesIO()
-    per_nm = 10 / pixel_A
+    per_nm = 10 / pixel_size_A
     tifffile.imwrite(
         buffer, values, imagej=True, resolution=(per_nm, per_nm), resolutionunit="NONE",
         metadata={"unit": "nm", "axes": "YX"},

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -38,7 +38,7 @@ class TrainingSettings(NamedTuple):
     Attributes
     ----------
     device : torch.device
-    save_every_s : float, [s]
+    checkpoint_interval_s : float, [s]
         At the end of an epoch, the state is saved if it was not for so long.
     compile : bool
         Whether to train through ``torch.compile``.
@@ -94,10 +94,10 @@ def fit(
         module = Segmentation(
             network, spec, training, validation, how.device, state=state, keep=save, check=how.stop.check
         )
-        numbers = resolve_precision(spec, how.device)
+        precision = resolve_precision(spec, how.device)
         try:
             with _quiet():
-                _trainer(module, numbers).fit(module)
+                _trainer(module, precision).fit(module)
         except BaseException:
             if module.snapshot is not None:
                 _save(module.snapshot, resume, spec, made_by)
@@ -106,12 +106,12 @@ def fit(
             raise
     trained = module.trained
     trained.diverged |= trained.weights is None
-    trained.arithmetic, trained.parameter_count, trained.flops_per_image = numbers, parameter_count(network), flops
+    trained.precision, trained.parameter_count, trained.flops_per_image = precision, parameter_count(network), flops
     return trained
 
 
-def resolve_precision(spec: NetworkSpec, device: torch.device) -> str:
-    """Return the arithmetic that a network trains in: what it asks for, where the device has it.
+def resolve_precision(spec: NetworkSpec, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+    """Return the precision that a network trains in: that of its hyperparameters, where the device has it.
 
     Parameters
     ----------
@@ -120,23 +120,23 @@ def resolve_precision(spec: NetworkSpec, device: torch.device) -> str:
 
     Returns
     -------
-    {"float32", "bfloat16"}
+    {"32-true", "bf16-mixed"}
     """
     wanted = spec.hyperparameters.precision
-    if wanted == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    if wanted == "bf16-mixed" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         log(f"{spec.id}: {torch.cuda.get_device_name(device)} has no bfloat16, so it trains in float32")
-        return "float32"
+        return "32-true"
     return wanted
 
 
-def _trainer(module: Segmentation, numbers: str) -> pl.Trainer:
+def _trainer(module: Segmentation, precision: Literal["32-true", "bf16-mixed"]) -> pl.Trainer:
     return pl.Trainer(
         accelerator=module.where.type,
         devices=1,
         # One process, whatever the surroundings look like: Lightning would take a SLURM job's tasks for ranks,
         # and its USR1 for a wish to requeue.
         plugins=[LightningEnvironment()],
-        precision="bf16-mixed" if numbers == "bfloat16" else "32-true",
+        precision=precision,
         max_epochs=module.schedule.epochs - module.first_epoch,
         reload_dataloaders_every_n_epochs=1,
         deterministic=True,

@@ -49,9 +49,9 @@ def select_images(spec: TrainingSetSpec) -> tuple[ImageSelection, ImageSelection
     left = spec.n_structures - spec.n_validation_structures
     if left < 1 or max(spec.n_images) > left:
         raise ConfigError(
-            f"training_sets.images: {max(spec.n_images)} images are asked for under one condition, but {max(left, 0)} "
-            f"structures ({spec.n_structures} less {spec.n_validation_structures} for validation) give {max(left, 0)}; ask for that many "
-            "at most."
+            f"training_sets.n_images: {max(spec.n_images)} images are asked for under one condition, but {max(left, 0)} "
+            f"structures ({spec.n_structures} less {spec.n_validation_structures} for validation) give {max(left, 0)}; "
+            "ask for that many at most."
         )
     training = _deal(np.arange(left), spec.n_images, np.random.default_rng(seed_sequence(spec.id, 0)))
     tail = np.arange(left, spec.n_structures)

@@ -15,7 +15,7 @@ from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.training.image_selection import ImageSelection
 from hrtem_ood.physics.optics.condition import Condition
 
-VARIABLE = {"stored": "counts", "fresh": "expected_counts"}
+VARIABLE = {False: "counts", True: "expected_counts"}
 """What networks train on, by their ``noise``."""
 
 
@@ -54,7 +54,10 @@ def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> Training
     with store.open_zarr(paths[0]) as first:
         side = first.sizes["x"]
     return TrainingDomain(
-        tuple(zip(conditions, spec.n_images, strict=True)), attributes[0]["energy_eV"], attributes[0]["pixel_A"], side
+        tuple(zip(conditions, spec.n_images, strict=True)),
+        attributes[0]["energy_eV"],
+        attributes[0]["pixel_size_A"],
+        side,
     )
 
 
@@ -113,7 +116,7 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
         device,
         order=torch.from_numpy(order[:seen]),
         element=torch.from_numpy(element[:seen]) if hyper.augmentation == "dihedral" else None,
-        noise=torch_seed(spec, 3, epoch) if hyper.resample_noise == "fresh" else None,
+        noise=torch_seed(spec, 3, epoch) if hyper.resample_noise else None,
     )
 
 

@@ -44,7 +44,7 @@ class DetectorResponse:
     gain: float
 
     @classmethod
-    def of(cls, detector: Detector | None, *, size: int, pixel_A: float, am: ArrayModule) -> Self:
+    def of(cls, detector: Detector | None, *, size: int, pixel_size_A: float, am: ArrayModule) -> Self:
         """Lay out the response for square images.
 
         Parameters
@@ -52,12 +52,12 @@ class DetectorResponse:
         detector : Detector or None
             None for one that counts every electron where it lands.
         size : int, [px]
-        pixel_A : float, [Å]
+        pixel_size_A : float, [Å]
         am : ArrayModule
         """
         if detector is None:
             return cls(None, None, 1.0, 1.0)
-        q = polar_frequencies((size, size), pixel_A)[0] * 2 * pixel_A  # in units of the Nyquist frequency
+        q = polar_frequencies((size, size), pixel_size_A)[0] * 2 * pixel_size_A  # in units of the Nyquist frequency
         mtf = interpolate_detector_curve(detector.mtf, q)
         if detector.apply_pixel_mtf:
             line = np.sinc(np.fft.fftfreq(size))
@@ -71,7 +71,7 @@ class DetectorResponse:
         return cls(None if flat else am.xp.asarray(signal.astype(np.float32)), after, counted, detector.gain)
 
     def detect(
-        self, intensity: np.ndarray, *, dose_e_per_A2: float, pixel_A: float, rng: np.random.Generator
+        self, intensity: np.ndarray, *, dose_e_per_A2: float, pixel_size_A: float, rng: np.random.Generator
     ) -> np.ndarray:
         """Draw a detected image from the intensity that the detector sees.
 
@@ -81,16 +81,16 @@ class DetectorResponse:
             Expected electrons out per electron in, damped by :attr:`signal`, on the host: counts are drawn there, so
             that they are the same whatever device imaged.
         dose_e_per_A2 : float, [e/Å²]
-        pixel_A : float, [Å]
+        pixel_size_A : float, [Å]
         rng : numpy.random.Generator
 
         Returns
         -------
         uint8, uint16 or uint32 array, (y, x)
-            Poisson counts with mean ``intensity * dose_e_per_A2 * pixel_A**2`` [e/px]; with a DQE or a gain, the
+            Poisson counts with mean ``intensity * dose_e_per_A2 * pixel_size_A**2`` [e/px]; with a DQE or a gain, the
             detector's numbers, rounded, none below zero.
         """
-        scale = dose_e_per_A2 * pixel_A**2 * self.counted
+        scale = dose_e_per_A2 * pixel_size_A**2 * self.counted
         # damping may overshoot by rounding, or beside sharp edges
         means = np.maximum(intensity.astype(np.float64) * scale, 0)
         counts: np.ndarray = poisson_counts(means, rng)

@@ -51,6 +51,6 @@ def focal_nodes(focal_spread_A: float, wavelength_A: float, q_max_per_A: float) 
         if np.abs(np.cos(np.outer(phase, nodes)) @ weights - coherence).max() <= ERROR:
             return focal_spread_A * nodes, weights
     raise ConfigError(
-        f"imaging.coherence: focal_integration over focal_spread_A = {focal_spread_A:g} needs more than {MOST} images "
+        f"imaging.temporal_coherence: focal_integration over focal_spread_A = {focal_spread_A:g} needs more than {MOST} images "
         f"for frequencies up to {q_max_per_A:.3g} 1/Å; use an aperture_mrad, larger pixels, or coherence: envelope."
     )

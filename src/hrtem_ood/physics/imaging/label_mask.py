@@ -11,7 +11,7 @@ def label_mask(
     phase: Array,
     *,
     size: int,
-    pixel_A: float,
+    pixel_size_A: float,
     phase_threshold_rad: float,
     blur_A: float,
     coverage: float,
@@ -30,7 +30,7 @@ def label_mask(
         Phase of the particles' exit wave, on a grid at least as fine as the image's.
     size : int, [px]
         Side of the image.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
         Pixel of the image.
     phase_threshold_rad : float, [rad]
     blur_A : float, [Å]
@@ -50,7 +50,7 @@ def label_mask(
     if size < before and size % 2 == 0:
         spectrum[..., -1] = 0  # the Nyquist frequency, as in crop_spectrum
     spectrum *= size / before
-    blur = am.xp.exp(-2 * (np.pi * blur_A * am.xp.fft.fftfreq(size, pixel_A)) ** 2).astype(np.float32)
+    blur = am.xp.exp(-2 * (np.pi * blur_A * am.xp.fft.fftfreq(size, pixel_size_A)) ** 2).astype(np.float32)
     spectrum *= blur[:, None]
     spectrum *= blur[None, :half]
     return (am.fft.irfft2(spectrum, (size, size)) > coverage).astype(np.uint8)

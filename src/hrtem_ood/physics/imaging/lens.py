@@ -35,7 +35,7 @@ class Lens:
     damping: Array
 
     @classmethod
-    def of(cls, condition: Condition, *, size: int, pixel_A: float, wavelength_A: float, am: ArrayModule) -> Self:
+    def of(cls, condition: Condition, *, size: int, pixel_size_A: float, wavelength_A: float, am: ArrayModule) -> Self:
         """Prepare the lens for square images.
 
         Parameters
@@ -43,12 +43,12 @@ class Lens:
         condition : Condition
         size : int, [px]
             Side of the images.
-        pixel_A : float, [Å]
+        pixel_size_A : float, [Å]
         wavelength_A : float, [Å]
         am : ArrayModule
         """
         xp = am.xp
-        q = xp.fft.fftfreq(size, pixel_A)
+        q = xp.fft.fftfreq(size, pixel_size_A)
         squared = (q**2)[: size // 2 + 1, None] + (q**2)[None, :]
         damping = xp.ones(squared.shape, np.float32)
         if condition.focal_spread_A:

@@ -71,15 +71,19 @@ class Microscope:
     _lens: Lens | None = None
 
     def __post_init__(self) -> None:
-        pixel_A = self.imaging.pixel_size_A
-        self.response = DetectorResponse.of(self.imaging.detector, size=self.size, pixel_A=pixel_A, am=self.am)
+        pixel_size_A = self.imaging.pixel_size_A
+        self.response = DetectorResponse.of(
+            self.imaging.detector, size=self.size, pixel_size_A=pixel_size_A, am=self.am
+        )
 
     def lens(self, condition: Condition) -> Lens:
         """Return the lens of a condition; the last one is kept, for conditions that differ in defocus or dose only."""
         wanted = condition.model_copy(update={"defocus_A": 0.0, "dose_e_per_A2": 1.0})
         if self._lens is None or self._lens.condition != wanted:
-            pixel_A = self.imaging.pixel_size_A
-            self._lens = Lens.of(wanted, size=self.size, pixel_A=pixel_A, wavelength_A=self.wavelength_A, am=self.am)
+            pixel_size_A = self.imaging.pixel_size_A
+            self._lens = Lens.of(
+                wanted, size=self.size, pixel_size_A=pixel_size_A, wavelength_A=self.wavelength_A, am=self.am
+            )
         return self._lens
 
     def intensity(self, spectra: Array, condition: Condition, defocus_A: float) -> Array:

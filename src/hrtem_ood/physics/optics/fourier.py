@@ -124,14 +124,14 @@ def pad_spectrum(spectrum: Array, size: int, xp: ModuleType = np) -> Array:
     return result
 
 
-def polar_frequencies(shape: tuple[int, int], pixel_A: float, xp: ModuleType = np) -> tuple[Array, Array]:
+def polar_frequencies(shape: tuple[int, int], pixel_size_A: float, xp: ModuleType = np) -> tuple[Array, Array]:
     """Spatial frequencies of an unshifted Fourier grid, in polar coordinates and double precision.
 
     Parameters
     ----------
     shape : tuple of int
         Rows (y) and columns (x).
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     xp : module
         NumPy or CuPy.
 
@@ -141,6 +141,6 @@ def polar_frequencies(shape: tuple[int, int], pixel_A: float, xp: ModuleType = n
     azimuth_rad : float64 array, (y, x), [rad]
         arctan2(q_y, q_x).
     """
-    q_y = xp.fft.fftfreq(shape[0], pixel_A)[:, None]
-    q_x = xp.fft.fftfreq(shape[1], pixel_A)[None, :]
+    q_y = xp.fft.fftfreq(shape[0], pixel_size_A)[:, None]
+    q_x = xp.fft.fftfreq(shape[1], pixel_size_A)[None, :]
     return xp.hypot(q_x, q_y), xp.arctan2(q_y, q_x)

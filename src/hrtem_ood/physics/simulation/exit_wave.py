@@ -78,7 +78,7 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"
     size = grid_size(width, simulation.sampling_A)
-    spectrum = (fast_spectrum if simulation.engine == "fast" else abtem_spectrum)(atoms, simulation, size, am)
+    spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
     kept = band_limited_size(size)
     return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (kept, kept), am.xp))).astype(np.complex64)
 

@@ -43,7 +43,9 @@ def contrast(
     return float((image / len(spectra)).var(dtype=np.float64))
 
 
-def zero_defocus(waves: np.ndarray, *, pixel_A: float, wavelength_A: float, height_A: float, am: ArrayModule) -> float:
+def zero_defocus(
+    waves: np.ndarray, *, pixel_size_A: float, wavelength_A: float, height_A: float, am: ArrayModule
+) -> float:
     """Find the defocus of minimum contrast of exit waves.
 
     For a phase object, that is the defocus which focuses on the object: its distance below the exit plane.
@@ -53,7 +55,7 @@ def zero_defocus(waves: np.ndarray, *, pixel_A: float, wavelength_A: float, heig
     ----------
     waves : complex64 array, (phonon, y, x), [1]
         Exit waves of the particles alone in vacuum.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     wavelength_A : float, [Å]
     height_A : float, [Å]
         Height of the cell, at whose top the exit plane is.
@@ -66,7 +68,7 @@ def zero_defocus(waves: np.ndarray, *, pixel_A: float, wavelength_A: float, heig
         Defocus −C10, positive for particles below the exit plane.
     """
     spectra = am.fft.fft2(am.xp.asarray(waves))
-    q_per_A, _ = polar_frequencies(waves.shape[-2:], pixel_A, am.xp)
+    q_per_A, _ = polar_frequencies(waves.shape[-2:], pixel_size_A, am.xp)
     q_squared = q_per_A**2
 
     def at(defocus_A: float) -> float:

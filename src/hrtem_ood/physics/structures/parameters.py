@@ -178,9 +178,8 @@ class StructureFile(Model):
 
 
 def _kind_of_set(value: Any) -> str:
-    return (
-        "a file" if isinstance(value, StructureFile) or (isinstance(value, dict) and "scenes" in value) else "a recipe"
-    )
+    is_file = isinstance(value, StructureFile) or (isinstance(value, dict) and "file" in value)
+    return "a file" if is_file else "a recipe"
 
 
 AnyStructureSet = Annotated[

@@ -47,7 +47,7 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
     frames = read_frames(
         path,
         recipe.sha256,
-        key="scenes",
+        key="file",
         what="a file of scenes",
         valid="extended XYZ is best, one frame for each structure",
     )

@@ -33,7 +33,7 @@ class Example:
         Where the first of them goes; the others go below it.
     title : str
     counts, label : int array, (image, y, x), [e/px] and [1]
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     """
 
     row: int
@@ -41,7 +41,7 @@ class Example:
     title: str
     counts: np.ndarray
     label: np.ndarray
-    pixel_A: float
+    pixel_size_A: float
 
 
 def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
@@ -114,9 +114,9 @@ def _broken(title: str, width: int) -> str:
 
 def _scale_bar(panel: Axes, example: Example) -> None:
     """Draw a scale bar of a round length, at most a third of the image."""
-    width_A = example.counts.shape[2] * example.pixel_A
+    width_A = example.counts.shape[2] * example.pixel_size_A
     length_nm = max(length for length in (0.5, 1, 2, 5, 10, 20, 50, 100) if length * 10 <= max(5.0, width_A / 3))
-    pixels, side = length_nm * 10 / example.pixel_A, example.counts.shape[2]
+    pixels, side = length_nm * 10 / example.pixel_size_A, example.counts.shape[2]
     left, height = 0.06 * side, 0.06 * side
     panel.fill_between(
         [left / 2, left * 1.5 + pixels], height / 3, height * 3.6, color="black", alpha=0.55, linewidth=0

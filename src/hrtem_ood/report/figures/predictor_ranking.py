@@ -11,15 +11,15 @@ from matplotlib.lines import Line2D
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.report.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, minimal_axes, new_figure
 
-COLOURS = {"transfer": BLUE, "naive": GREY, "images": GREEN, "network": ORANGE, "own": PURPLE}
+COLOURS = {"transfer": BLUE, "naive": GREY, "images": GREEN, "network": ORANGE, "user": PURPLE}
 KINDS = {
     "transfer": "information transfer",
     "naive": "naive",
     "images": "images",
     "network": "networks, without labels",
-    "own": "your own",
+    "user": "your own",
 }
-MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "own": "v"}
+MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user": "v"}
 
 MOST = 40
 """At most so many predictors are shown."""

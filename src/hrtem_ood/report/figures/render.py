@@ -107,7 +107,7 @@ def _examples(
             condition = campaign.datasets[id_].condition
             with store.open_zarr(results / artifact_path("datasets", id_)) as found:
                 counts, label = (found[key].isel(image=slice(count)).values for key in ("counts", "label"))
-                pixel = float(found.attrs["pixel_A"])
+                pixel = float(found.attrs["pixel_size_A"])
             chosen.append(examples.Example(row, column, labels.title(condition), counts, label, pixel))
         sets.append((row, name))
         row += count

@@ -102,7 +102,7 @@ class Examples:
         recipe = self.campaign.recipe(name)
         log(f"nothing is simulated yet: the first structure of {name} is, with one frozen phonon")
         scene = StructureShardSpec(recipe=recipe, start=0, stop=1)
-        simulation = self.campaign.config.simulation.model_copy(update={"phonons": 1})
+        simulation = self.campaign.config.simulation.model_copy(update={"n_frozen_phonons": 1})
         spec = ExitWaveShardSpec(structure_series=recipe.series, simulation=simulation, start=0, stop=1)
         structure, wave = (
             self.scratch / artifact_path(stage, each.id)
@@ -154,17 +154,19 @@ def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> by
         return render(figure, "png", DPI)
 
 
-def _image(axes: Axes, example: Example, condition: Condition, pixel_A: float) -> None:
+def _image(axes: Axes, example: Example, condition: Condition, pixel_size_A: float) -> None:
     low, high = np.percentile(example.counts, [0.5, 99.5])
     axes.imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
     drawn = "; one draw of what varies" if condition.jitter else ""
     axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.told}", fontsize=7)
     axes.set(xticks=[], yticks=[])
     # about a quarter of the side, of a round length
-    side_A = pixel_A * example.counts.shape[1]
+    side_A = pixel_size_A * example.counts.shape[1]
     length_A = max(length for length in ROUND_A if length <= max(side_A / 4, ROUND_A[0]))
     label = f"{length_A:g} Å" if length_A < 10 else f"{length_A / 10:g} nm"
-    bar = AnchoredSizeBar(axes.transData, length_A / pixel_A, label, "lower left", size_vertical=side_A / pixel_A / 60)
+    bar = AnchoredSizeBar(
+        axes.transData, length_A / pixel_size_A, label, "lower left", size_vertical=side_A / pixel_size_A / 60
+    )
     axes.add_artist(bar)
 
 

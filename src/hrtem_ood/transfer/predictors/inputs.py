@@ -28,7 +28,7 @@ class Dataset:
     condition : Condition
     structure_set : str
         Its name in the configuration.
-    pixel_A : float, [Å]
+    pixel_size_A : float, [Å]
     objects : ObjectSpectrum
         Of the structure set's recipe.
     seen : ImageSpectra
@@ -43,7 +43,7 @@ class Dataset:
     id: str
     condition: Condition
     structure_set: str
-    pixel_A: float
+    pixel_size_A: float
     objects: ObjectSpectrum
     seen: ImageSpectra
     coordinates: Floats

@@ -14,7 +14,7 @@ from hrtem_ood.transfer.predictors import condition_distance, image_distance, mi
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 from hrtem_ood.user_code import load_user_module
 
-Family = Literal["transfer", "naive", "images", "own"]
+Family = Literal["transfer", "naive", "images", "user"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Predictor:
     nearer : {"larger", "smaller"}
         Which values mean that the test is nearer to the training.
     symbol, unit : str
-    family : {"transfer", "naive", "images", "own"}
+    family : {"transfer", "naive", "images", "user"}
     """
 
     function: Callable[[TrainingSet, Dataset], float]
@@ -109,4 +109,4 @@ def user_predictor(name: str, entry: OwnPredictor) -> Predictor:
             raise ConfigError(f"{where}: {entry.name} gives {found}; give a finite number, or NaN where there is none.")
         return found
 
-    return Predictor(value, entry.direction, entry.symbol or name, entry.unit, "own")
+    return Predictor(value, entry.direction, entry.symbol or name, entry.unit, "user")
