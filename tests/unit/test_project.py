@@ -83,3 +83,22 @@ def test_links_lead_somewhere(page):
 def _sections(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_within_lists_are_indented_as_the_site_needs_it(page):
+    """By four: two are enough for hosts of Git repositories, but not for the site, which would end the list there."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    assert re.findall(r"\n\n( {1,3}\S.*)", text) == []
+
+
+def test_commits_are_checked_as_make_lint_checks_the_tree():
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    lines = [line.strip().removeprefix("$(BIN)/") for line in recipe[1].splitlines()]
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    entries = [hook["entry"].removeprefix(".venv/bin/").removesuffix(" --force-exclude") for hook in local["hooks"]]
+    assert len(entries) == len(lines)
+    # `make lint` names the files, where the hooks are given them.
+    assert all(line == entry or line.startswith(f"{entry} ") for entry, line in zip(entries, lines, strict=True))
