@@ -54,7 +54,8 @@ docs: env $(VENV)/docs-ready  ## generate config/schema.json, docs/configuration
 	@rm -rf build/docs && mkdir -p build/docs/results  # links to what the site shows, laid out as here
 	@for path in *.md LICENSE CITATION.cff config docs; do ln -s "$(CURDIR)/$$path" build/docs/; done
 	@ln -s "$(CURDIR)/results/README.md" build/docs/results/
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file docs/mkdocs.yml
+	@# Not --quiet: with it, --strict sees no warnings.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/mkdocs.yml
 	@echo "build/site/index.html"
 
 dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
