@@ -69,7 +69,8 @@ def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
     if off > STATISTICAL_LIMIT and simulation.phonon_sigma_A > 0:
         yield (
             f"simulation.n_frozen_phonons: the mean of {simulation.n_frozen_phonons} puts images off by up to {off:.2g} % of "
-            f"their standard deviation (with displacements of 0.1 Å), noise apart; {math.ceil((ONE_PHONON / STATISTICAL_LIMIT) ** 2)} keep "
+            f"their standard deviation (with displacements of 0.1 Å), noise apart; "
+            f"{math.ceil((ONE_PHONON / STATISTICAL_LIMIT) ** 2)} keep "
             f"{STATISTICAL_LIMIT:g} %."
         )
 
@@ -88,8 +89,8 @@ def envelope_warnings(focal_spread_A: float, orientation: Orientation) -> Iterat
     if off > SYSTEMATIC_LIMIT:
         yield (
             f"imaging.temporal_coherence: as an envelope, a focal spread of {focal_spread_A:g} Å puts images off by up "
-            f"to {off:.2g} % of their standard deviation; up to {largest_within_tolerance(table):.2g} Å keep {SYSTEMATIC_LIMIT:g} %, and "
-            "`focal_integration` has none of that error."
+            f"to {off:.2g} % of their standard deviation; up to {largest_within_tolerance(table):.2g} Å keep "
+            f"{SYSTEMATIC_LIMIT:g} %, and `focal_integration` has none of that error."
         )
 
 
