@@ -17,6 +17,9 @@ BUILT_IN: dict[str, dict[str, int]] = {
 }
 """Architectures that need no file, with their default parameters."""
 
+ARCHITECTURE_VERSION = {"resnet_unet": 2}
+"""Versions of the code of those that have changed since their first: networks of the others keep their ids."""
+
 
 def _scalar(value: Any) -> Any:
     # one message, where the union has one for each of its types
@@ -88,6 +91,11 @@ class Architecture(Model):
         return None if self.depth is None else int(2**self.depth)
 
     @property
+    def version(self) -> int:
+        """Of the code; 1 for a file, whose content counts by itself."""
+        return ARCHITECTURE_VERSION.get(self.name, 1) if self.file is None else 1
+
+    @property
     def label(self) -> str:
         """Short name with all parameters, e.g. ``unet(channels=8, depth=3)``."""
         known = {"channels": self.channels, "depth": self.depth} if self.file is None else self.parameters
@@ -152,10 +160,15 @@ class Hyperparameters(Model):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What identities are computed from: an architecture's file counts by its content, not its path."""
+        """What identities are computed from: an architecture's file counts by its content, not its path.
+
+        A built-in architecture counts by its version too, unless that is the first.
+        """
         content = self.model_dump(mode="json")
         if self.architecture.sha256:
             del content["architecture"]["file"]
+        if self.architecture.version > 1:
+            content["architecture"]["version"] = self.architecture.version
         return content
 
     @cached_property

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+from hrtem_ood.campaign.hyperparameters import ARCHITECTURE_VERSION
 from hrtem_ood.campaign.identity import canonical_json
 from hrtem_ood.planning.known import Known, Source, Told, Tolds, Wanted
 
@@ -125,6 +126,9 @@ class Reasons:
             found += self._of_list(LISTS[stage], new, old)
         if new.version != old.version:
             found.append(Change(f"VERSION of {CODE.get(stage, stage)}", old.version or UNKNOWN, new.version))
+        if stage == "networks" and not found:  # the only thing in a network's id that its file does not tell
+            architecture = new.parameters["hyperparameters"]["architecture"]["name"]
+            found.append(Change(f"version of {architecture}", UNKNOWN, ARCHITECTURE_VERSION.get(architecture, 1)))
         return tuple(dict.fromkeys(found))
 
     def _of_link(self, key: str, stage: str, new: Told, old: Told) -> Sequence[Change]:

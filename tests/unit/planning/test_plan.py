@@ -11,6 +11,7 @@ from tests.unit.pretended import pretend
 from hrtem_ood import store
 from hrtem_ood.campaign import jobs, specs
 from hrtem_ood.campaign.campaign import artefact
+from hrtem_ood.campaign.hyperparameters import ARCHITECTURE_VERSION
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.planning.plan import plan
 from hrtem_ood.planning.reasons import NEVER
@@ -132,6 +133,15 @@ def test_a_raised_version_is_named(raw, lived, monkeypatch, package, specs_, sta
         monkeypatch.setattr(spec, "version", version + 1)
     made = plan(load_campaign(raw), lived)
     assert set(stage(made, stage_).why) == {f"VERSION of {package} {version} → {version + 1}"}
+
+
+def test_a_changed_architecture_is_named(raw, tmp_path, monkeypatch):
+    raw["networks"]["unet"]["architecture"] = [{"name": "unet"}, {"name": "resnet_unet"}]
+    with monkeypatch.context() as before:
+        before.delitem(ARCHITECTURE_VERSION, "resnet_unet")
+        pretend(load_campaign(raw), tmp_path)
+    campaign = load_campaign(raw)
+    assert stage(plan(campaign, tmp_path), "networks").why == {"version of resnet_unet: 2": len(campaign.networks) // 2}
 
 
 def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
