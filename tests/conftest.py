@@ -1,7 +1,19 @@
 """What tests of several folders share."""
 
+from pathlib import Path
+
 import pytest
 from tests.workflow.conftest import JOBS, TINY, Project
+
+SECONDS = {"workflow": 900, "cluster": 1200}
+"""Time that a test has, fixtures that are made for it included, in folders whose tests run whole campaigns."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in SECONDS:
+            item.add_marker(pytest.mark.timeout(SECONDS[folder]))
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,12 @@ class Fails(nn.Module):
         return self.layer(image)
 
 
+class Strided(nn.Module):
+    def __init__(self, channels, groups=1, kernel=1, y=2, x=2):
+        super().__init__()
+        self.shortcut = nn.Sequential(nn.Conv2d(channels, 32, kernel, stride=(y, x), groups=groups))
+
+
 class Draws(Own):
     def forward(self, image):
         torch.rand(1)
@@ -283,6 +289,32 @@ def test_a_file_that_is_gone_is_told(raw, own):
 def test_what_makes_no_network_is_told(raw, own, name, parameters, message):
     architecture = architecture_of(with_file(raw, own, name, **parameters))
     with pytest.raises(ConfigError, match=message):
+        build(architecture)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        (
+            {"base_channels": 15},
+            r"stride \(2, 2\) that sees 15 channels.* `shortcut.0\(x\[..., ::2, ::2\]\)` is the same",
+        ),
+        (
+            {"base_channels": 4, "y": 1, "x": 3},
+            r"stride \(1, 3\) that sees 4 channels.* `shortcut.0\(x\[..., ::1, ::3\]\)`",
+        ),
+        ({"base_channels": 32, "groups": 4}, r"stride \(2, 2\) that sees 8 channels"),
+        ({"base_channels": 16}, None),
+        ({"base_channels": 4, "kernel": 3}, None),
+        ({"base_channels": 4, "y": 1, "x": 1}, None),
+    ],
+)
+def test_what_onednn_gets_wrong_is_refused(raw, own, parameters, told):
+    architecture = architecture_of(with_file(raw, own, "Strided", **parameters))
+    if told is None:
+        build(architecture)
+        return
+    with pytest.raises(ConfigError, match=rf"Strided\(.*\): its layer `shortcut.0` is a 1×1 convolution of {told}"):
         build(architecture)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.artifacts.identity import content_id
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS, Architecture, Hyperparameters
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.campaign import equal_shares
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
@@ -21,7 +22,6 @@ from hrtem_ood.campaign.specs import (
     TransferSpec,
 )
 from hrtem_ood.cli.render.validate import job_counts, warnings
-from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
 
 MADE_BY = {
@@ -266,6 +266,19 @@ def test_every_hyperparameter_is_in_the_identity(raw, change):
     assert changed(before, after) == {"networks", "packs", "evaluations"}
     assert len(after["networks"]) == len(before["networks"])
     assert not before["networks"] & after["networks"]
+
+
+def test_a_changed_architecture_is_in_the_identity_of_its_own_networks_only(raw, monkeypatch):
+    raw["networks"]["unet"] |= {"seed": 0, "architecture": [{"name": "unet"}, {"name": "resnet_unet"}]}
+    after = load_campaign(raw).networks
+    assert all(content_id(n.slug, [n.stage, n.version, n.content()]) == id_ for id_, n in after.items())
+    monkeypatch.delitem(ARCHITECTURE_VERSIONS, "resnet_unet")
+    before = load_campaign(raw).networks
+    kept = {network.hyperparameters.architecture.name for id_, network in before.items() if id_ in after}
+    lost = {network.hyperparameters.architecture.name for id_, network in before.items() if id_ not in after}
+    assert (kept, lost) == ({"unet"}, {"resnet_unet"})
+    # as they were before architectures had versions
+    assert all(content_id(n.slug, [n.stage, n.version, n.model_dump(mode="json")]) == id_ for id_, n in before.items())
 
 
 def test_no_hyperparameter_is_left_out_of_that_test():

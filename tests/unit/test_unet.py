@@ -8,7 +8,7 @@ from torch import nn
 
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.learning.architectures.registry import build
-from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
+from hrtem_ood.learning.architectures.resnet_unet import BasicBlock, ResNetUNet
 from hrtem_ood.learning.architectures.unet import UNet
 from hrtem_ood.learning.torch_device import reproducible
 
@@ -69,9 +69,18 @@ def test_the_residual_encoder_is_resnet18() -> None:
     ]
     assert sorted(kernels) == sorted(RESNET18)
     strides = [m.stride[0] for m in network.encoder.modules() if is_convolution(m)]
-    # the stem, and the first convolution and the short cut of three groups; the fifth halving is the max-pooling
-    assert strides.count(2) == 1 + 3 * 2
+    # the stem, and the first convolution of three groups; the fifth halving is the max-pooling
+    assert strides.count(2) == 1 + 3
     assert sum(isinstance(m, nn.MaxPool2d) for m in network.modules()) == 1
+
+
+def test_a_short_cut_is_a_strided_convolution() -> None:
+    torch.manual_seed(0)
+    block, image = BasicBlock(16, 32, stride=2), torch.randn(2, 16, 8, 8)
+    seen: list[torch.Tensor] = []
+    block.shortcut[0].register_forward_hook(lambda *_: seen.append(_[2]))
+    block(image)
+    torch.testing.assert_close(seen[0], nn.functional.conv2d(image, block.shortcut[0].weight, stride=2))
 
 
 def is_convolution(module: nn.Module) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from hrtem_ood.artifacts.identity import canonical_json
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.base_model import Model, Names, identity_parameters
 from hrtem_ood.physics.optics.condition import grid_model
 
@@ -90,6 +91,11 @@ class Architecture(Model):
         return None if self.depth is None else int(2**self.depth)
 
     @property
+    def version(self) -> int:
+        """Of the code; 1 for a file, whose content counts by itself."""
+        return ARCHITECTURE_VERSIONS.get(self.name, 1) if self.file is None else 1
+
+    @property
     def label(self) -> str:
         """Short name with all parameters, e.g. ``unet(base_channels=8, depth=3)``."""
         known = {"base_channels": self.base_channels, "depth": self.depth} if self.file is None else self.parameters
@@ -154,8 +160,14 @@ class Hyperparameters(Model):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What identities are computed from: an architecture's file counts by its content, not its path."""
-        return identity_parameters(self, exclude={"architecture": {"file"}} if self.architecture.sha256 else None)
+        """What identities are computed from: an architecture's file counts by its content, not its path.
+
+        A built-in architecture counts by its version too, unless that is the first.
+        """
+        content = identity_parameters(self, exclude={"architecture": {"file"}} if self.architecture.sha256 else None)
+        if self.architecture.version > 1:
+            content["architecture"]["version"] = self.architecture.version
+        return content
 
     @cached_property
     def content_json(self) -> str:

@@ -1,4 +1,4 @@
-"""Plans: the same jobs as the workflow's, every network counted, and reasons that name what changed."""
+"""Plans: the same dag as the workflow's, every network counted, and reasons that name what changed."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.pretended import pretend
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS
 from hrtem_ood.campaign import dag, specs
 from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
@@ -136,6 +136,15 @@ def test_a_raised_version_is_named(raw, lived, monkeypatch, specs_, stage_):
         monkeypatch.setattr(spec, "version", version + 1)
     made = plan(load_campaign(raw), lived)
     assert set(stage(made, stage_).why) == {f"version of {stage_} {version} → {version + 1}"}
+
+
+def test_a_changed_architecture_is_named(raw, tmp_path, monkeypatch):
+    raw["networks"]["unet"]["architecture"] = [{"name": "unet"}, {"name": "resnet_unet"}]
+    with monkeypatch.context() as before:
+        before.delitem(ARCHITECTURE_VERSIONS, "resnet_unet")
+        pretend(load_campaign(raw), tmp_path)
+    campaign = load_campaign(raw)
+    assert stage(plan(campaign, tmp_path), "networks").why == {"version of resnet_unet: 2": len(campaign.networks) // 2}
 
 
 def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from hrtem_ood.artifacts.identity import canonical_json
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.execution.planning.inventory import (
     ArtifactRecord,
     ArtifactRecords,
@@ -127,6 +128,9 @@ class ChangeExplainer:
             found += self._of_list(LISTS[stage], new, old)
         if new.version != old.version:
             found.append(Change(f"version of {VERSION_OF.get(stage, stage)}", old.version or UNKNOWN, new.version))
+        if stage == "networks" and not found:  # the only thing in a network's id that its file does not tell
+            architecture = new.parameters["hyperparameters"]["architecture"]["name"]
+            found.append(Change(f"version of {architecture}", UNKNOWN, ARCHITECTURE_VERSIONS.get(architecture, 1)))
         return tuple(dict.fromkeys(found))
 
     def _of_link(self, key: str, stage: str, new: ArtifactRecord, old: ArtifactRecord) -> Sequence[Change]:

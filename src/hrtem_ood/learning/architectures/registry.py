@@ -18,6 +18,14 @@ from hrtem_ood.user_code import load_user_module
 CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
 assert CLASS_OF.keys() == BUILT_IN.keys()
 
+FEWEST_CHANNELS = 16
+"""Input channels that a 1×1 convolution with a stride must have.
+
+Of fewer than its vectors have numbers, 8 (AVX2) or 16 (AVX-512), oneDNN writes past its buffer in the gradient of the
+weights where memory lies channels last: the process dies, or the gradient is wrong without a word
+(https://github.com/uxlfoundation/oneDNN/issues/6035; seen with PyTorch 2.13).
+"""
+
 
 def build(architecture: Architecture) -> nn.Module:
     """Make a network with random weights, channels last in memory: 1.5 times as fast on CPUs.
@@ -36,12 +44,15 @@ def build(architecture: Architecture) -> nn.Module:
     ConfigError
         Where a user's file does not define such a network.
     ArtifactError
+        Where a user's file does not define such a network, or one that PyTorch does not train correctly.
+    ArtefactError
         Where a user's file is not the one that is meant.
     """
     if architecture.file is None:
         network = CLASS_OF[architecture.name](channels=architecture.base_channels, depth=architecture.depth)
     else:
         network = _from_file(architecture)
+    _refuse_what_onednn_gets_wrong(network, architecture)
     # torch's stubs know no memory_format here
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -84,6 +95,21 @@ def _from_file(architecture: Architecture) -> nn.Module:
             f"{where}: {architecture.label} needs parameters to train, with their sizes (no Lazy layers)."
         )
     return network
+
+
+def _refuse_what_onednn_gets_wrong(network: nn.Module, architecture: Architecture) -> None:
+    """Refuse 1×1 convolutions with a stride and few channels, see :data:`FEWEST_CHANNELS`, on every device alike."""
+    for name, layer in network.named_modules():
+        if not isinstance(layer, nn.Conv2d) or layer.kernel_size != (1, 1) or layer.stride == (1, 1):
+            continue
+        channels, (y, x) = layer.in_channels // layer.groups, layer.stride
+        if channels < FEWEST_CHANNELS:
+            raise ConfigError(
+                f"architecture {architecture.label}: its layer `{name}` is a 1×1 convolution of stride ({y}, {x}) that sees "
+                f"{channels} channels. Of fewer than {FEWEST_CHANNELS}, oneDNN, by which PyTorch computes on CPUs, gets the "
+                "gradient wrong, or dies of it. Make the stride 1 and give the layer only the pixels that it would see: "
+                f"`{name}(x[..., ::{y}, ::{x}])` is the same."
+            )
 
 
 @torch.no_grad()
