@@ -26,6 +26,8 @@ from hrtem_ood.analysis.structures import structure_matrix
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.progress import track
 
+KINDS = ("png", "svg")
+
 
 def all_figures(campaign: Campaign, results: Path, found: Analysed) -> dict[str, bytes]:
     """Draw every figure.
@@ -48,8 +50,8 @@ def all_figures(campaign: Campaign, results: Path, found: Analysed) -> dict[str,
         names = figure_names(campaign)
         for name in track(names, "figures", len(names)):
             figure = _drawn(name, campaign, results, found)
-            for kind in ("png", "svg"):
-                files[f"figures/{name}.{kind}"] = rendered(figure, kind, settings.dpi)
+            for kind, content in zip(KINDS, rendered(figure, KINDS, settings.dpi), strict=True):
+                files[f"figures/{name}.{kind}"] = content
     return files
 
 
