@@ -1,5 +1,7 @@
 """What tests of several folders share."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project whose tiny campaign has been run; tests that change files take a copy."""
-    project = Project(tmp_path_factory.mktemp("campaign"))
-    project.configure(TINY)
-    assert project.run() == JOBS
+    """Return a project whose tiny campaign has been run; tests that change files take a copy.
+
+    Processes of one test run share it: the first that asks for it runs it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    project, done = Project(shared / "finished"), shared / "finished.done"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            project.folder.mkdir()
+            project.configure(TINY)
+            assert project.run() == JOBS
+            done.touch()
     return project

@@ -3,17 +3,18 @@
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 import yaml
+from tests import warm
 from tests.workflow.conftest import ROOT, Project
 
 from hrtem_ood.artifacts import store
@@ -23,6 +24,7 @@ from hrtem_ood.execution.network_jobs import evaluate_networks
 HERE = Path(__file__).parent
 PROFILE = ROOT / "profiles/slurm"
 OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "--max-status-checks-per-second", "1"]
+OFTEN += ["--slurm-init-seconds-before-status-checks", "2"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE / "often"), os.environ.get("PYTHONPATH", "")])}
 HERE_AT_WORK = threading.Lock()
 """Held by whoever works in a campaign's folder: rows run in threads, which share the working directory."""
@@ -92,12 +94,12 @@ class Campaign:
     Attributes
     ----------
     project : Project
-    reference : dict of str to Dataset
+    reference : future dict of str to Dataset
         Scores of every network, by id, without disturbance.
     """
 
     project: Project
-    reference: dict[str, xr.Dataset]
+    reference: Future[dict[str, xr.Dataset]]
     heads: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -127,7 +129,7 @@ class Campaign:
         self, *resources: str, target: str = "networks", extra: str = "--signal=USR2@90"
     ) -> subprocess.Popen[str]:
         """Start Snakemake on the cluster, with the profile that users have, asking more often."""
-        command = [sys.executable, "-m", "snakemake", target, "--workflow-profile", str(PROFILE), "--nolock"]
+        command = [warm.python(), "-m", "snakemake", target, "--workflow-profile", str(PROFILE), "--nolock"]
         command += [*OFTEN, "--set-resources", f"train:slurm_extra='{extra}'", *resources]
         with (self.folder / "head.txt").open("a") as out:
             head = subprocess.Popen(
@@ -138,7 +140,7 @@ class Campaign:
 
     def hrtem_ood(self, *words: str) -> str:
         """Run a verb in the campaign's folder."""
-        command = [sys.executable, "-m", "hrtem_ood", *words]
+        command = [warm.python(), "-m", "hrtem_ood", *words]
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT
         )
@@ -210,7 +212,7 @@ class Campaign:
         found = scores(self.project)
         assert sorted(found) == sorted(ids(self.project))
         for id_, theirs in found.items():
-            xr.testing.assert_equal(theirs, self.reference[id_])
+            xr.testing.assert_equal(theirs, self.reference.result(300)[id_])
 
 
 def ids(project: Project) -> list[str]:

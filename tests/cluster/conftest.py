@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,21 @@ ARRAY = 4
 """MaxArraySize of the cluster."""
 
 
+Row = Callable[[Campaign], None]
+"""What happens to a campaign, and what comes of it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
+    """Mark the tests of this folder, and let those that run side by side come before those that stop the cluster."""
+    mine = [item for item in items if HERE in item.path.parents]
+    for item in mine:
+        item.add_marker(pytest.mark.cluster)
+        if item.config.pluginmanager.hasplugin("timeout"):
+            item.add_marker(
+                pytest.mark.timeout(900)
+            )  # the first test waits for all that it needs, and for its neighbours
+    mine.sort(key=lambda item: "running" not in getattr(item, "fixturenames", ()))
+    items[:] = [item for item in items if HERE not in item.path.parents] + mine
 
 
 def daemons(*words: str, accounting: bool = True) -> None:
@@ -68,19 +80,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def reference(data: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, xr.Dataset]:
-    """Return the scores of all networks of the tests, trained on this machine without disturbance."""
+def reference(data: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[dict[str, xr.Dataset]]]:
+    """Give the scores of all networks of the tests, trained on this machine without disturbance, beside the tests."""
     project = data.copy(tmp_path_factory.mktemp("undisturbed") / "project")
     changed(project, {"networks": {"unet": {"seed": list(range(5))}}, "execution": {"networks_per_job": 1}})
-    project.run("--cores", "3", "networks")
-    return scores(project)
+
+    def trained() -> dict[str, xr.Dataset]:
+        project.run("--cores", "5", "networks")  # they sleep most of the time
+        return scores(project)
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(trained)
 
 
 @pytest.fixture(scope="session")
 def new_campaign(
     cluster: None,  # noqa: ARG001  # it is there
     data: Project,
-    reference: dict[str, xr.Dataset],
+    reference: Future[dict[str, xr.Dataset]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], Campaign]]:
     """Return a function that makes campaigns whose data are there, and whose networks are not."""
@@ -101,3 +118,14 @@ def new_campaign(
         with contextlib.suppress(subprocess.SubprocessError):
             for job in campaign.jobs():
                 slurm("scancel", job)
+
+
+@pytest.fixture(scope="session")
+def running(
+    new_campaign: Callable[[str], Campaign], request: pytest.FixtureRequest
+) -> Iterator[dict[str, Future[None]]]:
+    """Start all rows that leave one another alone, of those that are asked for."""
+    callspecs = [item.callspec for item in request.session.items if "running" in getattr(item, "fixturenames", ())]
+    asked: list[Row] = [callspec.params["row"] for callspec in callspecs]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        yield {row.__name__: pool.submit(row, new_campaign(row.__name__)) for row in asked}

@@ -2,18 +2,19 @@
 
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from tests import warm
 from tests.cluster.campaign import ENVIRONMENT, OFTEN, PROFILE, Campaign, slurm, wait
-from tests.cluster.conftest import ARRAY
+from tests.cluster.conftest import ARRAY, Row
 
 
 def gpus_of(network: str) -> set[str]:
-    """CUDA_VISIBLE_DEVICES of the processes that train."""
+    """CUDA_VISIBLE_DEVICES of the processes that train on the cluster."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -23,22 +24,22 @@ def gpus_of(network: str) -> set[str]:
             )
         except OSError:
             continue
-        if network in words and "hrtem_ood" in words:
+        if network in words and "hrtem_ood" in words and "SLURM_JOB_ID" in environment:
             found.add(environment.get("CUDA_VISIBLE_DEVICES", "none"))
     return found
 
 
-def test_gpus(new_campaign: Callable[[str], Campaign]) -> None:
+def gpus(campaign: Campaign) -> None:
     """The profile as it is: who works on a GPU is pinned to the one that it was given, and nobody else asks for one."""
-    campaign = new_campaign("gpus")
     campaign.change({"execution": {"networks_per_job": 1}})
     packs, metrics = list(campaign.project.campaign().packs), campaign.project.campaign().metrics_id
-    command = [sys.executable, "-m", "snakemake", f"results/metrics/{metrics}.zarr.zip"]
+    command = [warm.python(), "-m", "snakemake", f"results/metrics/{metrics}.zarr.zip"]
     command += ["--workflow-profile", str(PROFILE), *OFTEN]
     with (campaign.folder / "head.txt").open("w") as out:
         head = subprocess.Popen(command, cwd=campaign.folder, stdout=out, stderr=out, env=ENVIRONMENT)
     campaign.heads.append(head)
     given = [wait(lambda pack=pack: gpus_of(pack), "a training") for pack in packs]
+    # campaigns beside this one ask for no GPU, as they set other resources of `train`
     assert sorted(map(sorted, given)) == [["0"], ["1"]], "two jobs on one node have a GPU each"
     campaign.end(head)
     lines = slurm("sacct", "--allocations", "--noheader", "--parsable2", "--format=JobID,AllocTRES").splitlines()
@@ -57,9 +58,8 @@ def tasks(campaign: Campaign, id_: str) -> Counter[str]:
     return Counter(path.name.split("_")[0] for path in paths)
 
 
-def test_tasks_of_their_own(new_campaign: Callable[[str], Campaign]) -> None:
+def tasks_of_their_own(campaign: Campaign) -> None:
     """An array of single networks to train, of which one task is killed and started again, and one to score them."""
-    campaign = new_campaign("tasks")
     campaign.change({"execution": {"network_jobs": "individual"}})
     head = campaign.start("train:runtime=10", "train:mem_mb=500", "evaluate:mem_mb=500", target="evaluations")
     networks = campaign.folder / "results/networks"
@@ -75,13 +75,12 @@ def test_tasks_of_their_own(new_campaign: Callable[[str], Campaign]) -> None:
     campaign.check()
 
 
-def test_more_tasks_than_slurm_takes(new_campaign: Callable[[str], Campaign]) -> None:
+def more_tasks_than_slurm_takes(campaign: Campaign) -> None:
     """Arrays are cut to MaxArraySize, and to what MaxSubmitJobs leaves."""
     slurm("sacctmgr", "--immediate", "add", "account", "few", "cluster=test")
     slurm("sacctmgr", "--immediate", "add", "user", "root", "account=few", "maxsubmitjobs=5")
     with pytest.raises(subprocess.CalledProcessError):
         slurm("sbatch", f"--array=0-{ARRAY}", "--output=/dev/null", "--wrap=true")
-    campaign = new_campaign("many")
     short = {"unet": {"seed": list(range(8)), "epochs": 4}}
     campaign.change({"networks": short, "execution": {"network_jobs": "individual", "networks_per_job": 8}})
     (pack,) = campaign.project.campaign().packs
@@ -94,19 +93,7 @@ def test_more_tasks_than_slurm_takes(new_campaign: Callable[[str], Campaign]) ->
     assert max(found.values()) == ARRAY
 
 
-def test_no_accounting(new_campaign: Callable[[str], Campaign], without_accounting: None) -> None:  # noqa: ARG001
-    """The same profile on a cluster that keeps no accounts, head included."""
-    campaign = new_campaign("no-accounts")
-    campaign.change({"networks": {"unet": {"seed": [0]}}})
-    assert slurm("scontrol", "show", "config").count("accounting_storage/none") == 1
-    head = campaign.submit()
-    campaign.over(head)
-    assert "1 of 2 steps" in campaign.out()
-    campaign.check(resumed=False)
-
-
-def test_cancel(new_campaign: Callable[[str], Campaign]) -> None:
-    campaign = new_campaign("cancel")
+def cancel(campaign: Campaign) -> None:
     head = campaign.submit()
     job = campaign.training()
     (told,) = (each for each in json.loads(campaign.hrtem_ood("status", "--json"))["jobs"] if each["stage"] == "head")
@@ -119,3 +106,22 @@ def test_cancel(new_campaign: Callable[[str], Campaign]) -> None:
     assert not campaign.jobs()
     assert "No job is running" in campaign.hrtem_ood("status")
     assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"
+
+
+SIDE_BY_SIDE: list[Row] = [gpus, tasks_of_their_own, more_tasks_than_slurm_takes, cancel]
+
+
+@pytest.mark.parametrize("row", SIDE_BY_SIDE, ids=lambda row: row.__name__)
+def test_side_by_side(running: dict[str, Future[None]], row: Row) -> None:
+    running[row.__name__].result(900)
+
+
+def test_no_accounting(new_campaign: Callable[[str], Campaign], without_accounting: None) -> None:  # noqa: ARG001
+    """The same profile on a cluster that keeps no accounts, head included."""
+    campaign = new_campaign("no-accounts")
+    campaign.change({"networks": {"unet": {"seed": [0]}}})
+    assert slurm("scontrol", "show", "config").count("accounting_storage/none") == 1
+    head = campaign.submit()
+    campaign.over(head)
+    assert "1 of 2 steps" in campaign.out()
+    campaign.check(resumed=False)

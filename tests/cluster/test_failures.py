@@ -7,15 +7,13 @@ import contextlib
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import IO
 
 import pytest
 from tests.cluster.campaign import Campaign, slurm, wait
-from tests.cluster.conftest import daemons
-
-Row = Callable[[Campaign], None]
+from tests.cluster.conftest import Row, daemons
 
 
 def state_of(job: str) -> str:
@@ -232,19 +230,9 @@ SIDE_BY_SIDE: list[Row] = [
 AFTERWARDS: list[Row] = [controller_is_restarted, database_is_down]
 
 
-@pytest.fixture(scope="module")
-def running(
-    new_campaign: Callable[[str], Campaign], request: pytest.FixtureRequest
-) -> Iterator[dict[str, Future[None]]]:
-    """Start all rows that leave one another alone, of those that are asked for."""
-    asked = [row for row in SIDE_BY_SIDE if any(f"[{row.__name__}]" in item.name for item in request.session.items)]
-    with ThreadPoolExecutor(len(asked)) as pool:
-        yield {row.__name__: pool.submit(row, new_campaign(row.__name__)) for row in asked}
-
-
-@pytest.mark.parametrize("row", [row.__name__ for row in SIDE_BY_SIDE])
-def test_side_by_side(running: dict[str, Future[None]], row: str) -> None:
-    running[row].result()
+@pytest.mark.parametrize("row", SIDE_BY_SIDE, ids=lambda row: row.__name__)
+def test_side_by_side(running: dict[str, Future[None]], row: Row) -> None:
+    running[row.__name__].result(900)
 
 
 @pytest.mark.parametrize("row", AFTERWARDS, ids=lambda row: row.__name__)

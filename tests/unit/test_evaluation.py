@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from hrtem_ood.stages.suite import index_suite
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
@@ -25,7 +26,7 @@ from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
-from hrtem_ood.stages.evaluate import evaluate, index_suite, networks_to_score
+from hrtem_ood.stages.evaluate import evaluate, networks_to_score
 
 IMAGES = 5
 TRAINED_ON = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, 16)

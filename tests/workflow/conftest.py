@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+from tests import warm
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, merge
@@ -103,14 +104,14 @@ class Project:
         (self.folder / "config").mkdir(exist_ok=True)
         (self.folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
 
-    def command(self) -> list[str]:
+    def command(self, python: str = sys.executable) -> list[str]:
         """Return the words that call Snakemake on the project."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        command = [python, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
         return [*command, "--directory", str(self.folder)]
 
     def snakemake(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake as in the repository's root, with its default profile."""
-        command = [*self.command(), *arguments]
+        """Run Snakemake as in the repository's root, with its default profile; it and its jobs start warm."""
+        command = [*self.command(warm.python()), *arguments]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"} | (environment or {})
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
@@ -143,7 +144,7 @@ class Project:
 
     def planned(self, environment: dict[str, str]) -> dict[str, Any]:
         """Return what the verb `plan` says in an environment."""
-        command = [sys.executable, "-m", "hrtem_ood", "plan", "--json"]
+        command = [warm.python(), "-m", "hrtem_ood", "plan", "--json"]
         done = subprocess.run(
             command,
             cwd=self.folder,

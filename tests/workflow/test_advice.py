@@ -1,16 +1,16 @@
 """Advice on training conditions, the experiment that tests it, and the page on what came out, end to end."""
 
 import subprocess
-import sys
 
 import yaml
+from tests import warm
 
 
 def test_an_advice_is_run_and_its_page_written(finished, tmp_path):
     project = finished.copy(tmp_path / "advised")
 
     def hrtem_ood(*words):
-        command = [sys.executable, "-m", "hrtem_ood", *words]
+        command = [warm.python(), "-m", "hrtem_ood", *words]
         done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

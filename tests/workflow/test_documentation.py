@@ -5,11 +5,11 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests import warm
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
@@ -43,7 +43,7 @@ def test_commands_work(command):
     program, *arguments = shlex.split(command)
     module = {"hrtem-ood": "hrtem_ood", "snakemake": "snakemake"}[Path(program).name]
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [warm.python(), "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -75,7 +75,7 @@ def test_images_alone_can_be_asked_for():
     )
     done = subprocess.run(
         [
-            sys.executable,
+            warm.python(),
             "-m",
             *shlex.split(command.removeprefix(".venv/bin/")),
             "--dry-run",

@@ -1,19 +1,16 @@
-"""Stage `analyze`: metrics, tables, figures and the report of a campaign."""
+"""Stage `analyze`: metrics, tables, figures and the report of a campaign.
+
+What draws, resamples and gathers takes seconds to import, so each verb imports its own.
+"""
 
 import time
 from pathlib import Path
 
-from hrtem_ood.analysis.artifact_index import index_table
-from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
-from hrtem_ood.analysis.results import analyse_campaign
-from hrtem_ood.analysis.tables import csv
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.campaign.campaign import Campaign, artifact_path
 from hrtem_ood.campaign.report_files import REPORT, table_names
 from hrtem_ood.malloc import keep_freed_memory
-from hrtem_ood.report.figures.render import all_figures
-from hrtem_ood.report.html_report import report_html
 
 
 def metrics(campaign: Campaign, results: Path) -> None:
@@ -25,6 +22,8 @@ def metrics(campaign: Campaign, results: Path) -> None:
     results : Path
         The results folder: evaluations, packs and transfer are read.
     """
+    from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
+
     begin = time.monotonic()
     keep_freed_memory()
     made = store.SimpleArtifactInfo(campaign.metrics_id, "metrics", STAGE_VERSIONS["metrics"], campaign.config_json)
@@ -43,6 +42,11 @@ def report(campaign: Campaign, results: Path) -> None:
         The results folder: metrics, predictors, transfer and some test datasets are read, and the attributes of whatever else is
         there.
     """
+    from hrtem_ood.analysis.results import analyse_campaign
+    from hrtem_ood.analysis.tables import csv
+    from hrtem_ood.report.figures.render import all_figures
+    from hrtem_ood.report.html_report import report_html
+
     keep_freed_memory()
     folder, found = results / artifact_path("reports", campaign.report_id), analyse_campaign(campaign, results)
     for name in table_names(campaign):
@@ -62,4 +66,7 @@ def index(campaign: Campaign, results: Path) -> None:
     campaign : Campaign
     results : Path
     """
+    from hrtem_ood.analysis.artifact_index import index_table
+    from hrtem_ood.analysis.tables import csv
+
     store.write_text(results / artifact_path("indexes", campaign.index_id), csv(index_table(campaign)))

@@ -26,6 +26,8 @@ from hrtem_ood.report.figures import (
 )
 from hrtem_ood.report.figures.style import render, theme
 
+KINDS = ("png", "svg")
+
 
 def all_figures(campaign: Campaign, results: Path, found: CampaignResults) -> dict[str, bytes]:
     """Draw every figure.
@@ -48,8 +50,8 @@ def all_figures(campaign: Campaign, results: Path, found: CampaignResults) -> di
         names = figure_names(campaign)
         for name in track(names, "figures", len(names)):
             figure = _drawn(name, campaign, results, found)
-            for kind in ("png", "svg"):
-                files[f"figures/{name}.{kind}"] = render(figure, kind, settings.dpi)
+            for kind, content in zip(KINDS, render(figure, KINDS, settings.dpi), strict=True):
+                files[f"figures/{name}.{kind}"] = content
     return files
 
 

@@ -51,12 +51,22 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def render(figure: Figure, kind: str, dpi: int) -> bytes:
-    """Render a figure as ``png`` or ``svg``, without dates in it."""
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.08)
-    return buffer.getvalue()
+def render(figure: Figure, kinds: Sequence[str], dpi: int) -> list[bytes]:
+    """Render a figure as ``png`` or ``svg``, without dates in it.
+
+    It is laid out once for all kinds, which takes as long as drawing it.
+    """
+    figure.set_dpi(dpi)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    box = figure.get_tightbbox().padded(0.08)  # [inches]
+    found = []
+    for kind in kinds:
+        buffer = io.BytesIO()
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches=box)
+        found.append(buffer.getvalue())
+    return found
 
 
 def palette(name: str) -> Any:

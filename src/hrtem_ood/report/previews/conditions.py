@@ -151,7 +151,8 @@ def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> by
         told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
         figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)
         figure.suptitle(title, fontsize=9)
-        return render(figure, "png", DPI)
+        (image,) = render(figure, ["png"], DPI)
+        return image
 
 
 def _image(axes: Axes, example: Example, condition: Condition, pixel_size_A: float) -> None:

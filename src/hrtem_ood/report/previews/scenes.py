@@ -114,7 +114,8 @@ def draw_scenes_of(name: str, scenes: list[Atoms]) -> bytes:
         figure.set_layout_engine("constrained", h_pad=0.08)
         handles = [_mark(label, colour) for label, colour in key.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4 * len(scenes), frameon=False)
-        return render(figure, "png", DPI)
+        (image,) = render(figure, ["png"], DPI)
+        return image
 
 
 def _mark(label: str, colour: Any) -> Line2D:

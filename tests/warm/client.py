@@ -1,0 +1,34 @@
+"""Stands for a Python: has the server of ``server.py`` forked for ``-m``, and lives, hears signals and ends as that fork.
+
+python -IS client.py SOCKET PYTHON WORDS...
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+path, python, *words = sys.argv[1:]
+if words[0] == "-u":
+    del words[0]
+if words[0] != "-m":
+    os.execv(python, [python, *words])
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+    server.connect(path)
+    job = {
+        "words": words[1:],
+        "folder": os.getcwd(),  # noqa: PTH109  # pathlib takes longer to import than all of this
+        "environment": dict(os.environ),
+        "ignored": [int(number) for number in SIGNALS if signal.getsignal(number) == signal.SIG_IGN],
+    }
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _frame: server.send(str(int(number)).encode()))
+    socket.send_fds(server, [json.dumps(job).encode()], [0, 1, 2])
+    code = int(server.recv(16) or 1)
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+sys.exit(code)

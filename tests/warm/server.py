@@ -1,0 +1,201 @@
+"""A Python process that has imported the packages of others, and is forked for every ``python -m`` that tests call.
+
+Nearly all of the time of a small campaign goes into importing torch, abTEM, pandas, Snakemake and the like, once for each
+of its processes. This package itself is imported anew by every process, from the PYTHONPATH that it is given.
+
+    python server.py SOCKET CLIENT
+
+It ends when the last of its owners, processes that keep a connection open, is gone.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PACKAGES = (
+    "abtem",
+    "abtem.parametrizations",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PpmImagePlugin",
+    "PIL.TiffImagePlugin",
+    "ase.io.extxyz",
+    "contourpy",
+    "dask.distributed",
+    "jinja2",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "numba",
+    "numba.core.boxing",
+    "pandas",
+    "pandas.io.formats.csvs",
+    "pint",
+    "pydantic",
+    "pyfftw",
+    "pytorch_lightning",
+    "rich.console",
+    "rich.table",
+    "scipy.constants",
+    "scipy.fft",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.stats",
+    "seaborn",
+    "snakemake.api",
+    "snakemake.cli",
+    "snakemake.workflow",
+    "snakemake_executor_plugin_slurm",
+    "submitit",
+    "torch",
+    "xarray",
+    "yaml",
+    "zarr.codecs",
+    "zarr.storage",
+)
+
+
+def prepare() -> None:
+    """Import packages, and have abTEM compile what every simulation needs."""
+    for name in PACKAGES:
+        importlib.import_module(name)
+    from abtem.parametrizations import validate_parametrization
+
+    for name in ("kirkland", "lobato"):
+        validate_parametrization(name).projected_scattering_factor("Au")(np.zeros((2, 2)))
+    gc.freeze()
+
+
+class Server:
+    """Forks processes, tells their callers how they ended, and passes signals on.
+
+    Parameters
+    ----------
+    listening : socket
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._owners: set[socket.socket] = set()
+        self._jobs: dict[socket.socket, int] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listening, selectors.EVENT_READ, self._accept)
+
+    def serve(self) -> Sequence[str] | None:
+        """Serve; in a forked process, return the words that follow ``python -m``, in the server None, in the end."""
+        while True:
+            for key, _ in self._selector.select():
+                if words := key.data(key.fileobj):
+                    return words
+                if words is not None:
+                    return None
+
+    def _accept(self, listening: socket.socket) -> None:
+        caller, _ = listening.accept()
+        self._selector.register(caller, selectors.EVENT_READ, self._hear)
+
+    def _hear(self, caller: socket.socket) -> Sequence[str] | None:
+        """Heed an owner, a job, a signal for a job, or that a caller is gone, and the job is to go, too."""
+        message, files, *_ = socket.recv_fds(caller, 2**20, 3)
+        if message == b"owner":
+            self._owners.add(caller)
+        elif not message:
+            return self._forget(caller)
+        elif caller in self._jobs:
+            self._send(caller, int(message))
+        else:
+            return self._fork(caller, json.loads(message), files)
+        return None
+
+    def _forget(self, caller: socket.socket) -> Sequence[str] | None:
+        self._selector.unregister(caller)
+        if caller in self._jobs:
+            self._send(caller, signal.SIGKILL)
+            return None
+        caller.close()
+        owned = bool(self._owners)
+        self._owners.discard(caller)
+        if owned and not self._owners:
+            for job in self._jobs:
+                self._send(job, signal.SIGKILL)
+            return ()
+        return None
+
+    def _send(self, caller: socket.socket, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._jobs[caller], number)
+
+    def _fork(self, caller: socket.socket, job: dict[str, Any], files: list[int]) -> Sequence[str] | None:
+        pid = os.fork()
+        if pid:
+            for file in files:
+                os.close(file)
+            self._jobs[caller] = pid
+            self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, lambda end: self._reap(caller, end))
+            return None
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+            else:
+                os.close(key.fd)
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+            os.close(file)
+        os.chdir(job["folder"])
+        os.environ.clear()
+        os.environ.update(job["environment"])
+        for number in job["ignored"]:
+            signal.signal(number, signal.SIG_IGN)
+        return list(job["words"])
+
+    def _reap(self, caller: socket.socket, end: int) -> None:
+        self._selector.unregister(end)
+        os.close(end)
+        _, status = os.waitpid(self._jobs.pop(caller), 0)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(caller)
+        with contextlib.suppress(OSError), caller:
+            caller.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def become(words: Sequence[str], executable: str) -> None:
+    """Be ``python -m`` with these words."""
+    sys.executable = executable
+    sys.argv = list(words)
+    sys.orig_argv = [executable, "-m", *words]
+    folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:] = [str(Path.cwd()), *folders, *(folder for folder in sys.path if folder not in folders)]
+    with contextlib.suppress(ModuleNotFoundError):
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+def main() -> None:
+    path, client = sys.argv[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(path)
+        listening.listen(64)
+        prepare()
+        words = Server(listening).serve()
+    if words:
+        become(words, client)
+    else:
+        shutil.rmtree(Path(path).parent)
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # the folder of this file
+    main()
