@@ -20,16 +20,16 @@ from report import Budget, report
 
 from hrtem_ood.array_module import array_module
 from hrtem_ood.campaign import simulation_accuracy
-from hrtem_ood.campaign.specs import StructureRecipe
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.physics.optics.fourier import crop_spectrum
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
 from hrtem_ood.physics.simulation.exit_wave import displace, fast_spectrum
 from hrtem_ood.physics.simulation.multislice import antialias_aperture
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import slice_atoms
 from hrtem_ood.physics.structures.crystal import unit_cell
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.scene import draw_scene
 
 CPU = array_module("cpu")

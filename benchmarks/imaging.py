@@ -23,12 +23,13 @@ from report import Budget, alternate, median_ratio, report
 from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec
-from hrtem_ood.config.campaign import Imaging, Labels, Simulation
 from hrtem_ood.physics.imaging.microscope import Microscope
+from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.imaging.poisson import poisson_counts
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.fourier import crop_spectrum, cropped_spectra, polar_frequencies
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.stages.image import image
 from hrtem_ood.stages.simulate import empty_dataset
 

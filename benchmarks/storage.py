@@ -14,10 +14,12 @@ from report import Budget, report
 from scipy.stats import entropy, poisson
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureRecipe, StructureShardSpec
-from hrtem_ood.config.campaign import Imaging, Labels, Simulation
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec
+from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.stages.build import build
 from hrtem_ood.stages.image import image
 from hrtem_ood.stages.simulate import simulate

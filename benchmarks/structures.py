@@ -5,9 +5,9 @@ from statistics import median
 
 from report import Budget, alternate, report
 
-from hrtem_ood.campaign.specs import StructureRecipe
 from hrtem_ood.physics.structures.crystal import unit_cell
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.scene import draw_scene
 from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 

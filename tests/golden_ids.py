@@ -19,7 +19,6 @@ from hrtem_ood.campaign.specs import (
     NetworkSpec,
     PackSpec,
     Spec,
-    StructureRecipe,
     StructureShardSpec,
     SuiteSpec,
     TrainingSetSpec,
@@ -27,6 +26,7 @@ from hrtem_ood.campaign.specs import (
 )
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.physics.structures.parameters import Material, Particles
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 
 ROOT = Path(__file__).parents[1]
 FILE = Path(__file__).with_name("golden_ids.json")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Detector
 from hrtem_ood.physics.imaging.detector import DetectorResponse
 from hrtem_ood.physics.imaging.intensity import image_intensity, oversampled_size
+from hrtem_ood.physics.imaging.parameters import Detector
 from hrtem_ood.physics.optics.fourier import crop_spectrum, pad_spectrum, polar_frequencies
 
 CPU = array_module("cpu")

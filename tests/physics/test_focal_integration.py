@@ -5,10 +5,10 @@ import pytest
 from scipy.integrate import simpson
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Imaging
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.imaging.focal_integration import ERROR, focal_nodes
 from hrtem_ood.physics.imaging.microscope import Microscope
+from hrtem_ood.physics.imaging.parameters import Imaging
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.fourier import polar_frequencies
 

@@ -5,9 +5,10 @@ import pytest
 from ase.build import bulk
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Labels, Simulation
 from hrtem_ood.physics.imaging.label_mask import label_mask
-from hrtem_ood.stages.simulate import simulate_structure
+from hrtem_ood.physics.imaging.parameters import Labels
+from hrtem_ood.physics.simulation.parameters import Simulation
+from hrtem_ood.physics.simulation.simulated_structure import simulate_structure
 
 CPU = array_module("cpu")
 SIDE_A, PIXEL_A = 38.4, 0.4

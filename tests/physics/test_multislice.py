@@ -14,13 +14,13 @@ from ase.build import bulk
 from ase.data import chemical_symbols
 
 from hrtem_ood.array_module import ArrayModule, array_module
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.physics.optics.fourier import crop_spectrum
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.physics.row_fft import ROWS
 from hrtem_ood.physics.simulation.exit_wave import displace, fast_spectrum
 from hrtem_ood.physics.simulation.multislice import antialias_aperture, multislice
 from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
 
 CPU = array_module("cpu")

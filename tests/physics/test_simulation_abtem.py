@@ -12,8 +12,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
+from hrtem_ood.physics.simulation.parameters import Simulation
 
 CPU = array_module("cpu")
 SIDE_A, POINTS = 20.0, 100
@@ -88,7 +88,7 @@ def test_wave_is_the_same_in_every_process():
     program = """
 import hashlib
 from ase.build import bulk
-from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.array_module import array_module
 from hrtem_ood.physics.simulation.exit_wave import exit_wave
 gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Detector, Imaging, Transfer
 from hrtem_ood.physics.imaging.microscope import Microscope
+from hrtem_ood.physics.imaging.parameters import Detector, Imaging
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.ctf_sampling import transfer_moments
@@ -13,6 +13,7 @@ from hrtem_ood.transfer.detector_transfer import detector_spectra
 from hrtem_ood.transfer.image_spectrum import image_spectra
 from hrtem_ood.transfer.information import information, log_cnr
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
+from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import PolarGrid, polar_grid
 
 SIZE, PIXEL_A = 64, 0.4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from hrtem_ood.config.campaign import Labels, Transfer
+from hrtem_ood.physics.imaging.parameters import Labels
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer import ctf_overlap, information, texture_detector
@@ -13,6 +13,7 @@ from hrtem_ood.transfer.epsilon_sigma import sigma
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra, mean_inverse_dose, mixture_spectra
 from hrtem_ood.transfer.measure_registry import MEASURES, OF_UNIONS
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, particle_area_fraction
+from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 WAVELENGTH = electron_wavelength_A(300e3)

@@ -9,12 +9,12 @@ import pytest
 from scipy import integrate, special
 
 from hrtem_ood.campaign.specs import TransferSpec
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.stages.transfer import transfer_dataset
 from hrtem_ood.transfer.ctf_sampling import transfer_of
 from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma
+from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 WAVELENGTH = electron_wavelength_A(300e3)

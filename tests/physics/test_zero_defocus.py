@@ -5,10 +5,10 @@ import pytest
 from ase.build import bulk
 
 from hrtem_ood.array_module import array_module
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.physics.optics.fourier import polar_frequencies
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.zero_defocus import contrast, zero_defocus
 
 CPU = array_module("cpu")

@@ -8,7 +8,7 @@ import pytest
 from hrtem_ood.campaign import simulation_accuracy
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.cli.render.validate import warnings
-from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.simulation.parameters import Simulation
 
 METHODS = (Path(__file__).parents[2] / "docs/methods.md").read_text()
 

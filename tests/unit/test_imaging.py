@@ -9,16 +9,17 @@ import scipy.fft
 from hrtem_ood.array_module import ArrayModule, array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec
-from hrtem_ood.config.campaign import Imaging, Labels, Simulation
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.physics.imaging.detector import DetectorResponse, smallest_unsigned
 from hrtem_ood.physics.imaging.intensity import image_intensity
 from hrtem_ood.physics.imaging.lens import Lens, transfer_numpy
 from hrtem_ood.physics.imaging.microscope import sample_condition
+from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.ctf import contrast_transfer
 from hrtem_ood.physics.optics.fourier import crop_spectrum, polar_frequencies
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.stages.image import image
 from hrtem_ood.stages.simulate import empty_dataset
 

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from scipy.spatial.transform import Rotation
 
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.campaign.specs import StructureRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.crystal import lattice_direction, unit_cell
 from hrtem_ood.physics.structures.materials import PRESETS
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.scene import draw_scene
 from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 

@@ -16,10 +16,10 @@ from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.cli import main
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.scene import draw_scenes
 from hrtem_ood.report.previews import conditions
 from hrtem_ood.report.previews.conditions import Examples, draw_conditions
 from hrtem_ood.report.previews.scenes import first_scenes, key_of
-from hrtem_ood.stages.build import draw_scenes
 
 PNG = b"\x89PNG"
 

@@ -9,10 +9,12 @@ from click.testing import CliRunner
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign, merge
-from hrtem_ood.campaign.specs import StructureFileRecipe, StructureShardSpec
+from hrtem_ood.campaign.specs import StructureShardSpec
+from hrtem_ood.campaign.structure_inputs import check_inputs
 from hrtem_ood.cli import main
 from hrtem_ood.errors import ArtifactError, ConfigError
-from hrtem_ood.stages.build import build, check_inputs
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe
+from hrtem_ood.stages.build import build
 
 CELL_A = 12.8
 

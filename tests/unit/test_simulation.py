@@ -11,12 +11,13 @@ from ase import Atoms
 from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import ExitWaveShardSpec
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.physics.simulation.abtem_engine import abtem_settings, slice_thicknesses
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave, grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
-from hrtem_ood.stages.simulate import SimulatedStructure, empty_dataset, phonon_seed, simulate, write_waves
+from hrtem_ood.physics.simulation.parameters import Simulation
+from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure
+from hrtem_ood.stages.simulate import empty_dataset, phonon_seed, simulate, write_waves
 
 CELL_A = 9.6
 SIMULATION = Simulation(energy_eV=200e3, sampling_A=0.3, n_frozen_phonons=2)

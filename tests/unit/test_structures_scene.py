@@ -13,10 +13,11 @@ from ase.io import write
 from scipy.spatial import cKDTree
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.specs import StructureRecipe, StructureShardSpec
+from hrtem_ood.campaign.specs import StructureShardSpec
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.crystal import unit_cell
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.scene import check_recipe, draw_scene, place_particles
 from hrtem_ood.physics.structures.stacking_faults import stacking_fault
 from hrtem_ood.stages.build import build

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import TransferSpec
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages.transfer import transfer
 from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma, sigma_matrix
+from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 WEIGHT = np.array([0.1, 0.2, 0.3, 0.4])

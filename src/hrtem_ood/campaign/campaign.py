@@ -18,9 +18,9 @@ from hrtem_ood.campaign.specs import (
     TransferSpec,
     by_id,
 )
-from hrtem_ood.config.campaign import TrainingSetGrid
+from hrtem_ood.config.grids import expand
 from hrtem_ood.config.training import Hyperparameters
-from hrtem_ood.physics.optics.condition import expand
+from hrtem_ood.config.training_sets import TrainingSetGrid
 
 SUFFIX = {
     "structures": ".extxyz",

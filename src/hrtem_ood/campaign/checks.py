@@ -6,8 +6,8 @@ from itertools import chain
 
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
 from hrtem_ood.config.analysis import PREDICTOR_NAMES
+from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.physics.structures.parameters import StructureSet
 
 
 def config_errors(campaign: Campaign) -> list[str]:

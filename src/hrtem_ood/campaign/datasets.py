@@ -7,18 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hrtem_ood.campaign.specs import (
-    DatasetSpec,
-    ExitWaveShardSpec,
-    StructureFileRecipe,
-    StructureRecipe,
-    StructureShardSpec,
-    by_id,
-)
-from hrtem_ood.config.campaign import CampaignConfig, Suite, TrainingSetGrid
+from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec, by_id
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.config.grids import expand
+from hrtem_ood.config.structures import StructureFile
+from hrtem_ood.config.test_suites import Suite
+from hrtem_ood.config.training_sets import TrainingSetGrid
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.physics.optics.condition import Condition, expand
-from hrtem_ood.physics.structures.parameters import StructureFile
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe, StructureRecipe
 
 
 def _condition(name: str, values: dict[str, Any]) -> Condition:

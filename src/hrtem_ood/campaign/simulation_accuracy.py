@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from hrtem_ood.config.campaign import Simulation
+from hrtem_ood.physics.simulation.parameters import Simulation
 
 Orientation = Literal["random", "zone axis"]
 """Particles turned at random, or one of gold that the beam goes through along columns of atoms."""

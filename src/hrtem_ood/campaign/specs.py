@@ -7,15 +7,17 @@ their own, so that grouping structures into shards changes no dataset and no net
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_from_canonical_json
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.base_model import Model, identity_parameters
-from hrtem_ood.config.campaign import Imaging, Labels, Simulation, Transfer
 from hrtem_ood.config.training import Hyperparameters
+from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
+from hrtem_ood.physics.simulation.parameters import Simulation
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe, StructureRecipe
+from hrtem_ood.transfer.parameters import Transfer
 
 
 class Spec(Model):
@@ -42,44 +44,6 @@ class Spec(Model):
     def json_text(self) -> str:
         """Canonical JSON of the spec, as jobs get it."""
         return canonical_json(self.model_dump(mode="json"))
-
-
-class StructureRecipe(Model):
-    """What random scenes are drawn from; scene i is the same in every set that has this recipe."""
-
-    material: Material
-    seed: int
-    cell_A: float
-    particles: Particles
-    substrate: Substrate | None
-    vacuum_A: float
-
-    @cached_property
-    def series(self) -> str:
-        """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
-        return structure_series(self, STAGE_VERSIONS["structures"])
-
-
-class StructureFileRecipe(Model):
-    """Scenes that a file holds."""
-
-    file: str
-    sha256: str | None
-    cell_A: float
-    film: Literal["tags", "carbon", "none"]
-
-    @cached_property
-    def series(self) -> str:
-        """Id of the series of scenes. The file counts by its content, not its path."""
-        return structure_series(self, STAGE_VERSIONS["structures"])
-
-
-def structure_series(recipe: StructureRecipe | StructureFileRecipe, version: int) -> str:
-    """Id of the series of scenes of a recipe or a file, by a version of the stage."""
-    if isinstance(recipe, StructureFileRecipe):
-        return digest(["structures of a file", version, identity_parameters(recipe, exclude={"file"})])
-    path = {"material": {"file"}} if recipe.material.sha256 else None
-    return digest(["structures", version, identity_parameters(recipe, exclude=path)])
 
 
 def wave_series(scenes: str, simulation: Simulation, version: int) -> str:

@@ -37,8 +37,8 @@ def submit(
 ) -> None:
     """Run a campaign on a SLURM cluster, Snakemake itself included, as a job that goes on after its time limit."""
     from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.structure_inputs import check_inputs
     from hrtem_ood.execution import slurm_controller
-    from hrtem_ood.stages.build import check_inputs
 
     # a file that no job can read is told of now, not when thousands of jobs wait for it
     check_inputs(load_campaign(read_configs(configs)))

@@ -16,8 +16,8 @@ def validate(configs: tuple[Path, ...]) -> None:
     from rich.console import Console
 
     from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.structure_inputs import check_inputs
     from hrtem_ood.cli.render.validate import campaign_table, warnings
-    from hrtem_ood.stages.build import check_inputs
 
     campaign = load_campaign(read_configs(configs))
     check_inputs(campaign)

@@ -27,8 +27,8 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
     """Draw the first scenes of every structure set, along the beam and from the side."""
     from hrtem_ood.artifacts.store import write_bytes
     from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.structure_inputs import check_inputs
     from hrtem_ood.report.previews.scenes import draw_scenes_of, first_scenes
-    from hrtem_ood.stages.build import check_inputs
 
     campaign = load_campaign(read_configs(configs))
     check_inputs(campaign)
@@ -47,13 +47,14 @@ def conditions(configs: tuple[Path, ...], output: Path, results: Path, device: D
     """Draw contrast transfer, envelopes and an example image of every condition."""
     from hrtem_ood.artifacts.store import write_bytes
     from hrtem_ood.campaign.load import load_campaign, read_configs
-    from hrtem_ood.report.previews.conditions import Examples, draw_conditions
+    from hrtem_ood.report.previews.conditions import draw_conditions
+    from hrtem_ood.stages.example_images import ExampleImages
 
     campaign = load_campaign(read_configs(configs))
     with tempfile.TemporaryDirectory() as scratch:
-        examples = Examples(campaign, results, Path(scratch), device)
+        examples = ExampleImages(campaign, results, Path(scratch), device)
         for name, listed in campaign.conditions.items():
-            pages = draw_conditions(name, listed, examples)
+            pages = draw_conditions(name, listed, campaign.config, examples.of)
             for number, page in enumerate(pages, 1):
                 path = output / (f"conditions-{name}-{number}.png" if len(pages) > 1 else f"conditions-{name}.png")
                 write_bytes(path, page)

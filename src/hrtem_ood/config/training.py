@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.base_model import Model, Names, identity_parameters
-from hrtem_ood.physics.optics.condition import grid_model
+from hrtem_ood.config.grids import grid_model
 
 BUILT_IN: dict[str, dict[str, int]] = {
     "unet": {"base_channels": 8, "depth": 3},

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.object_spectra import object_spectra
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.stages.predictors import object_spectra
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
 from hrtem_ood.transfer.measure_registry import MEASURES
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum

@@ -8,7 +8,7 @@ from pathlib import Path
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign, artifact_path
 from hrtem_ood.campaign.load import load_campaign, read_configs
-from hrtem_ood.config.campaign import Execution
+from hrtem_ood.config.execution import Execution
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.job_records import record_job
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from zarr.codecs import BloscCodec
 
 from hrtem_ood import progress
 from hrtem_ood.array_module import Device, array_module
@@ -17,6 +16,7 @@ from hrtem_ood.artifacts.identity import canonical_json, seed_sequence
 from hrtem_ood.artifacts.zarr_mmap import memmap_rows
 from hrtem_ood.campaign.specs import DatasetSpec
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.imaging.count_codecs import best_codec
 from hrtem_ood.physics.imaging.label_mask import label_mask
 from hrtem_ood.physics.imaging.microscope import Microscope, sample_condition
 from hrtem_ood.physics.optics.condition import parameter_unit
@@ -229,18 +229,3 @@ def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
     for name in {"counts", "label", "expected_counts"} & set(dataset.data_vars):
         dataset[name].encoding = {"chunks": (1, *counts.shape[1:]), "compressors": [best_codec(dataset[name].values)]}
     return dataset
-
-
-def codecs(itemsize: int) -> tuple[BloscCodec, ...]:
-    """Codecs that suit counts: the entropy coder of zstd alone, and, for images with few electrons, bits by planes."""
-    return (
-        BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", typesize=itemsize, blocksize=2**30),
-        BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle", typesize=itemsize),
-    )
-
-
-def best_codec(images: np.ndarray) -> BloscCodec:
-    """Choose the codec that makes the first image smallest."""
-    choices = codecs(images.dtype.itemsize)
-    sizes = [len(codec._blosc_codec.encode(np.ascontiguousarray(images[0]))) for codec in choices]
-    return choices[int(np.argmin(sizes))]

@@ -1,7 +1,7 @@
 """Stage `predictors`: every predictor of every training set and test dataset of a campaign."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,10 @@ import xarray as xr
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.campaign.campaign import Campaign, artifact_path
-from hrtem_ood.errors import ArtifactError
+from hrtem_ood.campaign.object_spectra import object_spectra
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.progress import track
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
-from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, particle_area_fraction
 from hrtem_ood.transfer.polar_grid import polar_grid
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet, unit_cube_coordinates
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, Predictor, user_predictor
@@ -110,37 +109,3 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
         path = results / artifact_path("datasets", id_)
         found[id_] = Dataset(id_, condition, name, pixel_size_A, spectra[name], known[key], places[condition], path)
     return found
-
-
-def object_spectra(
-    campaign: Campaign, results: Path, names: Iterable[str] | None = None
-) -> Mapping[str, ObjectSpectrum]:
-    """Estimate the power spectra of structure sets in use, all or some, each from the first structures of one of its recipe.
-
-    Raises
-    ------
-    ArtifactError
-        Where exit waves are missing or damaged.
-    """
-    spectra: dict[str, ObjectSpectrum] = {}
-    wanted = campaign.used_structure_sets if names is None else tuple(names)
-    for name in wanted:
-        recipe = campaign.recipe_id(name)
-        if recipe not in spectra:
-            shards, number = campaign.exit_waves_for_recipe[recipe]
-            waves, phases, pixel_size_A = [], [], 0.0
-            for shard in shards:
-                with store.open_zarr(results / artifact_path("exit_waves", shard.id)) as dataset:
-                    part = dataset.isel(structure=slice(0, number - shard.start))
-                    # one structure at a time: only the mean over phonons is kept
-                    waves += [part.exit_wave[i].values.mean(axis=0) for i in range(part.sizes["structure"])]
-                    phases.append(part.particle_phase.values)
-                    pixel_size_A = float(dataset.attrs["sampling_A"])
-            if len(waves) != number:
-                raise ArtifactError(f"exit waves of {name}: {number} structures are needed, not {len(waves)}.")
-            phase = np.concatenate(phases)
-            covered = particle_area_fraction(phase, campaign.config.labels, pixel_size_A=pixel_size_A)
-            spectra[recipe] = object_spectrum(
-                np.stack(waves)[:, None], phase, pixel_size_A=pixel_size_A, covered=covered
-            )
-    return {name: spectra[campaign.recipe_id(name)] for name in wanted}

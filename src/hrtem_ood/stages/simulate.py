@@ -2,46 +2,22 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from ase import Atoms
 
 from hrtem_ood import progress
-from hrtem_ood.array_module import ArrayModule, Device, array_module
+from hrtem_ood.array_module import Device, array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.campaign.specs import ExitWaveShardSpec
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.fourier import band_limited_size
-from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave, grid_size
+from hrtem_ood.physics.simulation.exit_wave import grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
-from hrtem_ood.physics.simulation.zero_defocus import zero_defocus
-
-
-@dataclass(frozen=True)
-class SimulatedStructure:
-    """What multislice tells of one structure.
-
-    Attributes
-    ----------
-    exit_wave : complex64 array, (phonon, y, x), [1]
-        Of the whole scene.
-    particle_phase : float32 array, (y, x), [rad]
-        Phase of the phonon-mean exit wave of the particles alone in vacuum.
-    zero_defocus_A : float, [Å]
-        Defocus of minimum contrast of the particles alone in vacuum.
-    """
-
-    exit_wave: np.ndarray
-    particle_phase: np.ndarray
-    zero_defocus_A: float
-
+from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, simulate_structure
 
 LARGE = ("exit_wave", "particle_phase")
 """What is written structure by structure."""
@@ -56,41 +32,6 @@ def phonon_seed(spec: ExitWaveShardSpec, structure: int, phonon: int) -> int:
     """Seed of the displacements: the same for every beam and sampling that a scene is simulated with."""
     words = seed_sequence(f"phonons of {spec.structure_series}", structure, phonon).generate_state(2, np.uint64)
     return int(words[0]) << 64 | int(words[1])
-
-
-def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], am: ArrayModule) -> SimulatedStructure:
-    """Simulate one structure.
-
-    Parameters
-    ----------
-    scene : ase.Atoms
-        Tags: 0 for the substrate, 1 and more for particles. The beam travels along +z.
-    simulation : Simulation
-    seeds : list of int
-        One per frozen-phonon configuration.
-    am : ArrayModule
-
-    Returns
-    -------
-    SimulatedStructure
-    """
-    configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
-    # The particles alone have the very same thermal displacements, in the same cell.
-    particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
-    waves = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
-    cell = scene.cell.lengths()
-    defocus_A = zero_defocus(
-        waves,
-        pixel_size_A=cell[0] / waves.shape[-1],
-        wavelength_A=electron_wavelength_A(simulation.energy_eV),
-        height_A=cell[2],
-        am=am,
-    )
-    phase = np.angle(waves.mean(axis=0)).astype(np.float32)
-    if len(particles[0]) < len(scene):  # without a substrate, the particles are the whole scene
-        for place, atoms in enumerate(configurations):
-            waves[place] = exit_wave(atoms, simulation, am)
-    return SimulatedStructure(waves, phase, defocus_A)
 
 
 def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device: Device) -> None:

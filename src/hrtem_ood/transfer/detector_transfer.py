@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.config.campaign import Detector
+from hrtem_ood.physics.imaging.parameters import Detector
 from hrtem_ood.physics.optics.detector_curves import interpolate_detector_curve
 from hrtem_ood.transfer.polar_grid import PolarGrid
 

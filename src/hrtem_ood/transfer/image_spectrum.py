@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.config.campaign import Detector
+from hrtem_ood.physics.imaging.parameters import Detector
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.ctf_sampling import transfer_moments
 from hrtem_ood.transfer.detector_transfer import detector_spectra

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from hrtem_ood.config.campaign import Labels
+from hrtem_ood.physics.imaging.parameters import Labels
 
 Floats = NDArray[np.float64]
 

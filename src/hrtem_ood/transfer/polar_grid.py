@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.transfer.parameters import Transfer
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.execution.planning.differences import NEVER
 from hrtem_ood.execution.planning.plan import plan
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
 
 
 def stage(made, name):
@@ -250,6 +251,6 @@ def test_all_is_told_as_json(small, lived, tmp_path):
 
 def test_scenes_of_a_file_are_planned_for():
     """A file's scenes have no recipe: their ids still follow from what an artifact tells, and nothing fails."""
-    recipe = specs.StructureFileRecipe(file="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
-    told = specs.StructureFileRecipe.model_validate_json(recipe.model_dump_json())
-    assert specs.structure_series(told, specs.StructureShardSpec.version) == recipe.series
+    recipe = StructureFileRecipe(file="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
+    told = StructureFileRecipe.model_validate_json(recipe.model_dump_json())
+    assert structure_series(told, specs.StructureShardSpec.version) == recipe.series

@@ -14,7 +14,7 @@ from scipy import stats
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render import prediction
-from hrtem_ood.config.campaign import CampaignConfig, Transfer
+from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.condition_option import parse_condition
@@ -23,6 +23,7 @@ from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.transfer.parameters import Transfer
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from rich.table import Table
 from hrtem_ood.campaign import simulation_accuracy
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.optics_warnings import lens_warnings
-from hrtem_ood.physics.structures.parameters import StructureFile
+from hrtem_ood.config.structures import StructureFile
 
 
 def job_counts(campaign: Campaign) -> dict[str, int]:

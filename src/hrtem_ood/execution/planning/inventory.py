@@ -20,10 +20,10 @@ from hrtem_ood.campaign.specs import (
     SuiteSpec,
     TrainingSetSpec,
     TransferSpec,
-    structure_series,
     wave_series,
 )
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.physics.structures.recipe import structure_series
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.measured_f1 import ExpectedF1, MeasuredPerformance
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.ctf_sampling import transfer_of
 from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma
+from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 

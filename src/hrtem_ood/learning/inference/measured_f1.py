@@ -10,9 +10,9 @@ import xarray as xr
 from scipy import stats
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.progress import log
+from hrtem_ood.transfer.parameters import Transfer
 
 NEAREST = 5
 """So many measured conditions tell what F1 to expect."""

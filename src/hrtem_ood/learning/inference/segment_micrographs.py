@@ -14,7 +14,6 @@ from torch import nn
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
-from hrtem_ood.config.campaign import Transfer
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.checkpoint import TrainingDomain, load_network, read_network, training_domain
@@ -27,6 +26,7 @@ from hrtem_ood.learning.inference.resample import resample, resampled_side, same
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer.parameters import Transfer
 
 LARGEST_PX = 2**27
 """Images that would have more pixels (11,585² of them) on the network's pixel are refused: most likely theirs is wrong."""

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from hrtem_ood.array_module import ArrayModule
-from hrtem_ood.config.campaign import Detector
+from hrtem_ood.physics.imaging.parameters import Detector
 from hrtem_ood.physics.imaging.poisson import poisson_counts
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.detector_curves import interpolate_detector_curve

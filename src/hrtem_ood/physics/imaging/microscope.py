@@ -7,11 +7,11 @@ import numpy as np
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.artifacts.identity import seed_sequence
-from hrtem_ood.config.campaign import Imaging
 from hrtem_ood.physics.imaging.detector import DetectorResponse
 from hrtem_ood.physics.imaging.focal_integration import focal_nodes
 from hrtem_ood.physics.imaging.intensity import image_intensity
 from hrtem_ood.physics.imaging.lens import Lens
+from hrtem_ood.physics.imaging.parameters import Imaging
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.condition import JITTER_FIELDS, POSITIVE, Condition
 

@@ -1,12 +1,11 @@
 """Imaging conditions χ: their parameters, and grids of them."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from hrtem_ood.base_model import Model, grid_of
+from hrtem_ood.base_model import Model
 
 Azimuth = Annotated[float, Field(ge=-3.1416, le=3.1416)]
 Deviation = Annotated[float, Field(ge=0, le=1e10)]
@@ -238,26 +237,3 @@ def parameter_unit(parameter: str) -> str:
         if parameter.endswith(ending):
             return unit
     return "Å" if parameter.startswith("C") else "rad"
-
-
-def grid_model(name: str, model: type[Model], doc: str) -> Any:
-    """Make the model of a grid: every field of ``model``, each taking one value or a list of values."""
-    fields: dict[str, Any] = {}
-    for key, field in model.model_fields.items():
-        # rebuild the annotation with its bounds, which pydantic keeps apart
-        item = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        default = ... if field.is_required() else (field.default,)
-        fields[key] = (grid_of(item), Field(default, description=field.description))
-    return create_model(name, __base__=Model, __doc__=doc, **fields)
-
-
-def expand(grid: Model, model: type[Model]) -> Iterator[dict[str, Any]]:
-    """Yield the field values of every point of a grid: the outer product of its axes, last field fastest."""
-    axes = [getattr(grid, key) for key in model.model_fields]
-    for values in itertools.product(*axes):
-        yield dict(zip(model.model_fields, values, strict=True))
-
-
-ConditionGrid = grid_model(
-    "ConditionGrid", Condition, "A grid of imaging conditions: the outer product of the values of every key."
-)

@@ -12,8 +12,8 @@ import scipy.fft
 from ase import Atoms
 
 from hrtem_ood.array_module import ArrayModule
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.simulation.parameters import Simulation
 
 ENGINE = {
     # Everything in abTEM's configuration that changes numbers, so that a user's own abtem.yaml does not.

@@ -8,13 +8,13 @@ import numpy as np
 from ase import Atoms
 
 from hrtem_ood.array_module import ArrayModule
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.fourier import band_limited_size, crop_spectrum
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
 from hrtem_ood.physics.simulation.multislice import multislice
+from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from abtem.parametrizations import validate_parametrization
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from hrtem_ood.config.campaign import Simulation
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.physics.simulation.parameters import Simulation
 
 TOLERANCE_A = 1e-6
 

@@ -7,14 +7,15 @@ from ase import Atoms
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from hrtem_ood import progress
 from hrtem_ood.artifacts.identity import seed_sequence
-from hrtem_ood.campaign.specs import StructureRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.carbon import carbon_film, wrap_and_round
-from hrtem_ood.physics.structures.crystal import lattice_direction
+from hrtem_ood.physics.structures.crystal import lattice_direction, unit_cell
 from hrtem_ood.physics.structures.parameters import Substrate
 from hrtem_ood.physics.structures.particle import Particle, draw_particle
-from hrtem_ood.physics.structures.stacking_faults import StackingFault
+from hrtem_ood.physics.structures.recipe import StructureRecipe
+from hrtem_ood.physics.structures.stacking_faults import StackingFault, stacking_fault
 
 SEAT = 0.8
 """Height of a particle's centre above the film's surface, in radii; as in Construction Zone (see `carbon`)."""
@@ -224,3 +225,18 @@ def _assemble(
         cell=cell,
         pbc=(True, True, False),
     )
+
+
+def draw_scenes(recipe: StructureRecipe, indices: Sequence[int]) -> list[Atoms]:
+    """Draw scenes of a recipe; see :func:`build`."""
+    crystal, fault = prepare_recipe(recipe)
+    drawn = progress.track(indices, "structures", len(indices))
+    return [draw_scene(recipe, crystal, fault, index) for index in drawn]
+
+
+def prepare_recipe(recipe: StructureRecipe) -> tuple[Atoms, StackingFault | None]:
+    """Return the unit cell and the stacking fault, if any is asked for, of a recipe that can be met."""
+    crystal = unit_cell(recipe.material)
+    fault = stacking_fault(crystal, recipe.material) if recipe.particles.stacking_faults[1] else None
+    check_recipe(recipe, fault)
+    return crystal, fault

@@ -8,10 +8,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from scipy.spatial import cKDTree
 
-from hrtem_ood.campaign.specs import StructureFileRecipe
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.atom_files import read_frames
 from hrtem_ood.physics.structures.carbon import wrap_and_round
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe
 
 CARBON = 6
 

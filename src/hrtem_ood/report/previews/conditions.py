@@ -1,8 +1,7 @@
 """Conditions: contrast transfer with its envelopes, and an example image of each."""
 
 import textwrap
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,17 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
-from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec
+from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.ctf import envelope, phase_contrast_transfer
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.progress import log
 from hrtem_ood.report.figures.style import BLUE, VERMILION, new_figure, render, theme
-from hrtem_ood.stages.build import build
-from hrtem_ood.stages.image import image
-from hrtem_ood.stages.simulate import simulate
 
 ROWS = 8
 """Conditions in one picture."""
@@ -31,89 +24,23 @@ ROUND_A = (1, 2, 5, 10, 20, 50, 100, 200)
 """Lengths of scale bars [Å]."""
 
 
-class Example(NamedTuple):
+class ExampleImage(NamedTuple):
     """An image of the first structure.
 
     Attributes
     ----------
     counts : uint array, (y, x), [e/px]
-    told : str
-        Where it comes from.
+    source : str
+        Where the image comes from, for its title.
     """
 
     counts: np.ndarray
-    told: str
+    source: str
 
 
-class Examples:
-    """Images of one structure under any condition: from datasets that are there, else from waves that are, else new.
-
-    Parameters
-    ----------
-    campaign : Campaign
-    results : Path
-        The results folder.
-    scratch : Path
-        An empty folder, for what has to be made: one structure, with one frozen phonon.
-    device : str
-        Where to compute.
-    """
-
-    def __init__(self, campaign: Campaign, results: Path, scratch: Path, device: str) -> None:
-        self.campaign, self.results, self.scratch, self.device = campaign, results, scratch, device
-        self.datasets = {spec.condition: id_ for id_, spec in reversed(campaign.datasets.items())}
-        self._waves: tuple[ExitWaveShardSpec, Path, str] | None = None
-
-    def of(self, condition: Condition) -> Example:
-        """Return the image under a condition."""
-        id_ = self.datasets.get(condition)
-        path = self.results / artifact_path("datasets", id_) if id_ else None
-        if path is not None and path.exists():
-            with store.open_zarr(path) as dataset:
-                return Example(dataset.counts[0].values, "dataset")
-        spec, shard, told = self._exit_waves()
-        config = self.campaign.config
-        asked = DatasetSpec(
-            exit_wave_series=spec.series,
-            n_structures=1,
-            condition=condition,
-            imaging=config.imaging,
-            labels=config.labels,
-        )
-        output = self.scratch / artifact_path("datasets", asked.id)
-        image(asked, [shard], output, device=self.device)  # type: ignore[arg-type]  # one of the three words
-        return Example(store.read_zarr(output).counts[0].values, told)
-
-    def _exit_waves(self) -> tuple[ExitWaveShardSpec, Path, str]:
-        if self._waves is None:
-            self._waves = self._there() or self._made()
-        return self._waves
-
-    def _there(self) -> tuple[ExitWaveShardSpec, Path, str] | None:
-        for name in self.campaign.used_structure_sets:
-            _, spec = self.campaign.shards(name)[0]
-            path = self.results / artifact_path("exit_waves", spec.id)
-            if path.exists():
-                return spec, path, f"first of {name}"
-        return None
-
-    def _made(self) -> tuple[ExitWaveShardSpec, Path, str]:
-        name = self.campaign.used_structure_sets[0]
-        recipe = self.campaign.recipe(name)
-        log(f"nothing is simulated yet: the first structure of {name} is, with one frozen phonon")
-        scene = StructureShardSpec(recipe=recipe, start=0, stop=1)
-        simulation = self.campaign.config.simulation.model_copy(update={"n_frozen_phonons": 1})
-        spec = ExitWaveShardSpec(structure_series=recipe.series, simulation=simulation, start=0, stop=1)
-        structure, wave = (
-            self.scratch / artifact_path(stage, each.id)
-            for stage, each in (("structures", scene), ("exit_waves", spec))
-        )
-        build(scene, structure)
-        simulate(spec, structure, wave, device=self.device)  # type: ignore[arg-type]  # one of the three words
-        return spec, wave, f"first of {name}, one phonon"
-
-
-def draw_conditions(name: str, conditions: Sequence[Condition], examples: Examples) -> list[bytes]:
+def draw_conditions(
+    name: str, conditions: Sequence[Condition], config: CampaignConfig, example_of: Callable[[Condition], ExampleImage]
+) -> list[bytes]:
     """Draw every condition of a named list: T(q) and envelope, T in two dimensions, an image.
 
     Parameters
@@ -121,7 +48,10 @@ def draw_conditions(name: str, conditions: Sequence[Condition], examples: Exampl
     name : str
         Under ``conditions``.
     conditions : sequence of Condition
-    examples : Examples
+    config : CampaignConfig
+        Of which the pixel size and the beam energy count.
+    example_of : callable
+        Returns the example image of a condition.
 
     Returns
     -------
@@ -130,11 +60,12 @@ def draw_conditions(name: str, conditions: Sequence[Condition], examples: Exampl
     """
     pages = [conditions[start : start + ROWS] for start in range(0, len(conditions), ROWS)]
     titles = [f"{name} ({number} of {len(pages)})" if len(pages) > 1 else name for number in range(1, len(pages) + 1)]
-    return [_page(title, page, examples) for title, page in zip(titles, pages, strict=True)]
+    return [_page(title, page, config, example_of) for title, page in zip(titles, pages, strict=True)]
 
 
-def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> bytes:
-    config = examples.campaign.config
+def _page(
+    title: str, conditions: Sequence[Condition], config: CampaignConfig, example_of: Callable[[Condition], ExampleImage]
+) -> bytes:
     nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_size_A), electron_wavelength_A(config.simulation.energy_eV)
     with theme():
         figure = new_figure(WIDTH, 3.0 * len(conditions) + 0.9)
@@ -146,7 +77,7 @@ def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> by
             _curve(left, condition, nyquist, wavelength_A)
             shown = _map(middle, condition, nyquist, wavelength_A)
             part.colorbar(shown, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
-            _image(right, examples.of(condition), condition, config.imaging.pixel_size_A)
+            _image(right, example_of(condition), condition, config.imaging.pixel_size_A)
         curves = [part.axes[0].get_legend_handles_labels() for part in parts]
         told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
         figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)
@@ -155,11 +86,11 @@ def _page(title: str, conditions: Sequence[Condition], examples: Examples) -> by
         return image
 
 
-def _image(axes: Axes, example: Example, condition: Condition, pixel_size_A: float) -> None:
+def _image(axes: Axes, example: ExampleImage, condition: Condition, pixel_size_A: float) -> None:
     low, high = np.percentile(example.counts, [0.5, 99.5])
     axes.imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
     drawn = "; one draw of what varies" if condition.jitter else ""
-    axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.told}", fontsize=7)
+    axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.source}", fontsize=7)
     axes.set(xticks=[], yticks=[])
     # about a quarter of the side, of a round length
     side_A = pixel_size_A * example.counts.shape[1]

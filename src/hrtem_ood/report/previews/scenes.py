@@ -12,12 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.specs import StructureFileRecipe, StructureRecipe
-from hrtem_ood.physics.structures.scene import draw_scene
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe, StructureRecipe
+from hrtem_ood.physics.structures.scene import draw_scene, prepare_recipe
 from hrtem_ood.physics.structures.scene_files import read_scenes
 from hrtem_ood.progress import track
 from hrtem_ood.report.figures.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_figure, render, theme
-from hrtem_ood.stages.build import prepare_recipe
 
 FILM = "#C8C8C8"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)

@@ -1,0 +1,60 @@
+"""The section `structure_sets`: random structures, or structures of a file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from hrtem_ood.base_model import Model, Name
+from hrtem_ood.physics.structures.parameters import Particles, Substrate
+
+
+class StructureSet(Model):
+    """N random scenes drawn from one recipe."""
+
+    n_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        description="Seeds the random scenes. Sets with different seeds share no structure."
+    )
+    material: Name = Field(description="A name under `materials`.")
+    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
+        description="Side of the square, laterally periodic cell [Å]."
+    )
+    particles: Particles
+    substrate: Substrate | None = Field(None, description="Left out: particles in vacuum.")
+    vacuum_A: Annotated[float, Field(ge=1, le=100)] = Field(
+        5.0, description="Empty space above and below the atoms [Å]."
+    )
+
+
+class StructureFile(Model):
+    """Scenes of one's own, read as they are: for each frame of a file, one structure."""
+
+    n_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Number of structures: the first frames of the file."
+    )
+    file: str = Field(
+        description="Path of a file of scenes (extxyz, or another that ASE reads), relative to the working directory. Its "
+        "content, not its name, is part of every identity. Cells are orthogonal, square across the beam, which travels "
+        "along +z; atoms lie within the cell's height."
+    )
+    sha256: str | None = Field(
+        None, description="Filled in when the file is read; set it to refuse a file with other content."
+    )
+    cell_A: Annotated[float, Field(ge=10, le=500)] = Field(
+        description="Side of the square, laterally periodic cell of every scene [Å]."
+    )
+    film: Literal["tags", "carbon", "none"] = Field(
+        "carbon",
+        description="Which atoms are film, and no particle for labels and zero defocus. `carbon`: all carbon. `tags`: those "
+        "with 0 in the file's column `tags`. `none`: no atom.",
+    )
+
+
+def _kind_of_set(value: Any) -> str:
+    is_file = isinstance(value, StructureFile) or (isinstance(value, dict) and "file" in value)
+    return "a file" if is_file else "a recipe"
+
+
+AnyStructureSet = Annotated[
+    Annotated[StructureSet, Tag("a recipe")] | Annotated[StructureFile, Tag("a file")], Discriminator(_kind_of_set)
+]
