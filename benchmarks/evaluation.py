@@ -26,7 +26,8 @@ from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, load_
 from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.stages.evaluate import batch_size, evaluate, index_suite
+from hrtem_ood.stages.evaluate import batch_size, evaluate
+from hrtem_ood.stages.suite import index_suite
 
 CPU = torch.device("cpu")
 CASES = {
