@@ -1,5 +1,6 @@
-"""Field types of the configuration: numbers that are numbers, ranges, grids and names."""
+"""Field types of the configuration: numbers that are numbers, ranges, grids, scalars and names."""
 
+import math
 from typing import Annotated, Any
 
 from pydantic import (
@@ -115,5 +116,17 @@ def grid_of(item: Any) -> Any:
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
 ]
+
+
+def _scalar(value: Any) -> Any:
+    # one message, where the union has one for each of its types
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"must be a number, text, true or false, not {value!r}")
+    # as canonical JSON, hence every job has it
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
+
 NumberRange = _range_of(float)
 IntegerRange = _range_of(int)

@@ -1,13 +1,13 @@
 """Checks across the keys of a configuration: names that must exist, sizes that must fit, sets that must not overlap."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from hrtem_ood.campaign.campaign import SUFFIX, Campaign
-from hrtem_ood.config.analysis import PREDICTOR_NAMES
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
 def config_errors(campaign: Campaign) -> list[str]:
@@ -37,8 +37,7 @@ def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -
     valid = list(known)
     for name in names:
         if name not in valid:
-            close = difflib.get_close_matches(name, valid, n=1)
-            hint = f"did you mean `{close[0]}`? " if close else ""
+            hint = did_you_mean(name, valid)
             yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined there: {', '.join(valid)}."
 
 
@@ -85,7 +84,7 @@ def _compared(campaign: Campaign) -> Iterator[str]:
 def _predictors(campaign: Campaign) -> Iterator[str]:
     own, analysis = campaign.config.predictors, campaign.config.analysis
     for name in own:
-        if name in PREDICTOR_NAMES:
+        if name in PREDICTORS:
             yield f"predictors.{name}: there is a predictor of that name already; use another one."
     left = analysis.exclude_predictors or ()
     asked = {
@@ -94,7 +93,7 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
         "exclude_predictors": left,
     }
     for key, names in asked.items():
-        yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
+        yield from _unknown(f"analysis.{key}", names, [*PREDICTORS, *own], "predictors, built in or your own")
     for key in ("baseline_predictor", "forecast_predictor"):
         if asked[key][0] in left:
             yield f"analysis.exclude_predictors: `{asked[key][0]}` is the {key}, which cannot be left out."

@@ -1,6 +1,5 @@
 """From YAML files to a validated campaign; every mistake is told with its key and what would be valid."""
 
-import difflib
 import hashlib
 import json
 import types
@@ -17,6 +16,7 @@ from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.suggestions import did_you_mean
 
 DEFAULT = Path("config/config.yaml")
 """The configuration on which all others are merged, by the Snakefile and by the command line alike."""
@@ -183,9 +183,7 @@ def _tell(details: ErrorDetails, written: Any) -> str:
         new = renamed_key(keys)
         if new is not None:
             return f"{key}: this key is called `{new}` now."
-        close = difflib.get_close_matches(str(path[-1]), valid, n=1)
-        hint = f"did you mean `{close[0]}`? " if close else ""
-        return f"{key}: unknown key; {hint}Valid keys: {', '.join(valid)}."
+        return f"{key}: unknown key; {did_you_mean(str(path[-1]), valid)}Valid keys: {', '.join(valid)}."
     meaning = _meaning(path, written)
     if kind == "missing":
         return f"{key}: is missing. {meaning}".rstrip()

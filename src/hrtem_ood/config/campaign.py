@@ -6,7 +6,7 @@
 from pydantic import Field
 
 from hrtem_ood.base_model import Model, Name, grid_of
-from hrtem_ood.config.analysis import Analysis, OwnPredictor
+from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.config.conditions import ConditionGrid
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.config.report import Report
@@ -18,6 +18,7 @@ from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.structures.parameters import Material
 from hrtem_ood.transfer.parameters import Transfer
+from hrtem_ood.transfer.predictors.user_predictor import UserPredictor
 
 
 class CampaignConfig(Model):
@@ -40,7 +41,7 @@ class CampaignConfig(Model):
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
     test_suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
     transfer: Transfer = Transfer()
-    predictors: dict[Name, OwnPredictor] = Field(
+    predictors: dict[Name, UserPredictor] = Field(
         {}, description="Predictors of your own by name, beside those that come with the project (docs/methods.md)."
     )
     analysis: Analysis = Analysis()

@@ -1,33 +1,21 @@
 """Networks: architecture and hyperparameters, and grids of them."""
 
-import difflib
-import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
-from hrtem_ood.base_model import Model, Names, identity_parameters
+from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
 from hrtem_ood.config.grids import grid_model
+from hrtem_ood.suggestions import did_you_mean
 
 BUILT_IN: dict[str, dict[str, int]] = {
     "unet": {"base_channels": 8, "depth": 3},
     "resnet_unet": {"base_channels": 64, "depth": 5},
 }
 """Architectures that need no file, with their default parameters."""
-
-
-def _scalar(value: Any) -> Any:
-    # one message, where the union has one for each of its types
-    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"must be a number, text, true or false, not {value!r}")
-    # as canonical JSON, hence every job has it
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 
 
 class Architecture(Model):
@@ -70,10 +58,8 @@ class Architecture(Model):
         if self.file is not None and (self.base_channels, self.depth) != (None, None):
             raise ValueError("with `file`, write `base_channels` and `depth` under `parameters`, if it has such")
         if self.file is None and self.name not in BUILT_IN:
-            close = difflib.get_close_matches(self.name, BUILT_IN, n=1)
-            hint = f"did you mean `{close[0]}`? " if close else ""
             raise ValueError(
-                f"there is no architecture `{self.name}`; {hint}"
+                f"there is no architecture `{self.name}`; {did_you_mean(self.name, BUILT_IN)}"
                 f"Use {' or '.join(f'`{name}`' for name in BUILT_IN)}, or give the `file` that defines it"
             )
         if self.file is None and (self.parameters or self.sha256):

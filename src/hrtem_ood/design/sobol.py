@@ -1,6 +1,5 @@
 """Conditions that fill the space of several parameters evenly, so that no two of them vary together."""
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from scipy.stats import qmc
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def parse_range(text: str) -> Range:
     name, equals, written = text.partition("=")
     parts = written.split(":")
     if name not in Condition.model_fields:
-        close = difflib.get_close_matches(name, Condition.model_fields, n=1)
-        hint = f"did you mean `{close[0]}`? " if close else ""
+        hint = did_you_mean(name, Condition.model_fields)
         raise ConfigError(f"{text}: conditions have no key `{name}`; {hint}Valid: {', '.join(Condition.model_fields)}.")
     try:
         numbers = [float(part) for part in parts[:2]]

@@ -1,29 +1,27 @@
-"""How much of the contrast that a test condition transfers was there in training: overlaps of transfer functions.
+"""Overlaps of contrast transfer functions: how much of the contrast of a test condition the training condition transfers.
 
-Each takes what training and test images show, :class:`hrtem_ood.transfer.image_spectrum.ImageSpectra`, in this order. Where
-the one or the other transfers nothing at all, every overlap is 0.
+Each function takes the :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra` of training and test images, in this order and
+on one grid, and returns a float [1]. T and T′ are the transfer of training and test condition, w the configured weight, and
+∫ f w stands for ∫∫ f w dq dφ / ∫∫ w dq dφ over the band. Where a condition transfers nothing, every overlap is 0.
 """
 
 import numpy as np
 
+from hrtem_ood.transfer.epsilon_sigma import ratio, sigma
 from hrtem_ood.transfer.image_spectrum import ImageSpectra
 
 
-def ratio(part: float, whole: float) -> float:
-    """Return a share, −1 to 1 whatever the rounding; 0 of nothing."""
-    return float(np.clip(part / whole, -1.0, 1.0)) if whole > 0 else 0.0
-
-
 def ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Overlap ∫|T||T′|w / √(∫T²w ∫T′²w), σ of :func:`hrtem_ood.transfer.epsilon_sigma.sigma`: 0 to 1, symmetric."""
-    whole = np.sqrt(train.weighted_mean(train.transfer**2) * train.weighted_mean(test.transfer**2))
-    return ratio(train.weighted_mean(train.transfer * test.transfer), float(whole))
+    """Overlap σ = ∫|T||T′|w / √(∫T²w ∫T′²w): 0 to 1, symmetric; see :func:`hrtem_ood.transfer.epsilon_sigma.sigma`."""
+    return sigma(train.transfer, test.transfer, train.weight)
 
 
 def ctf_overlap_object(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Overlap of transferred amplitudes |T|√W_p: :func:`ctf_overlap` with the weight w·W_p, if objects are the same."""
-    whole = np.sqrt(train.weighted_mean(train.amplitude**2) * train.weighted_mean(test.amplitude**2))
-    return ratio(train.weighted_mean(train.amplitude * test.amplitude), float(whole))
+    """Overlap σ of the transferred amplitudes |T|√W_p instead of |T|: 0 to 1, symmetric.
+
+    For equal objects it is :func:`ctf_overlap` with the weight w·W_p.
+    """
+    return sigma(train.amplitude, test.amplitude, train.weight)
 
 
 def signed_ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
@@ -31,8 +29,8 @@ def signed_ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
 
     ⟨·⟩ is the mean over the distribution of a condition: the expected product of T of two independent images.
     """
-    whole = np.sqrt(train.weighted_mean(train.transfer**2) * train.weighted_mean(test.transfer**2))
-    return ratio(train.weighted_mean(train.mean_transfer * test.mean_transfer), float(whole))
+    norm = np.sqrt(train.weighted_mean(train.transfer**2) * train.weighted_mean(test.transfer**2))
+    return ratio(train.weighted_mean(train.mean_transfer * test.mean_transfer), float(norm))
 
 
 def coverage(train: ImageSpectra, test: ImageSpectra) -> float:
@@ -41,5 +39,5 @@ def coverage(train: ImageSpectra, test: ImageSpectra) -> float:
 
 
 def coverage_object(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Share of transferred amplitude |T|√W_p that training covers: :func:`coverage` where objects count, too."""
+    """Share ∫min(|T|√W_p, |T′|√W′_p)w / ∫|T′|√W′_p w of the transferred amplitude that training covers: 0 to 1, asymmetric."""
     return ratio(train.weighted_mean(np.minimum(train.amplitude, test.amplitude)), train.weighted_mean(test.amplitude))

@@ -1,4 +1,4 @@
-"""Signal and noise behind a detector on the polar grid, as :mod:`hrtem_ood.physics.imaging.detector` simulates it."""
+"""Signal and noise powers behind a detector on the polar grid, for the detector of :mod:`hrtem_ood.physics.imaging.detector`."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,15 @@ from hrtem_ood.transfer.polar_grid import PolarGrid
 Floats = NDArray[np.float64]
 
 POINTS = 400
-"""Points along the side of the square of Nyquist frequencies, for the noise outside the band."""
+"""Points along each side of the square of Nyquist frequencies, for the noise outside the band."""
 
 
 class DetectorSpectra(NamedTuple):
-    """Spectra of relative contrast in detected images, against those of an ideal detector.
+    """Powers of relative contrast in detected images, relative to those of an ideal detector.
 
-    Counts that are damped by s and, with their white noise, filtered by g, carry relative contrast, against the mean that
-    g(0) makes, with (s g/g(0))² = MTF², and noise with [g/g(0)]²/(D·DQE(0)) = MTF²/(D·DQE); without a DQE, s = MTF and
-    noise stays 1/D. Rounding, which adds 1/12 to the variance per pixel where numbers are no counts, is left out.
+    The detector damps the expected counts by s, and filters counts and their white noise by g. Relative to the mean, which g(0)
+    scales, the power of signal is (s g/g(0))² = MTF² and that of noise [g/g(0)]²/(D·DQE(0)) = MTF²/(D·DQE). Without a DQE,
+    s = MTF and noise stays 1/D. Rounding of values other than counts adds 1/12 to the variance per pixel; it is neglected.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class DetectorSpectra(NamedTuple):
     noise : float64 array, (q, phi), [1]
         Power of noise, in units of 1/D.
     outside : float, [1/Å²]
-        Integral of that over the square of Nyquist frequencies outside the band.
+        Integral of the power of noise over the square of Nyquist frequencies, outside the band.
     """
 
     signal: Floats
@@ -38,15 +38,15 @@ class DetectorSpectra(NamedTuple):
 
 
 def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_size_A: float) -> DetectorSpectra:
-    """Tell what a detector leaves.
+    """Compute powers of signal and noise behind a detector.
 
     Parameters
     ----------
     detector : Detector or None
-        None for one that counts every electron where it lands.
+        None: every electron is counted in the pixel where it lands.
     grid : PolarGrid
     pixel_size_A : float, [Å]
-        Of the images.
+        Pixel of the images.
 
     Returns
     -------
@@ -59,17 +59,17 @@ def detector_spectra(detector: Detector | None, grid: PolarGrid, *, pixel_size_A
     q = grid.q_per_A[:, None]
     signal, noise = _powers(detector, q * np.cos(grid.azimuth_rad), q * np.sin(grid.azimuth_rad), pixel_size_A)
     line = ((np.arange(POINTS) + 0.5) / POINTS - 0.5) / pixel_size_A
-    _, everywhere = _powers(detector, line[None, :], line[:, None], pixel_size_A)
+    _, noise_of_square = _powers(detector, line[None, :], line[:, None], pixel_size_A)
     radius = np.hypot(line[None, :], line[:, None])
     # nodes of a Gauss rule lie symmetrically in the band, whose area is π (high² − low²)
     middle = (grid.q_per_A[0] + grid.q_per_A[-1]) / 2
     half = float(grid.area_per_A2.sum()) / (4 * np.pi * middle)
     beyond = np.abs(radius - middle) > half
-    return DetectorSpectra(signal, noise, outside * float(everywhere[beyond].mean()) if beyond.any() else 0.0)
+    return DetectorSpectra(signal, noise, outside * float(noise_of_square[beyond].mean()) if beyond.any() else 0.0)
 
 
 def _powers(detector: Detector, qx: Floats, qy: Floats, pixel_size_A: float) -> tuple[Floats, Floats]:
-    """Return MTF², and the power of noise in units of 1/D."""
+    """Return power of signal [1] and power of noise [1/D] at frequencies (qx, qy) [1/Å]."""
     of_nyquist = np.hypot(qx, qy) * 2 * pixel_size_A
     mtf = interpolate_detector_curve(detector.mtf, of_nyquist)
     if detector.apply_pixel_mtf:

@@ -1,9 +1,8 @@
-"""The information-transfer measures ε and σ of sampled contrast transfer: pure functions.
+"""Information-transfer measures ε and σ of sampled contrast transfer: pure functions.
 
-They are this project's own statement of the idea of Rangel DaCosta & Scott, arXiv:2512.09067: compare imaging
-conditions by how much contrast they transfer, and by how much of it two of them share. They are not copies of that
-paper's formulas. Both are blind to the sign of T: a network may learn either contrast, and what one condition does not
-transfer at all is what no network can have seen.
+They are this project's statement of the idea of Rangel DaCosta & Scott, arXiv:2512.09067: compare imaging conditions by how much
+contrast they transfer, and by how much of it two of them share. They are not that paper's formulas. Neither depends on the
+sign of T: a network can learn either contrast, and only what a condition does not transfer at all is absent from its images.
 """
 
 import numpy as np
@@ -12,11 +11,16 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def epsilon(transfer: Floats, weight: Floats) -> Floats:
-    """How much of the band a condition transfers.
+def ratio(part: float, whole: float) -> float:
+    """Return part/whole, clipped to [−1, 1] against rounding; 0 where the whole is 0."""
+    return float(np.clip(part / whole, -1.0, 1.0)) if whole > 0 else 0.0
 
-    ε = ∫∫ |T|² w dq dφ / ∫∫ w dq dφ, between 0 (nothing) and 1 (perfect phase contrast everywhere). The integral goes over
-    the azimuth too, so that astigmatism counts.
+
+def epsilon(transfer: Floats, weight: Floats) -> Floats:
+    """Transferred part of the band, ε = ∫∫ |T|² w dq dφ / ∫∫ w dq dφ.
+
+    ε lies between 0 (nothing) and 1 (perfect phase contrast everywhere). The integral goes over the azimuth too, so that
+    astigmatism counts.
 
     Parameters
     ----------
@@ -38,10 +42,10 @@ def epsilon(transfer: Floats, weight: Floats) -> Floats:
 
 
 def sigma(transfer: Floats, other: Floats, weight: Floats) -> float:
-    """How much of their contrast two conditions share: the sign-blind cosine of their transfer.
+    """Shared transfer of two conditions, σ = ∫∫ |T||T′| w dq dφ / √(∫∫ |T|² w dq dφ · ∫∫ |T′|² w dq dφ).
 
-    σ = ∫∫ |T||T′| w dq dφ / √(∫∫ |T|² w dq dφ · ∫∫ |T′|² w dq dφ), between 0 (what the one transfers, the other does not)
-    and 1 (the same |T| up to a factor). Where a condition transfers nothing at all, σ is defined as 0, with itself too.
+    σ is the cosine between |T| and |T′|: between 0 (no frequency is transferred by both) and 1 (|T| is the same up to a
+    factor). Where a condition transfers nothing, σ is defined as 0, also with itself.
 
     Parameters
     ----------
@@ -60,11 +64,16 @@ def sigma(transfer: Floats, other: Floats, weight: Floats) -> float:
     >>> round(sigma(T, -0.5 * T, np.full(8, 0.125)), 12)
     1.0
     """
-    return float(sigma_matrix(np.stack([transfer, other]), weight)[0, 1])
+
+    def weighted_mean(values: Floats) -> float:
+        return float(values.mean(axis=-1) @ weight)
+
+    norm = np.sqrt(weighted_mean(transfer**2) * weighted_mean(other**2))
+    return ratio(weighted_mean(np.abs(transfer * other)), float(norm))
 
 
 def sigma_matrix(transfer: Floats, weight: Floats) -> Floats:
-    """Return :func:`sigma` of every pair of conditions.
+    """Return :func:`sigma` of every pair of conditions, by one matrix product.
 
     Parameters
     ----------
@@ -81,6 +90,6 @@ def sigma_matrix(transfer: Floats, weight: Floats) -> Floats:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
     overlap = unit @ unit.T
-    # rounding only: keeps the diagonal at exactly 1, or 0 where nothing is transferred
+    # against rounding: the diagonal is exactly 1, or 0 where nothing is transferred
     np.fill_diagonal(overlap, norms[:, 0] > 0)
     return np.asarray(np.clip((overlap + overlap.T) / 2, 0.0, 1.0))

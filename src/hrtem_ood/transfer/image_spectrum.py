@@ -1,4 +1,4 @@
-"""What images show, frequency by frequency: transferred signal, structured and counting noise."""
+"""Power spectra of images: transferred signal of the particles, film, and counting noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ImageSpectra:
-    """What images of some objects under some condition show.
+    """Power spectra of the images of some objects under one condition, on a polar grid.
 
-    To first order, behind a phase object, the image's relative contrast has the power spectrum 4 T² W M with the
-    detector's power of signal M = MTF²; counts of dose D add noise N/D, white (N = 1) unless the detector has a DQE, see
-    :class:`hrtem_ood.transfer.detector_transfer.DetectorSpectra`. A particle is to be told from the film around it, so the film's
-    contrast is noise, too.
+    To first order in the phase of the object, the relative contrast of an image has the power spectrum 4 T² W M, with the
+    detector's power of signal M = MTF². Counts of dose D add noise N/D, white (N = 1) unless the detector has a DQE; see
+    :class:`hrtem_ood.transfer.detector_transfer.DetectorSpectra`. Particles are to be distinguished from the film around them, so
+    that the contrast of the film counts as noise, too.
 
     Attributes
     ----------
@@ -33,18 +33,18 @@ class ImageSpectra:
     particle : float64 array, (q, 1), [rad² Å²]
         W_p of the particles.
     signal : float64 array, (q, phi), [Å²]
-        S = 4 T² W_p M, where there is a particle.
+        S = 4 T² W_p M, signal where there is a particle.
     background : float64 array, (q, phi), [Å²]
-        B = 4 T² W_f M + N/D: film and counting noise.
+        B = 4 T² W_f M + N/D, film and counting noise.
     noise : float64 array, (q, phi), [Å²]
-        N/(M D), counting noise against what the detector leaves of the signal: 1/D of an ideal one.
+        N/(M D), counting noise relative to the detector's power of signal; 1/D of an ideal detector.
     variance : float, [1]
-        Of the image's relative contrast per pixel, which standardisation divides by: the integral of B and of the
-        covered share of S over the band, and of counting noise over the rest of the square of Nyquist frequencies.
+        Variance of the relative contrast per pixel, by which standardisation divides: the integral over the band of B and
+        of the covered share of S, and of counting noise over the rest of the square of Nyquist frequencies.
     weight : float64 array, (q,), [1]
         The configured w(q), with sum 1.
     area : float64 array, (q,), [1/Å²]
-        Weights of ∫∫ d²q over the band.
+        Weights of ∫∫ d²q over the band, as in :class:`hrtem_ood.transfer.polar_grid.PolarGrid`.
     """
 
     mean_transfer: Floats
@@ -59,30 +59,30 @@ class ImageSpectra:
 
     @cached_property
     def snr(self) -> Floats:
-        """Ratio ρ = S/B of signal to noise, (q, phi), [1]."""
+        """Signal-to-noise ratio ρ = S/B, float64 array, (q, phi), [1]."""
         return self.signal / self.background
 
     @cached_property
     def background_spectrum(self) -> Floats:
-        """Spectrum P₀ = B / variance of a standardised image where there is no particle, (q, phi), [Å²]."""
+        """Spectrum P₀ = B / variance of standardised images without a particle, float64 array, (q, phi), [Å²]."""
         return self.background / self.variance
 
     @cached_property
     def particle_spectrum(self) -> Floats:
-        """Spectrum P₁ = (B + S) / variance of a standardised image where there is one, (q, phi), [Å²]."""
+        """Spectrum P₁ = (B + S) / variance of standardised images of a particle, float64 array, (q, phi), [Å²]."""
         return (self.background + self.signal) / self.variance
 
     @cached_property
     def amplitude(self) -> Floats:
-        """Transferred amplitude |T| √W_p, (q, phi), [rad Å]."""
+        """Transferred amplitude |T|√W_p, float64 array, (q, phi), [rad Å]."""
         return self.transfer * np.sqrt(self.particle)
 
     def weighted_mean(self, values: Floats) -> float:
-        """Weighted mean over the band, ∫∫ f w dq dφ / ∫∫ w dq dφ."""
+        """Return the weighted mean over the band, ∫∫ f w dq dφ / ∫∫ w dq dφ, of f (q, phi) in the unit of f."""
         return float(values.mean(axis=-1) @ self.weight)
 
     def band_integral(self, values: Floats) -> float:
-        """Integral over the band, ∫∫ f d²q."""
+        """Return the integral over the band, ∫∫ f d²q, of f (q, phi) in the unit of f times 1/Å²."""
         return float(values.mean(axis=-1) @ self.area)
 
 
@@ -95,7 +95,7 @@ def image_spectra(
     pixel_size_A: float,
     detector: Detector | None = None,
 ) -> ImageSpectra:
-    """Tell what images under a condition show.
+    """Compute the spectra of images under a condition.
 
     Parameters
     ----------
@@ -104,9 +104,9 @@ def image_spectra(
     grid : PolarGrid
     wavelength_A : float, [Å]
     pixel_size_A : float, [Å]
-        Of the images.
+        Pixel of the images.
     detector : Detector, optional
-        By default one that counts every electron where it lands.
+        By default every electron is counted in the pixel where it lands.
 
     Returns
     -------
@@ -114,40 +114,45 @@ def image_spectra(
     """
     mean, rms = transfer_moments(condition, grid, wavelength_A=wavelength_A)
     particle, film = (power[:, None] for power in objects.at(grid.q_per_A))
-    area, noise, left = (
-        grid.area_per_A2,
-        mean_inverse_dose(condition),
-        detector_spectra(detector, grid, pixel_size_A=pixel_size_A),
-    )
-    contrast = 4 * rms**2 * left.signal
-    signal, background = contrast * particle, contrast * film + noise * left.noise
-    inside = float((background + objects.covered * signal).mean(axis=-1) @ area)
-    variance = inside + noise * left.outside
+    counting_noise_A2 = mean_inverse_dose(condition)
+    detected = detector_spectra(detector, grid, pixel_size_A=pixel_size_A)
+    contrast = 4 * rms**2 * detected.signal
+    signal, background = contrast * particle, contrast * film + counting_noise_A2 * detected.noise
+    inside = float((background + objects.covered * signal).mean(axis=-1) @ grid.area_per_A2)
     return ImageSpectra(
-        mean, rms, particle, signal, background, noise * left.noise / left.signal, variance, grid.weight, area
+        mean_transfer=mean,
+        transfer=rms,
+        particle=particle,
+        signal=signal,
+        background=background,
+        noise=counting_noise_A2 * detected.noise / detected.signal,
+        variance=inside + counting_noise_A2 * detected.outside,
+        weight=grid.weight,
+        area=grid.area_per_A2,
     )
 
 
 def mean_inverse_dose(condition: Condition) -> float:
-    """Mean of 1/D over the dose's distribution [Å²], to second order in its standard deviation."""
-    spread = condition.dose_sd_e_per_A2 / condition.dose_e_per_A2
-    return (1 + spread**2) / condition.dose_e_per_A2
+    """Mean of 1/D over the distribution of the dose D [Å²], to second order in its standard deviation."""
+    relative_sd = condition.dose_sd_e_per_A2 / condition.dose_e_per_A2
+    return (1 + relative_sd**2) / condition.dose_e_per_A2
 
 
 def mixture_spectra(parts: Sequence[ImageSpectra], shares: Sequence[float]) -> ImageSpectra:
-    """Tell what a mixture shows as a whole: the weighted mean of the standardised spectra of its parts.
+    """Compute the spectra of a mixture: the weighted mean of the standardised spectra of its parts.
 
     Parameters
     ----------
-    parts : sequence of Seen
+    parts : sequence of ImageSpectra
         On one grid.
-    shares : sequence of float
-        Of the images; scaled to sum 1.
+    shares : sequence of float, [1]
+        Share of the images of each part; scaled to sum 1.
 
     Returns
     -------
     ImageSpectra
-        ``transfer`` is the root of the mean of T²; ``signal`` and ``background`` are of unit variance.
+        ``transfer`` is the root of the mean of T². ``signal``, ``background`` and ``noise`` are those of standardised images,
+        and ``variance`` is 1.
     """
     share = np.asarray(shares, float) / np.sum(shares)
 

@@ -1,4 +1,4 @@
-"""The polar grid of spatial frequencies on which contrast transfer is sampled and integrated."""
+"""Polar grid of spatial frequencies on which contrast transfer is sampled and integrated."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ class PolarGrid:
     Attributes
     ----------
     q_per_A : float64 array, (q,), [1/Å]
-        Gauss–Legendre nodes in the band: exponentially convergent for ε of smooth transfer; of first order where the
-        hard edge of an aperture lies within the band, and of second order for σ, as |T| has a kink at every zero of T
-        (512 × 48 points give σ to 10⁻³).
+        Gauss–Legendre nodes in the band. Convergence is exponential for ε of smooth transfer, of first order where the
+        hard edge of an aperture lies within the band, and of second order for σ, because |T| has a kink at every zero
+        of T (with 512 × 48 points the error of σ is 10⁻³).
     azimuth_rad : float64 array, (phi,), [rad]
-        Equally spaced over the full circle (the trapezoidal rule, exact for low angular frequencies).
+        Equally spaced over the full circle: the trapezoidal rule, exact for low angular frequencies.
     weight : float64 array, (q,), [1]
         Gauss–Legendre weights times w(q), with sum 1.
     area_per_A2 : float64 array, (q,), [1/Å²]
-        Weights of the integral over the band's area, ∫∫ f d²q ≈ Σ area · mean over φ of f, whatever w is.
+        Weights of the integral over the area of the band, ∫∫ f d²q ≈ Σ area · mean over φ of f; independent of w.
     """
 
     q_per_A: NDArray[np.float64]
@@ -34,14 +34,14 @@ class PolarGrid:
 
 
 def polar_grid(transfer: Transfer, *, pixel_size_A: float) -> PolarGrid:
-    """Lay the grid over the band that the configuration asks for.
+    """Make the grid of a band.
 
     Parameters
     ----------
     transfer : Transfer
-        Band, weight w(q) (``per_q``: 1; ``per_area``: q) and numbers of points.
+        Band, weight w(q) (``per_q``: 1; ``per_area``: q) and number of points.
     pixel_size_A : float, [Å]
-        Pixel of the images; its Nyquist frequency 1/(2 pixel) ends the band unless ``q_max_per_A`` is given.
+        Pixel of the images. Its Nyquist frequency 1/(2 pixel) ends the band unless ``q_max_per_A`` is given.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def polar_grid(transfer: Transfer, *, pixel_size_A: float) -> PolarGrid:
     Raises
     ------
     ConfigError
-        When the band is empty.
+        If the band is empty.
     """
     low = transfer.q_min_per_A
     high = transfer.q_max_per_A if transfer.q_max_per_A is not None else 1 / (2 * pixel_size_A)

@@ -4,12 +4,12 @@ from rich.console import Group
 from rich.table import Table
 
 from hrtem_ood.design.recommendation import TrainingDesign
-from hrtem_ood.transfer.measure_registry import MEASURES
+from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
 def design_table(advice: TrainingDesign) -> Group:
     """Tell what is chosen, which conditions it serves how well, what the alternatives are worth, and what is proved."""
-    symbol = MEASURES[advice.request.predictor].symbol
+    symbol = PREDICTORS[advice.request.predictor].symbol
     return Group(
         _service(advice, symbol), _comparison(advice, symbol), *(f"• {line}" for line in design_summary(advice))
     )
@@ -95,7 +95,7 @@ def design_summary(advice: TrainingDesign) -> list[str]:
 
 def _unserved(advice: TrainingDesign) -> list[str]:
     """Return the conditions of use that the best candidate knows nothing of, to the digits that are shown."""
-    measure = MEASURES[advice.request.predictor]
+    measure = PREDICTORS[advice.request.predictor]
     if measure.direction == "smaller":
         return []
     return [

@@ -1,11 +1,10 @@
 """A condition as people state it: ``defocus_A=120,dose_e_per_A2=300``."""
 
-import difflib
-
 from pydantic import ValidationError
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.suggestions import did_you_mean
 
 EXAMPLE = "defocus_A=120,focal_spread_A=20,dose_e_per_A2=300"
 
@@ -46,9 +45,7 @@ def parse_condition(text: str) -> Condition:
 def _told(key: str, kind: str, message: str, values: dict[str, str]) -> str:
     fields = Condition.model_fields
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(key, fields, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"{key}: unknown key; {hint}Valid keys: {', '.join(fields)}."
+        return f"{key}: unknown key; {did_you_mean(key, fields)}Valid keys: {', '.join(fields)}."
     if kind == "missing":
         return f"{key}: is missing. It is: {fields[key].description}"
     valid = message.replace("Input should be", "must be").removeprefix("Value error, ").partition(", unable")[0]

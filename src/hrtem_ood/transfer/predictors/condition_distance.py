@@ -1,31 +1,31 @@
-"""Naive predictors: distances between conditions as they are written. Of a mixture, the nearest of its conditions."""
+"""Naive predictors: distances between training and test condition by their parameters, without the optics."""
 
 import numpy as np
 
-from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer.predictors.inputs import Dataset
 
 
-def abs_delta_defocus(train: TrainingSet, test: Dataset) -> float:
-    """Return |Δf − Δf′| [Å]."""
-    return min(abs(condition.defocus_A - test.condition.defocus_A) for condition in train.conditions)
+def abs_delta_defocus(train: Condition, test: Condition) -> float:
+    """Difference |Δf − Δf′| of the defoci [Å]."""
+    return abs(train.defocus_A - test.defocus_A)
 
 
-def delta_abs_defocus(train: TrainingSet, test: Dataset) -> float:
-    """Return ||Δf| − |Δf′|| [Å], for which defoci of either sign are alike."""
-    return min(abs(abs(condition.defocus_A) - abs(test.condition.defocus_A)) for condition in train.conditions)
+def delta_abs_defocus(train: Condition, test: Condition) -> float:
+    """Difference ||Δf| − |Δf′|| of the absolute defoci [Å]: defoci of either sign are equal."""
+    return abs(abs(train.defocus_A) - abs(test.defocus_A))
 
 
-def delta_log_dose(train: TrainingSet, test: Dataset) -> float:
-    """Return |Δ ln dose|."""
-    dose = test.condition.dose_e_per_A2
-    return min(abs(float(np.log(dose / condition.dose_e_per_A2))) for condition in train.conditions)
+def delta_log_dose(train: Condition, test: Condition) -> float:
+    """Difference |ln(D′/D)| of the logarithms of the doses [1]."""
+    return abs(float(np.log(test.dose_e_per_A2 / train.dose_e_per_A2)))
 
 
-def parameter_distance(train: TrainingSet, test: Dataset) -> float:
-    """Return the Euclidean distance in the unit cube of the parameters that vary within the campaign."""
-    return min(float(np.linalg.norm(each.coordinates - test.coordinates)) for each in train.datasets)
+def parameter_distance(train: Dataset, test: Dataset) -> float:
+    """Euclidean distance in the unit cube of the parameters that vary within the campaign [1]."""
+    return float(np.linalg.norm(train.coordinates - test.coordinates))
 
 
-def test_log_dose(train: TrainingSet, test: Dataset) -> float:  # noqa: ARG001
-    """Return ln dose of the test alone: how much of a score the test's own noise explains, whatever the training."""
-    return float(np.log(test.condition.dose_e_per_A2))
+def test_log_dose(train: Condition, test: Condition) -> float:  # noqa: ARG001
+    """Logarithm ln D′ of the test dose [1]: how much of a score follows from the noise of the test images alone."""
+    return float(np.log(test.dose_e_per_A2))

@@ -1,40 +1,39 @@
-"""Predictors from images, without a network. Of a mixture, the nearest of its datasets."""
+"""Predictors from training and test images, without a network."""
 
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
-from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
+from hrtem_ood.transfer.predictors.inputs import Dataset
 
 Floats = NDArray[np.float64]
 
 BINS = 16
-"""Most rings of the power spectrum, equally wide from 0 to the Nyquist frequency; fewer where images are small."""
+"""Rings of the power spectrum, equally wide from 0 to the Nyquist frequency; fewer for small images."""
 
 PATCHES = 2
-"""Images are cut into this many patches along each side."""
+"""Patches along each side of an image."""
 
 
-class _Described(NamedTuple):
-    """What is kept of a dataset's images: features, and the logarithm of their mean power spectrum."""
+class _Summary(NamedTuple):
+    """Summary of the images of a dataset: features (patch, feature), logarithm of their mean power spectrum (ring,)."""
 
     features: Floats
     log_spectrum: Floats
 
 
-_DESCRIBED: "WeakKeyDictionary[Dataset, _Described]" = WeakKeyDictionary()
+_SUMMARIES: "WeakKeyDictionary[Dataset, _Summary]" = WeakKeyDictionary()
 
 
 def radial_power_spectrum(images: NDArray[np.floating]) -> Floats:
-    """Power of standardised images in rings of spatial frequency.
+    """Compute the power of standardised images in rings of spatial frequency.
 
     Parameters
     ----------
     images : float array, (image, y, x), [1]
-        Square.
+        Square images.
 
     Returns
     -------
@@ -47,37 +46,39 @@ def radial_power_spectrum(images: NDArray[np.floating]) -> Floats:
     cycles = np.fft.fftfreq(size)
     ring = (np.hypot(cycles[:, None], cycles[None, :]) * 2 * rings).astype(int)
     ring[0, 0] = rings  # the mean, which standardisation removes
-    kept = ring < rings
-    count = np.bincount(ring[kept], minlength=rings)
-    return np.stack([np.bincount(ring[kept], each[kept], rings) / count for each in power])
+    inside = ring < rings
+    count = np.bincount(ring[inside], minlength=rings)
+    return np.stack([np.bincount(ring[inside], each[inside], rings) / count for each in power])
 
 
 def features(images: NDArray[np.floating]) -> Floats:
-    """Describe patches of images without a network.
+    """Compute features of patches of images.
 
     Parameters
     ----------
     images : float array, (image, y, x), [1]
-        Standardised.
+        Standardised images.
 
     Returns
     -------
     float64 array, (patch, feature), [1]
         ln of :func:`radial_power_spectrum`; skewness and excess kurtosis; quartiles of ln of the local variance over 5 × 5 px.
     """
+    from scipy.ndimage import uniform_filter  # configurations are checked without SciPy's image filters
+
     side = images.shape[-1] // PATCHES
     cut = images[:, : side * PATCHES, : side * PATCHES].reshape(-1, PATCHES, side, PATCHES, side)
     patches = cut.transpose(0, 1, 3, 2, 4).reshape(-1, side, side).astype(np.float64)
     centred = patches - patches.mean(axis=(1, 2), keepdims=True)
-    spread = np.maximum(centred.std(axis=(1, 2)), 1e-9)
-    third, fourth = ((centred**n).mean(axis=(1, 2)) / spread**n for n in (3, 4))
+    deviation = np.maximum(centred.std(axis=(1, 2)), 1e-9)
+    third, fourth = ((centred**n).mean(axis=(1, 2)) / deviation**n for n in (3, 4))
     local = uniform_filter(centred**2, (0, 5, 5)) - uniform_filter(centred, (0, 5, 5)) ** 2
     quartiles = np.quantile(np.log(np.maximum(local, 1e-9)).reshape(len(patches), -1), [0.25, 0.5, 0.75], axis=1).T
     return np.column_stack([np.log(np.maximum(radial_power_spectrum(centred), 1e-9)), third, fourth - 3, quartiles])
 
 
 def frechet(one: Floats, two: Floats) -> float:
-    """Return the squared Fréchet distance of two sets of features, each taken as normally distributed.
+    """Compute the squared Fréchet distance of two sets of features, each taken as normally distributed.
 
     |μ − μ′|² + tr[Σ + Σ′ − 2(ΣΣ′)^½] (Dowson & Landau, J. Multivariate Analysis 12 (1982) 450).
 
@@ -99,7 +100,7 @@ def frechet(one: Floats, two: Floats) -> float:
 
 
 def mmd(one: Floats, two: Floats) -> float:
-    """Return the squared maximum mean discrepancy of two sets of features, unbiased; it may lie below 0.
+    """Compute the unbiased estimate of the squared maximum mean discrepancy of two sets of features; it may be below 0.
 
     Kernel exp(−|x − y|²/n) for n features (Gretton et al., J. Machine Learning Research 13 (2012) 723, Eq. 3).
 
@@ -123,25 +124,24 @@ def mmd(one: Floats, two: Floats) -> float:
     return within(one) + within(two) - 2 * float(kernel(one, two).mean())
 
 
-def _described(dataset: Dataset) -> _Described:
-    if dataset not in _DESCRIBED:
+def _summary(dataset: Dataset) -> _Summary:
+    if dataset not in _SUMMARIES:
         images = dataset.images
         spectrum = np.log(np.maximum(radial_power_spectrum(images).mean(axis=0), 1e-9))
-        _DESCRIBED[dataset] = _Described(features(images), spectrum)
-    return _DESCRIBED[dataset]
+        _SUMMARIES[dataset] = _Summary(features(images), spectrum)
+    return _SUMMARIES[dataset]
 
 
-def log_spectrum(train: TrainingSet, test: Dataset) -> float:
-    """Return the root-mean-square difference of the logarithms of mean power spectra, over rings."""
-    here = _described(test).log_spectrum
-    return min(float(np.sqrt(np.mean((_described(each).log_spectrum - here) ** 2))) for each in train.datasets)
+def log_spectrum(train: Dataset, test: Dataset) -> float:
+    """Root mean square over rings of the difference of ln P, P the mean power spectrum of the images [1]."""
+    return float(np.sqrt(np.mean((_summary(train).log_spectrum - _summary(test).log_spectrum) ** 2)))
 
 
-def frechet_distance(train: TrainingSet, test: Dataset) -> float:
-    """Return :func:`frechet` of the features of images."""
-    return min(frechet(_described(each).features, _described(test).features) for each in train.datasets)
+def frechet_distance(train: Dataset, test: Dataset) -> float:
+    """Squared Fréchet distance |μ − μ′|² + tr[Σ + Σ′ − 2(ΣΣ′)^½] of features of image patches [1]."""
+    return frechet(_summary(train).features, _summary(test).features)
 
 
-def mmd_distance(train: TrainingSet, test: Dataset) -> float:
-    """Return :func:`mmd` of the features of images."""
-    return min(mmd(_described(each).features, _described(test).features) for each in train.datasets)
+def mmd_distance(train: Dataset, test: Dataset) -> float:
+    """Squared maximum mean discrepancy of features of image patches, unbiased [1]."""
+    return mmd(_summary(train).features, _summary(test).features)

@@ -1,4 +1,4 @@
-"""What a predictor is given: a training set and a test dataset, with whatever is known before any network is trained."""
+"""Arguments of predictors: a training set and a test dataset, with all that is available before a network is trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.artifacts import store
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.image_spectrum import ImageSpectra
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 
-IMAGES = 48
-"""At most so many images of a dataset, its first ones, stand for it."""
+MAX_IMAGES = 48
+"""Predictors from images use at most this many images of a dataset, the first ones."""
 
 Floats = NDArray[np.float64]
 
@@ -27,36 +26,39 @@ class Dataset:
     id : str
     condition : Condition
     structure_set : str
-        Its name in the configuration.
+        Name in the configuration.
     pixel_size_A : float, [Å]
-    objects : ObjectSpectrum
-        Of the structure set's recipe.
-    seen : ImageSpectra
-        What its images show, by theory.
+        Pixel of the images.
+    object_spectrum : ObjectSpectrum
+        Power spectra of the objects of the structure set's recipe.
+    image_spectra : ImageSpectra
+        Power spectra of the images, by theory.
     coordinates : float64 array, (parameter,), [1]
-        The condition's value of every parameter that varies within the campaign, scaled to [0, 1]; the dose by its
-        logarithm, an aperture by its inverse (none is 0).
+        The condition in the unit cube of the parameters that vary within the campaign; see :func:`unit_cube_coordinates`.
     path : Path
-        Of the artifact.
+        The artifact, ``datasets/<id>.zarr.zip``.
     """
 
     id: str
     condition: Condition
     structure_set: str
     pixel_size_A: float
-    objects: ObjectSpectrum
-    seen: ImageSpectra
+    object_spectrum: ObjectSpectrum
+    image_spectra: ImageSpectra
     coordinates: Floats
     path: Path
 
     @property
     def images(self) -> NDArray[np.float32]:
-        """First images, each standardised to zero mean and unit variance, (image, y, x), [1].
+        """First images, at most :data:`MAX_IMAGES`, standardised, float32 array, (image, y, x), [1].
 
-        Read whenever they are asked for: those of all datasets of a campaign may not fit into memory.
+        They are read at each access and not kept: the images of all datasets of a campaign may not fit into memory.
         """
+        from hrtem_ood.artifacts import store  # configurations are checked without it
+
         with store.open_zarr(self.path) as dataset:
-            counts = dataset["counts"].isel(image=slice(0, IMAGES)).values.astype(np.float32)
+            counts = dataset["counts"].isel(image=slice(0, MAX_IMAGES)).values.astype(np.float32)
+        # As hrtem_ood.learning.batches.standardise, without PyTorch, which takes seconds to import and lies above this package.
         counts -= counts.mean(axis=(1, 2), keepdims=True)
         deviation = counts.std(axis=(1, 2), keepdims=True)
         standardised: NDArray[np.float32] = np.divide(counts, deviation, out=np.zeros_like(counts), where=deviation > 0)
@@ -65,19 +67,19 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Datasets that networks learn from.
+    """Datasets that networks train on.
 
     Attributes
     ----------
     id : str
     datasets : tuple of Dataset
-    images : tuple of int
-        How many images of each.
+    n_images : tuple of int
+        Number of training images of each dataset.
     """
 
     id: str
     datasets: tuple[Dataset, ...]
-    images: tuple[int, ...]
+    n_images: tuple[int, ...]
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -86,7 +88,9 @@ class TrainingSet:
 
 
 def unit_cube_coordinates(conditions: Sequence[Condition]) -> dict[Condition, Floats]:
-    """Place conditions in the unit cube of the parameters that vary among them.
+    """Scale the parameters that vary among conditions to [0, 1].
+
+    The dose is scaled by its logarithm, the aperture by its inverse (0 without an aperture).
 
     Parameters
     ----------

@@ -1,70 +1,101 @@
-"""Predictors from information transfer. Of a mixture, the nearest of its conditions, or the weighted union of them."""
+"""Predictors of training sets from measures of two datasets: for the nearest dataset of a mixture, or for the mixture itself."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
-from hrtem_ood.transfer import texture_detector
-from hrtem_ood.transfer.image_spectrum import mixture_spectra
-from hrtem_ood.transfer.information import information, log_cnr
-from hrtem_ood.transfer.measure_registry import Measure
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer import information, texture_detector
+from hrtem_ood.transfer.image_spectrum import ImageSpectra, mixture_spectra
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 
-Function = Callable[[TrainingSet, Dataset], float]
+Direction = Literal["larger", "smaller"]
+SpectralMeasure = Callable[[ImageSpectra, ImageSpectra], float]
+ConditionMeasure = Callable[[Condition, Condition], float]
+DatasetMeasure = Callable[[Dataset, Dataset], float]
+PredictorFunction = Callable[[TrainingSet, Dataset], float]
 
 
-def for_nearest_condition(measure: Measure) -> Function:
-    """Make a predictor of a measure: the value for the nearest of the training set's datasets."""
-    best = max if measure.direction == "larger" else min
-    return lambda train, test: best(measure.function(each.seen, test.seen) for each in train.datasets)
+def for_nearest_dataset(measure: DatasetMeasure, direction: Direction) -> PredictorFunction:
+    """Make a predictor of a measure of two datasets: its value for the nearest dataset of the training set.
+
+    Parameters
+    ----------
+    measure : callable
+        Of a training and the test :class:`~hrtem_ood.transfer.predictors.inputs.Dataset`.
+    direction : {"larger", "smaller"}
+        Which values mean that the test is nearer to the training.
+
+    Returns
+    -------
+    callable
+        Of a :class:`~hrtem_ood.transfer.predictors.inputs.TrainingSet` and the test dataset.
+    """
+    nearest = max if direction == "larger" else min
+    return lambda train, test: nearest(measure(each, test) for each in train.datasets)
 
 
-def for_mixture(measure: Measure) -> Function:
-    """Make a predictor of a measure: the value for what the training set shows as a whole."""
+def for_nearest_condition(measure: ConditionMeasure, direction: Direction) -> PredictorFunction:
+    """Do as :func:`for_nearest_dataset` does, with a measure of two :class:`~hrtem_ood.physics.optics.condition.Condition`."""
+    return for_nearest_dataset(lambda train, test: measure(train.condition, test.condition), direction)
+
+
+def for_nearest_spectra(measure: SpectralMeasure, direction: Direction) -> PredictorFunction:
+    """Do as :func:`for_nearest_dataset` does, with a measure of two :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra`."""
+    return for_nearest_dataset(lambda train, test: measure(train.image_spectra, test.image_spectra), direction)
+
+
+def for_mixture(measure: SpectralMeasure) -> PredictorFunction:
+    """Make a predictor of a measure of image spectra: its value for the weighted mean spectra of the training set.
+
+    Parameters
+    ----------
+    measure : callable
+        Of training and test :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra`.
+
+    Returns
+    -------
+    callable
+        Of a training set and the test dataset. See :func:`hrtem_ood.transfer.image_spectrum.mixture_spectra`.
+    """
 
     def value(train: TrainingSet, test: Dataset) -> float:
-        whole = (
-            mixture_spectra([each.seen for each in train.datasets], train.images) if len(train.datasets) > 1 else None
-        )
-        return measure.function(train.datasets[0].seen if whole is None else whole, test.seen)
+        parts = [each.image_spectra for each in train.datasets]
+        return measure(parts[0] if len(parts) == 1 else mixture_spectra(parts, train.n_images), test.image_spectra)
 
     return value
 
 
-def _accuracy(train: TrainingSet, test: Dataset) -> float:
-    return max(texture_detector.accuracy(each.seen, test.seen) for each in train.datasets)
+_texture_accuracy = for_nearest_spectra(texture_detector.accuracy, "larger")
 
 
 def texture_gap(train: TrainingSet, test: Dataset) -> float:
-    """Return the texture accuracy on the test less that in-domain, the mean over the training set's own datasets.
+    """Texture accuracy on the test less that in-domain, the weighted mean over the training set's own datasets [1].
 
-    What a gap of scores is, of the idealised detector of :mod:`hrtem_ood.transfer.texture_detector`.
+    It is the gap of the score of the idealised detector of :mod:`hrtem_ood.transfer.texture_detector`.
     """
-    own = [_accuracy(train, each) for each in train.datasets]
-    return _accuracy(train, test) - float(np.average(own, weights=train.images))
+    in_domain = [_texture_accuracy(train, each) for each in train.datasets]
+    return _texture_accuracy(train, test) - float(np.average(in_domain, weights=train.n_images))
 
 
 def texture_regret(train: TrainingSet, test: Dataset) -> float:
-    """Return the texture accuracy on the test less that of the detector that was learnt there: 0 or below."""
-    return _accuracy(train, test) - texture_detector.accuracy(test.seen, test.seen)
+    """Texture accuracy on the test less that of the detector trained under the test condition [1]: 0 or below."""
+    return _texture_accuracy(train, test) - texture_detector.accuracy(test.image_spectra, test.image_spectra)
 
 
-def object_overlap(train: TrainingSet, test: Dataset) -> float:
-    """Return the largest overlap ∫∫√(W W′)d²q / √(∫∫W d²q ∫∫W′ d²q) of particles' spectra: 1 for the same recipe."""
-    here = test.seen.particle
-    values = []
-    for each in train.datasets:
-        there = each.seen.particle
-        whole = np.sqrt(test.seen.band_integral(here) * test.seen.band_integral(there))
-        values.append(test.seen.band_integral(np.sqrt(here * there)) / whole)
-    return float(min(1.0, max(values)))
+def object_overlap(train: Dataset, test: Dataset) -> float:
+    """Overlap ∫∫√(W_p W′_p)d²q / √(∫∫W_p d²q ∫∫W′_p d²q) of the particles' spectra [1]: 1 for the same recipe."""
+    spectra, other = test.image_spectra, train.image_spectra
+    norm = np.sqrt(spectra.band_integral(spectra.particle) * spectra.band_integral(other.particle))
+    return min(1.0, float(spectra.band_integral(np.sqrt(spectra.particle * other.particle)) / norm))
 
 
-def test_information(train: TrainingSet, test: Dataset) -> float:  # noqa: ARG001
-    """Return the information of the test images alone [bit/Å²]."""
-    return information(test.seen)
+def test_information(train: Dataset, test: Dataset) -> float:  # noqa: ARG001
+    """Shannon information ½∫∫ log₂(1 + ρ′) d²q of the test images alone [bit/Å²]."""
+    return information.information(test.image_spectra)
 
 
-def test_log_cnr(train: TrainingSet, test: Dataset) -> float:  # noqa: ARG001
-    """Return ln CNR of the test images alone."""
-    return log_cnr(test.seen)
+def test_log_cnr(train: Dataset, test: Dataset) -> float:  # noqa: ARG001
+    """Logarithm ln CNR′ of the contrast-to-noise ratio of the test images alone [1]."""
+    return information.log_cnr(test.image_spectra)

@@ -1,112 +1,149 @@
-"""Every predictor by its name: what it is a function of, and which way it points."""
+"""Registry of predictors, one row each. A new predictor is a function and a row, and a line in docs/predictors.md.
+
+This module is imported whenever a configuration is checked. Nothing that it imports may load PyTorch, abTEM, xarray, or those
+parts of SciPy that only a computation uses.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
-import numpy as np
-
-from hrtem_ood.config.analysis import PREDICTOR_NAMES, OwnPredictor
-from hrtem_ood.errors import ConfigError
-from hrtem_ood.transfer.measure_registry import MEASURES, OF_UNIONS
+from hrtem_ood.transfer import ctf_overlap, information, texture_detector
 from hrtem_ood.transfer.predictors import condition_distance, image_distance, mixtures
-from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
-from hrtem_ood.user_code import load_user_module
+from hrtem_ood.transfer.predictors.mixtures import Direction, PredictorFunction
 
 Family = Literal["transfer", "naive", "images", "user"]
+Arguments = Literal["spectra", "mixture", "conditions", "datasets", "training set"]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A number for a training set and a test dataset.
+    """A number for a training set and a test dataset, available before a network is trained.
 
     Attributes
     ----------
-    function : callable
-        Of a :class:`~hrtem_ood.transfer.predictors.inputs.TrainingSet` and a
-        :class:`~hrtem_ood.transfer.predictors.inputs.Dataset`.
-    nearer : {"larger", "smaller"}
-        Which values mean that the test is nearer to the training.
+    name : str
+        In configurations, tables and artifacts.
+    measure : callable
+        Returns a float; see ``arguments``. NaN where there is no value.
+    direction : {"larger", "smaller"}
+        Which values mean that the test is nearer to the training: fixed by theory, not by data.
     symbol, unit : str
+        For axes and tables.
     family : {"transfer", "naive", "images", "user"}
+        Whether it uses information transfer, the parameters of conditions, images, or is a user's.
+    arguments : {"spectra", "mixture", "conditions", "datasets", "training set"}
+        What ``measure`` is a function of. For training and test: two
+        :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra` (of the nearest dataset, or of the mixture of all), two
+        :class:`~hrtem_ood.physics.optics.condition.Condition`, two
+        :class:`~hrtem_ood.transfer.predictors.inputs.Dataset`; or the whole
+        :class:`~hrtem_ood.transfer.predictors.inputs.TrainingSet` and a test ``Dataset``.
+    needs_objects : bool
+        Whether it depends on the power spectra of the objects, which are estimated from exit waves.
+    chance_value : float
+        Where larger is nearer, the value without any information about the test. Distances have none.
     """
 
-    function: Callable[[TrainingSet, Dataset], float]
-    direction: Literal["larger", "smaller"]
+    name: str
+    measure: Callable[[Any, Any], float]
+    direction: Direction
     symbol: str
     unit: str = "1"
     family: Family = "transfer"
+    arguments: Arguments = "spectra"
+    needs_objects: bool = True
+    chance_value: float = 0.0
+
+    @cached_property
+    def function(self) -> PredictorFunction:
+        """The predictor as a function of a ``TrainingSet`` and a test ``Dataset``, whatever ``arguments`` are."""
+        match self.arguments:
+            case "spectra":
+                return mixtures.for_nearest_spectra(self.measure, self.direction)
+            case "mixture":
+                return mixtures.for_mixture(self.measure)
+            case "conditions":
+                return mixtures.for_nearest_condition(self.measure, self.direction)
+            case "datasets":
+                return mixtures.for_nearest_dataset(self.measure, self.direction)
+            case "training set":
+                return self.measure
 
 
-PREDICTORS: dict[str, Predictor] = {
-    **{
-        name: Predictor(mixtures.for_nearest_condition(measure), measure.direction, measure.symbol, measure.unit)
-        for name, measure in MEASURES.items()
-    },
-    **{
-        f"{name}_union": Predictor(
-            mixtures.for_mixture(measure), measure.direction, f"{measure.symbol}, union", measure.unit
-        )
-        for name, measure in MEASURES.items()
-        if name in OF_UNIONS
-    },
-    "texture_gap": Predictor(mixtures.texture_gap, "larger", "texture gap"),
-    "texture_regret": Predictor(mixtures.texture_regret, "larger", "texture regret"),
-    "object_overlap": Predictor(mixtures.object_overlap, "larger", "overlap of objects"),
-    "test_information": Predictor(mixtures.test_information, "larger", "information of the test", "bit/Å²"),
-    "test_log_cnr": Predictor(mixtures.test_log_cnr, "larger", "ln CNR of the test"),
-    "abs_delta_defocus_A": Predictor(condition_distance.abs_delta_defocus, "smaller", "|Δf − Δf′|", "Å", "naive"),
-    "delta_abs_defocus_A": Predictor(condition_distance.delta_abs_defocus, "smaller", "||Δf| − |Δf′||", "Å", "naive"),
-    "delta_log_dose": Predictor(condition_distance.delta_log_dose, "smaller", "|Δ ln dose|", "1", "naive"),
-    "parameter_distance": Predictor(
-        condition_distance.parameter_distance, "smaller", "parameter distance", "1", "naive"
+ROWS = (
+    Predictor("sigma", ctf_overlap.ctf_overlap, "larger", "σ", needs_objects=False),
+    Predictor("sigma_object", ctf_overlap.ctf_overlap_object, "larger", "σ, object-weighted"),
+    Predictor("signed_sigma", ctf_overlap.signed_ctf_overlap, "larger", "signed σ", needs_objects=False),
+    Predictor("coverage", ctf_overlap.coverage, "larger", "coverage of |T|", needs_objects=False),
+    Predictor("coverage_object", ctf_overlap.coverage_object, "larger", "coverage of |T|√W"),
+    Predictor("snr_sigma", information.snr_overlap, "larger", "overlap of SNR"),
+    Predictor("information_shared", information.information_shared, "larger", "shared information", "bit/Å²"),
+    Predictor("information_covered", information.information_covered, "larger", "covered information"),
+    Predictor("log_cnr_difference", information.log_cnr_difference, "smaller", "|Δ ln CNR|"),
+    Predictor("log_spectrum_theory", information.log_spectrum_distance, "smaller", "|Δ ln P|, theory"),
+    Predictor("texture_divergence", texture_detector.divergence, "smaller", "texture divergence", "nat/Å²"),
+    Predictor("wiener_excess", texture_detector.wiener_excess, "smaller", "Wiener excess"),
+    Predictor("texture_accuracy", texture_detector.accuracy, "larger", "texture accuracy", chance_value=0.5),
+    Predictor(
+        "coverage_union", ctf_overlap.coverage, "larger", "coverage of |T|, union", arguments="mixture",
+        needs_objects=False,
     ),
-    "test_log_dose": Predictor(condition_distance.test_log_dose, "larger", "ln dose of the test", "1", "naive"),
-    "log_spectrum": Predictor(image_distance.log_spectrum, "smaller", "|Δ ln P|, images", "1", "images"),
-    "frechet": Predictor(image_distance.frechet_distance, "smaller", "Fréchet distance", "1", "images"),
-    "mmd": Predictor(image_distance.mmd_distance, "smaller", "MMD²", "1", "images"),
-}
-"""Predictors by name."""
+    Predictor(
+        "coverage_object_union", ctf_overlap.coverage_object, "larger", "coverage of |T|√W, union", arguments="mixture"
+    ),
+    Predictor(
+        "information_covered_union", information.information_covered, "larger", "covered information, union",
+        arguments="mixture",
+    ),
+    Predictor(
+        "texture_accuracy_union", texture_detector.accuracy, "larger", "texture accuracy, union", arguments="mixture",
+        chance_value=0.5,
+    ),
+    Predictor("texture_gap", mixtures.texture_gap, "larger", "texture gap", arguments="training set"),
+    Predictor("texture_regret", mixtures.texture_regret, "larger", "texture regret", arguments="training set"),
+    Predictor("object_overlap", mixtures.object_overlap, "larger", "overlap of objects", arguments="datasets"),
+    Predictor(
+        "test_information", mixtures.test_information, "larger", "information of the test", "bit/Å²",
+        arguments="datasets",
+    ),
+    Predictor("test_log_cnr", mixtures.test_log_cnr, "larger", "ln CNR of the test", arguments="datasets"),
+    Predictor(
+        "abs_delta_defocus_A", condition_distance.abs_delta_defocus, "smaller", "|Δf − Δf′|", "Å", "naive",
+        "conditions", needs_objects=False,
+    ),
+    Predictor(
+        "delta_abs_defocus_A", condition_distance.delta_abs_defocus, "smaller", "||Δf| − |Δf′||", "Å", "naive",
+        "conditions", needs_objects=False,
+    ),
+    Predictor(
+        "delta_log_dose", condition_distance.delta_log_dose, "smaller", "|Δ ln dose|", "1", "naive",
+        "conditions", needs_objects=False,
+    ),
+    Predictor(
+        "parameter_distance", condition_distance.parameter_distance, "smaller", "parameter distance", "1", "naive",
+        "datasets", needs_objects=False,
+    ),
+    Predictor(
+        "test_log_dose", condition_distance.test_log_dose, "larger", "ln dose of the test", "1", "naive",
+        "conditions", needs_objects=False,
+    ),
+    Predictor(
+        "log_spectrum", image_distance.log_spectrum, "smaller", "|Δ ln P|, images", "1", "images", "datasets",
+        needs_objects=False,
+    ),
+    Predictor(
+        "frechet", image_distance.frechet_distance, "smaller", "Fréchet distance", "1", "images", "datasets",
+        needs_objects=False,
+    ),
+    Predictor(
+        "mmd", image_distance.mmd_distance, "smaller", "MMD²", "1", "images", "datasets", needs_objects=False
+    ),
+)  # fmt: skip
+"""The predictors that come with the project, in the order of tables and artifacts."""
 
-assert set(PREDICTORS) == set(PREDICTOR_NAMES)
+PREDICTORS = {row.name: row for row in ROWS}
+"""The same by name."""
 
-
-def user_predictor(name: str, entry: OwnPredictor) -> Predictor:
-    """Make a predictor of a user's file.
-
-    Parameters
-    ----------
-    name : str
-        Key in the configuration.
-    entry : OwnPredictor
-
-    Returns
-    -------
-    Predictor
-        Whose function tells of a user's mistake by ConfigError.
-
-    Raises
-    ------
-    ConfigError
-        Where the file does not define the function.
-    ArtifactError
-        Where it is not the file that is meant.
-    """
-    path = Path(entry.file)
-    module = load_user_module(path, entry.sha256, f"the predictor {name}", "run snakemake again")
-    function = getattr(module, entry.name, None)
-    where = f"predictor `{name}` of {path}"
-    if not callable(function):
-        raise ConfigError(f"{where}: the file defines no function `{entry.name}`.")
-
-    def value(train: TrainingSet, test: Dataset) -> float:
-        try:
-            found = float(function(train, test, **entry.parameters))
-        except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
-            raise ConfigError(f"{where}: {entry.name} fails with {type(error).__name__}: {error}") from error
-        if np.isinf(found):
-            raise ConfigError(f"{where}: {entry.name} gives {found}; give a finite number, or NaN where there is none.")
-        return found
-
-    return Predictor(value, entry.direction, entry.symbol or name, entry.unit, "user")
+SPECTRAL_PREDICTORS = {row.name: row for row in ROWS if row.arguments == "spectra"}
+"""Those that compare one training with one test condition by their image spectra: training conditions can be designed by them."""
