@@ -10,6 +10,7 @@ from hrtem_ood.artifacts.identity import content_id
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS, Architecture, Hyperparameters
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.campaign import equal_shares
+from hrtem_ood.campaign.dag import job_counts
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.specs import (
     DatasetSpec,
@@ -21,7 +22,7 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
-from hrtem_ood.cli.render.validate import job_counts, warnings
+from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.errors import ConfigError
 
 MADE_BY = {

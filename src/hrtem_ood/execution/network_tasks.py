@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import submitit
 
-from hrtem_ood.campaign import dag
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.preemption import requeued_when_preempted
 from hrtem_ood.execution.slurm_client import SlurmError, run_slurm_command, slurm_available, submit_limits
@@ -99,7 +99,7 @@ def _executor(work: NetworkTask, asked: Mapping[str, Any]) -> tuple["submitit.Ex
     optional = {"partition": "slurm_partition", "account": "slurm_account", "gres": "gres", "qos": "qos"}
     executor.update_parameters(
         job_name=f"{prefix(work.campaign)}_tasks",
-        comment=f"rule_{dag.RULES[work.stage]}_wildcards_{work.id}",  # by which a later head finds it
+        comment=f"rule_{STAGES[work.stage].rule}_wildcards_{work.id}",  # by which a later head finds it
         time=int(asked.get("runtime", 60)),
         mem=f"{int(asked.get('mem_mb', 4000))}MB",
         cpus_per_task=int(asked.get("threads", 1)),

@@ -9,8 +9,9 @@ from pathlib import Path
 import submitit
 import yaml
 
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, record_job
@@ -71,7 +72,7 @@ class CampaignController:
             left = slurm_queue.running_jobs(campaign, here)
             for job in left:
                 log(f"SLURM job {job.number} is at {job.stage}/{job.id}: left to it")
-            made = [str(RESULTS / artifact_path(job.stage, job.id)) for job in left if job.stage and job.id]
+            made = [str(Results(RESULTS).path(job.stage, job.id)) for job in left if job.stage and job.id]
             code, refused = self._run(slurm_queue.prefix(campaign.name), made)
             if left:
                 _wait_for({job.number for job in left}, campaign, here)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.slurm_client import run_slurm_command
 
-STAGE_OF = {rule: stage for stage, rule in dag.RULES.items()}
+STAGE_OF_RULE = {stage.rule: name for name, stage in JOB_STAGES.items()}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def queued_jobs() -> list[QueuedJob]:
     for line in answer.splitlines():
         number, name, state, folder, comment = line.split("|", 4)
         made = re.fullmatch(r"rule_(\w+)_wildcards_(\S+)", comment)
-        stage, id_ = (STAGE_OF.get(made[1]), made[2]) if made else (None, None)
+        stage, id_ = (STAGE_OF_RULE.get(made[1]), made[2]) if made else (None, None)
         job = QueuedJob(number, name, state, Path(folder), stage, id_)
         if number not in found or state != "PENDING":  # of an array, a task that runs counts
             found[number] = job
@@ -81,11 +81,11 @@ def submitted_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
 
 def running_jobs(campaign: Campaign, folder: Path) -> list[QueuedJob]:
     """Return the jobs that have begun, in a folder, to make something that a campaign asks for, whoever submitted them."""
-    asked = {stage: set(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES}
+    ids = {name: stage.ids(campaign) for name, stage in JOB_STAGES.items()}
     return [
         job
         for job in queued_jobs()
-        if job.folder == folder and job.stage is not None and job.id in asked[job.stage] and job.state != "PENDING"
+        if job.folder == folder and job.stage is not None and job.id in ids[job.stage] and job.state != "PENDING"
     ]
 
 

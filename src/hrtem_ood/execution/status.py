@@ -11,6 +11,7 @@ from typing import Any
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
 
 WINDOW_S = 3600.0
@@ -135,7 +136,7 @@ def status(campaign: Campaign, results: Path) -> Status:
     told = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
-    for stage in dag.STAGES:
+    for stage in JOB_STAGES:
         each = {id_: by_job.get((stage, id_), "waiting") for id_ in missing[stage]}
         waiting = [id_ for id_, state in each.items() if state in ("waiting", "stopped")]
         ready = [id_ for id_ in waiting if all(is_there(*other) for other in dag.job_inputs(campaign, stage, id_))]

@@ -11,8 +11,9 @@ from tests.unit.pretended import pretend
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS
 from hrtem_ood.campaign import dag, specs
-from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.planning.differences import NEVER
 from hrtem_ood.execution.planning.plan import plan
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
@@ -153,15 +154,15 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
     shutil.copytree(lived, results)
     pack = next(iter(small.packs.values()))
     lost, kept = pack.networks
-    (results / artifact_path("networks", lost.id)).unlink()
+    Results(results).path("networks", lost.id).unlink()
     assert plan(small, results).jobs == {}, "nothing needs it"
     assert stage(plan(small, results), "networks").not_needed == 1
-    (results / artifact_path("packs", pack.id)).unlink()
-    (results / artifact_path("metrics", small.metrics_id)).unlink()
+    Results(results).path("packs", pack.id).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
     made = plan(small, results)
     assert made.jobs == {"train": 1, "metrics": 1}
     assert [(each.id, each.networks, each.there, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
-    assert (results / artifact_path("networks", kept.id)).exists()
+    assert Results(results).exists("networks", kept.id)
     (results / "benchmarks/packs").mkdir(parents=True)
     (results / f"benchmarks/packs/{pack.id}.tsv").touch()
     assert stage(plan(small, results), "packs").why == {"made before, but gone or in part": 1}
@@ -216,7 +217,7 @@ def test_a_damaged_artifact_is_passed_over_and_named(changed, lived, tmp_path):
 @given(data=st.data())
 def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_factory, data):
     """Whatever is deleted: against a walk of its own, by recursion over files."""
-    every = [(stage_, id_) for stage_ in dag.STAGES for id_ in dag.artifact_ids(small, stage_)]
+    every = [(stage_, id_) for stage_ in JOB_STAGES for id_ in dag.artifact_ids(small, stage_)]
     gone = data.draw(st.sets(st.sampled_from(every), max_size=12))
     results = tmp_path_factory.mktemp("walk")
     for stage_, id_ in set(every) - gone:
@@ -236,7 +237,7 @@ def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_facto
     for each in dag.default_targets(small):
         need(*each)
     assert made <= gone
-    counts = {dag.RULES[stage_]: sum(each[0] == stage_ for each in made) for stage_ in dag.STAGES}
+    counts = {JOB_STAGES[stage_].rule: sum(each[0] == stage_ for each in made) for stage_ in JOB_STAGES}
     assert plan(small, results).jobs == {rule: count for rule, count in counts.items() if count}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal, NamedTuple
 
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.workload import Workload, WorkloadModel
 
@@ -148,7 +148,7 @@ class CostEstimator:
             if work is None or work.amount <= 0 or work.content <= 0:
                 continue
             try:
-                size = (self.results / artifact_path(stage, told.id)).stat().st_size
+                size = Results(self.results).path(stage, told.id).stat().st_size
             except FileNotFoundError:
                 continue
             seconds, device = float(told.attributes["seconds"]), str(told.attributes["device"])

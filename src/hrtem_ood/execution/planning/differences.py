@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.planning.inventory import (
     ArtifactRecord,
     ArtifactRecords,
@@ -22,22 +23,10 @@ NEVER = "never made"
 SHOWN = 3
 """Changes that are told; of what differs by more, only how many there are."""
 
-LINKS = {
-    "exit_waves": ("structure_series", "structures"),
-    "datasets": ("exit_wave_series", "exit_waves"),
-    "networks": ("training_set", "training_sets"),
-}
-"""The parameter that names what an artifact is made from, and the stage of that."""
-
-LISTS = {"training_sets": "datasets", "suites": "datasets", "transfer": "conditions"}
-"""The parameter that lists what an artifact is made from, whose order means nothing."""
-
 SHARES = "n_images"
 """Of a training set: images by dataset, in the order of the list."""
 
 RANGE = {"start", "stop"}
-VERSION_OF = {"training_sets": "networks"}
-"""Stages whose version is that of another."""
 
 
 class Change(NamedTuple):
@@ -81,7 +70,7 @@ class ChangeExplainer:
         str
         """
         new, candidates = self.wanted.of(stage)[id_], self.stored.of(stage).values()
-        if stage in LISTS:
+        if STAGES[stage].list_parameter:
             old = self._fewest_changes(stage, new, candidates)
         elif stage == "networks":
             among = self._networks_of.get(self._nearest_set(new.parameters["training_set"]), ())
@@ -121,13 +110,15 @@ class ChangeExplainer:
     def _compare(self, stage: str, new_id: str, old_id: str) -> tuple[Change, ...]:
         """Return what differs, what both are made from included."""
         new, old = _by_name(self.wanted, stage)[new_id], _by_name(self.stored, stage)[old_id]
-        found = changes(new, old, except_for={LINKS.get(stage, ("",))[0], LISTS.get(stage, ""), SHARES})
-        if stage in LINKS:
-            found += self._of_link(*LINKS[stage], new, old)
-        if stage in LISTS:
-            found += self._of_list(LISTS[stage], new, old)
+        row = STAGES[stage]
+        link, listed = row.input_parameter, row.list_parameter
+        found = changes(new, old, except_for={link[0] if link else "", listed or "", SHARES})
+        if link:
+            found += self._of_link(*link, new, old)
+        if listed:
+            found += self._of_list(listed, new, old)
         if new.version != old.version:
-            found.append(Change(f"version of {VERSION_OF.get(stage, stage)}", old.version or UNKNOWN, new.version))
+            found.append(Change(f"version of {row.version_key or stage}", old.version or UNKNOWN, new.version))
         if stage == "networks" and not found:  # the only thing in a network's id that its file does not tell
             architecture = new.parameters["hyperparameters"]["architecture"]["name"]
             found.append(Change(f"version of {architecture}", UNKNOWN, ARCHITECTURE_VERSIONS.get(architecture, 1)))

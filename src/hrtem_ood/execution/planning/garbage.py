@@ -12,9 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution.job_records import FOLDER, Record, check_running, records
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
@@ -114,7 +117,7 @@ class _Search:
 
     def garbage(self) -> Garbage:
         needed = self._needed()
-        files = {stage: list(self._artifacts(stage, needed)) for stage in SUFFIX}
+        files = {stage: list(self._artifacts(stage, needed)) for stage in FILE_STAGES}
         gone = {path for paths in files.values() for path in paths}
         files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
         files["logs and records"] = list(self._about_jobs(needed))
@@ -139,7 +142,7 @@ class _Search:
         if others:
             cells = ReusableScores(StoredArtifacts(self.results))
             sources = {source for job in missing.values() for source in cells.sources(job)}
-            useful = [path for path in others if path.name.removesuffix(SUFFIX["evaluations"]) in sources]
+            useful = [path for path in others if store.artifact_id_of(path) in sources]
             needed.update(useful)
             if useful:
                 self.kept.append(f"{len(useful)} evaluations from which scores will be copied")
@@ -154,7 +157,7 @@ class _Search:
 
     def _artifacts(self, stage: str, needed: set[Path]) -> Iterator[Path]:
         if stage != "reports":
-            yield from (path for path in self._in(stage, SUFFIX[stage]) if path not in needed)
+            yield from (path for path in self._in(stage, FILE_STAGES[stage].suffix or "") if path not in needed)
             return
         for folder in sorted((self.results / stage).glob("*")):
             if re.fullmatch(_ID, folder.name) and folder.is_dir():
@@ -169,7 +172,7 @@ class _Search:
     def _about_jobs(self, needed: set[Path]) -> Iterator[Path]:
         running = {record.path(self.results) for record in self.running}
         for folder, suffix in _ABOUT.items():
-            for stage in dag.STAGES:
+            for stage in JOB_STAGES:
                 for path in self._in(f"{folder}/{stage}", suffix):
                     made = self.results / dag.job_outputs(stage, path.name.removesuffix(suffix))[0]
                     if made not in needed and path not in running:
@@ -177,7 +180,7 @@ class _Search:
 
     def _temporaries(self) -> Iterator[Path]:
         young = 0
-        folders = [*SUFFIX, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
+        folders = [*FILE_STAGES, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
         for path in sorted({path for folder in folders for path in self.results.glob(f"{folder}/.*.tmp")}):
             if not _TEMPORARY.fullmatch(path.name) and not path.is_symlink():
                 continue
@@ -203,7 +206,7 @@ class _Search:
             theirs: set[Path] = set()
             try:
                 for id_ in ids:
-                    raw = read_yaml(self.results / artifact_path("configs", id_))
+                    raw = read_yaml(Results(self.results).path("configs", id_))
                     theirs.update(referenced_artifacts(load_campaign(raw), self.results))
             except ConfigError:
                 others[name] = -1
@@ -215,11 +218,11 @@ class _Search:
 
 def referenced_artifacts(campaign: Campaign, results: Path) -> Iterable[Path]:
     """Yield the paths of all that a campaign asks for, whether they are there or not."""
-    for stage in dag.STAGES:
+    for stage in JOB_STAGES:
         for id_ in dag.artifact_ids(campaign, stage):
             yield from (results / path for path in dag.job_outputs(stage, id_, campaign))
-    yield from (results / artifact_path("networks", id_) for id_ in campaign.networks)
-    yield results / artifact_path("configs", campaign.config_id)
+    yield from (Results(results).path("networks", id_) for id_ in campaign.networks)
+    yield Results(results).path("configs", campaign.config_id)
 
 
 def _running(results: Path) -> list[Record]:

@@ -9,19 +9,17 @@ from typing import Any
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import content_id
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import (
-    DatasetSpec,
-    EvaluationSpec,
     ExitWaveShardSpec,
     PackSpec,
     Spec,
     StructureShardSpec,
-    SuiteSpec,
     TrainingSetSpec,
-    TransferSpec,
     wave_series,
 )
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.structures.recipe import structure_series
 
@@ -117,21 +115,13 @@ class CampaignArtifacts(ArtifactSource):
     def of(self, stage: str) -> ArtifactRecords:
         """Return what the campaign asks for of a stage, by id."""
         if stage not in self._stages:
-            self._stages[stage] = {id_: _told(spec) for id_, spec in self._specs(stage).items()}
+            specs = STAGES[stage].specs
+            assert specs is not None, f"{stage} have no specs"
+            self._stages[stage] = {id_: _record(spec) for id_, spec in specs(self.campaign).items()}
         return self._stages[stage]
 
-    def _specs(self, stage: str) -> Mapping[str, Spec]:
-        if stage == "evaluations":
-            return {id_: job.spec for id_, job in self.campaign.evaluations.items()}
-        if stage == "training_sets":
-            return self.campaign.training_set_by_id
-        if stage == "transfer":
-            return {self.campaign.transfer.id: self.campaign.transfer}
-        specs: Mapping[str, Spec] = getattr(self.campaign, stage)
-        return specs
 
-
-def _told(spec: Spec) -> ArtifactRecord:
+def _record(spec: Spec) -> ArtifactRecord:
     return ArtifactRecord(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
 
 
@@ -165,9 +155,7 @@ class StoredArtifacts(ArtifactSource):
 
     def _read(self, stage: str) -> ArtifactRecords:
         found: ArtifactRecords = {}
-        for path in sorted((self.results / stage).glob(f"*{SUFFIX[stage]}")):
-            if path.name.startswith("."):
-                continue  # in the making
+        for path in Results(self.results).paths(stage):
             try:
                 more = store.read_provenance(path)
                 id_ = store.artifact_id_of(path)
@@ -185,7 +173,7 @@ class StoredArtifacts(ArtifactSource):
         """
         training_sets: ArtifactRecords = {}
         networks: ArtifactRecords = {}
-        there = {path.name for path in (self.results / "networks").glob("*.ckpt")}
+        there = Results(self.results).ids("networks")
         for pack in self.of("packs").values():
             assert isinstance(pack.spec, PackSpec)
             content, entries = pack.parameters["training_set"], pack.attributes["networks"]
@@ -195,21 +183,16 @@ class StoredArtifacts(ArtifactSource):
                     training_sets[name] = ArtifactRecord(
                         name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
                     )
-                if f"{id_}.ckpt" in there:
+                if id_ in there:
                     more = {"device": pack.attributes["device"], **entries[id_]}
                     networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, more)
         return training_sets, networks
 
 
-SPECS: dict[str, type[Spec]] = {
-    spec.stage: spec
-    for spec in (StructureShardSpec, ExitWaveShardSpec, DatasetSpec, PackSpec, SuiteSpec, EvaluationSpec, TransferSpec)
-}
-
-
 def _spec(stage: str, text: str) -> Spec | None:
-    """Read the spec that an artifact was made from: a key that is newer than the artifact has its default."""
-    return SPECS[stage].model_validate_json(text) if stage in SPECS else None
+    """Read the spec of an artifact: a key that is newer than the artifact has its default."""
+    spec = STAGES[stage].spec
+    return None if spec is None else spec.model_validate_json(text)
 
 
 VERSIONS = 100

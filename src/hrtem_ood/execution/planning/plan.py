@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import PackSpec
+from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Estimate, Job
 from hrtem_ood.execution.planning.differences import NEVER, ChangeExplainer
 from hrtem_ood.execution.planning.inventory import CampaignArtifacts, StoredArtifacts
@@ -21,9 +23,6 @@ from hrtem_ood.execution.planning.workload import WorkloadModel
 
 FILES_PER_JOB = 3
 """Besides artifacts: log, resource use, and Snakemake's record of the output."""
-
-COUNTED = ("structures", "exit_waves", "datasets", "networks", "evaluations", "transfer")
-"""Stages whose cost is estimated; the others take seconds to minutes."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Plan:
     @property
     def jobs(self) -> dict[str, int]:
         """Jobs that would run, by rule, without those of which there are none."""
-        return {dag.RULES[stage.stage]: stage.jobs for stage in self.stages if stage.jobs}
+        return {STAGES[stage.stage].rule: stage.jobs for stage in self.stages if stage.jobs}
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON-like values."""
@@ -130,12 +129,12 @@ class _Planning:
         self.cells = ReusableScores(self.known)
         self.costs = CostEstimator(self.known, results, campaign.config.execution.device)
         self.works = WorkloadModel(self.wanted)
-        self.trained = {path.stem for path in (results / "networks").glob("*.ckpt")}
+        self.trained = Results(results).ids("networks")
         self.earlier = closest_previous_run(campaign, results)
 
     def plan(self) -> Plan:
         packs = [self._pack(self.campaign.packs[id_]) for id_ in self.missing["packs"]]
-        stages = [one for stage in dag.STAGES for one in self._stage(stage)]
+        stages = [one for stage in JOB_STAGES for one in self._stage(stage)]
         evaluations = [self.campaign.evaluations[id_] for id_ in self.missing["evaluations"]]
         cells = sum(len(job.networks) * len(job.suite.datasets) for job in evaluations)
         known = sum(self.cells.count(job) for job in evaluations)
@@ -153,7 +152,7 @@ class _Planning:
         there = sum(self.is_there(stage, id_) for id_ in wanted)
         files = sum(len(dag.job_outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * len(missing)
         why = Counter(self._why(stage, id_) for id_ in missing)
-        estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if stage in COUNTED else Estimate()
+        estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if STAGES[stage].cost else Estimate()
         absent = len(wanted) - there - len(missing)
         yield StagePlan(stage, len(wanted), there, len(missing), absent, len(missing), _sorted(why), estimate, files)
 
@@ -202,7 +201,7 @@ class _Planning:
         return ", ".join(told) or NEVER
 
     def _why_of_index(self) -> str:
-        path = self.results / artifact_path("indexes", self.campaign.index_id)
+        path = Results(self.results).path("indexes", self.campaign.index_id)
         others = list(path.parent.glob(f"{self.campaign.name}-*{path.suffix}"))
         return "they list others than before" if others else NEVER
 

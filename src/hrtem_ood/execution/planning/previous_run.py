@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import read_yaml
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.execution.planning.differences import changes, format_change
 from hrtem_ood.execution.planning.inventory import ArtifactRecord
@@ -70,7 +71,7 @@ def configurations(results: Path) -> dict[str, dict[str, Any]]:
 def closest_previous_run(campaign: Campaign, results: Path) -> PreviousRun | None:
     """Return the earlier run of a campaign's name whose configuration differs in the fewest keys; None before the first."""
     now = ArtifactRecord("", 0, campaign.config.model_dump(mode="json"), {})
-    if (results / artifact_path("configs", campaign.config_id)).exists():
+    if Results(results).exists("configs", campaign.config_id):
         return PreviousRun(campaign.config_id, ())
     runs = {
         id_: changes(now, ArtifactRecord(id_, 0, config, {}))
