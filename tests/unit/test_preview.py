@@ -18,8 +18,9 @@ from hrtem_ood.cli import main
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.structures.scene import draw_scenes
 from hrtem_ood.report.previews import conditions
-from hrtem_ood.report.previews.conditions import Examples, draw_conditions
+from hrtem_ood.report.previews.conditions import draw_conditions
 from hrtem_ood.report.previews.scenes import first_scenes, key_of
+from hrtem_ood.stages.example_images import ExampleImages
 
 PNG = b"\x89PNG"
 
@@ -69,7 +70,7 @@ def test_conditions_are_drawn_from_scratch(small, tmp_path, monkeypatch):
 
 def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     campaign = load_campaign(small)
-    examples = Examples(campaign, tmp_path / "results", tmp_path / "scratch", "cpu")
+    examples = ExampleImages(campaign, tmp_path / "results", tmp_path / "scratch", "cpu")
     first, second, *_ = campaign.conditions["defocus"]
     made = examples.of(first)
     assert made.told == "first of train, one phonon"
@@ -81,7 +82,7 @@ def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     there = examples.of(second)
     assert there.told == "dataset"
     np.testing.assert_array_equal(there.counts, 7)
-    (page,) = draw_conditions("defocus", campaign.conditions["defocus"], examples)
+    (page,) = draw_conditions("defocus", campaign.conditions["defocus"], campaign.config, examples.of)
     assert page.startswith(PNG)
 
 

@@ -40,7 +40,7 @@ RECIPES: list[dict[str, Any]] = [
     {},
     {"lr_schedule": "exponential", "lr_decay": 0.7, "optimizer": "adam"},
     {"epochs": None, "steps": 11, "resample_noise": True, "gradient_clip": 0.5},
-    {"precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
+    {"numeric_precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
 ]
 
 
