@@ -302,9 +302,9 @@ def test_decay_counts_only_where_there_is_one(raw):
     before = ids(raw)
     network["lr_decay"] = [0.5, 0.9]
     assert ids(raw) == before
-    network["schedule"] = "exponential"
+    network["lr_schedule"] = "exponential"
     assert len(ids(raw)["networks"]) == 2 * len(before["networks"])
-    network["schedule"] = ["one_cycle", "exponential"]
+    network["lr_schedule"] = ["one_cycle", "exponential"]
     assert len(ids(raw)["networks"]) == 3 * len(before["networks"])
 
 
@@ -499,5 +499,5 @@ def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
     with pytest.raises(ConfigError, match=r"`mixed` has other structures than `single`"):
         load_campaign(raw)
     raw["training_sets"]["single"]["structure_set"] = "larger"
-    with pytest.raises(ConfigError, match=r"no suite tests on structures like those of `single`"):
+    with pytest.raises(ConfigError, match=r"no test suite has structures like those of `single`"):
         load_campaign(raw)

@@ -117,10 +117,13 @@ def test_training_sets_are_single_and_mixed(campaign):
     assert sizes["mixed_all"] == [len(sizes["single"])]
     assert sizes["mixed_defocus"] > sizes["mixed_coarse"] > [1]
     uneven = [
-        each for group in campaign.training_sets.values() for each in group if max(each.images) > 2 * min(each.images)
+        each
+        for group in campaign.training_sets.values()
+        for each in group
+        if max(each.n_images) > 2 * min(each.n_images)
     ]
     assert len(uneven) >= 2
-    assert {sum(each.images) for each in campaign.training_set_by_id.values()} == {512}
+    assert {sum(each.n_images) for each in campaign.training_set_by_id.values()} == {512}
 
 
 def test_every_training_condition_is_tested_in_domain(campaign, trained):
@@ -138,7 +141,7 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
     assert values(conditions["dose"], "dose_e_per_A2")[0] == 30
     shifted = {
         suite.structures: conditions[name]
-        for name, suite in campaign.config.suites.items()
+        for name, suite in campaign.config.test_suites.items()
         if suite.structures != "test"
     }
     assert set(shifted) == {name for name in campaign.used_structure_sets if name.startswith("test_")}
@@ -164,9 +167,7 @@ def test_the_page_tells_the_figures(campaign):
         "conditions": len(campaign.transfer.conditions),
         "training sets": len(campaign.training_set_by_id),
         "datasets": len(campaign.datasets),
-        "structure_set": sum(
-            campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets
-        ),
+        "structures": sum(campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets),
     }
     for what, count in counts.items():
         assert re.search(rf"\b{count:,} {what}\b", page), f"docs/paper.md does not say {count:,} {what}"

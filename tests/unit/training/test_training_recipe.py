@@ -176,7 +176,7 @@ def test_precision_is_recorded(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys
     # a GPU without it
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Old GPU")
-    assert fitting.resolve_precision(spec, torch.device("cuda")) == "float32"
+    assert fitting.resolve_precision(spec, torch.device("cuda")) == "32-true"
     assert "Old GPU has no bfloat16, so it trains in float32" in capsys.readouterr().err
 
 

@@ -125,7 +125,7 @@ def test_a_failure_in_the_middle_keeps_what_was_trained(lab: Any, monkeypatch: p
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.stages.train import train
 write = store.write_checkpoint
