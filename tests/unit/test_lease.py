@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 from hrtem_ood.artifacts.leases import Leases
 with Leases(beat_s=0.05) as leases:
-    print(leases.take(Path(sys.argv[1])), flush=True)
+    print(leases.try_acquire(Path(sys.argv[1])), flush=True)
     time.sleep(60)
 """
 

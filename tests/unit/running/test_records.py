@@ -65,8 +65,8 @@ def test_the_record_of_another_job_on_the_same_artifact_stays(tmp_path):
 @pytest.mark.parametrize(("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGKILL, "running")])
 def test_a_job_that_is_ended_by_a_signal(tmp_path, number, state):
     code = (
-        "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import recorded\n"
-        f"with recorded(*{JOB}, Path({str(tmp_path)!r})):\n    time.sleep(60)\n"
+        "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import record_job\n"
+        f"with record_job(*{JOB}, Path({str(tmp_path)!r})):\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         while not path_of(tmp_path).exists():
