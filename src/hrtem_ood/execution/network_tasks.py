@@ -13,7 +13,7 @@ import submitit
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.preemption import requeued_when_preempted
-from hrtem_ood.execution.slurm_client import SlurmError, run_slurm_command, slurm_available, submit_limits
+from hrtem_ood.execution.slurm_client import SlurmError, queued_accounts, queued_ids, slurm_available, submit_limits
 from hrtem_ood.execution.slurm_queue import prefix
 from hrtem_ood.progress import log
 
@@ -146,11 +146,11 @@ def _over(running: Mapping[str, Any], *, slurm: bool) -> list[str]:
     if not slurm:
         return [network for network, job in running.items() if job.done()]
     try:
-        there = set(run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i\n%F_%K\n%A").split())
+        queued = queued_ids()
     except SlurmError as error:  # it will answer again
         log(str(error))
         return []
-    return [network for network, job in running.items() if job.paths.result_pickle.exists() or job.job_id not in there]
+    return [network for network, job in running.items() if job.paths.result_pickle.exists() or job.job_id not in queued]
 
 
 def _idle(running: int) -> int:
@@ -162,11 +162,11 @@ def _room(account: str | None, running: int) -> int:
     """Return how many more tasks SLURM would take now, as one array."""
     try:
         limits = submit_limits(account)
-        accounts = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%a").splitlines()
+        accounts = queued_accounts()
     except SlurmError as error:
         log(str(error))
         return 0
     if limits.jobs is None:
         return limits.array
-    queued = sum(each.strip() == limits.account for each in accounts)
+    queued = accounts.count(limits.account or "")
     return max(0, min(limits.array, limits.jobs - max(queued, running)))

@@ -16,7 +16,7 @@ from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, record_job
 from hrtem_ood.execution.preemption import requeued_when_preempted
-from hrtem_ood.execution.slurm_client import SlurmError
+from hrtem_ood.execution.slurm_client import SlurmError, cancel_jobs
 from hrtem_ood.progress import log
 
 RESULTS = Path("results")
@@ -68,7 +68,8 @@ class CampaignController:
     def _go_on(self, campaign: Campaign, here: Path) -> None:
         while True:
             # what waits was submitted by a head that is gone; it is submitted anew, with this one's knowledge
-            slurm_queue.cancel(job for job in slurm_queue.submitted_jobs(campaign.name, here) if job.state == "PENDING")
+            queued = slurm_queue.submitted_jobs(campaign.name, here)
+            cancel_jobs(*(job.number for job in queued if job.state == "PENDING"))
             left = slurm_queue.running_jobs(campaign, here)
             for job in left:
                 log(f"SLURM job {job.number} is at {job.stage}/{job.id}: left to it")

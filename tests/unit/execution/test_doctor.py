@@ -15,12 +15,12 @@ Usage = namedtuple("Usage", ["total", "used", "free"])
 
 @pytest.fixture
 def no_slurm(monkeypatch):
-    monkeypatch.setattr(doctor, "is_there", lambda: False)
+    monkeypatch.setattr(doctor, "slurm_available", lambda: False)
 
 
 @pytest.fixture
 def on_slurm(monkeypatch):
-    monkeypatch.setattr(doctor, "is_there", lambda: True)
+    monkeypatch.setattr(doctor, "slurm_available", lambda: True)
 
 
 @pytest.mark.usefixtures("no_slurm")

@@ -30,7 +30,7 @@ def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
         assert (record.host, record.pid) == (socket.gethostname(), os.getpid())
         assert record.configs == (str(tmp_path / "a.json"),)
         assert check_running([record]) == {record: True}
-        another = replace(record, born=record.born + 1)
+        another = replace(record, process_start=record.process_start - 100)
         assert check_running([another]) == {another: False}, "the number was given to another process"
     assert job_records.records(tmp_path) == []
 
@@ -40,8 +40,8 @@ def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
     [
         (HrtemOodError("no room"), "failed", "no room"),
         (ValueError("three"), "failed", "ValueError: three"),
-        (KeyboardInterrupt(), "stopped", "It was asked to end."),
-        (SystemExit(130), "stopped", "It was asked to end."),
+        (KeyboardInterrupt(), "stopped", "It received a signal to end."),
+        (SystemExit(130), "stopped", "It received a signal to end."),
     ],
 )
 def test_a_job_that_does_not_end_well_leaves_its_record(tmp_path, error, state, told):

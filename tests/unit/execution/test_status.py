@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.processes import process_start
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.cli.render.status import status_table
-from hrtem_ood.execution.job_records import Record, _born
+from hrtem_ood.execution.job_records import Record
 from hrtem_ood.execution.status import status
 
 
@@ -38,9 +39,8 @@ def alive_pid():
 
 def note(results, kind, id_, state, *, pid=2**22 + 1, host=None, ended=None, error=None):
     """Leave a record; by default of a process that is not there."""
-    record = Record(
-        id_, kind, state, host or socket.gethostname(), pid, _born(pid), None, "2026-11-24T10:00:00+00:00", ended, (), error
-    )  # fmt: skip
+    place, start = host or socket.gethostname(), process_start(pid)
+    record = Record(id_, kind, state, place, pid, start, None, "2026-11-24T10:00:00+00:00", ended, (), error)
     store.write_json(record.path(results), asdict(record))
 
 
