@@ -33,7 +33,7 @@ from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import report_datasets
-from hrtem_ood.execution.planning.static_complexity import convolutions
+from hrtem_ood.learning.architectures.static_complexity import convolutions
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.evaluation.score_table import ScoreTable
 from hrtem_ood.stages.predictors import active_predictors, as_dataset
