@@ -78,9 +78,9 @@ def test_what_a_running_job_and_its_campaign_need_stays(small, changed, results)
     with record_job("packs", next(iter(other.packs)), results, [config]):
         found = garbage([small], results)
         assert found.files == {}
-        assert "running jobs (1)" in found.kept[0]
+        assert "1 running jobs" in found.kept[0]
         config.unlink()
-        with pytest.raises(HrtemOodError, match="nobody can tell what it needs"):
+        with pytest.raises(HrtemOodError, match="the files that it needs are unknown"):
             garbage([small], results)
 
 

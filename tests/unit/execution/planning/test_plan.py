@@ -15,7 +15,7 @@ from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.planning.differences import NEVER
-from hrtem_ood.execution.planning.plan import plan
+from hrtem_ood.execution.planning.plan import INPUTS_CHANGED, plan
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
 
 
@@ -33,7 +33,7 @@ def test_of_nothing_everything_is_made(small, tmp_path):
     assert made.cells == len(small.networks) * sum(len(suite.datasets) for suite in small.suites.values())
     assert made.cells_known == 0
     assert {reason for each in made.stages for reason in each.why} == {
-        NEVER, "networks to train", "what they compare is made", "what they gather is made", "the metrics are made",
+        NEVER, "networks to train", INPUTS_CHANGED,
     }  # fmt: skip
     assert made.earlier is None
 
@@ -55,8 +55,8 @@ CHANGES = [
         {"networks": {"unet": {"seed": [0, 1, 2]}}},
         {
             "networks": {"new seed 2": 4},
-            "evaluations": {"networks never tested": 4},
-            "metrics": {"what they gather is made": 1},
+            "evaluations": {"networks not tested before": 4},
+            "metrics": {INPUTS_CHANGED: 1},
         },
     ),
     (
@@ -67,7 +67,7 @@ CHANGES = [
         {
             "datasets": {"new defocus_A 200": 1},
             "suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
-            "evaluations": {"test datasets new to its networks": 4},
+            "evaluations": {"test datasets new to the networks": 4},
             "transfer": {"number of conditions 4 → 5": 1},
         },
     ),
@@ -103,12 +103,12 @@ CHANGES = [
     ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"n_images 16 → 12": 6}}),
     ({"transfer": {"weighting": "per_q"}}, {"transfer": {"transfer.weighting per_area → per_q": 1}}),
     ({"report": {"dpi": 90}}, {"reports": {"report.dpi 130 → 90": 1}}),
-    ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {"the metrics are made": 1}, "indexes": {NEVER: 1}}),
+    ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {INPUTS_CHANGED: 1}, "indexes": {NEVER: 1}}),
     (
         {"networks": {"unet": {"training_sets": "single"}}},
         {"metrics": {'networks.unet.training_sets ["single","mixed"] → single': 1}},
     ),
-    ({"execution": {"networks_per_job": 1}}, {"indexes": {"they list others than before": 1}}),
+    ({"execution": {"networks_per_job": 1}}, {"indexes": {"artifact list changed": 1}}),
 ]
 
 
@@ -165,7 +165,7 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
     assert Results(results).exists("networks", kept.id)
     (results / "benchmarks/packs").mkdir(parents=True)
     (results / f"benchmarks/packs/{pack.id}.tsv").touch()
-    assert stage(plan(small, results), "packs").why == {"made before, but gone or in part": 1}
+    assert stage(plan(small, results), "packs").why == {"created before, then deleted or damaged": 1}
 
 
 def test_scores_that_are_known_are_counted(changed, lived):
@@ -174,7 +174,7 @@ def test_scores_that_are_known_are_counted(changed, lived):
     assert (made.cells, made.cells_known) == (12 * 4, 8 * 4)
     singly = plan(changed({"execution": {"networks_per_evaluation": 1}, "campaign": "other"}), lived)
     assert singly.cells == singly.cells_known == 8 * 4
-    assert stage(singly, "evaluations").why == {"another grouping: all scores are known": 8}
+    assert stage(singly, "evaluations").why == {"grouping changed: all scores exist": 8}
     assert stage(singly, "evaluations").estimate.cpu_hours == 0
 
 
