@@ -76,8 +76,8 @@ class Leases:
         ----------
         items : iterable
         path : callable
-            Takes an item and returns the path of the artifact that is made from it. That artifact may exist when the
-            item is yielded: another process has made it meanwhile.
+            Takes an item and returns the path of the artifact that is created from it. That artifact may exist when
+            the item is yielded: another process has created it meanwhile.
         check : callable
             Called again and again during waits; may end them by raising.
         wait_s : float, [s]
