@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift, in_domain_datasets
+from hrtem_ood.analysis.domain import in_domain
+from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
 from hrtem_ood.campaign.packs import trie_key
@@ -98,10 +99,8 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
     place = {id_: index for index, id_ in enumerate(network_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    known, sets = (
-        in_domain_datasets(campaign, datasets),
-        np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets]),
-    )
+    inside = dict(zip(campaign.training_set_ids, in_domain(campaign, campaign.training_set_ids, datasets), strict=True))
+    sets = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets])
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
     structures = [(columns, campaign.datasets[datasets[columns[0]]].n_structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
@@ -112,7 +111,7 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
             _fill(values, feature, row, column, job, results)
         away = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
         for id_, each in feature.items():
-            away[:, row[id_]] = feature_shift(each, known[campaign.networks[id_].training_set], structures)
+            away[:, row[id_]] = feature_shift(each, inside[campaign.networks[id_].training_set], structures)
         yield ScoreBlock(values, away)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from hrtem_ood.analysis import ood_gap
+from hrtem_ood.analysis.domain import in_domain
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
 from hrtem_ood.artifacts import store
@@ -108,19 +109,23 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
     seen, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
 
-    in_domain = ood_gap.in_domain_cells(trained, tested)[of_network]
+    inside = in_domain(campaign, list(training_sets), datasets)[of_network]
     groups = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(
         coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
     )
     for name, (text, unit, _) in METRICS.items():
-        difference = ood_gap.gap(reduced[name], in_domain, groups)
+        difference = ood_gap.gap(reduced[name], inside, groups)
         result[f"mean_{name}"] = (pair, reduced[name], _attributes(f"{text}, mean over images", unit))
         result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
     for name, text in MEASURES.items():
         result[name] = (pair, reduced[name], _attributes(text))
-    result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
+    result["in_domain"] = (
+        pair,
+        inside,
+        {"long_name": "test condition and structure recipe are ones of the training set"},
+    )
     result["sigma"] = (pair, ood_gap.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
     result["abs_delta_defocus_A"] = (
         pair,
@@ -133,12 +138,12 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         ood_gap.minimum_contrast(epsilon[there], epsilon),
         {"long_name": f"ε is below {ood_gap.MINIMUM_CONTRAST:g} of the campaign's median ε"},
     )
-    lost = ~in_domain.any(axis=1)
+    lost = ~inside.any(axis=1)
     if lost.any():
         names = sorted(set(result.training_set.values[lost]))
         log(
-            f"{lost.sum()} networks of training sets {', '.join(names)} are tested under none of their training "
-            "conditions: they have no in-domain score, hence no gap"
+            f"{lost.sum()} networks of training sets {', '.join(names)} are tested on no in-domain dataset (their own "
+            "structure recipe under a training condition): they have no in-domain score, hence no gap"
         )
     return _chunked(result)
 

@@ -1,4 +1,4 @@
-"""Scores by recipe of structures, of training and of test: what changes when nothing but the structures does."""
+"""Scores by structure recipe of training and of test, under training conditions."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.domain import IN_DOMAIN
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.campaign.campaign import Campaign
 
@@ -22,7 +23,7 @@ class Matrix:
         Median over cells; NaN without one.
     cells : int array, (row, column)
     own : bool array, (row, column)
-        Whether both are one recipe.
+        Whether both are the same recipe.
     """
 
     rows: list[str]
@@ -56,7 +57,7 @@ def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
     column_of = np.array([list(columns).index(campaign.recipe_id(name)) for name in tested])
     under = found.place.values
     everywhere = [place for place in set(under) if len(set(column_of[under == place])) == len(columns)]
-    use = np.isin(found["shift"].values, ("in-domain", "structure")) & np.isin(under, everywhere)
+    use = np.isin(found["shift"].values, (IN_DOMAIN, "structure")) & np.isin(under, everywhere)
     score = BETTER[campaign.config.analysis.metric] * found.score.values
     use &= np.isfinite(score)
     median, cells = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)

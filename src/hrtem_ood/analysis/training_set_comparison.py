@@ -1,4 +1,4 @@
-"""Training sets side by side: mean and worst score over the test conditions, and by how much they differ."""
+"""Comparison of training sets: mean and worst score over the test conditions, and their differences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.ranking.bootstrap import percentile_interval
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.campaign import Campaign
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrainingSetScores:
-    """What the networks of one training set's name did.
+    """Scores of the networks of one name of training sets.
 
     Attributes
     ----------
@@ -29,9 +30,9 @@ class TrainingSetScores:
         Ids of those that did not diverge.
     seeds : list of int
     diverged : int
-        How many did.
+        Number of those that did.
     conditions : list of str
-        Short labels of the test conditions; the same for all that are compared.
+        Short labels of the test conditions; the same for all training sets that are compared.
     ticks : list of str
         Their labels on an axis.
     score : float64 array, (network, condition)
@@ -68,8 +69,8 @@ class TrainingSetScores:
 def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[TrainingSetScores]:
     """Gather the scores of the training sets that ``analysis.compare_training_sets`` names.
 
-    The test conditions are those of all test datasets, of whichever suite, whose structures come of the training sets' own
-    recipe, training conditions among them.
+    The test conditions are those of all test datasets, of any test suite, of the training sets' own structure recipe,
+    training conditions included.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
 
     Returns
     -------
-    list of Compared
+    list of TrainingSetScores
         In the order of the configuration; empty where it names none.
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
@@ -154,7 +155,7 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
 
     Parameters
     ----------
-    found : list of Compared
+    found : list of TrainingSetScores
     resamples : int
     level : float
         Of the intervals.
@@ -181,7 +182,7 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
         both = sound and one is not found[0] and bool(found[0].networks)
         drawn = _differences(one, found[0], resamples) if both else np.full((1, 2), np.nan)
         for column, name in enumerate(("mean", "worst")):
-            low, high = np.quantile(drawn[:, column], [(1 - level) / 2, (1 + level) / 2])
+            low, high = percentile_interval(drawn[:, column], level)
             difference = row[name] - rows[0][name] if both else np.nan
             row |= {f"{name}_difference": difference, f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
@@ -191,8 +192,8 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
 def _differences(one: TrainingSetScores, first: TrainingSetScores, resamples: int) -> Floats:
     """Draw differences of mean and worst score from the first, float64 array, (resample, 2).
 
-    Test conditions are drawn with replacement, the same for both, and the networks of each; of the drawn conditions the
-    worst counts, so that what was not drawn never does.
+    Test conditions are drawn with replacement, the same for both, and the networks of each. The worst score is that of
+    the conditions drawn.
     """
     rng = np.random.default_rng(seed_sequence(f"comparison of {one.name} with {first.name}"))
     drawn, conditions = np.empty((resamples, 2)), len(one.conditions)
