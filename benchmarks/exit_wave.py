@@ -149,7 +149,7 @@ def main() -> None:
     name, small = next(scenes())
     atoms = displace(small, 0.1, 7)
     reference = explicit_spectrum(atoms, round(SIDE_A / REFERENCE_A), 1.0)
-    for engine in ("fast", "abtem"):
+    for engine in ("builtin", "abtem"):
         off = errors(spectrum(atoms, engine, simulation.sampling_A), reference)
         figures[f"images of {name}, four conditions: mean error of {engine} [%]"] = float(off.mean())
         figures[f"images of {name}, four conditions: largest error of {engine} [%]"] = float(off.max())

@@ -1,6 +1,6 @@
 """Field types of the configuration: numbers that are numbers, ranges, grids and names."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema
+
+
+def _takes_bool(annotation: Any) -> bool:
+    """Whether a field, or one item of a grid, is true or false."""
+    return annotation is bool or any(_takes_bool(each) for each in get_args(annotation))
 
 
 class Model(BaseModel):
@@ -26,7 +31,7 @@ class Model(BaseModel):
         for key, field in cls.model_fields.items() if isinstance(data, dict) else ():
             value = data.get(key)
             items = value if isinstance(value, list | tuple) else [value]
-            if field.annotation is not bool and any(isinstance(item, bool) for item in items):
+            if not _takes_bool(field.annotation) and any(isinstance(item, bool) for item in items):
                 raise ValueError(
                     f"`{key}` needs a number or text, not true or false (which yes, no, on and off mean, too)"
                 )

@@ -77,7 +77,7 @@ def test_envelopes_are_warned_of_by_the_largest_spread(raw):
     assert "40 Å" in text
     assert "14 %" in text
     assert "18 Å keep 5 %" in text
-    raw["imaging"]["coherence"] = "focal_integration"
+    raw["imaging"]["temporal_coherence"] = "focal_integration"
     assert not told()
 
 

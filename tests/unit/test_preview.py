@@ -18,8 +18,9 @@ from hrtem_ood.cli import main
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.structures.scene import draw_scenes
 from hrtem_ood.report.previews import conditions
-from hrtem_ood.report.previews.conditions import Examples, draw_conditions
+from hrtem_ood.report.previews.conditions import draw_conditions
 from hrtem_ood.report.previews.scenes import first_scenes, key_of
+from hrtem_ood.stages.example_images import ExampleImages
 
 PNG = b"\x89PNG"
 
@@ -63,25 +64,25 @@ def test_conditions_are_drawn_from_scratch(small, tmp_path, monkeypatch):
     done = run(tmp_path, small, "conditions", "--results", str(tmp_path / "none"), "--device", "cpu")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"conditions-defocus.png", "conditions-dose-1.png", "conditions-dose-2.png"}
-    assert "the first structure of train is" in done.output
+    assert "simulating the first structure of train" in done.output
     assert not (tmp_path / "none").exists()
 
 
 def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     campaign = load_campaign(small)
-    examples = Examples(campaign, tmp_path / "results", tmp_path / "scratch", "cpu")
+    examples = ExampleImages(campaign, tmp_path / "results", tmp_path / "scratch", "cpu")
     first, second, *_ = campaign.conditions["defocus"]
     made = examples.of(first)
-    assert made.told == "first of train, one phonon"
+    assert made.source == "first of train, one phonon"
     assert made.counts.shape == (32, 32)
     dataset = store.read_zarr(next((tmp_path / "scratch" / "datasets").iterdir()))
     id_ = next(id_ for id_, spec in campaign.datasets.items() if spec.condition == second)
     known = dataset.assign(counts=dataset.counts * 0 + 7)
     store.write_zarr(tmp_path / "results" / artifact_path("datasets", id_), known, {"id": id_})
     there = examples.of(second)
-    assert there.told == "dataset"
+    assert there.source == "dataset"
     np.testing.assert_array_equal(there.counts, 7)
-    (page,) = draw_conditions("defocus", campaign.conditions["defocus"], examples)
+    (page,) = draw_conditions("defocus", campaign.conditions["defocus"], campaign.config, examples.of)
     assert page.startswith(PNG)
 
 

@@ -148,7 +148,7 @@ def test_metrics_and_league_carry_what_networks_tell(make: Callable[..., Any], c
             for each in stored
             for id_ in each.condition.values
         }
-        test = [id_ for id_ in feature if campaign.set_names[id_] == "test"]
+        test = [id_ for id_ in feature if campaign.structure_set_of_dataset[id_] == "test"]
         known = [id_ for id_ in test if campaign.datasets[id_].condition in conditions]
         several += len(known) > 1
         inside = np.concatenate([feature[id_] for id_ in known])

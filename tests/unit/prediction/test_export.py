@@ -80,11 +80,11 @@ def test_the_model_tells_what_its_user_needs(exported):
     onnx.checker.check_model(model, full_check=True)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["id"] == user.id
-    assert float(facts["pixel_size_A"]) == user.trained_on.pixel_size_A
-    assert float(facts["energy_eV"]) == user.trained_on.energy_eV
+    assert float(facts["pixel_size_A"]) == user.training_domain.pixel_size_A
+    assert float(facts["energy_eV"]) == user.training_domain.energy_eV
     assert int(facts["stride"]) == user.network.stride
     told = [(Condition(**one["condition"]), one["n_images"]) for one in json.loads(facts["training_conditions"])]
-    assert tuple(told) == user.trained_on.conditions
+    assert tuple(told) == user.training_domain.conditions
     dims = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     assert dims == ["image", 1, "y", "x"]
     assert [entry.version for entry in model.opset_import if not entry.domain] == [module.OPSET]

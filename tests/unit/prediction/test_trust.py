@@ -62,7 +62,7 @@ def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
         for dataset in written.condition.values:
             condition = campaign.campaign.datasets[str(dataset)].condition
             cell = written.sel(network=id_, condition=dataset)
-            far = assess_distance(condition, user.trained_on, find_measured(campaign.results, id_).transfer)
+            far = assess_distance(condition, user.training_domain, find_measured(campaign.results, id_).transfer)
             assert far.sigma == pytest.approx(float(cell.sigma), abs=2e-7)
             assert far.epsilon == pytest.approx(float(cell.epsilon), abs=1e-9)
             assert far.defocus_A == float(cell.abs_delta_defocus_A)
@@ -145,7 +145,7 @@ def test_conditions_as_near_as_the_last_count_too():
 )
 def test_warnings_say_where_it_is_not_to_be_relied_on(users, sigma, f1, at, said):
     user = next(iter(users.values()))
-    far = assess_distance(user.trained_on.conditions[0][0], user.trained_on, Transfer(radial_points=16))
+    far = assess_distance(user.training_domain.conditions[0][0], user.training_domain, Transfer(radial_points=16))
     table = points(sigma, f1)
     found = list(prediction.warnings(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
     assert len(found) == len(said)
