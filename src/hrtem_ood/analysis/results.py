@@ -74,7 +74,7 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     forecast_table, forecast = forecasts(values, found, chosen)
     side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, reduced)
     tables = all_tables(metrics, reduced, chosen) | {
-        "league": rank_predictors(values, found, chosen),
+        "predictor_ranking": rank_predictors(values, found, chosen),
         "forecast": forecast_table,
         "calibration": calibration(values, found, chosen),
         "learning_curves": learnt.table(),

@@ -28,16 +28,16 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, analysis: Analysis) -> di
     Returns
     -------
     dict of str to pandas.DataFrame
-        By the names in :data:`hrtem_ood.campaign.report_files.TABLE_NAMES`.
+        By the names in :data:`hrtem_ood.campaign.report_files.TABLES`.
     """
     return {
         "ood_matrix": ood_matrix(metrics, cells),
-        "gap": gap(cells),
+        "ood_gap": gap(cells),
         "predictors": predictor_table(cells, analysis),
         "networks": networks(metrics),
         "conditions": conditions(cells),
         "architectures": architectures(metrics),
-        "signs_of_trouble": uncertainty_correlation(cells, analysis),
+        "uncertainty": uncertainty_correlation(cells, analysis),
     }
 
 

@@ -115,7 +115,7 @@ def analyze() -> None:
 def metrics(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Gather all evaluations of a campaign into one store."""
     with load_job("metrics", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import metrics as run
+        from hrtem_ood.stages.metrics import metrics as run
 
         run(job.campaign, results)
 
@@ -125,7 +125,7 @@ def metrics(id_: str, config: tuple[Path, ...], results: Path) -> None:
 def report(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Draw figures, write tables and the report."""
     with load_job("reports", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import report as run
+        from hrtem_ood.stages.report import report as run
 
         run(job.campaign, results)
 
@@ -135,6 +135,6 @@ def report(id_: str, config: tuple[Path, ...], results: Path) -> None:
 def index(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Write the table of every artifact id and its parameters."""
     with load_job("indexes", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import index as run
+        from hrtem_ood.stages.index import index as run
 
         run(job.campaign, results)

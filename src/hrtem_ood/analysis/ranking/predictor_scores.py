@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,15 +75,15 @@ def score_predictors(subset: CellSubset, predictors: Mapping[str, Floats], refer
     cells = _CellValues(subset.outcome[use], np.array([values[use] for values in predictors.values()]), rows, columns)
     names, place = list(predictors), list(predictors).index(reference)
     rho, drawn, left_out = _resampled(cells, subset)
-    table = []
+    table: list[dict[str, Any]] = []
     for index, name in enumerate(names):
         low, high = percentile_interval(drawn[index], subset.level)
         gain_low, gain_high = percentile_interval(drawn[index] - drawn[place], subset.level)
-        row = {"predictor": name, "rho": float(rho[index]), "rho_low": low, "rho_high": high}
-        row |= {"rho_gain": float(rho[index] - rho[place]), "gain_low": gain_low, "gain_high": gain_high}
+        scores: dict[str, Any] = {"predictor": name, "rho": float(rho[index]), "rho_low": low, "rho_high": high}
+        scores |= {"rho_gain": float(rho[index] - rho[place]), "gain_low": gain_low, "gain_high": gain_high}
         left_low, left_high = percentile_interval(left_out[index], subset.level)
-        row |= _explained(cells, index) | {"left_out_low": left_low, "left_out_high": left_high}
-        table.append(row | {"n": rows.size})
+        scores |= _explained(cells, index) | {"left_out_low": left_low, "left_out_high": left_high}
+        table.append(scores | {"n": rows.size})
     return pd.DataFrame(table).sort_values("rho", ascending=False, ignore_index=True)
 
 

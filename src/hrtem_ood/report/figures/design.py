@@ -1,4 +1,4 @@
-"""Figure `design`: training sets side by side, by their mean and worst score over the test conditions."""
+"""Figure `design`: training sets in comparison, by their mean and worst score over the test conditions."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,9 @@ from hrtem_ood.analysis.training_set_comparison import TrainingSetScores
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.report.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    metric_label,
-    minimal_axes,
-    new_figure,
-)
+from hrtem_ood.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import metric_label, minimal_axes
 
 NAMES = 12
 """At most so many training sets are drawn."""
@@ -42,40 +33,50 @@ CAPTION = (
     "Left: mean (discs) and worst (diamonds) {score} over the {conditions} test conditions of every network, by training set; "
     "bars: means over networks. Right: {score} by test condition, mean over networks, in the order of {first}. Test "
     "conditions are all those under which the training sets' own recipe of structures is tested, training conditions included. "
-    "The table tells differences from {first}, with {level:.0f} % intervals from {resamples} resamples of networks and of test "
-    "conditions, the same for both.{lost}{cut}"
+    "The table lists differences from {first}, with {level:.0f} % intervals from {resamples} resamples of networks and of test "
+    "conditions, the same for both.{diverged}{cut}"
 )
 
 
-def caption(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
-    """Tell what :func:`draw` draws."""
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return describe(data.results.compared, data.analysis) + data.default_note
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw the networks of every training set, and their scores by condition."""
+    return draw_comparison(data.results.compared, data.analysis, data.labels.axis_label)
+
+
+def describe(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
+    """Describe a comparison of training sets."""
     cut, number = [], len(found[0].conditions)
     if len(found) > NAMES:
         cut.append(f"the first {NAMES} of {len(found)} training sets")
     if number > CONDITIONS:
         cut.append(f"on the right {CONDITIONS} of {number} test conditions, evenly spread")
-    lost = sum(one.diverged for one in found)
+    diverged = sum(one.diverged for one in found)
     return CAPTION.format(
         score=METRICS[analysis.metric].long_name,
         conditions=number,
         first=found[0].name,
         level=100 * analysis.confidence_level,
         resamples=analysis.bootstrap_resamples,
-        lost=f" {lost} networks that diverged are left out." if lost else "",
-        cut=f" Shown: {'; '.join(cut)}." if cut else "",
+        diverged=f" {diverged} networks that diverged are left out." if diverged else "",
+        cut=f" Drawn: {'; '.join(cut)}." if cut else "",
     )
 
 
-def draw(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
+def draw_comparison(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
     """Draw the networks of every training set, and their scores by condition.
 
     Parameters
     ----------
-    found : sequence of Compared
+    found : sequence of TrainingSetScores
         Not empty.
     analysis : Analysis
     axis : str
-        What test conditions are called on an axis.
+        Label of an axis of conditions, without its first word.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
         for side, marker, values in ((-0.17, "o", one.mean), (0.17, "D", one.worst)):
             if not values.size:
                 continue
-            # in the order of their scores, so that neighbours stand side by side and the figure has no chance in it
+            # in the order of their scores: neighbours stand side by side, and nothing is random
             ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
             step = (ranks % 5 - 2) * 0.04 if values.size > 1 else np.zeros(1)
             axes.scatter(
