@@ -49,7 +49,8 @@ def _mean_where(values: NDArray[np.floating], use: NDArray[np.bool_]) -> NDArray
     """Mean of each row over the values in use; NaN where there are none."""
     count = use.sum(axis=1)
     total = np.where(use, values, 0).sum(axis=1, dtype=np.float64)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return mean
 
 
 def largest_sigma(

@@ -22,7 +22,7 @@ from hrtem_ood.learning.inference.domain_distance import assess_distance
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.transfer.parameters import Transfer
 
 

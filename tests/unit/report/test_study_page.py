@@ -14,7 +14,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.report_files import REPORT, figure_names
 from hrtem_ood.cli import main
 from hrtem_ood.report.study_claims import Difference
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 
 
 @pytest.fixture
@@ -42,7 +42,10 @@ def two_materials(config: dict[str, Any]) -> dict[str, Any]:
         "test": {"structure_set": "test", "conditions": "varied"},
         "gold": {"structure_set": "gold_test", "conditions": "shared"},
     }
+    naive = ["abs_delta_defocus_A", "sigma", "delta_log_dose"]
+    claims = [{"outcome": name, "predictor": f"texture_{name}", "better_than": naive} for name in ("gap", "regret")]
     config["analysis"] = {"compare_training_sets": ["designed", "uniform", "random_1"], "bootstrap_resamples": 200}
+    config["analysis"] |= {"claims": claims}
     return config
 
 

@@ -13,7 +13,7 @@ from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import label_free_predictors, rank_predictors
 from hrtem_ood.artifacts import store
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 
 
 def expected_covariance(centred: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from hrtem_ood.campaign.campaign import Campaign, artifact_path
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.config.analysis import OwnPredictor
 from hrtem_ood.errors import ArtifactError, ConfigError
-from hrtem_ood.stages import analyze
+from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.predictors import predictors
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, user_predictor
 
@@ -35,7 +35,7 @@ def block(language: str) -> str:
 @pytest.fixture
 def config(config: dict[str, Any]) -> dict[str, Any]:
     """Return the synthetic configuration, as it may be written."""
-    config["networks"]["unet"]["schedule"] = "exponential"
+    config["networks"]["unet"]["lr_schedule"] = "exponential"
     return config
 
 
@@ -47,7 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
     """Return the league of a campaign, and which kinds of shift there are."""
-    analyze.metrics(campaign, results)
+    run_metrics(campaign, results)
     found = training_set_outcomes(campaign, read_metrics(campaign, results))
     with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as values:
         table = rank_predictors(values.load(), found, campaign.config.analysis)
