@@ -138,11 +138,11 @@ def _fill(
             feature[str(id_)][columns, : found.sizes["image"]] = each[..., :width]
 
 
-def _check(path: Path, job: EvaluationJob, found: xr.Dataset) -> None:
+def _check(path: Path, job: EvaluationJob, scores: xr.Dataset) -> None:
     expected = ({network.id for network in job.networks}, set(job.suite.datasets))
-    images = np.arange(found.sizes["image"])
-    stored = (set(map(str, found.network.values)), set(map(str, found.condition.values)))
-    if stored != expected or not np.array_equal(found.image.values, images):
+    images = np.arange(scores.sizes["image"])
+    stored = (set(map(str, scores.network.values)), set(map(str, scores.condition.values)))
+    if stored != expected or not np.array_equal(scores.image.values, images):
         raise ArtifactError(
             f"{path} holds scores of other networks or test datasets than its name says. "
             f"Delete {path} and run snakemake again to make it anew."

@@ -67,28 +67,28 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     -------
     CampaignResults
     """
-    metrics, chosen = read_metrics(campaign, results), campaign.config.analysis
-    reduced, found = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
+    metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
+    cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
     with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as stored:
         values = stored.load()
-    forecast_table, forecast = forecasts(values, found, chosen)
-    side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, reduced)
-    tables = all_tables(metrics, reduced, chosen) | {
-        "predictor_ranking": rank_predictors(values, found, chosen),
+    forecast_table, forecast = forecasts(values, outcomes, analysis)
+    side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
+    tables = all_tables(metrics, cells, analysis) | {
+        "predictor_ranking": rank_predictors(values, outcomes, analysis),
         "forecast": forecast_table,
-        "calibration": calibration(values, found, chosen),
+        "calibration": calibration(values, outcomes, analysis),
         "learning_curves": learnt.table(),
     }
-    tables |= compare_tables(side_by_side, chosen)
-    return CampaignResults(metrics, reduced, values, found, forecast, side_by_side, learnt, tables)
+    tables |= compare_tables(side_by_side, analysis)
+    return CampaignResults(metrics, cells, values, outcomes, forecast, side_by_side, learnt, tables)
 
 
-def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
     """Forecast at several nominal coverages, and count the cells within their intervals.
 
     Parameters
     ----------
-    predictors, found, analysis
+    predictors, outcomes, analysis
         As in :func:`hrtem_ood.analysis.ranking.predictor_ranking.forecasts`.
 
     Returns
@@ -99,7 +99,7 @@ def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -
     """
     rows = []
     for level in sorted({*LEVELS, analysis.forecast_level}):
-        table, forecast = forecasts(predictors, found, analysis.model_copy(update={"forecast_level": level}))
+        table, forecast = forecasts(predictors, outcomes, analysis.model_copy(update={"forecast_level": level}))
         width = table.high - table.low
         quartiles = [float(width.quantile(share)) for share in (0.5, 0.25, 0.75)]
         rows.append((level, forecast.coverage, forecast.n, *quartiles))

@@ -84,7 +84,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
         In the order of the configuration; empty where it names none.
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
-    names, tested, found = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
+    names, tested, compared = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
     # all that are compared are of one recipe
     recipes = {campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
     own = [
@@ -100,7 +100,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
         mine = np.isin(metrics.training_id.values.astype(str), sorted(ids))
         sound = mine & ~metrics.diverged.values
         scores = metrics[f"mean_{config.analysis.metric}"].values[np.ix_(sound, own)].astype(float)
-        found.append(
+        compared.append(
             TrainingSetScores(
                 name,
                 networks=[str(id_) for id_ in metrics.network.values[sound]],
@@ -112,18 +112,18 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
                 sign=BETTER[config.analysis.metric],
             )
         )
-    return found
+    return compared
 
 
-def compare_tables(found: list[TrainingSetScores], analysis: Analysis) -> dict[str, pd.DataFrame]:
+def compare_tables(compared: list[TrainingSetScores], analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Return :func:`compare_table` and :func:`network_table` by the names of their files; nothing where none are compared."""
-    if not found:
+    if not compared:
         return {}
-    table = compare_table(found, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)
-    return {"compare": table, "compare_networks": network_table(found)}
+    table = compare_table(compared, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)
+    return {"compare": table, "compare_networks": network_table(compared)}
 
 
-def network_table(found: list[TrainingSetScores]) -> pd.DataFrame:
+def network_table(compared: list[TrainingSetScores]) -> pd.DataFrame:
     """List every network that is compared.
 
     Returns
@@ -143,19 +143,19 @@ def network_table(found: list[TrainingSetScores]) -> pd.DataFrame:
                 "worst_condition": one.worst_condition,
             }
         )
-        for one in found
+        for one in compared
         if one.networks
     ]
     names = ["training_set", "network", "seed", "mean", "worst", "worst_condition"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
 
 
-def compare_table(found: list[TrainingSetScores], *, resamples: int, level: float) -> pd.DataFrame:
+def compare_table(compared: list[TrainingSetScores], *, resamples: int, level: float) -> pd.DataFrame:
     """Compare every training set with the first.
 
     Parameters
     ----------
-    found : list of TrainingSetScores
+    compared : list of TrainingSetScores
     resamples : int
     level : float
         Of the intervals.
@@ -169,7 +169,7 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
         first and where all networks diverged.
     """
     rows: list[dict[str, Any]] = []
-    for one in found:
+    for one in compared:
         sound = bool(one.networks)
         row: dict[str, Any] = {
             "training_set": one.name,
@@ -179,8 +179,8 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
             "mean": float(one.mean.mean()) if sound else np.nan,
             "worst": float(one.worst.mean()) if sound else np.nan,
         }
-        both = sound and one is not found[0] and bool(found[0].networks)
-        drawn = _differences(one, found[0], resamples) if both else np.full((1, 2), np.nan)
+        both = sound and one is not compared[0] and bool(compared[0].networks)
+        drawn = _differences(one, compared[0], resamples) if both else np.full((1, 2), np.nan)
         for column, name in enumerate(("mean", "worst")):
             low, high = percentile_interval(drawn[:, column], level)
             difference = row[name] - rows[0][name] if both else np.nan

@@ -51,7 +51,7 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
     stages, software = campaign_provenance(data.campaign, data.folder)
     return load_template("report.html.j2", html=True).render(
         campaign=data.campaign.name,
-        found=key_numbers(results.cells),
+        numbers=key_numbers(results.cells),
         over=varied_hyperparameters(results.metrics),
         sections=_sections(data, figures),
         long=LONG,

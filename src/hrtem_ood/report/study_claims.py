@@ -38,9 +38,9 @@ class Difference:
         return "shown" if self.low > 0 else "refuted" if self.high < 0 else "open"
 
 
-def all_predictors(found: CampaignResults, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
+def all_predictors(results: CampaignResults, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
     """Return every predictor by name, (training_set, condition), those that the ranking excludes included."""
-    return orient(found.predictors, found.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
+    return orient(results.predictors, results.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
 
 
 def claimed_predictors(analysis: Analysis) -> list[str]:
@@ -50,13 +50,13 @@ def claimed_predictors(analysis: Analysis) -> list[str]:
 
 
 def rho_differences(
-    found: CampaignResults, analysis: Analysis, outcome: str, predictor: str, others: Sequence[str]
+    results: CampaignResults, analysis: Analysis, outcome: str, predictor: str, others: Sequence[str]
 ) -> list[Difference]:
     """Compare the ρ of one predictor with those of others, over all cells under an imaging shift.
 
     Parameters
     ----------
-    found : CampaignResults
+    results : CampaignResults
     analysis : Analysis
     outcome : {"gap", "regret"}
     predictor : str
@@ -67,8 +67,8 @@ def rho_differences(
     list of Difference
         Of ρ, with paired two-way bootstrap intervals, as in the ranking; without enough cells, empty.
     """
-    values = all_predictors(found, analysis)
-    subset = outcome_subset(found.outcomes, analysis, outcome, "imaging", cell_subsets(found.outcomes)["imaging"])
+    values = all_predictors(results, analysis)
+    subset = outcome_subset(results.outcomes, analysis, outcome, "imaging", cell_subsets(results.outcomes)["imaging"])
     differences = []
     for other in others:
         table = score_predictors(subset, {name: values[name] for name in dict.fromkeys((predictor, other))}, other)
@@ -78,7 +78,7 @@ def rho_differences(
     return differences
 
 
-def predictor_correlations(found: CampaignResults, analysis: Analysis) -> pd.DataFrame:
+def predictor_correlations(results: CampaignResults, analysis: Analysis) -> pd.DataFrame:
     """Correlate the predictors of the claims over the cells of imaging shift of single-condition training.
 
     Returns
@@ -86,8 +86,8 @@ def predictor_correlations(found: CampaignResults, analysis: Analysis) -> pd.Dat
     pandas.DataFrame
         Spearman's ρ of each two, by name; empty without claims.
     """
-    values, names = all_predictors(found, analysis), claimed_predictors(analysis)
-    use = cell_subsets(found.outcomes)["imaging, single-condition training"]
+    values, names = all_predictors(results, analysis), claimed_predictors(analysis)
+    use = cell_subsets(results.outcomes)["imaging, single-condition training"]
     if not names:
         return pd.DataFrame()
     table = np.array([values[name][use] for name in names])
@@ -130,15 +130,15 @@ class ForecastCoverage:
         return "too narrow" if self.high < self.nominal else "too wide" if self.low > self.nominal else "met"
 
 
-def forecast_coverage(found: CampaignResults, analysis: Analysis) -> ForecastCoverage | None:
+def forecast_coverage(results: CampaignResults, analysis: Analysis) -> ForecastCoverage | None:
     """Count the scores within the forecast's intervals, with a two-way bootstrap interval; None without a forecast."""
-    result, complete = found.forecast, np.isfinite(found.forecast.low)
+    result, complete = results.forecast, np.isfinite(results.forecast.low)
     row, column = np.nonzero(complete)
     if not row.size:
         return None
-    scores = found.outcomes.score.values
+    scores = results.outcomes.score.values
     inside = (result.low[complete] <= scores[complete]) & (scores[complete] <= result.high[complete])
-    rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, found.outcomes.place.values[column]))
+    rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, results.outcomes.place.values[column]))
     shares: list[NDArray[np.float64]] = []
     for weight in two_way_bootstrap_weights(rows, columns, analysis.bootstrap_resamples, "coverage of the forecast"):
         total = weight.sum(axis=1)
@@ -153,32 +153,32 @@ def forecast_coverage(found: CampaignResults, analysis: Analysis) -> ForecastCov
         width=float(np.median((result.high - result.low)[complete])),
         spread=float(ends[1] - ends[0]),
         rmse=result.rmse,
-        plain_rmse=_forecast_without_predictor(found, analysis).rmse,
+        plain_rmse=_forecast_without_predictor(results, analysis).rmse,
         n=result.n,
     )
 
 
-def _forecast_without_predictor(found: CampaignResults, analysis: Analysis) -> Forecast:
+def _forecast_without_predictor(results: CampaignResults, analysis: Analysis) -> Forecast:
     """Forecast the same cells with a constant predictor."""
-    has_forecast = np.isfinite(found.forecast.predicted)
+    has_forecast = np.isfinite(results.forecast.predicted)
     return forecast(
-        found.outcomes.score.values,
-        found.outcomes.in_domain_score.values,
+        results.outcomes.score.values,
+        results.outcomes.in_domain_score.values,
         np.where(has_forecast, 0.0, np.nan),
         has_forecast,
-        found.outcomes.place.values,
+        results.outcomes.place.values,
         folds=analysis.folds,
         level=analysis.forecast_level,
         stream="folds of the forecast",
     )
 
 
-def comparisons(found: CampaignResults, statistic: str) -> list[Difference]:
+def comparisons(results: CampaignResults, statistic: str) -> list[Difference]:
     """Return by how much the first of the compared training sets is better than each other.
 
     Parameters
     ----------
-    found : CampaignResults
+    results : CampaignResults
     statistic : {"mean", "worst"}
         Of the score over the test conditions.
 
@@ -187,8 +187,8 @@ def comparisons(found: CampaignResults, statistic: str) -> list[Difference]:
     list of Difference
         With signs such that above 0 is better for the first.
     """
-    table = found.tables["compare"]
-    sign = found.compared[0].sign if found.compared else 1
+    table = results.tables["compare"]
+    sign = results.compared[0].sign if results.compared else 1
     differences = []
     for row in rows_as_dicts(table.iloc[1:]):
         ends = sorted(-sign * row[f"{statistic}_{end}"] for end in ("low", "high"))

@@ -81,29 +81,29 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
     str
         Markdown.
     """
-    campaign, found, analysis = data.campaign, data.results, data.analysis
+    campaign, results, analysis = data.campaign, data.results, data.analysis
     stages, software = campaign_provenance(campaign, data.folder)
     return load_template("study_page.md.j2", html=False).render(
         campaign=campaign,
         analysis=analysis,
         command=command,
         links=links,
-        found=key_numbers(found.cells),
+        numbers=key_numbers(results.cells),
         ranges=varied_parameters(campaign),
         sets=training_sets(campaign),
-        related=predictor_correlations(found, analysis),
+        related=predictor_correlations(results, analysis),
         metric=METRICS[analysis.metric],
         symbol=predictor_symbol,
-        outcomes={name: outcome_summary(found, campaign, name) for name in OUTCOMES},
-        covered=forecast_coverage(found, analysis),
-        compare=compare_rows(found, campaign),
-        differences={name: comparisons(found, name) if found.compared else [] for name in ("mean", "worst")},
+        outcomes={name: outcome_summary(results, campaign, name) for name in OUTCOMES},
+        covered=forecast_coverage(results, analysis),
+        compare=compare_rows(results, campaign),
+        differences={name: comparisons(results, name) if results.compared else [] for name in ("mean", "worst")},
         matrix=data.structure_matrix if has_several_recipes(campaign) else None,
-        structural=subset_rows(found, campaign, "gap", structures=True),
+        structural=subset_rows(results, campaign, "gap", structures=True),
         hours=sum(stage.seconds for stage in stages) / 3600,
         revisions=sorted({revision for stage in stages for revision in stage.revisions}),
         software={name: software[name] for name in PACKAGES if name in software},
-        limits=limitations(campaign, found),
+        limits=limitations(campaign, results),
     )
 
 
@@ -114,10 +114,10 @@ def predictor_symbol(name: str) -> str:
     return f"`{name}`" + (f" {built_in.symbol.replace('|', '∣')}" if built_in else "")
 
 
-def outcome_summary(found: CampaignResults, campaign: Campaign, name: str) -> dict[str, Any]:
+def outcome_summary(results: CampaignResults, campaign: Campaign, name: str) -> dict[str, Any]:
     """Gather the page's content on one outcome: ranking, claim with its differences, and subsets of cells."""
     analysis = campaign.config.analysis
-    ranking = found.tables["predictor_ranking"]
+    ranking = results.tables["predictor_ranking"]
     part = ranking[(ranking.outcome == name) & (ranking.cells == "imaging")].reset_index(drop=True)
     # equals share a place
     part.insert(0, "place", part.rho.round(9).rank(method="min", ascending=False, na_option="bottom").astype(int))
@@ -129,7 +129,7 @@ def outcome_summary(found: CampaignResults, campaign: Campaign, name: str) -> di
         "rows": rows_as_dicts(part[(part.place <= TOP) | part.predictor.isin(named)]),
         "entered": len(part),
         "n": int(part.n.max()) if len(part) else 0,
-        "subsets": subset_rows(found, campaign, name, structures=False),
+        "subsets": subset_rows(results, campaign, name, structures=False),
         "own": [],
         "gains": [],
         "leads": {},
@@ -138,9 +138,9 @@ def outcome_summary(found: CampaignResults, campaign: Campaign, name: str) -> di
         return content
     return content | {
         "own": rows_as_dicts(part[part.predictor == claim.predictor]),
-        "gains": rho_differences(found, analysis, name, claim.predictor, claim.better_than),
+        "gains": rho_differences(results, analysis, name, claim.predictor, claim.better_than),
         "leads": {
-            first: rho_differences(found, analysis, name, first, [claim.predictor])
+            first: rho_differences(results, analysis, name, first, [claim.predictor])
             for first in _predictors_ahead(part, claim.predictor)
         },
     }
@@ -152,9 +152,9 @@ def _predictors_ahead(part: pd.DataFrame, predictor: str) -> list[str]:
     return list(dict.fromkeys([*ahead.predictor.iloc[:1], *ahead.predictor[ahead.family != "network"].iloc[:1]]))
 
 
-def subset_rows(found: CampaignResults, campaign: Campaign, name: str, *, structures: bool) -> list[dict[str, Any]]:
+def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, structures: bool) -> list[dict[str, Any]]:
     """Return, per subset of cells, ρ of the best predictor and of those of the claim."""
-    ranking, rows = found.tables["predictor_ranking"], []
+    ranking, rows = results.tables["predictor_ranking"], []
     claim = campaign.config.analysis.claim_on(name)
     named = [claim.predictor, *claim.better_than] if claim else []
     for cells, part in ranking[ranking.outcome == name].groupby("cells", sort=False):
@@ -173,13 +173,13 @@ def subset_rows(found: CampaignResults, campaign: Campaign, name: str, *, struct
     return rows
 
 
-def compare_rows(found: CampaignResults, campaign: Campaign) -> list[dict[str, Any]]:
+def compare_rows(results: CampaignResults, campaign: Campaign) -> list[dict[str, Any]]:
     """Return the rows of the comparison, each with its predicted score: the mean texture accuracy over the same tests."""
-    if not found.compared:
+    if not results.compared:
         return []
-    predicted = found.predictors["texture_accuracy"]
+    predicted = results.predictors["texture_accuracy"]
     rows = []
-    for row in rows_as_dicts(found.tables["compare"]):
+    for row in rows_as_dicts(results.tables["compare"]):
         name = row["training_set"]
         recipe = campaign.recipe_id(campaign.config.training_sets[name].structure_set)
         tests = [

@@ -38,7 +38,7 @@ def training_sets(campaign: Campaign) -> list[str]:
     return lines
 
 
-def limitations(campaign: Campaign, found: CampaignResults) -> list[str]:
+def limitations(campaign: Campaign, results: CampaignResults) -> list[str]:
     """List the limits of a campaign that follow from its configuration."""
     config = campaign.config
     architectures = {each.label for grid in config.networks.values() for each in grid.architecture}
@@ -55,11 +55,11 @@ def limitations(campaign: Campaign, found: CampaignResults) -> list[str]:
         "The claims are those of the configuration, written before the run; all scores come from one simulation.",
         "No interval is corrected for the number of comparisons on this page.",
     ]
-    if found.compared:
+    if results.compared:
         lines.append(
-            f"The comparison of training sets is one draw each of {len(found.compared)} choices, with "
-            f"{max(len(one.networks) for one in found.compared)} networks at most: it distinguishes these choices, not kinds of "
-            "choices in general."
+            f"The comparison of training sets is one draw each of {len(results.compared)} choices, with "
+            f"{max(len(one.networks) for one in results.compared)} networks at most: it distinguishes "
+            "these choices, not kinds of choices in general."
         )
     return lines
 

@@ -20,12 +20,12 @@ COLUMNS = [
 """Columns of the table of :func:`rank_predictors`."""
 
 
-def cell_subsets(found: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
+def cell_subsets(outcomes: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
     """Return the cells of each subset by its name; imaging shift and structure shift are kept apart.
 
     Parameters
     ----------
-    found : xarray.Dataset
+    outcomes : xarray.Dataset
         With ``shift``, ``mixed`` and ``minimum_contrast``: outcomes, or cells of
         :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
 
@@ -33,9 +33,9 @@ def cell_subsets(found: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
     -------
     dict of str to bool array, (training_set, condition)
     """
-    kind = found["shift"].values
+    kind = outcomes["shift"].values
     imaging = np.isin(kind, IMAGING_SHIFTS)
-    mixed, faint = found.mixed.values[:, None], found.minimum_contrast.values
+    mixed, faint = outcomes.mixed.values[:, None], outcomes.minimum_contrast.values
     # single-condition sets that were trained at minimum contrast
     trained_faint = ~mixed & ((kind == IN_DOMAIN) & faint).any(axis=1, keepdims=True)
     use = {
@@ -48,14 +48,14 @@ def cell_subsets(found: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
     return use | {name: kind == name for name in STRUCTURE_SHIFTS}
 
 
-def orient(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
+def orient(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
     """Return the predictors of the ranking, with signs such that larger means nearer to training.
 
     Parameters
     ----------
     predictors : xarray.Dataset
         From :mod:`hrtem_ood.stages.predictors`.
-    found : xarray.Dataset
+    outcomes : xarray.Dataset
         Outcomes, which hold the label-free outputs of networks, too: see :func:`label_free_predictors`.
     analysis : Analysis
 
@@ -68,10 +68,10 @@ def orient(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> dic
         for name, values in predictors.data_vars.items()
         if name not in (analysis.exclude_predictors or ())
     }
-    return result | label_free_predictors(found)
+    return result | label_free_predictors(outcomes)
 
 
-def label_free_predictors(found: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+def label_free_predictors(outcomes: xr.Dataset) -> dict[str, NDArray[np.float64]]:
     """Return the predictors that need tests but no labels, with signs such that larger means nearer to training.
 
     ``entropy`` on the test, and ``entropy_change`` from its mean in-domain; ``confidence_change``, likewise, the
@@ -80,34 +80,34 @@ def label_free_predictors(found: xr.Dataset) -> dict[str, NDArray[np.float64]]:
 
     Parameters
     ----------
-    found : xarray.Dataset
+    outcomes : xarray.Dataset
         Outcomes.
 
     Returns
     -------
     dict of str to float64 array, (training_set, condition)
     """
-    inside = found["shift"].values == IN_DOMAIN
+    inside = outcomes["shift"].values == IN_DOMAIN
 
     def change(values: NDArray[np.float64]) -> NDArray[np.float64]:
         mean = [np.mean(row[here]) if here.any() else np.nan for row, here in zip(values, inside, strict=True)]
         return np.asarray(values - np.array(mean)[:, None])
 
     return {
-        "entropy": -found.entropy.values,
-        "entropy_change": -change(found.entropy.values),
-        "confidence_change": change(found.confidence.values),
-        "mahalanobis": -found.mahalanobis.values,
-        "feature_cka": found.feature_cka.values,
+        "entropy": -outcomes.entropy.values,
+        "entropy_change": -change(outcomes.entropy.values),
+        "confidence_change": change(outcomes.confidence.values),
+        "mahalanobis": -outcomes.mahalanobis.values,
+        "feature_cka": outcomes.feature_cka.values,
     }
 
 
-def rank_predictors(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+def rank_predictors(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
     """Score every predictor on every outcome over every subset of cells.
 
     Parameters
     ----------
-    predictors, found, analysis
+    predictors, outcomes, analysis
         As in :func:`orient`.
 
     Returns
@@ -116,13 +116,13 @@ def rank_predictors(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysi
         ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``), and the columns of
         :func:`hrtem_ood.analysis.ranking.predictor_scores.score_predictors`.
     """
-    values = orient(predictors, found, analysis)
+    values = orient(predictors, outcomes, analysis)
     family = {name: predictors[name].attrs["family"] if name in predictors else "network" for name in values}
     parts = []
     for outcome in OUTCOMES:
-        for name, use in cell_subsets(found).items():
-            subset = outcome_subset(found, analysis, outcome, name, use)
-            complete = _with_values(values, family, use & np.isfinite(found[outcome].values))
+        for name, use in cell_subsets(outcomes).items():
+            subset = outcome_subset(outcomes, analysis, outcome, name, use)
+            complete = _with_values(values, family, use & np.isfinite(outcomes[outcome].values))
             table = score_predictors(subset, complete, analysis.baseline_predictor)
             if not table.empty:
                 head = pd.DataFrame({"outcome": outcome, "cells": name, "family": table.predictor.map(family)})
@@ -131,13 +131,13 @@ def rank_predictors(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysi
 
 
 def outcome_subset(
-    found: xr.Dataset, analysis: Analysis, outcome: str, name: str, use: NDArray[np.bool_]
+    outcomes: xr.Dataset, analysis: Analysis, outcome: str, name: str, use: NDArray[np.bool_]
 ) -> CellSubset:
     """Return a subset of cells with an outcome, and the bootstrap that the ranking has for it.
 
     Parameters
     ----------
-    found : xarray.Dataset
+    outcomes : xarray.Dataset
         Outcomes.
     analysis : Analysis
     outcome : {"gap", "regret"}
@@ -151,9 +151,9 @@ def outcome_subset(
     CellSubset
     """
     return CellSubset(
-        found[outcome].values,
+        outcomes[outcome].values,
         use,
-        found.place.values,
+        outcomes.place.values,
         analysis.bootstrap_resamples,
         analysis.confidence_level,
         f"league of {outcome} over {name}",
@@ -174,12 +174,12 @@ def _with_values(
     return {key: each for key, each in some.items() if family[key] != "network" or np.isfinite(each[base]).all()}
 
 
-def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:
+def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:
     """Forecast the score of every cell under an imaging shift.
 
     Parameters
     ----------
-    predictors, found, analysis
+    predictors, outcomes, analysis
         As in :func:`orient`.
 
     Returns
@@ -188,10 +188,10 @@ def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> 
         ``training_set``, ``condition``, ``measured``, ``predicted``, ``low``, ``high``, of cells that have a forecast.
     forecast : Forecast
     """
-    values = orient(predictors, found, analysis)[analysis.forecast_predictor]
-    use = cell_subsets(found)["imaging"]
+    values = orient(predictors, outcomes, analysis)[analysis.forecast_predictor]
+    use = cell_subsets(outcomes)["imaging"]
     result = forecast(
-        found.score.values, found.in_domain_score.values, values, use, found.place.values,
+        outcomes.score.values, outcomes.in_domain_score.values, values, use, outcomes.place.values,
         folds=analysis.folds, level=analysis.forecast_level, stream="folds of the forecast",
     )  # fmt: skip
     row, column = np.nonzero(np.isfinite(result.low))
@@ -199,9 +199,9 @@ def forecasts(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> 
     ends = (result.low, result.high)[::sign]
     table = pd.DataFrame(
         {
-            "training_set": found.training_set.values[row],
-            "condition": found.condition.values[column],
-            "measured": sign * found.score.values[row, column],
+            "training_set": outcomes.training_set.values[row],
+            "condition": outcomes.condition.values[column],
+            "measured": sign * outcomes.score.values[row, column],
             "predicted": sign * result.predicted[row, column],
             "low": sign * ends[0][row, column],
             "high": sign * ends[1][row, column],

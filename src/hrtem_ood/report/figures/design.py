@@ -48,18 +48,18 @@ def draw(data: ReportData) -> Figure:
     return draw_comparison(data.results.compared, data.analysis, data.labels.axis_label)
 
 
-def describe(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
+def describe(compared: Sequence[TrainingSetScores], analysis: Analysis) -> str:
     """Describe a comparison of training sets."""
-    cut, number = [], len(found[0].conditions)
-    if len(found) > NAMES:
-        cut.append(f"the first {NAMES} of {len(found)} training sets")
+    cut, number = [], len(compared[0].conditions)
+    if len(compared) > NAMES:
+        cut.append(f"the first {NAMES} of {len(compared)} training sets")
     if number > CONDITIONS:
         cut.append(f"on the right {CONDITIONS} of {number} test conditions, evenly spread")
-    diverged = sum(one.diverged for one in found)
+    diverged = sum(one.diverged for one in compared)
     return CAPTION.format(
         score=METRICS[analysis.metric].long_name,
         conditions=number,
-        first=found[0].name,
+        first=compared[0].name,
         level=100 * analysis.confidence_level,
         resamples=analysis.bootstrap_resamples,
         diverged=f" {diverged} networks that diverged are left out." if diverged else "",
@@ -67,12 +67,12 @@ def describe(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
     )
 
 
-def draw_comparison(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
+def draw_comparison(compared: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
     """Draw the networks of every training set, and their scores by condition.
 
     Parameters
     ----------
-    found : sequence of TrainingSetScores
+    compared : sequence of TrainingSetScores
         Not empty.
     analysis : Analysis
     axis : str
@@ -82,12 +82,12 @@ def draw_comparison(found: Sequence[TrainingSetScores], analysis: Analysis, axis
     -------
     Figure
     """
-    found = found[:NAMES]
-    rows = min(len(found[0].conditions), CONDITIONS)
+    compared = compared[:NAMES]
+    rows = min(len(compared[0].conditions), CONDITIONS)
     figure = new_figure(11.8, max(4.2, 0.21 * rows + 1.4))
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    _networks(left, found)
-    _conditions(right, found)
+    _networks(left, compared)
+    _conditions(right, compared)
     left.set_ylabel(metric_label(analysis.metric))
     right.set(xlabel=metric_label(analysis.metric), ylabel=f"test {axis}")
     for axes in (left, right):
@@ -105,8 +105,8 @@ def marker_style(index: int) -> tuple[str, str]:
     return (COLOURED[index], MARKERS[index]) if index < len(COLOURED) else ("0.6", "o")
 
 
-def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
-    for index, one in enumerate(found):
+def _networks(axes: Axes, compared: Sequence[TrainingSetScores]) -> None:
+    for index, one in enumerate(compared):
         colour, _ = marker_style(index)
         for side, marker, values in ((-0.17, "o", one.mean), (0.17, "D", one.worst)):
             if not values.size:
@@ -127,23 +127,23 @@ def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
                 zorder=2,
             )
             axes.hlines(values.mean(), index + side - 0.14, index + side + 0.14, color="black", linewidth=1.6, zorder=3)
-    turned = sum(len(one.name) + 2 for one in found) > 40
+    turned = sum(len(one.name) + 2 for one in compared) > 40
     axes.set_xticks(
-        range(len(found)), [one.name for one in found], rotation=35 if turned else 0, ha="right" if turned else "center",
+        range(len(compared)), [one.name for one in compared], rotation=35 if turned else 0, ha="right" if turned else "center",
         rotation_mode="anchor",
     )  # fmt: skip
-    axes.set_xlim(-0.5, len(found) - 0.5)
+    axes.set_xlim(-0.5, len(compared) - 0.5)
 
 
-def _conditions(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
-    first = next((one for one in found if one.networks), None)
+def _conditions(axes: Axes, compared: Sequence[TrainingSetScores]) -> None:
+    first = next((one for one in compared if one.networks), None)
     if first is None:
         axes.text(0.5, 0.5, "all networks diverged", ha="center", va="center", transform=axes.transAxes)
         return
     order = np.argsort(-first.sign * first.score.mean(axis=0), kind="stable")
     order = order[evenly_spaced(order.size, CONDITIONS)]
     y = np.arange(order.size)
-    means = {index: one.score.mean(axis=0)[order] for index, one in enumerate(found) if one.networks}
+    means = {index: one.score.mean(axis=0)[order] for index, one in enumerate(compared) if one.networks}
     every = np.array(list(means.values()))
     axes.hlines(y, every.min(axis=0), every.max(axis=0), color="0.8", linewidth=1.0, zorder=1)
     for index, values in reversed(means.items()):  # the first on top
@@ -159,7 +159,7 @@ def _conditions(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
             marker=marker_style(index)[1],
             linestyle="none",
             markersize=5,
-            label=found[index].name,
+            label=compared[index].name,
         )
         for index in means
     ]

@@ -35,38 +35,38 @@ def draw(data: ReportData) -> Figure:
     return draw_curves(data.results.curves)
 
 
-def describe(found: Curves) -> str:
+def describe(curves: Curves) -> str:
     """Describe a sample of learning curves."""
-    number = len(found.sample)
-    whole = number == found.networks
+    number = len(curves.sample)
+    whole = number == curves.networks
     return CAPTION.format(
-        what="every network" if whole else f"{number} of {found.networks} networks, evenly spread over the campaign",
-        diverged=" Orange: diverged." if any(curve.diverged for curve in found.sample) else "",
-        absent=f" The files of {found.absent} others of the sample are missing." if found.absent else "",
+        what="every network" if whole else f"{number} of {curves.networks} networks, evenly spread over the campaign",
+        diverged=" Orange: diverged." if any(curve.diverged for curve in curves.sample) else "",
+        absent=f" The files of {curves.absent} others of the sample are missing." if curves.absent else "",
     )
 
 
-def draw_curves(found: Curves) -> Figure:
+def draw_curves(curves: Curves) -> Figure:
     """Draw one small panel per network."""
-    if not found.sample:
+    if not curves.sample:
         figure = new_figure(5, 2)
         axes = figure.subplots()
         axes.axis("off")
         axes.text(0.5, 0.5, "no file of a network", ha="center", va="center", transform=axes.transAxes)
         return figure
-    columns = min(COLUMNS, len(found.sample))
-    rows = -(-len(found.sample) // columns)
+    columns = min(COLUMNS, len(curves.sample))
+    rows = -(-len(curves.sample) // columns)
     figure = new_figure(max(2.1 * columns, 4.2), 1.75 * rows + 0.8)
-    same = len({curve.loss for curve in found.sample}) == 1
+    same = len({curve.loss for curve in curves.sample}) == 1
     grid = figure.subplots(rows, columns, squeeze=False, sharey=same)
-    for axes in grid.flat[len(found.sample) :]:
+    for axes in grid.flat[len(curves.sample) :]:
         axes.axis("off")
-    for axes, curve in zip(grid.flat, found.sample, strict=False):
+    for axes, curve in zip(grid.flat, curves.sample, strict=False):
         _curve(axes, curve)
-    for axes in grid.flat[:1] if same else grid.flat[: len(found.sample)]:
-        _limit(axes, found.sample if same else [found.sample[list(grid.flat).index(axes)]])
+    for axes in grid.flat[:1] if same else grid.flat[: len(curves.sample)]:
+        _limit(axes, curves.sample if same else [curves.sample[list(grid.flat).index(axes)]])
     figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel("loss [nat]" if same and found.sample[0].loss == "cross_entropy" else "loss", fontsize=10)
+    figure.supylabel("loss [nat]" if same and curves.sample[0].loss == "cross_entropy" else "loss", fontsize=10)
     handles = [
         Line2D([], [], color=GREY, linewidth=1.2, label="training"),
         Line2D([], [], color=BLUE, marker="o", markersize=4, linewidth=1.2, label="validation, best epoch"),
