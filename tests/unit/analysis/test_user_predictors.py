@@ -46,7 +46,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
-    """Return the league of a campaign, and which kinds of shift there are."""
+    """Return the ranking of a campaign, and its kinds of shift."""
     run_metrics(campaign, results)
     found = training_set_outcomes(campaign, read_metrics(campaign, results))
     with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as values:
@@ -54,9 +54,7 @@ def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
     return table, set(np.unique(found["shift"]))
 
 
-def test_the_documented_example_stands_in_the_league(
-    here: Path, make: Callable[..., Any], config: dict[str, Any]
-) -> None:
+def test_the_documented_example_is_ranked(here: Path, make: Callable[..., Any], config: dict[str, Any]) -> None:
     (here / "mine.py").write_text(block("python"))
     told = yaml.safe_load(block("yaml"))
     campaign = load_campaign(config | told)
@@ -102,7 +100,7 @@ def test_an_edited_file_makes_new_predictors_and_a_moved_one_does_not(here: Path
     one = campaign("one.py", "def f(train, test): return 1")
     assert campaign("two.py", "def f(train, test): return 1").predictors_id == one.predictors_id
     assert campaign("one.py", "def f(train, test): return 2").predictors_id != one.predictors_id
-    assert campaign("one.py", "def f(train, test): return 1", nearer="smaller").predictors_id != one.predictors_id
+    assert campaign("one.py", "def f(train, test): return 1", direction="smaller").predictors_id != one.predictors_id
     assert campaign("one.py", "def f(train, test): return 1").metrics_id == load_campaign(config).metrics_id
 
 

@@ -1,15 +1,14 @@
 """What is said of a condition agrees with the campaign's metrics, and tells where it is not to be relied on."""
 
 import dataclasses
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tests.unit import synthetic
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
@@ -29,10 +28,6 @@ from hrtem_ood.transfer.parameters import Transfer
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
     """Return a synthetic campaign of the analysis' tests, with its metrics made by the analysis."""
-    source = Path(__file__).parents[1] / "analysis/conftest.py"
-    spec = importlib.util.spec_from_file_location("synthetic_campaign", source)
-    synthetic = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(synthetic)
     config = synthetic.base_config()
     config["conditions"]["focus"] |= {"defocus_A": [0, 60, 250], "C12": [0, 90], "dose_e_per_A2": [100, 400]}
     made = synthetic.write(Campaign(CampaignConfig.model_validate(config)), tmp_path_factory.mktemp("made"))
