@@ -10,11 +10,11 @@ import pytest
 import xarray as xr
 
 from hrtem_ood.analysis.diagnostics import uncertainty_correlation
-from hrtem_ood.analysis.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS, classify_shift, domain_shifts, in_domain
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.structure_matrix import structure_matrix
+from hrtem_ood.campaign.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS, classify_shift, domain_shifts, in_domain
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.plotting import VERMILION
 from hrtem_ood.report.figures import ood_matrix
