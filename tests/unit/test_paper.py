@@ -140,9 +140,9 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
     assert all(any(getattr(condition, axis) for condition in conditions["aberrations"]) for axis in AXES)
     assert values(conditions["dose"], "dose_e_per_A2")[0] == 30
     shifted = {
-        suite.structures: conditions[name]
+        suite.structure_set: conditions[name]
         for name, suite in campaign.config.test_suites.items()
-        if suite.structures != "test"
+        if suite.structure_set != "test"
     }
     assert set(shifted) == {name for name in campaign.used_structure_sets if name.startswith("test_")}
     assert len(shifted) >= 4
