@@ -11,7 +11,7 @@ include: "workflow/rules/common.smk"
 
 rule all:
     input:
-        lambda wildcards: paths(jobs.targets(campaign), whole=True),
+        lambda wildcards: paths(dag.default_targets(campaign), whole=True),
 
 
 include: "workflow/rules/structures.smk"

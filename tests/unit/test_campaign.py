@@ -11,6 +11,7 @@ from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERS
 from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.campaign import equal_shares
+from hrtem_ood.campaign.dag import job_counts
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.specs import (
     DatasetSpec,
@@ -22,7 +23,7 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
-from hrtem_ood.cli.render.validate import job_counts, warnings
+from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
 

@@ -43,5 +43,5 @@ def test_a_file_in_the_place_of_a_folder_is_told(finished, tmp_path):
     (tmp_path / "results/metrics").touch()
     done = project.snakemake("--dry-run")
     assert done.returncode == 2
-    assert "results/metrics is no folder, but results are to go there. Move it away." in done.stderr
+    assert "results/metrics is not a folder, but results are to go there. Move it away." in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

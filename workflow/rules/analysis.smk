@@ -17,7 +17,7 @@ rule report:
     input:
         inputs_of("reports"),
     output:
-        [f"{RESULTS}/{path}" for path in jobs.outputs("reports", "{id}", campaign)],
+        [f"{RESULTS}/{path}" for path in dag.job_outputs("reports", "{id}", campaign)],
     log:
         log_of("reports"),
     benchmark:

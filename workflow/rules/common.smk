@@ -1,7 +1,7 @@
 # Loads the campaign and gives the rules their words. Nothing here imports torch or abTEM, and parsing writes nothing.
 #
 # An artifact's name says what is in it: one that is there needs nothing, whatever its age and whether its inputs are
-# there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.jobs, and none where the output
+# there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.dag, and none where the output
 # exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
 # job on a cluster parses it again.
 import gc
@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import SUFFIX, artifact_path
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.signals import forward_signals
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.artifacts.store import write_if_absent
@@ -27,29 +27,29 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
     campaign = load_campaign(config)
-    is_there = jobs.present(Path(RESULTS), campaign)
+    exists = dag.existence_check(Path(RESULTS), campaign)
 except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
-CONFIG = f"{RESULTS}/{artifact('configs', campaign.config_id)}"
+CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
 # A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
 # die of a warning (trap), and no shell between Snakemake and them dies of anything (exec).
 CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
-    pass_on()
+    forward_signals()
 
 
 onstart:
     # The jobs read it: command lines stay short, and a file that is edited meanwhile changes no job of this run.
-    write_once(Path(CONFIG), campaign.config_json)
+    write_if_absent(Path(CONFIG), campaign.config_json)
 
 
 def output_of(stage):
     """Output pattern of a stage."""
-    return f"{RESULTS}/{stage}/{{id}}{SUFFIX[stage]}"
+    return f"{RESULTS}/{STAGES[stage].path('{id}')}"
 
 
 def log_of(stage):
@@ -65,7 +65,7 @@ def benchmark_of(stage):
 def paths(artifacts, whole=False):
     """Paths of artifacts, whose age does not matter; of a whole report, all its files."""
     most = None if whole else 1
-    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in jobs.outputs(*each, campaign)[:most]]
+    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)[:most]]
 
 
 def forced():
@@ -79,13 +79,13 @@ def inputs_of(stage):
 
     def of(wildcards):
         try:
-            needed = jobs.inputs(campaign, stage, wildcards.id)
+            needed = dag.job_inputs(campaign, stage, wildcards.id)
         except KeyError:
             raise WorkflowError(
                 f"{wildcards.id}: campaign {campaign.name} asks for none of that id among its {stage}; "
                 "the newest file in results/indexes lists those it asks for."
             )
-        return paths(needed) if forced() or not is_there(stage, wildcards.id) else []
+        return paths(needed) if forced() or not exists(stage, wildcards.id) else []
 
     return of
 
@@ -98,7 +98,7 @@ def asked_for(resources, threads):
 
 def all_of(stage):
     """Input function of all artifacts of a stage."""
-    return lambda wildcards: paths((stage, id_) for id_ in jobs.ids(campaign, stage))
+    return lambda wildcards: paths((stage, id_) for id_ in dag.artifact_ids(campaign, stage))
 
 
 wildcard_constraints:

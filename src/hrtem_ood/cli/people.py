@@ -38,16 +38,16 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     """Show the results of a finished campaign as a short table, and where its metrics and its report are."""
     from rich.console import Console
 
-    from hrtem_ood.campaign.campaign import artifact_path
     from hrtem_ood.campaign.load import load_campaign, read_configs
     from hrtem_ood.campaign.report_files import REPORT
+    from hrtem_ood.campaign.results import Results
     from hrtem_ood.report.summary import summary_table
 
     campaign = load_campaign(read_configs(configs))
     console = Console(width=None if os.isatty(1) else 120)
     console.print(summary_table(campaign, results))
-    console.print(f"Metrics: {results / artifact_path('metrics', campaign.metrics_id)}", soft_wrap=True)
-    console.print(f"Report: {results / artifact_path('reports', campaign.report_id) / REPORT}", soft_wrap=True)
+    console.print(f"Metrics: {Results(results).path('metrics', campaign.metrics_id)}", soft_wrap=True)
+    console.print(f"Report: {Results(results).path('reports', campaign.report_id) / REPORT}", soft_wrap=True)
 
 
 @main.command()

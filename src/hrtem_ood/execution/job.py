@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.job_records import record_job
@@ -63,7 +64,7 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
     except KeyError:
         raise HrtemOodError(
             f"{id_}: campaign {campaign.name} has none of that id among its {stage}; "
-            f"{results / artifact_path('indexes', campaign.index_id)} lists all, once it is written."
+            f"{Results(results).path('indexes', campaign.index_id)} lists all, once it is written."
         ) from None
     with record_job(stage, id_, results, configs) if record else nullcontext():
-        yield Job(campaign, [results / artifact_path(*each) for each in inputs], results / artifact_path(stage, id_))
+        yield Job(campaign, [Results(results).path(*each) for each in inputs], Results(results).path(stage, id_))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
 from hrtem_ood.execution.job import load_job as job_of
 
@@ -34,7 +34,7 @@ def train_networks(
 
             def left() -> list[str]:
                 ids = [network.id for network in spec.networks]
-                return [each for each in ids if not (results / artifact_path("networks", each)).exists()]
+                return [each for each in ids if not Results(results).exists("networks", each)]
 
             work = NetworkTask(train_networks, "packs", id_, job.campaign.name, tuple(configs), results)
             run_network_tasks(work, left, asked or {})
@@ -71,7 +71,7 @@ def evaluate_networks(
         spec, *packs, suite = job.campaign.evaluations[id_].spec, *job.inputs
 
         def path_of(*networks: str) -> Path:
-            return results / artifact_path("evaluations", EvaluationSpec(networks=networks, suite=spec.suite).id)
+            return Results(results).path("evaluations", EvaluationSpec(networks=networks, suite=spec.suite).id)
 
         if only is not None:
             alone = EvaluationSpec(networks=(only,), suite=spec.suite)
@@ -95,5 +95,5 @@ def evaluate_networks(
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:
             tested = [each.spec for each in job.campaign.evaluations.values() if each.spec.networks == spec.networks]
-            evaluations = [results / artifact_path("evaluations", each.id) for each in tested]
+            evaluations = [Results(results).path("evaluations", each.id) for each in tested]
             drop_scored_weights(spec.networks, evaluations, results, job.campaign.name)

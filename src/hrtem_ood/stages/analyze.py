@@ -8,8 +8,9 @@ from pathlib import Path
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, table_names
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.malloc import keep_freed_memory
 
 
@@ -27,7 +28,7 @@ def metrics(campaign: Campaign, results: Path) -> None:
     begin = time.monotonic()
     keep_freed_memory()
     made = store.SimpleArtifactInfo(campaign.metrics_id, "metrics", STAGE_VERSIONS["metrics"], campaign.config_json)
-    with store.writing_zarr(results / artifact_path("metrics", campaign.metrics_id)) as writer:
+    with store.writing_zarr(Results(results).path("metrics", campaign.metrics_id)) as writer:
         dataset = metrics_dataset(campaign, results, write_scores(campaign, results, writer))
         writer.finalize(dataset, store.provenance(made, seconds=time.monotonic() - begin, device="cpu"))
 
@@ -48,7 +49,7 @@ def report(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.report.html_report import report_html
 
     keep_freed_memory()
-    folder, found = results / artifact_path("reports", campaign.report_id), analyse_campaign(campaign, results)
+    folder, found = Results(results).path("reports", campaign.report_id), analyse_campaign(campaign, results)
     for name in table_names(campaign):
         store.write_text(folder / f"tables/{name}.csv", csv(found.tables[name]))
     figures = all_figures(campaign, results, found)
@@ -69,4 +70,4 @@ def index(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.analysis.artifact_index import index_table
     from hrtem_ood.analysis.tables import csv
 
-    store.write_text(results / artifact_path("indexes", campaign.index_id), csv(index_table(campaign)))
+    store.write_text(Results(results).path("indexes", campaign.index_id), csv(index_table(campaign)))

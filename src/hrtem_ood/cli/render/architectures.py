@@ -97,7 +97,7 @@ def _cells(architecture: Architecture, sides: Sequence[int], pixel_size_A: float
     for side in sides:
         if used:
             check_size(network, architecture, side)
-        yield _thousands(flops_per_image(network, side) if side % stride == 0 else None)
+        yield _thousands(flops_per_image(architecture, network, side) if side % stride == 0 else None)
     field = receptive_field(network)
     yield f"{field:g}".replace("inf", "∞")
     yield f"{field * pixel_size_A:.4g}".replace("inf", "∞")

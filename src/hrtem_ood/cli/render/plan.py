@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from hrtem_ood.campaign.dag import RULES
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.planning.cost_estimate import Estimate
 from hrtem_ood.execution.planning.garbage import Garbage
-from hrtem_ood.execution.planning.plan import COUNTED, PackPlan, Plan, StagePlan
+from hrtem_ood.execution.planning.plan import PackPlan, Plan, StagePlan
 
 REASONS = 4
 """Reasons of a stage that are told; of the others, only how many artifacts they are of."""
@@ -36,13 +36,13 @@ def plan_table(plan: Plan) -> RenderableType:
 
 
 def _row(stage: StagePlan) -> tuple[str, ...]:
-    rule = RULES.get(stage.stage)
+    rule = STAGES[stage.stage].rule
     why = [f"{reason}: {count:,}" if len(stage.why) > 1 else reason for reason, count in stage.why.items()]
     if len(why) > REASONS:
         rest = sum(list(stage.why.values())[REASONS:])
         why = [*why[:REASONS], f"{len(why) - REASONS} other reasons: {rest:,}"]
     estimate = stage.estimate
-    counted = stage.stage in COUNTED and stage.to_make
+    counted = STAGES[stage.stage].cost and stage.to_make
     return (
         stage.stage.replace("_", " "),
         f"{stage.there:,}",
@@ -86,8 +86,8 @@ def _of_packs(packs: list[PackPlan]) -> str:
 
 def _of_costs(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
     measured = [f"{stage.replace('_', ' ')} ({each.finished:,})" for stage, each in estimates if each.finished]
-    counted = [stage for stage, each in estimates if stage in COUNTED]
-    default = [stage.replace("_", " ") for stage, each in estimates if stage in COUNTED and not each.finished]
+    counted = [stage for stage, each in estimates if STAGES[stage].cost]
+    default = [stage.replace("_", " ") for stage, each in estimates if STAGES[stage].cost and not each.finished]
     if measured:
         yield f"Hours and sizes are those of finished artifacts of {', '.join(measured)}."
     if default:

@@ -6,34 +6,9 @@ from rich.table import Table
 
 from hrtem_ood.campaign import simulation_accuracy
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.dag import job_counts
 from hrtem_ood.campaign.optics_warnings import lens_warnings
 from hrtem_ood.config.structures import StructureFile
-
-
-def job_counts(campaign: Campaign) -> dict[str, int]:
-    """Jobs of a clean run, by rule.
-
-    Parameters
-    ----------
-    campaign : Campaign
-
-    Returns
-    -------
-    dict of str to int
-    """
-    return {
-        "build": len(campaign.structures),
-        "simulate": len(campaign.exit_waves),
-        "image": len(campaign.datasets),
-        "train": len(campaign.packs),
-        "suite": len(campaign.suites),
-        "evaluate": len(campaign.evaluations),
-        "transfer": 1,
-        "predictors": 1,
-        "metrics": 1,
-        "report": 1,
-        "index": 1,
-    }
 
 
 def campaign_table(campaign: Campaign) -> Table:

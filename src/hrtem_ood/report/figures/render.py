@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 
 from hrtem_ood.analysis.results import CampaignResults
 from hrtem_ood.analysis.structure_matrix import structure_matrix
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.report_files import figure_names
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import report_datasets
 from hrtem_ood.progress import track
 from hrtem_ood.report.figures import (
@@ -79,7 +79,7 @@ def _drawn(name: str, campaign: Campaign, results: Path, found: CampaignResults)
     analysis, labels = campaign.config.analysis, ConditionLabels(campaign.transfer.conditions)
     colours = campaign.config.report.palette
     if name in ("ctf", "power"):
-        with store.open_zarr(results / artifact_path("transfer", campaign.transfer.id)) as transfer:
+        with Results(results).open("transfer", campaign.transfer.id) as transfer:
             return ctf.draw(transfer, campaign.transfer.conditions, power=name == "power")
     drawn: dict[str, Callable[[], Figure]] = {
         "examples": lambda: examples.draw(*_examples(campaign, results, labels)),
@@ -107,7 +107,7 @@ def _examples(
         count = min(campaign.config.report.examples, campaign.datasets[ids[0]].n_structures)
         for column, id_ in enumerate(ids):
             condition = campaign.datasets[id_].condition
-            with store.open_zarr(results / artifact_path("datasets", id_)) as found:
+            with Results(results).open("datasets", id_) as found:
                 counts, label = (found[key].isel(image=slice(count)).values for key in ("counts", "label"))
                 pixel = float(found.attrs["pixel_size_A"])
             chosen.append(examples.Example(row, column, labels.title(condition), counts, label, pixel))

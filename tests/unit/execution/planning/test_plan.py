@@ -11,10 +11,11 @@ from tests.unit.pretended import pretend
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS
 from hrtem_ood.campaign import dag, specs
-from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.planning.differences import NEVER
-from hrtem_ood.execution.planning.plan import plan
+from hrtem_ood.execution.planning.plan import INPUTS_CHANGED, plan
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
 
 
@@ -32,7 +33,7 @@ def test_of_nothing_everything_is_made(small, tmp_path):
     assert made.cells == len(small.networks) * sum(len(suite.datasets) for suite in small.suites.values())
     assert made.cells_known == 0
     assert {reason for each in made.stages for reason in each.why} == {
-        NEVER, "networks to train", "what they compare is made", "what they gather is made", "the metrics are made",
+        NEVER, "networks to train", INPUTS_CHANGED,
     }  # fmt: skip
     assert made.earlier is None
 
@@ -54,8 +55,8 @@ CHANGES = [
         {"networks": {"unet": {"seed": [0, 1, 2]}}},
         {
             "networks": {"new seed 2": 4},
-            "evaluations": {"networks never tested": 4},
-            "metrics": {"what they gather is made": 1},
+            "evaluations": {"networks not tested before": 4},
+            "metrics": {INPUTS_CHANGED: 1},
         },
     ),
     (
@@ -65,8 +66,8 @@ CHANGES = [
         },
         {
             "datasets": {"new defocus_A 200": 1},
-            "test_suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
-            "evaluations": {"test datasets new to its networks": 4},
+            "suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
+            "evaluations": {"test datasets new to the networks": 4},
             "transfer": {"number of conditions 4 → 5": 1},
         },
     ),
@@ -84,7 +85,7 @@ CHANGES = [
             "exit_waves": {"simulation.n_frozen_phonons 2 → 4": 4},
             "datasets": {"simulation.n_frozen_phonons 2 → 4": 8},
             "networks": {"simulation.n_frozen_phonons 2 → 4": 8},
-            "test_suites": {"simulation.n_frozen_phonons 2 → 4": 1},
+            "suites": {"simulation.n_frozen_phonons 2 → 4": 1},
         },
     ),
     (
@@ -97,17 +98,17 @@ CHANGES = [
     ),
     (
         {"labels": {"blur_A": 2}},
-        {"networks": {"labels.blur_A 1.5 → 2": 8}, "test_suites": {"labels.blur_A 1.5 → 2": 1}},
+        {"networks": {"labels.blur_A 1.5 → 2": 8}, "suites": {"labels.blur_A 1.5 → 2": 1}},
     ),
-    ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"images 16 → 12": 6}}),
+    ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"n_images 16 → 12": 6}}),
     ({"transfer": {"weighting": "per_q"}}, {"transfer": {"transfer.weighting per_area → per_q": 1}}),
     ({"report": {"dpi": 90}}, {"reports": {"report.dpi 130 → 90": 1}}),
-    ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {"the metrics are made": 1}, "indexes": {NEVER: 1}}),
+    ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {INPUTS_CHANGED: 1}, "indexes": {NEVER: 1}}),
     (
         {"networks": {"unet": {"training_sets": "single"}}},
         {"metrics": {'networks.unet.training_sets ["single","mixed"] → single': 1}},
     ),
-    ({"execution": {"networks_per_job": 1}}, {"indexes": {"they list others than before": 1}}),
+    ({"execution": {"networks_per_job": 1}}, {"indexes": {"artifact list changed": 1}}),
 ]
 
 
@@ -153,18 +154,18 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
     shutil.copytree(lived, results)
     pack = next(iter(small.packs.values()))
     lost, kept = pack.networks
-    (results / artifact_path("networks", lost.id)).unlink()
+    Results(results).path("networks", lost.id).unlink()
     assert plan(small, results).jobs == {}, "nothing needs it"
     assert stage(plan(small, results), "networks").not_needed == 1
-    (results / artifact_path("packs", pack.id)).unlink()
-    (results / artifact_path("metrics", small.metrics_id)).unlink()
+    Results(results).path("packs", pack.id).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
     made = plan(small, results)
     assert made.jobs == {"train": 1, "metrics": 1}
     assert [(each.id, each.networks, each.there, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
-    assert (results / artifact_path("networks", kept.id)).exists()
+    assert Results(results).exists("networks", kept.id)
     (results / "benchmarks/packs").mkdir(parents=True)
     (results / f"benchmarks/packs/{pack.id}.tsv").touch()
-    assert stage(plan(small, results), "packs").why == {"made before, but gone or in part": 1}
+    assert stage(plan(small, results), "packs").why == {"created before, then deleted or damaged": 1}
 
 
 def test_scores_that_are_known_are_counted(changed, lived):
@@ -173,7 +174,7 @@ def test_scores_that_are_known_are_counted(changed, lived):
     assert (made.cells, made.cells_known) == (12 * 4, 8 * 4)
     singly = plan(changed({"execution": {"networks_per_evaluation": 1}, "campaign": "other"}), lived)
     assert singly.cells == singly.cells_known == 8 * 4
-    assert stage(singly, "evaluations").why == {"another grouping: all scores are known": 8}
+    assert stage(singly, "evaluations").why == {"grouping changed: all scores exist": 8}
     assert stage(singly, "evaluations").estimate.cpu_hours == 0
 
 
@@ -216,7 +217,7 @@ def test_a_damaged_artifact_is_passed_over_and_named(changed, lived, tmp_path):
 @given(data=st.data())
 def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_factory, data):
     """Whatever is deleted: against a walk of its own, by recursion over files."""
-    every = [(stage_, id_) for stage_ in dag.STAGES for id_ in dag.artifact_ids(small, stage_)]
+    every = [(stage_, id_) for stage_ in JOB_STAGES for id_ in dag.artifact_ids(small, stage_)]
     gone = data.draw(st.sets(st.sampled_from(every), max_size=12))
     results = tmp_path_factory.mktemp("walk")
     for stage_, id_ in set(every) - gone:
@@ -236,7 +237,7 @@ def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_facto
     for each in dag.default_targets(small):
         need(*each)
     assert made <= gone
-    counts = {dag.RULES[stage_]: sum(each[0] == stage_ for each in made) for stage_ in dag.STAGES}
+    counts = {JOB_STAGES[stage_].rule: sum(each[0] == stage_ for each in made) for stage_ in JOB_STAGES}
     assert plan(small, results).jobs == {rule: count for rule, count in counts.items() if count}
 
 

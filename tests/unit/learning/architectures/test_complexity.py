@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.learning.architectures import complexity
-from hrtem_ood.learning.architectures.complexity import flops_per_image, parameter_count, receptive_field
+from hrtem_ood.learning.architectures.complexity import measured_flops, parameter_count, receptive_field
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.torch_device import reproducible
 
@@ -56,7 +56,7 @@ def test_operations_of_a_small_network_counted_by_hand() -> None:
     )
     # 2 · pixels of the output · channels in (of a group) · channels out · pixels of the kernel, of transposed ones of the input
     by_hand = 2 * (16**2 * 1 * 4 * 9 + 8**2 * 4 * 6 * 9 + 8**2 * 2 * 6 * 9 + 8**2 * 6 * 2 * 4)
-    assert flops_per_image(network, 16) == by_hand
+    assert measured_flops(network, 16) == by_hand
 
 
 def test_operations_of_the_unet_counted_by_hand() -> None:
@@ -65,15 +65,15 @@ def test_operations_of_the_unet_counted_by_hand() -> None:
     encoder = full * 9 * (c + c * c) + half * 9 * (2 * c * c + 4 * c * c)
     decoder = half * 4 * 2 * c * c + full * 9 * (2 * c * c + c * c)
     network = build(Architecture(base_channels=c, depth=1))
-    assert flops_per_image(network, side) == 2 * (encoder + decoder + full * 2 * c)
+    assert measured_flops(network, side) == 2 * (encoder + decoder + full * 2 * c)
     # four times the pixels, four times the operations
-    assert flops_per_image(network, 2 * side) == 8 * (encoder + decoder + full * 2 * c)
+    assert measured_flops(network, 2 * side) == 8 * (encoder + decoder + full * 2 * c)
 
 
 def test_counting_leaves_the_network_alone() -> None:
     network = build(Architecture(base_channels=2, depth=1))
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    flops_per_image(network, 16)
+    measured_flops(network, 16)
     receptive_field(network)
     assert network.training
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
@@ -86,7 +86,7 @@ class LooksAtValues(nn.Module):
 
 
 def test_operations_that_depend_on_values_are_unknown() -> None:
-    assert flops_per_image(LooksAtValues(), 16) is None
+    assert measured_flops(LooksAtValues(), 16) is None
 
 
 # --- receptive field --------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
         assert (record.host, record.pid) == (socket.gethostname(), os.getpid())
         assert record.configs == (str(tmp_path / "a.json"),)
         assert check_running([record]) == {record: True}
-        another = replace(record, born=record.born + 1)
+        another = replace(record, process_start=record.process_start - 100)
         assert check_running([another]) == {another: False}, "the number was given to another process"
     assert job_records.records(tmp_path) == []
 
@@ -40,8 +40,8 @@ def test_a_record_is_there_as_long_as_its_job_runs(tmp_path):
     [
         (HrtemOodError("no room"), "failed", "no room"),
         (ValueError("three"), "failed", "ValueError: three"),
-        (KeyboardInterrupt(), "stopped", "It was asked to end."),
-        (SystemExit(130), "stopped", "It was asked to end."),
+        (KeyboardInterrupt(), "stopped", "It received a signal to end."),
+        (SystemExit(130), "stopped", "It received a signal to end."),
     ],
 )
 def test_a_job_that_does_not_end_well_leaves_its_record(tmp_path, error, state, told):
@@ -65,8 +65,8 @@ def test_the_record_of_another_job_on_the_same_artifact_stays(tmp_path):
 @pytest.mark.parametrize(("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGKILL, "running")])
 def test_a_job_that_is_ended_by_a_signal(tmp_path, number, state):
     code = (
-        "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import recorded\n"
-        f"with recorded(*{JOB}, Path({str(tmp_path)!r})):\n    time.sleep(60)\n"
+        "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import record_job\n"
+        f"with record_job(*{JOB}, Path({str(tmp_path)!r})):\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         while not path_of(tmp_path).exists():

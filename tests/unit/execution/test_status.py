@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.artifacts.processes import process_start
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.cli.render.status import status_table
-from hrtem_ood.execution.job_records import Record, _born
+from hrtem_ood.execution.job_records import Record
 from hrtem_ood.execution.status import status
 
 
@@ -38,9 +39,8 @@ def alive_pid():
 
 def note(results, kind, id_, state, *, pid=2**22 + 1, host=None, ended=None, error=None):
     """Leave a record; by default of a process that is not there."""
-    record = Record(
-        id_, kind, state, host or socket.gethostname(), pid, _born(pid), None, "2026-11-24T10:00:00+00:00", ended, (), error
-    )  # fmt: skip
+    place, start = host or socket.gethostname(), process_start(pid)
+    record = Record(id_, kind, state, place, pid, start, None, "2026-11-24T10:00:00+00:00", ended, (), error)
     store.write_json(record.path(results), asdict(record))
 
 
@@ -58,7 +58,7 @@ def text(found):
 def test_of_nothing_structures_and_transfer_can_start(small, tmp_path):
     found = status(small, tmp_path)
     ready = {stage.stage: stage.ready for stage in found.stages if stage.ready}
-    assert ready == {"n_structures": 4, "transfer": 1, "indexes": 1}
+    assert ready == {"structures": 4, "transfer": 1, "indexes": 1}
     assert row(found, "networks").blocked == len(small.networks)
     assert all(each.wanted == each.ready + each.blocked for each in found.stages)
     assert not found.done
@@ -76,13 +76,13 @@ def test_when_all_is_there_it_is_done(small, results):
 
 def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
     """One pack of each kind: running, on a host that cannot be asked, failed, killed; and the rest waits."""
-    (results / artifact_path("metrics", small.metrics_id)).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
     packs = list(small.packs.values())
     assert len(packs) == 4
     for pack in packs:
-        (results / artifact_path("packs", pack.id)).unlink()
+        Results(results).path("packs", pack.id).unlink()
         for network in pack.networks[1:]:
-            (results / artifact_path("networks", network.id)).unlink()
+            Results(results).path("networks", network.id).unlink()
     running, away, failed, lost = packs
     note(results, "packs", running.id, "running", pid=alive_pid)
     note(results, "packs", away.id, "running", host="elsewhere.example")
@@ -120,12 +120,12 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
 
 def test_the_rate_is_that_since_the_last_pause(small, results):
     """Two datasets an hour ago, then three in a minute: 2 per 30 s."""
-    (results / artifact_path("metrics", small.metrics_id)).unlink()
-    (results / artifact_path("suites", next(iter(small.suites)))).unlink()
-    *made, gone = [results / artifact_path("datasets", id_) for id_ in small.datasets]
+    Results(results).path("metrics", small.metrics_id).unlink()
+    (Results(results).path("suites", next(iter(small.suites)))).unlink()
+    *made, gone = [Results(results).path("datasets", id_) for id_ in small.datasets]
     gone.unlink()
     for evaluation in small.evaluations:
-        (results / artifact_path("evaluations", evaluation)).unlink()
+        Results(results).path("evaluations", evaluation).unlink()
     now = time.time()
     ages = [3000, 2990, 100, 70, 40, 10] + [5000] * len(made)
     for path, age in zip(made, ages, strict=False):
@@ -137,14 +137,14 @@ def test_the_rate_is_that_since_the_last_pause(small, results):
 
 def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = results / artifact_path("configs", small.config_id)
+    path = Results(results).path("configs", small.config_id)
     arguments = ["status", str(path), "--results", str(results)]
     watched = CliRunner().invoke(main, [*arguments, "--watch"], catch_exceptions=False)
     assert watched.exit_code == 0
     assert "All is there." in watched.output
     told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
     assert told["done"]
-    (results / artifact_path("transfer", small.transfer.id)).unlink()
-    (results / artifact_path("metrics", small.metrics_id)).unlink()
+    Results(results).path("transfer", small.transfer.id).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
     watched = CliRunner().invoke(main, arguments)
     assert "No job is running." in watched.output

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
-from hrtem_ood.cli.render.validate import job_counts
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 
 
 @pytest.fixture
@@ -18,19 +18,19 @@ def campaign(raw):
 
 
 def everything(campaign):
-    return [(stage, id_) for stage in dag.STAGES for id_ in dag.artifact_ids(campaign, stage)]
+    return [(stage, id_) for stage in JOB_STAGES for id_ in dag.artifact_ids(campaign, stage)]
 
 
 def test_a_clean_run_makes_everything(campaign):
     missing = dag.missing_artifacts(campaign, lambda *_: False)
     assert {stage: set(found) for stage, found in missing.items()} == {
-        stage: set(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES
+        stage: set(dag.artifact_ids(campaign, stage)) for stage in JOB_STAGES
     }
-    assert {dag.RULES[stage]: len(found) for stage, found in missing.items()} == job_counts(campaign)
+    assert {JOB_STAGES[stage].rule: len(found) for stage, found in missing.items()} == dag.job_counts(campaign)
 
 
 def test_stages_are_in_the_order_of_the_flow(campaign):
-    order = {stage: number for number, stage in enumerate(dag.STAGES)}
+    order = {stage: number for number, stage in enumerate(JOB_STAGES)}
     for stage, id_ in everything(campaign):
         assert all(order[other] < order[stage] for other, _ in dag.job_inputs(campaign, stage, id_))
 
@@ -66,7 +66,7 @@ def test_networks_of_a_pack_are_evaluated_with_it(campaign):
 
 
 def test_an_unknown_id_is_a_key_error(campaign):
-    for stage in dag.STAGES:
+    for stage in JOB_STAGES:
         with pytest.raises(KeyError):
             dag.job_inputs(campaign, stage, "df0-0123456789")
 
@@ -79,7 +79,7 @@ def test_present_looks_at_names_and_wants_a_whole_report(campaign, tmp_path):
             (tmp_path / path).touch()
         assert dag.existence_check(tmp_path, campaign)(stage, id_)
     assert not any(dag.missing_artifacts(campaign, dag.existence_check(tmp_path, campaign)).values())
-    (tmp_path / artifact_path("reports", campaign.report_id) / "figures/ctf.svg").unlink()
+    (Results(tmp_path).path("reports", campaign.report_id) / "figures/ctf.svg").unlink()
     missing = dag.missing_artifacts(campaign, dag.existence_check(tmp_path, campaign))
     assert {stage for stage, ids in missing.items() if ids} == {"reports"}
 
@@ -91,7 +91,7 @@ def test_a_configuration_that_the_workflow_wrote_stands_alone(raw, tmp_path, mon
     campaign = load_campaign(raw)
     more = merge(raw, {"conditions": {"removed": {"defocus_A": 7, "dose_e_per_A2": 7}}})
     (tmp_path / "config/config.yaml").write_text(json.dumps(more).replace("1e-05", "1.0e-05"))
-    written = tmp_path / "results" / artifact_path("configs", campaign.config_id)
+    written = Results(tmp_path / "results").path("configs", campaign.config_id)
     written.parent.mkdir(parents=True)
     written.write_text(campaign.config_json)
     again = load_campaign(read_configs([written]))

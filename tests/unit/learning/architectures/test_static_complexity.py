@@ -1,12 +1,15 @@
-"""Operations and weights of the built-in architectures, counted by hand, against the networks themselves."""
+"""Computed operations and weights of the built-in architectures, against the networks themselves."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
 from hrtem_ood.config.training import Architecture
-from hrtem_ood.execution.planning import static_complexity
-from hrtem_ood.learning.architectures.complexity import flops_per_image
+from hrtem_ood.learning.architectures import static_complexity
+from hrtem_ood.learning.architectures.complexity import flops_per_image, measured_flops
 from hrtem_ood.learning.architectures.registry import build
 
 CASES = [
@@ -24,14 +27,23 @@ def test_counts_are_those_of_the_network(name, channels, depth):
     architecture = Architecture(name=name, base_channels=channels, depth=depth)
     with torch.random.fork_rng(devices=[]):
         network = build(architecture)
-    assert static_complexity.flops_per_image(architecture, 64) == flops_per_image(network, 64)
+    assert static_complexity.flops_per_image(architecture, 64) == measured_flops(network, 64)
     kernels = (module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d))
     assert static_complexity.feature_count(architecture) == network.head.in_channels
     assert static_complexity.weight_count(architecture) == sum(module.weight.numel() for module in kernels)
 
 
-def test_nothing_is_said_of_an_architecture_of_ones_own():
+def test_architectures_of_a_users_file_are_measured():
     own = Architecture(name="Own", file="own.py")
     assert static_complexity.flops_per_image(own, 64) is None
     assert static_complexity.weight_count(own) is None
     assert static_complexity.feature_count(own) == 0
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1))
+    assert flops_per_image(own, network, 64) == 2 * 2 * 9 * 64**2
+
+
+def test_it_imports_no_torch():
+    modules = "hrtem_ood.learning.architectures.static_complexity, hrtem_ood.execution.planning.plan"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

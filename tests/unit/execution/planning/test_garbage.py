@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tests.unit.pretended import pretend
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.job_records import Record, record_job
@@ -66,7 +66,7 @@ def test_a_campaign_that_is_not_named_is_told_of_by_name(small, changed, results
     pretend(other, results)
     found = garbage([small], results)
     assert found.others == {"other": len(found_in(found))}
-    config = results / artifact_path("configs", other.config_id)
+    config = Results(results).path("configs", other.config_id)
     config.write_text(json.dumps(json.loads(config.read_text()) | {"new_key": 1}))
     assert garbage([small], results).others == {"other": -1}, "of a version that knew another key"
 
@@ -74,13 +74,13 @@ def test_a_campaign_that_is_not_named_is_told_of_by_name(small, changed, results
 def test_what_a_running_job_and_its_campaign_need_stays(small, changed, results):
     other = changed(ADDED | {"campaign": "other"})
     pretend(other, results)
-    config = results / artifact_path("configs", other.config_id)
+    config = Results(results).path("configs", other.config_id)
     with record_job("packs", next(iter(other.packs)), results, [config]):
         found = garbage([small], results)
         assert found.files == {}
-        assert "running jobs (1)" in found.kept[0]
+        assert "1 running jobs" in found.kept[0]
         config.unlink()
-        with pytest.raises(HrtemOodError, match="nobody can tell what it needs"):
+        with pytest.raises(HrtemOodError, match="the files that it needs are unknown"):
             garbage([small], results)
 
 
@@ -104,19 +104,19 @@ def test_what_this_program_did_not_make_stays(small, changed, results):
 
 def test_evaluations_from_which_scores_will_be_copied_stay(small, changed, results):
     singly = changed({"execution": {"networks_per_evaluation": 1}})
-    old = {results / artifact_path("evaluations", id_) for id_ in small.evaluations}
+    old = {Results(results).path("evaluations", id_) for id_ in small.evaluations}
     found = garbage([singly], results)
     assert not old & found_in(found)
     assert f"{len(old)} evaluations" in found.kept[0]
     for job in singly.evaluations.values():
-        shutil.copy(next(iter(old)), results / artifact_path("evaluations", job.spec.id))
+        shutil.copy(next(iter(old)), Results(results).path("evaluations", job.spec.id))
     assert old <= found_in(garbage([singly], results)), "once all are made, nobody needs them"
 
 
 def test_leftovers_of_killed_jobs(small, results):
     """Temporary files once they are old, states of networks that are trained, records and logs of what nobody asks for."""
     network, gone = list(small.networks)[:2]
-    (results / artifact_path("networks", gone)).unlink()
+    Results(results).path("networks", gone).unlink()
     done, stopped, unasked = (results / f"networks/{name}.resume" for name in (network, gone, "unet-0123456789"))
     old, young, link = (
         results / "datasets/.df0-0123456789.zarr.zip.0123456789ab.tmp",
@@ -191,7 +191,7 @@ def test_the_verb_asks_before_it_deletes(small, changed, results, tmp_path, monk
     assert "The campaigns need all that is there." in run("--delete", "--yes")
     kept.write_text(other.config_json)
     pretend(other, results)
-    both = f"{results / artifact_path('configs', small.config_id)}"
+    both = f"{Results(results).path('configs', small.config_id)}"
     done = CliRunner().invoke(main, ["gc", both, str(kept), "--results", str(results), "--delete", "--yes"])
     assert done.exit_code == 0
     assert every(results) == everything

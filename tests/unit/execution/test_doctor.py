@@ -15,12 +15,12 @@ Usage = namedtuple("Usage", ["total", "used", "free"])
 
 @pytest.fixture
 def no_slurm(monkeypatch):
-    monkeypatch.setattr(doctor, "is_there", lambda: False)
+    monkeypatch.setattr(doctor, "slurm_available", lambda: False)
 
 
 @pytest.fixture
 def on_slurm(monkeypatch):
-    monkeypatch.setattr(doctor, "is_there", lambda: True)
+    monkeypatch.setattr(doctor, "slurm_available", lambda: True)
 
 
 @pytest.mark.usefixtures("no_slurm")
@@ -47,7 +47,7 @@ def test_the_verb_ends_with_an_error_where_something_is_wrong(monkeypatch, tmp_p
 def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch):
     monkeypatch.setattr(doctor.Path, "glob", lambda *_: [doctor.Path("/dev/nvidia0")])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "ask for one" in doctor.gpu().fix
+    assert "request one" in doctor.gpu().fix
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert doctor.gpu().state == "good"
     monkeypatch.setattr("torch.version.cuda", None)

@@ -164,7 +164,7 @@ def test_structures_cut_off_at_a_frame_are_refused(tmp_path):
     path = tmp_path / "s.extxyz"
     store.write_structures(path, scenes(3), {"id": "s"})
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:8]))
-    with pytest.raises(ArtifactError, match="holds 2 sound scenes of 3"):
+    with pytest.raises(ArtifactError, match="holds 2 of 3 structures without damage"):
         store.read_structures(path)
     path.write_text(path.read_text()[:-20])
     with pytest.raises(ArtifactError, match=r"s\.extxyz"):
