@@ -71,7 +71,7 @@ study: env  ## run the laptop study (config/experiments/transfer.yaml, about an 
 	@$(BIN)/hrtem-ood validate config/experiments/transfer.yaml
 	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
-	@$(BIN)/hrtem-ood results config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
+	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
 
 bench: env  ## run all benchmarks (most of an hour) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py

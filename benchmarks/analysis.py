@@ -211,10 +211,10 @@ def main() -> None:
         write_rest(campaign, results)
         written = perf_counter() - begin
         options = ["--config", str(config), "--results", str(results)]
-        metrics = run(["analyze", "metrics", *options, campaign.metrics_id])
+        metrics = run(["stage", "metrics", *options, campaign.metrics_id])
         reading = lazily(Results(results).path("metrics", campaign.metrics_id))
         decompressing, size = bound(results / "evaluations")
-        report_ = run(["analyze", "report", *options, campaign.report_id])
+        report_ = run(["stage", "report", *options, campaign.report_id])
         figures = {
             "networks": len(campaign.networks),
             "scores per image [million]": size / 4 / 1e6,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hrtem_ood.campaign.config_warnings import config_warnings
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -131,7 +131,7 @@ def test_every_training_condition_is_tested_in_domain(campaign, trained):
     material = {name: each.material for name, each in campaign.config.structure_sets.items()}
     in_domain = {(material[name], condition) for suite in suites.values() for name, condition in suite}
     assert {(material[name], condition) for name, condition in trained} <= in_domain
-    assert [text.partition(":")[0] for text in warnings(campaign)] == ["imaging.temporal_coherence"]
+    assert [text.partition(":")[0] for text in config_warnings(campaign)] == ["imaging.temporal_coherence"]
 
 
 def test_suites_test_defocus_aberrations_dose_and_structures(campaign):

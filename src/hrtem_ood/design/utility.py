@@ -85,7 +85,7 @@ def _check_waves(campaign: Campaign, results: Path, by: str, sets: tuple[str, st
             f"{by} needs exit waves, for the spectra of the objects, and these are not there: "
             f"{', '.join(map(str, missing))}. Make them first, with the same configuration files "
             f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…\n"
-            f"or choose by what needs none: --by {', '.join(WITHOUT_OBJECTS)}."
+            f"or choose by a predictor that needs none: --predictor {', '.join(WITHOUT_OBJECTS)}."
         )
 
 

@@ -10,7 +10,7 @@ import submitit
 import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution import slurm_queue
@@ -61,7 +61,7 @@ class CampaignController:
         HrtemOodError
             When Snakemake ends with failed jobs.
         """
-        campaign = load_campaign(read_configs(self.configs))
+        campaign = load_campaign_from_files(self.configs)
         with requeued_when_preempted(), record_job(HEAD, campaign.name, RESULTS, self.configs):
             self._go_on(campaign, Path.cwd())
 
@@ -148,7 +148,7 @@ def submit(
     HrtemOodError
         Where the campaign has a head already.
     """
-    name = load_campaign(read_configs(head.configs)).name
+    name = load_campaign_from_files(head.configs).name
     there = slurm_queue.controller_jobs(name, Path.cwd())
     if there:
         raise HrtemOodError(

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.load import load_campaign, merge, read_configs
+from hrtem_ood.campaign.load import load_campaign, load_campaign_from_files, merge
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 
@@ -94,7 +94,7 @@ def test_a_configuration_that_the_workflow_wrote_stands_alone(raw, tmp_path, mon
     written = Results(tmp_path / "results").path("configs", campaign.config_id)
     written.parent.mkdir(parents=True)
     written.write_text(campaign.config_json)
-    again = load_campaign(read_configs([written]))
+    again = load_campaign_from_files([written])
     assert again.config_id == campaign.config_id
     assert again.metrics_id == campaign.metrics_id
     assert "removed" not in again.conditions

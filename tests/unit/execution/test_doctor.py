@@ -41,7 +41,7 @@ def test_the_verb_ends_with_an_error_where_something_is_wrong(monkeypatch, tmp_p
     assert done.exit_code == 1
     assert "1 GB free" in done.output
     assert "Set `tmpdir` in the profile" in done.output
-    assert "something is wrong here" in done.output
+    assert "some checks failed" in done.output
 
 
 def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch):

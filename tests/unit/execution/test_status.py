@@ -71,7 +71,7 @@ def test_when_all_is_there_it_is_done(small, results):
     assert found.done
     assert found.jobs == []
     assert all(each.done == each.wanted for each in found.stages)
-    assert "All is there." in text(found)
+    assert "The campaign is finished." in text(found)
 
 
 def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
@@ -141,7 +141,7 @@ def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypat
     arguments = ["status", str(path), "--results", str(results)]
     watched = CliRunner().invoke(main, [*arguments, "--watch"], catch_exceptions=False)
     assert watched.exit_code == 0
-    assert "All is there." in watched.output
+    assert "The campaign is finished." in watched.output
     told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
     assert told["done"]
     Results(results).path("transfer", small.transfer.id).unlink()

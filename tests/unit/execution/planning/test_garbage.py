@@ -182,13 +182,13 @@ def test_the_verb_asks_before_it_deletes(small, changed, results, tmp_path, monk
 
     everything = every(results)
     text = run()
-    assert "Campaign other was run here and is not named" in text
+    assert "Campaign other was run here and is not among those given" in text
     assert len(json.loads(run("--json"))["files"]["networks"]) == 4
     run("--delete", answer="n\n")
     assert every(results) == everything
     run("--delete", answer="y\n")
     assert every(results) == before
-    assert "The campaigns need all that is there." in run("--delete", "--yes")
+    assert "The campaigns use all files." in run("--delete", "--yes")
     kept.write_text(other.config_json)
     pretend(other, results)
     both = f"{Results(results).path('configs', small.config_id)}"

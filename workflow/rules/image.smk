@@ -8,7 +8,7 @@ rule image:
     benchmark:
         benchmark_of("datasets")
     message:
-        "Imaging: {wildcards.id}"
+        "Forming images: {wildcards.id}"
     shell:
         f"{CLI} image {WHERE}"
 

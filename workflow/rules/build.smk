@@ -8,6 +8,6 @@ rule build:
     benchmark:
         benchmark_of("structures")
     message:
-        "Drawing random scenes: {wildcards.id}"
+        "Drawing random structures: {wildcards.id}"
     shell:
         f"{CLI} build {WHERE}"

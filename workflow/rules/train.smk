@@ -1,5 +1,5 @@
-# With network_jobs: individual, the job itself only waits for the networks' own, so it runs beside Snakemake; they ask for what
-# the profile gives to the rule.
+# With network_jobs: individual, the job only waits for the tasks of its networks, so it runs beside Snakemake. Each task
+# gets the resources that the profile gives to the rule.
 rule train:
     input:
         inputs_of("packs"),
@@ -11,11 +11,11 @@ rule train:
         benchmark_of("packs")
     localrule: campaign.config.execution.network_jobs == "individual"
     params:
-        asked=lambda wildcards, resources, threads: asked_for(resources, threads),
+        resources=lambda wildcards, resources, threads: resources_json(resources, threads),
     message:
         "Training: {wildcards.id}"
     shell:
-        f"{CLI} train --asked {{params.asked:q}} {WHERE}"
+        f"{CLI} train --resources {{params.resources:q}} {WHERE}"
 
 
 rule networks:
