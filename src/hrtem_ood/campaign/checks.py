@@ -94,6 +94,7 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
         "forecast_predictor": (analysis.forecast_predictor,),
         "exclude_predictors": left,
     }
+    asked |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
     for key, names in asked.items():
         yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
     for key in ("baseline_predictor", "forecast_predictor"):
