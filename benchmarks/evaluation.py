@@ -22,7 +22,8 @@ from hrtem_ood import store
 from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
 from hrtem_ood.evaluation.scores import scores
-from hrtem_ood.evaluation.stage import batch_size, evaluate, index_suite
+from hrtem_ood.evaluation.stage import batch_size, evaluate
+from hrtem_ood.evaluation.suite import index_suite
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, read_network, write_network
 from hrtem_ood.networks.hardware import reproducible

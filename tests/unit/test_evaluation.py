@@ -14,7 +14,8 @@ from hrtem_ood.campaign.condition import Condition
 from hrtem_ood.campaign.specs import EvaluateSpec, NetworkSpec, SuiteSpec
 from hrtem_ood.errors import ArtefactError, DeviceError
 from hrtem_ood.evaluation import stage
-from hrtem_ood.evaluation.stage import evaluate, index_suite, unscored
+from hrtem_ood.evaluation.stage import evaluate, unscored
+from hrtem_ood.evaluation.suite import index_suite
 from hrtem_ood.evaluation.weights import drop_scored
 from hrtem_ood.networks.architectures import build
 from hrtem_ood.networks.checkpoint import Trained, TrainedOn, network_from, pack_entry, read_network, write_network

@@ -1,16 +1,13 @@
-"""Stage `analyze`: metrics, tables, figures and the report of a campaign."""
+"""Stage `analyze`: metrics, tables, figures and the report of a campaign.
+
+Each is a job of its own, which imports what it needs: statistics and drawing take seconds to load, the rest do not.
+"""
 
 import time
 from pathlib import Path
 
 from hrtem_ood import analysis, store
-from hrtem_ood.analysis.analysed import analysed
-from hrtem_ood.analysis.figures.drawing import all_figures
-from hrtem_ood.analysis.index import index_table
-from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
 from hrtem_ood.analysis.outputs import REPORT, table_names
-from hrtem_ood.analysis.report import report_html
-from hrtem_ood.analysis.tables import csv
 from hrtem_ood.campaign.campaign import Campaign, artefact
 from hrtem_ood.memory import keep_freed_memory
 
@@ -24,6 +21,8 @@ def metrics(campaign: Campaign, results: Path) -> None:
     results : Path
         The results folder: evaluations, packs and transfer are read.
     """
+    from hrtem_ood.analysis.metrics import metrics_dataset, write_scores
+
     begin = time.monotonic()
     keep_freed_memory()
     made = store.Made(campaign.metrics_id, "metrics", analysis.VERSION, campaign.config_json)
@@ -42,6 +41,11 @@ def report(campaign: Campaign, results: Path) -> None:
         The results folder: metrics, predictors, transfer and some test datasets are read, and the attributes of whatever else is
         there.
     """
+    from hrtem_ood.analysis.analysed import analysed
+    from hrtem_ood.analysis.figures.drawing import all_figures
+    from hrtem_ood.analysis.report import report_html
+    from hrtem_ood.analysis.tables import csv
+
     keep_freed_memory()
     folder, found = results / artefact("reports", campaign.report_id), analysed(campaign, results)
     for name in table_names(campaign):
@@ -61,4 +65,7 @@ def index(campaign: Campaign, results: Path) -> None:
     campaign : Campaign
     results : Path
     """
+    from hrtem_ood.analysis.index import index_table
+    from hrtem_ood.analysis.tables import csv
+
     store.write_text(results / artefact("indexes", campaign.index_id), csv(index_table(campaign)))

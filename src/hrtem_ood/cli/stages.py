@@ -72,7 +72,7 @@ def train(id_: str, config: tuple[Path, ...], results: Path, asked: str) -> None
 def suite(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Write the index of a suite of test datasets."""
     with asked("suites", id_, config, results) as job:
-        from hrtem_ood.evaluation.stage import index_suite as run
+        from hrtem_ood.evaluation.suite import index_suite as run
 
         run(job.campaign.suites[id_], job.inputs, job.output)
 

@@ -1,4 +1,4 @@
-"""Stages `suite` and `evaluate`: per-image scores and features of the networks of a pack on the datasets of a suite."""
+"""Stage `evaluate`: per-image scores and features of the networks of a pack on the datasets of a suite."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hrtem_ood import store
 from hrtem_ood.campaign.campaign import artefact
 from hrtem_ood.campaign.hyperparameters import Architecture
-from hrtem_ood.campaign.specs import EvaluateSpec, SuiteSpec
+from hrtem_ood.campaign.specs import EvaluateSpec
 from hrtem_ood.device import Device
 from hrtem_ood.errors import ArtefactError
 from hrtem_ood.evaluation.cells import Cells, Found
@@ -27,31 +27,6 @@ PIXELS = {"cpu": 2**17, "cuda": 2**20}
 """Pixels per batch, which bounds memory. It knows nothing but the images' size and the kind of device, as sums may come
 out differently in batches of another size. On CPUs larger batches are slower, as they leave the caches
 (benchmarks/evaluation.py); on GPUs, where nothing was measured, small ones would not give them enough to do."""
-
-
-def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None:
-    """Write the index of a suite, one small file that stands for all its datasets and changes when one of them does.
-
-    Parameters
-    ----------
-    spec : SuiteSpec
-    datasets : sequence of Path
-        ``datasets/<id>.zarr.zip``, as ``spec.datasets`` names them.
-    output : Path
-        ``suites/<id>.json``.
-    """
-    begin = time.monotonic()
-    found = tuple(store.artefact_id(path) for path in datasets)
-    if found != spec.datasets:
-        raise ArtefactError(f"{output} needs the datasets {', '.join(spec.datasets)}, not {', '.join(found)}.")
-    entries = {}
-    for path in track(datasets, "test datasets", len(datasets)):
-        with store.open_zarr(path) as dataset:
-            # of counts and labels: a dataset that was made again, with the same images, needs no new scores
-            sha256 = dataset.attrs["sha256_of_images"]
-            entries[store.artefact_id(path)] = {"images": dataset.sizes["image"], "sha256": sha256}
-    told = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
-    store.write_json(output, {"datasets": entries, **told})
 
 
 def evaluate(
