@@ -38,6 +38,11 @@ class Model(BaseModel):
         return data
 
 
+def _takes_truth(annotation: Any) -> bool:
+    """Whether a field may hold true or false, alone or in a grid."""
+    return annotation is bool or any(map(_takes_truth, get_args(annotation)))
+
+
 def identity_parameters(model: BaseModel, *, exclude: Any = None) -> dict[str, Any]:
     """Return what identities are computed from: every parameter that is not at its default, as JSON values.
 

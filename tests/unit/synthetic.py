@@ -12,7 +12,8 @@ import pytest
 import xarray as xr
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, NetworkSpec
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
@@ -96,7 +97,7 @@ class Written:
         return self.path("metrics", self.campaign.metrics_id)
 
     def path(self, stage: str, id_: str) -> Path:
-        return self.results / artifact_path(stage, id_)
+        return Results(self.results).path(stage, id_)
 
     def gathered(self) -> xr.Dataset:
         """Make the metrics, and return all of them; text as objects."""

@@ -11,6 +11,8 @@ from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERS
 from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.campaign import equal_shares
+from hrtem_ood.campaign.config_warnings import config_warnings
+from hrtem_ood.campaign.dag import job_counts
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.specs import (
     DatasetSpec,
@@ -22,7 +24,6 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
-from hrtem_ood.cli.render.validate import job_counts, warnings
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
 
@@ -205,9 +206,9 @@ def test_a_crystal_file_counts_by_content(raw, tmp_path):
 
 
 def test_untested_training_condition_is_noted(raw):
-    assert not list(warnings(load_campaign(raw)))
+    assert not list(config_warnings(load_campaign(raw)))
     raw["test_suites"]["test"]["conditions"] = ["dose"]
-    assert any("no in-domain score" in note for note in warnings(load_campaign(raw)))
+    assert any("no in-domain score" in note for note in config_warnings(load_campaign(raw)))
 
 
 def test_null_removes_an_entry(raw):
@@ -231,11 +232,11 @@ def test_expected_counts_are_new_datasets_of_the_same_images(raw):
     assert not set(before.datasets) & set(after.datasets)
     series = [sorted(spec.series for spec in campaign.datasets.values()) for campaign in (before, after)]
     assert series[0] == series[1]
-    assert any("imaging.store_noise_free" in note for note in warnings(after))
+    assert any("imaging.store_noise_free" in note for note in config_warnings(after))
     fresh = load_campaign(
         merge(raw, {"imaging": {"store_noise_free": True}, "networks": {"unet": {"resample_noise": True}}})
     )
-    assert not list(warnings(fresh))
+    assert not list(config_warnings(fresh))
 
 
 # --- hyperparameters --------------------------------------------------------------------------

@@ -308,8 +308,8 @@ def test_valid_configuration_is_summed_up(tmp_path, monkeypatch, raw):
 def test_an_id_that_the_campaign_does_not_ask_for_is_told(tmp_path, monkeypatch, raw):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(json.dumps(raw))
-    result = CliRunner().invoke(main, ["build", "Au-0-8-0123456789", "--config", "mine.yaml"])
+    result = CliRunner().invoke(main, ["stage", "build", "Au-0-8-0123456789", "--config", "mine.yaml"])
     assert result.exit_code == 1
     assert "Au-0-8-0123456789: campaign" in result.output
-    assert "none of that id among its structures" in result.output
+    assert "has no structures of that id" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]

@@ -15,19 +15,21 @@ def test_lengths_are_round_and_fit(width_A: float, length_A: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixel_A", "extent", "origin", "label"),
+    ("pixel_size_A", "extent", "origin", "label"),
     [(0.4, None, "lower", "1 nm"), (0.05, (0, 0.64, 0.64, 0), "upper", "1 Å"), (10, None, "upper", "20 nm")],
 )
-def test_a_bar_has_its_length_whatever_the_units_of_the_axes(pixel_A, extent, origin, label) -> None:
+def test_a_bar_has_its_length_whatever_the_units_of_the_axes(pixel_size_A, extent, origin, label) -> None:
     figure = new_figure(4, 3)
     axes = figure.subplots()
     axes.imshow(np.zeros((96, 128)), extent=extent, origin=origin)
-    draw_scale_bar(axes, 128 * pixel_A)
+    draw_scale_bar(axes, 128 * pixel_size_A)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     (bar,) = axes.artists
     (rectangle,) = bar.size_bar.get_children()
-    length = rectangle.get_window_extent(canvas.get_renderer()).width / axes.get_window_extent().width * 128 * pixel_A
+    length = (
+        rectangle.get_window_extent(canvas.get_renderer()).width / axes.get_window_extent().width * 128 * pixel_size_A
+    )
     assert bar.txt_label.get_text() == label
     number, unit = label.split()
     assert length == pytest.approx(float(number) * {"Å": 1, "nm": 10}[unit], rel=1e-6)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.specs import Spec, TrainingSetSpec
+from hrtem_ood.campaign.stage_table import FILE_STAGES
 
 
 def index_table(campaign: Campaign) -> pd.DataFrame:
@@ -22,11 +23,12 @@ def index_table(campaign: Campaign) -> pd.DataFrame:
         Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are not files),
         ``names`` (in the configuration, for people) and ``parameters`` (canonical JSON).
     """
-    rows = [
-        (spec.stage, spec.id, artifact_path(spec.stage, spec.id) if spec.stage in SUFFIX else "", names, spec.json_text)
-        for spec, names in _specs(campaign)
-    ]
+    rows = [(spec.stage, spec.id, _path(spec), names, spec.json_text) for spec, names in _specs(campaign)]
     return pd.DataFrame(rows, columns=["stage", "id", "path", "names", "parameters"])
+
+
+def _path(spec: Spec) -> str:
+    return FILE_STAGES[spec.stage].path(spec.id) if spec.stage in FILE_STAGES else ""
 
 
 def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:

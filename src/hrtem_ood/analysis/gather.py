@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.packs import trie_key
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import track
@@ -124,7 +125,7 @@ def _fill(
     results: Path,
 ) -> None:
     """Read one evaluation into its rows and columns."""
-    path = results / artifact_path("evaluations", job.spec.id)
+    path = Results(results).path("evaluations", job.spec.id)
     with store.open_zarr(path, dask=False) as found:
         _check(path, job, found)
         rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
@@ -170,7 +171,7 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
     for pack in campaign.packs.values():
-        path = results / artifact_path("packs", pack.id)
+        path = Results(results).path("packs", pack.id)
         trained = store.read_json(path)["networks"]
         for network in pack.networks:
             if network.id not in trained:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 
 MOST = 24
@@ -91,7 +91,7 @@ def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) 
     found = []
     for index in chosen:
         one = metrics.isel(network=index)
-        path = results / artifact_path("networks", str(one.network.values))
+        path = Results(results).path("networks", str(one.network.values))
         if path.exists():
             content = store.read_checkpoint(path)
             epochs = pd.DataFrame(content["curves"])

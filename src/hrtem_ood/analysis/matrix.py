@@ -9,10 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from hrtem_ood.analysis.metrics import training_conditions
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.domain import domain_shifts
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 
 
@@ -29,7 +29,7 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    with store.open_zarr(results / artifact_path("metrics", campaign.metrics_id)) as found:
+    with Results(results).open("metrics", campaign.metrics_id) as found:
         loaded = found.drop_dims("image").load()
     order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
     loaded = loaded.isel(network=order)

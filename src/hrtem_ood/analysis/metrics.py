@@ -12,11 +12,11 @@ from zarr.codecs import BloscCodec
 from hrtem_ood.analysis import ood_gap
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
-from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.domain import in_domain
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.campaign.test_datasets import test_datasets
 from hrtem_ood.learning.evaluation.metric_names import METRICS
@@ -96,7 +96,7 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets.
     """
     networks, datasets = network_order(campaign), test_datasets(campaign)
-    with store.open_zarr(results / artifact_path("transfer", campaign.transfer.id)) as found:
+    with Results(results).open("transfer", campaign.transfer.id) as found:
         epsilon, sigma = found.epsilon.values, found.sigma.values
 
     training_sets = {

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     stages: list[StageProvenance] = []
     versions: dict[str, set[str]] = {}
     for stage, (ids, read) in readers.items():
-        paths = [results / artifact_path(stage, id_) for id_ in ids]
+        paths = [Results(results).path(stage, id_) for id_ in ids]
         records = [read(path) for path in paths if path.exists()]
         stages.append(
             StageProvenance(

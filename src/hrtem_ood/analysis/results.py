@@ -13,8 +13,8 @@ from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import forecasts, rank_predictors
 from hrtem_ood.analysis.tables import all_tables
 from hrtem_ood.analysis.training_set_comparison import TrainingSetScores, compare_tables, score_training_sets
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.analysis import Analysis
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -69,7 +69,7 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     """
     metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
     cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
-    with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as stored:
+    with Results(results).open("predictors", campaign.predictors_id) as stored:
         values = stored.load()
     forecast_table, forecast = forecasts(values, outcomes, analysis)
     side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)

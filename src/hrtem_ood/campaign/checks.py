@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.stage_table import FILE_STAGES
 from hrtem_ood.config.analysis import PREDICTOR_NAMES
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
@@ -29,7 +30,7 @@ def config_errors(campaign: Campaign) -> list[str]:
 
 
 def _name(campaign: Campaign) -> Iterator[str]:
-    if campaign.name in (*SUFFIX, "logs", "benchmarks", "jobs"):
+    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs"):
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 

@@ -39,7 +39,9 @@ def in_domain(campaign: Campaign, training_sets: Sequence[str], datasets: Sequen
     bool array, (training_set, condition)
     """
     tested = [domain_of(campaign, id_) for id_ in datasets]
-    trained = [{domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets]
+    trained = [
+        {domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets
+    ]
     rows = [[kind in kinds for kind in tested] for kinds in trained]
     return np.array(rows, np.bool_).reshape(len(training_sets), len(datasets))
 

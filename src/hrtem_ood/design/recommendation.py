@@ -119,8 +119,8 @@ def design_training_conditions(campaign: Campaign, results: Path, question: Desi
     uses = _conditions(campaign, question.target_conditions)
     if question.n_conditions >= len(candidates):
         raise ConfigError(
-            f"--budget: {question.n_conditions} of {len(candidates)} candidates leave nothing to choose; "
-            f"ask for {len(candidates) - 1} at most, or name more --candidates."
+            f"--n-conditions: {question.n_conditions} of {len(candidates)} candidates leave nothing to choose; "
+            f"give {len(candidates) - 1} at most, or more --candidates."
         )
     measured = utility_matrix(
         campaign, results, candidates=candidates, uses=uses, by=question.predictor, sets=question.sets

@@ -68,9 +68,9 @@ def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
     """
     config = campaign.config
     for option, names, known in (
-        ("--use", named.target_conditions, config.conditions),
+        ("--target-conditions", named.target_conditions, config.conditions),
         ("--candidates", named.candidates, config.conditions),
-        ("--by", (named.predictor,), MEASURES),
+        ("--predictor", (named.predictor,), MEASURES),
         ("--training-set", (named.training_set,), config.training_sets),
         ("--networks", (named.networks,), config.networks),
         ("--suite", (named.suite,), config.test_suites),
@@ -78,8 +78,8 @@ def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
         _check(option, [name for name in names if name is not None], known)
     if written := [name for name in named.target_conditions if WRITTEN.fullmatch(name)]:
         raise ConfigError(
-            f"--use: the experiment writes conditions named `{written[0]}` itself, in whose place those of use would be "
-            "gone; give them another name in the configuration."
+            f"--target-conditions: the experiment defines conditions named `{written[0]}` itself, which would replace "
+            "those; give them another name in the configuration."
         )
     training_set = named.training_set or next(iter(config.training_sets))
     structures = config.training_sets[training_set].structure_set
@@ -87,7 +87,7 @@ def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
     if named.images > spare:
         raise ConfigError(
             f"--images: {named.images} are asked for, but structure set `{structures}` has {spare} that train; "
-            f"ask for {spare} at most, or raise structure_sets.{structures}.structures."
+            f"ask for {spare} at most, or raise structure_sets.{structures}.n_structures."
         )
     recipe = campaign.recipe_id(structures)
     suites = [name for name, suite in config.test_suites.items() if campaign.recipe_id(suite.structure_set) == recipe]

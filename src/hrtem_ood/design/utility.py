@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.object_spectra import object_spectra
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
@@ -76,16 +77,15 @@ def utility_matrix(
 def _check_waves(campaign: Campaign, results: Path, by: str, sets: tuple[str, str]) -> None:
     recipes = dict.fromkeys(campaign.recipe_id(name) for name in sets)
     shards = [shard.id for recipe in recipes for shard in campaign.exit_waves_for_recipe[recipe][0]]
-    missing = [
-        artifact_path("exit_waves", id_) for id_ in shards if not (results / artifact_path("exit_waves", id_)).exists()
-    ]
+    artifacts = Results(results)
+    missing = [artifacts.path("exit_waves", id_) for id_ in shards if not artifacts.exists("exit_waves", id_)]
     if missing:
-        targets = " ".join(f"results/{path}" for path in missing)
+        targets = " ".join(f"results/{path.relative_to(results)}" for path in missing)
         raise ArtifactError(
             f"{by} needs exit waves, for the spectra of the objects, and these are not there: "
-            f"{', '.join(str(results / path) for path in missing)}. Make them first, with the same configuration files "
+            f"{', '.join(map(str, missing))}. Make them first, with the same configuration files "
             f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…\n"
-            f"or choose by what needs none: --by {', '.join(WITHOUT_OBJECTS)}."
+            f"or choose by a predictor that needs none: --predictor {', '.join(WITHOUT_OBJECTS)}."
         )
 
 

@@ -12,8 +12,9 @@ from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES
 from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
 from hrtem_ood.artifacts.store import write_bytes, write_text
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, figures_of, has_several_recipes
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.data import ReportData
@@ -52,7 +53,7 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
     ArtifactError
         Where the campaign is not finished.
     """
-    report = results / artifact_path("reports", campaign.report_id)
+    report = Results(results).path("reports", campaign.report_id)
     if not (report / REPORT).exists():
         raise ArtifactError(
             f"{report / REPORT} does not exist: the campaign is not finished. Run snakemake with its files."

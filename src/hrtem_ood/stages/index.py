@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 
 
 def index(campaign: Campaign, results: Path) -> None:
@@ -19,4 +20,4 @@ def index(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.analysis.artifact_index import index_table
     from hrtem_ood.analysis.tables import csv
 
-    store.write_text(results / artifact_path("indexes", campaign.index_id), csv(index_table(campaign)))
+    store.write_text(Results(results).path("indexes", campaign.index_id), csv(index_table(campaign)))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.malloc import keep_freed_memory
 
 
@@ -24,6 +25,6 @@ def metrics(campaign: Campaign, results: Path) -> None:
     begin = time.monotonic()
     keep_freed_memory()
     info = store.SimpleArtifactInfo(campaign.metrics_id, "metrics", STAGE_VERSIONS["metrics"], campaign.config_json)
-    with store.writing_zarr(results / artifact_path("metrics", campaign.metrics_id)) as writer:
+    with store.writing_zarr(Results(results).path("metrics", campaign.metrics_id)) as writer:
         dataset = metrics_dataset(campaign, results, write_scores(campaign, results, writer))
         writer.finalize(dataset, store.provenance(info, seconds=time.monotonic() - begin, device="cpu"))

@@ -9,8 +9,9 @@ import xarray as xr
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.object_spectra import object_spectra
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.progress import track
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
@@ -34,7 +35,7 @@ def predictors(campaign: Campaign, results: Path) -> None:
         campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
     )
     told = store.provenance(made, seconds=time.monotonic() - begin, device="cpu")
-    store.write_zarr(results / artifact_path("predictors", campaign.predictors_id), dataset, told)
+    store.write_zarr(Results(results).path("predictors", campaign.predictors_id), dataset, told)
 
 
 def active_predictors(campaign: Campaign) -> dict[str, Predictor]:
@@ -106,6 +107,6 @@ def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
             known[key] = image_spectra(
                 condition, spectra[name], grid, wavelength_A=wavelength, pixel_size_A=pixel_size_A, detector=detector
             )
-        path = results / artifact_path("datasets", id_)
+        path = Results(results).path("datasets", id_)
         found[id_] = Dataset(id_, condition, name, pixel_size_A, spectra[name], known[key], places[condition], path)
     return found

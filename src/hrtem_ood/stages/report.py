@@ -6,8 +6,9 @@ Analysis and drawing take seconds to import, so the function imports them.
 from pathlib import Path
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, table_names
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.malloc import keep_freed_memory
 
 
@@ -28,7 +29,7 @@ def report(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.report.html_report import report_html
 
     keep_freed_memory()
-    folder = results / artifact_path("reports", campaign.report_id)
+    folder = Results(results).path("reports", campaign.report_id)
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
     for name in table_names(campaign):
         store.write_text(folder / f"tables/{name}.csv", csv(data.results.tables[name]))

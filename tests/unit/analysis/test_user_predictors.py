@@ -16,8 +16,9 @@ from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import rank_predictors
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.analysis import OwnPredictor
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.stages.metrics import metrics as run_metrics
@@ -49,7 +50,7 @@ def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
     """Return the ranking of a campaign, and its kinds of shift."""
     run_metrics(campaign, results)
     found = training_set_outcomes(campaign, read_metrics(campaign, results))
-    with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as values:
+    with Results(results).open("predictors", campaign.predictors_id) as values:
         table = rank_predictors(values.load(), found, campaign.config.analysis)
     return table, set(np.unique(found["shift"]))
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from hrtem_ood.campaign.load import load_campaign, merge, read_configs
+from hrtem_ood.campaign.load import load_campaign, load_campaign_from_files, merge
 from hrtem_ood.cli import main
 from hrtem_ood.cli.render.design import design_summary
 from hrtem_ood.design.recommendation import DesignRequest, design_training_conditions
@@ -20,6 +20,7 @@ from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.polar_grid import polar_grid
 
 ROOT = Path(__file__).parents[3]
+WIDE = ("--target-conditions", "wide", "--n-conditions")
 
 
 @pytest.fixture
@@ -34,17 +35,17 @@ def design(raw, tmp_path, monkeypatch):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw))
 
     def run(*words, by="sigma"):
-        words = ("config.yaml", "--images", "16", "--by", by, *words)
+        words = ("config.yaml", "--images", "16", "--predictor", by, *words)
         return CliRunner().invoke(main, ["design", *words])
 
     return run
 
 
 def test_the_experiment_is_valid_on_top_of_its_campaign_and_asks_for_nothing_else(design):
-    done = design("--use", "wide", "--budget", "2", "--output", "advice.yaml", "--random", "2", "--network-seeds", "2")
+    done = design(*WIDE, "2", "--output", "advice.yaml", "--random", "2", "--network-seeds", "2")
     assert done.exit_code == 0, done.output
     assert "Proved: no other 2 of 10 candidates have a better predicted mean." in done.output
-    campaign = load_campaign(read_configs([Path("config.yaml"), Path("advice.yaml")]))
+    campaign = load_campaign_from_files([Path("config.yaml"), Path("advice.yaml")])
     names = ["designed", "uniform", "random_1", "random_2"]
     assert list(campaign.config.training_sets) == names
     assert campaign.config.analysis.compare_training_sets == tuple(names)
@@ -61,7 +62,7 @@ def test_the_experiment_is_valid_on_top_of_its_campaign_and_asks_for_nothing_els
 
 
 def test_the_command_in_the_experiment_s_head_makes_it_again(design):
-    design("--use", "wide", "--budget", "2", "--output", "advice.yaml")
+    design(*WIDE, "2", "--output", "advice.yaml")
     text = Path("advice.yaml").read_text()
     command = next(line for line in text.splitlines() if "hrtem-ood design config.yaml" in line)
     again = CliRunner().invoke(main, [*command.split()[2:], "--output", "again.yaml"])
@@ -85,54 +86,75 @@ def test_conditions_that_nothing_serves_are_told(raw, monkeypatch, by, unserved)
 def test_conditions_of_use_are_not_written_over(design, raw):
     raw["conditions"]["uniform"] = raw["conditions"].pop("wide")
     Path("config.yaml").write_text(yaml.safe_dump(raw))
-    done = design("--use", "uniform", "--budget", "2", "--output", "advice.yaml")
+    done = design("--target-conditions", "uniform", "--n-conditions", "2", "--output", "advice.yaml")
     assert done.exit_code == 2
-    assert "--use: the experiment writes conditions named `uniform` itself" in done.output
+    assert "--target-conditions: the experiment defines conditions named `uniform` itself" in done.output
 
 
 def test_hyperparameters_of_an_entry_of_the_same_name_do_not_leak(design, raw):
     raw["networks"]["design"] = raw["networks"]["unet"] | {"weight_decay": 0.5}
     Path("config.yaml").write_text(yaml.safe_dump(raw))
-    design("--use", "wide", "--budget", "2", "--networks", "unet", "--output", "advice.yaml")
+    design(*WIDE, "2", "--networks", "unet", "--output", "advice.yaml")
     campaign = load_campaign(merge(raw, yaml.safe_load(Path("advice.yaml").read_text())))
     assert 0.5 not in {each.hyperparameters.weight_decay for each in campaign.networks.values()}
 
 
 def test_choices_are_all_different(design):
-    done = design("--use", "wide", "--budget", "9", "--random", "20", "--output", "advice.yaml")
+    done = design(*WIDE, "9", "--random", "20", "--output", "advice.yaml")
     written = yaml.safe_load(Path("advice.yaml").read_text())["conditions"]
     assert len({str(sorted(map(str, each))) for each in written.values()}) == len(written) <= 10
     assert "There are no more than" in done.output
 
 
 def test_the_order_in_which_conditions_are_listed_means_nothing(design, raw):
-    design("--use", "wide", "--budget", "3", "--goal", "worst", "--output", "advice.yaml")
+    design(*WIDE, "3", "--goal", "worst", "--output", "advice.yaml")
     raw["conditions"]["wide"]["defocus_A"].reverse()
     Path("config.yaml").write_text(yaml.safe_dump(raw))
-    design("--use", "wide", "--budget", "3", "--goal", "worst", "--output", "again.yaml")
+    design(*WIDE, "3", "--goal", "worst", "--output", "again.yaml")
     one, two = (yaml.safe_load(Path(name).read_text()) for name in ("advice.yaml", "again.yaml"))
     assert one == two
 
 
 def test_a_file_that_is_there_is_left_alone(design):
     Path("advice.yaml").write_text("mine")
-    done = design("--use", "wide", "--budget", "2", "--output", "advice.yaml")
+    done = design(*WIDE, "2", "--output", "advice.yaml")
     assert (done.exit_code, Path("advice.yaml").read_text()) == (1, "mine")
-    assert "advice.yaml is there already" in done.output
+    assert "advice.yaml exists and is not overwritten" in done.output
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--use", "wise", "--budget", "2"], "--use: there is no `wise`; did you mean `wide`?"),
-        (["--use", "wide", "--candidates", "x", "--budget", "2"], "--candidates: there is no `x`; Valid: defocus"),
-        (["--use", "wide", "--budget", "11"], "--budget: 11 of 10 candidates leave nothing to choose"),
-        (["--use", "wide", "--budget", "2", "--images", "1"], "--images: 1 are too few for 2 conditions"),
-        (["--use", "wide", "--budget", "2", "--by", "sigmo"], "--by: there is no `sigmo`; did you mean `sigma`?"),
-        (["--use", "wide", "--budget", "2", "--networks", "x"], "--networks: there is no `x`; Valid: unet."),
-        (["--use", "wide", "--budget", "2", "--suite", "x"], "--suite: there is no `x`; Valid: test."),
         (
-            ["--use", "wide", "--budget", "2", "--images", "999"],
+            ["--target-conditions", "wise", "--n-conditions", "2"],
+            "--target-conditions: there is no `wise`; did you mean `wide`?",
+        ),
+        (
+            [*WIDE, "2", "--candidates", "x"],
+            "--candidates: there is no `x`; Valid: defocus",
+        ),
+        (
+            [*WIDE, "11"],
+            "--n-conditions: 11 of 10 candidates leave nothing to choose",
+        ),
+        (
+            [*WIDE, "2", "--images", "1"],
+            "--images: 1 are too few for 2 conditions",
+        ),
+        (
+            [*WIDE, "2", "--predictor", "sigmo"],
+            "--predictor: there is no `sigmo`; did you mean `sigma`?",
+        ),
+        (
+            [*WIDE, "2", "--networks", "x"],
+            "--networks: there is no `x`; Valid: unet.",
+        ),
+        (
+            [*WIDE, "2", "--suite", "x"],
+            "--suite: there is no `x`; Valid: test.",
+        ),
+        (
+            [*WIDE, "2", "--images", "999"],
             "--images: 999 are asked for, but structure set `train` has",
         ),
     ],
@@ -145,7 +167,7 @@ def test_mistakes_are_told_and_nothing_is_written(design, words, message):
 
 
 def test_without_exit_waves_it_tells_what_to_run(design):
-    done = design("--use", "wide", "--budget", "2", by="texture_accuracy")
+    done = design(*WIDE, "2", by="texture_accuracy")
     assert done.exit_code == 1
     assert "texture_accuracy needs exit waves" in done.output
     campaign = load_campaign(yaml.safe_load(Path("config.yaml").read_text()))
@@ -200,14 +222,14 @@ def test_the_study_s_designed_set_is_that_of_the_command_beside_it(tmp_path, mon
     monkeypatch.chdir(ROOT)
     study, shards = "config/experiments/transfer.yaml", tmp_path / "shards.yaml"
     shards.write_text("execution: {structures_per_shard: 16}")
-    campaign = load_campaign(read_configs([Path(study), shards]))
+    campaign = load_campaign_from_files([Path(study), shards])
     (shard,) = campaign.exit_waves_for_recipe[campaign.recipe_id("train")][0]
     files = [study, str(shards)]
     for verb, id_ in (("build", campaign.structures_of[shard.id].id), ("simulate", shard.id)):
         options = [word for file in files for word in ("--config", file)]
-        done = CliRunner().invoke(main, [verb, id_, *options, "--results", str(tmp_path)])
+        done = CliRunner().invoke(main, ["stage", verb, id_, *options, "--results", str(tmp_path)])
         assert done.exit_code == 0, done.output
-    words = "--use varied --budget 4 --images 160"
+    words = "--target-conditions varied --n-conditions 4 --images 160"
     assert f"hrtem-ood design {study} {words}\n" in (ROOT / study).read_text()
     output = tmp_path / "advice.yaml"
     done = CliRunner().invoke(

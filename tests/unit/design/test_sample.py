@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 from scipy.stats import spearmanr
 
-from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.cli import main
 from hrtem_ood.design.sobol import parse_range, sample
 from hrtem_ood.design.utility import utility_matrix
@@ -24,7 +24,7 @@ OF_THE_STUDY = (
 @pytest.fixture
 def study(monkeypatch):
     monkeypatch.chdir(ROOT)
-    return load_campaign(read_configs([STUDY]))
+    return load_campaign_from_files([STUDY])
 
 
 def test_samples_fill_ranges_evenly():

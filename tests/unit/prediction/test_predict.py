@@ -59,10 +59,10 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     found = measure_particles(probability, 0.4)
     assert len(pd.read_csv(folder / "sample.csv")) == len(found.particles)
     assert f"cover {found.covered:.1%} of the image; connected: {len(found.particles)}" in said
-    assert f"entropy {found.entropy:.4f} nat per pixel (loss in validation: 0.2500)" in said
-    assert "64 × 96 px of 0.4 Å, as it is" in said
+    assert f"entropy {found.entropy:.4f} nat per pixel (validation loss: 0.2500)" in said
+    assert "64 × 96 px of 0.4 Å, not resampled" in said
     assert "Δf −100 Å" in said
-    assert "State theirs: --condition 'defocus_A=" in said
+    assert "give their condition: --condition 'defocus_A=" in said
 
 
 def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
@@ -85,14 +85,14 @@ def test_other_pixels_are_resampled(run, write, counts, tmp_path):
     assert found.shape == (127, 96)
     network = segment_micrographs.load(run.network).network
     np.testing.assert_allclose(found, particle_probability(network, image, torch.device("cpu")), atol=1e-5)
-    assert "it was never trained on such smooth noise" not in said
+    assert "the network was not trained on such smooth noise" not in said
     said = run(write("sample.tif", values, 0.5), "--output", tmp_path / "there")
-    assert "ends at 1.00 1/Å, the network's band at 1.25 1/Å: it was never trained on such smooth noise" in said
+    assert "up to 1.00 1/Å, training images up to 1.25 1/Å: the network was not trained on such smooth noise" in said
 
 
 def test_the_stated_pixel_counts(run, write, counts):
     said = run(write("sample.tif", counts(165, 124), 0.31), "--pixel-size-A", "0.4")
-    assert "165 × 124 px of 0.4 Å, as it is" in said
+    assert "165 × 124 px of 0.4 Å, not resampled" in said
     assert "Invalid value for '--pixel-size-A'" in run("sample.tif", "--pixel-size-A", "-1", code=2)
 
 
@@ -121,8 +121,8 @@ def test_the_condition_is_judged_and_drawn(run, write, counts, tmp_path):
     assert "condition Δf −90 Å, 200 e/Å², focal spread 20 Å" in said
     assert "nearest: Δf −100 Å" in said
     assert "smallest |Δ defocus|: 10 Å; dose: 0.5 times" in said
-    assert "F1 to expect: unknown" in said
-    assert "State theirs" not in said
+    assert "expected F1: unknown" in said
+    assert "give their condition" not in said
     assert (tmp_path / "predictions/trust.png").exists()
 
 
@@ -201,13 +201,13 @@ def test_entropy_is_no_alarm(run, write, counts):
     content = store.read_checkpoint(run.network)
     store.write_checkpoint(run.network, content | {"best_val_loss": 1e-3})
     said = run(write("a.mrc", counts(64, 64)))
-    assert "(loss in validation: 0.0010); low is no proof of trust" in said
+    assert "(validation loss: 0.0010); a low value does not prove" in said
     assert "note:" not in said
 
 
 def test_pixels_within_one_per_cent_are_taken_as_they_are(run, write, counts):
     said = run(write("a.mrc", counts(64, 64), 0.4036))
-    assert "64 × 64 px of 0.4036 Å, as it is" in said
+    assert "64 × 64 px of 0.4036 Å, not resampled" in said
     (again,) = read_micrographs(Path("predictions/a.tif"))
     assert again.pixel_size_A == pytest.approx(0.4036, rel=1e-5), "sizes are measured with the image's own pixel"
     assert "resampled to" in run(write("a.mrc", counts(64, 64), 0.405))

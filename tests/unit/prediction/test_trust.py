@@ -12,7 +12,7 @@ from tests.unit import synthetic
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.cli.render import prediction
+from hrtem_ood.cli.render import predict
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
@@ -116,8 +116,8 @@ def test_a_condition_that_was_measured_is_not_interpolated():
     assert expected.measured
     assert (expected.median, expected.low, expected.high, len(expected.points)) == (0.15, 0.15, 0.15, 1)
     assert not expected_f1(table, 1.0, "new").measured
-    (note,) = prediction.warnings(expected, table, None)
-    assert "that very condition" in note
+    (note,) = predict.expectation_notes(expected, table, None)
+    assert "under the same condition" in note
 
 
 def test_conditions_as_near_as_the_last_count_too():
@@ -142,7 +142,7 @@ def test_warnings_say_where_it_is_not_to_be_relied_on(users, sigma, f1, at, said
     user = next(iter(users.values()))
     far = assess_distance(user.training_domain.conditions[0][0], user.training_domain, Transfer(radial_points=16))
     table = points(sigma, f1)
-    found = list(prediction.warnings(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
+    found = list(predict.expectation_notes(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
     assert len(found) == len(said)
     for text, pattern in zip(found, said, strict=True):
         assert re.search(pattern, text)
@@ -171,10 +171,10 @@ def test_distances_are_to_the_nearest_training_condition():
 def test_without_metrics_only_the_distance_is_told(users, tmp_path):
     user = next(iter(users.values()))
     judged, path = assess_condition(user, Condition(defocus_A=30, dose_e_per_A2=100), tmp_path / "none", tmp_path)
-    text = "\n".join(prediction.assessment_lines(judged, user))
+    text = "\n".join(predict.assessment_lines(judged, user))
     assert judged.measured is None
     assert f"shared transfer σ with training: {judged.distance.sigma:.3f}" in text
-    assert "F1 to expect: unknown, as no campaign in the results folder has measured this network" in text
+    assert "expected F1: unknown, as no campaign in the results folder has tested this network" in text
     assert "dose: 0.25 times" in text
     assert path.read_bytes()[:4] == b"\x89PNG"
 
@@ -184,10 +184,10 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     judged, path = assess_condition(
         user, Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20), campaign.results, tmp_path
     )
-    text = "\n".join(prediction.assessment_lines(judged, user))
+    text = "\n".join(predict.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
-    assert f"F1 to expect: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
-    assert "σ does not know the dose" in text
+    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
+    assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"
 

@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.structures.scene import draw_scenes
@@ -78,7 +78,7 @@ def test_examples_come_from_datasets_that_are_there(small, tmp_path):
     dataset = store.read_zarr(next((tmp_path / "scratch" / "datasets").iterdir()))
     id_ = next(id_ for id_, spec in campaign.datasets.items() if spec.condition == second)
     known = dataset.assign(counts=dataset.counts * 0 + 7)
-    store.write_zarr(tmp_path / "results" / artifact_path("datasets", id_), known, {"id": id_})
+    store.write_zarr(Results(tmp_path / "results").path("datasets", id_), known, {"id": id_})
     there = examples.of(second)
     assert there.source == "dataset"
     np.testing.assert_array_equal(there.counts, 7)

@@ -165,7 +165,7 @@ def test_scores_that_follow_the_texture_gap_show_the_claim(two_materials, make, 
 def test_a_broken_or_unfinished_campaign_is_told(two_materials, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(yaml.safe_dump(two_materials))
-    done = CliRunner().invoke(main, ["results", "config.yaml", "--page", "page.md", "--figures", "figures"])
+    done = CliRunner().invoke(main, ["study-page", "config.yaml", "--page", "page.md", "--figures", "figures"])
     assert done.exit_code == 1
     assert "the campaign is not finished" in done.output
     assert not Path("page.md").exists()

@@ -83,7 +83,7 @@ def fit(
         network = build(spec.hyperparameters.architecture)
         side = training.counts.shape[-1]
         check_size(network, spec.hyperparameters.architecture, side)
-        flops = flops_per_image(network, side)
+        flops = flops_per_image(spec.hyperparameters.architecture, network, side)
         if how.compile:
             # What was compiled for other networks counts towards a limit, beyond which nothing is compiled.
             torch.compiler.reset()

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.plotting import BLUE, GREY, new_figure
 from hrtem_ood.report.data import ReportData
@@ -59,7 +59,7 @@ def draw_transfer(data: ReportData, *, power: bool = False) -> Figure:
     campaign = data.campaign
     chosen = unique_optical_conditions(campaign.transfer.conditions)
     labels = ConditionLabels(chosen)
-    with store.open_zarr(data.folder / artifact_path("transfer", campaign.transfer.id)) as transfer:
+    with store.open_zarr(Results(data.folder).path("transfer", campaign.transfer.id)) as transfer:
         if len(chosen) > CURVES:
             return _maps(transfer, chosen, labels, power=power)
         ordered = sorted(chosen, key=labels.sort_key)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import report_datasets
 from hrtem_ood.plotting import ORANGE, draw_scale_bar, new_figure
 from hrtem_ood.report.data import ReportData
@@ -66,7 +66,7 @@ def _read_examples(data: ReportData) -> tuple[list[Example], list[tuple[int, str
         count = min(campaign.config.report.examples, campaign.datasets[ids[0]].n_structures)
         for column, id_ in enumerate(ids):
             title = data.labels.title(campaign.datasets[id_].condition)
-            with store.open_zarr(data.folder / artifact_path("datasets", id_)) as dataset:
+            with store.open_zarr(Results(data.folder).path("datasets", id_)) as dataset:
                 counts, label = (dataset[key].isel(image=slice(count)).values for key in ("counts", "label"))
                 pixel_size_A = float(dataset.attrs["pixel_size_A"])
             chosen.append(Example(row, column, title, counts, label, pixel_size_A))
