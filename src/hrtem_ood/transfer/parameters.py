@@ -1,4 +1,4 @@
-"""Settings of the transfer measures (section `transfer`), the names of predictors, and predictors of a user (section `predictors`)."""
+"""Settings of the transfer measures, names of predictors, and predictors of a user: sections `transfer` and `predictors`."""
 
 from typing import Annotated, Literal
 
