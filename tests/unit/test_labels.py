@@ -60,7 +60,7 @@ def test_blur_closes_gaps_between_columns():
 @pytest.mark.parametrize("shape", [(40, 40), (3, 40, 40)])
 def test_higher_thresholds_and_coverages_mask_less(shape):
     phase = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    for key, values in (("threshold", (-9, 0, 0.3, 9)), ("coverage", (-0.1, 0.4, 0.6, 1.1))):
+    for key, values in (("threshold", (-9, 0, 0.3, 9)), ("mask_threshold", (-0.1, 0.4, 0.6, 1.1))):
         masks = [mask(phase, 30, 0.4, **{key: value}) for value in values]
         assert masks[0].shape == (*shape[:-2], 30, 30)
         assert masks[0].all()

@@ -140,9 +140,9 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
     assert all(any(getattr(condition, axis) for condition in conditions["aberrations"]) for axis in AXES)
     assert values(conditions["dose"], "dose_e_per_A2")[0] == 30
     shifted = {
-        suite.structures: conditions[name]
+        suite.structure_set: conditions[name]
         for name, suite in campaign.config.test_suites.items()
-        if suite.structures != "test"
+        if suite.structure_set != "test"
     }
     assert set(shifted) == {name for name in campaign.used_structure_sets if name.startswith("test_")}
     assert len(shifted) >= 4
@@ -167,7 +167,9 @@ def test_the_page_tells_the_figures(campaign):
         "conditions": len(campaign.transfer.conditions),
         "training sets": len(campaign.training_set_by_id),
         "datasets": len(campaign.datasets),
-        "structures": sum(campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets),
+        "structure_set": sum(
+            campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets
+        ),
     }
     for what, count in counts.items():
         assert re.search(rf"\b{count:,} {what}\b", page), f"docs/paper.md does not say {count:,} {what}"

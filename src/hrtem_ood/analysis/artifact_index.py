@@ -1,4 +1,4 @@
-"""The table of every artifact id of a campaign: what it is, where it is, what it was made with."""
+"""The table of every artifact id of a campaign: stage, path, names and parameters."""
 
 from collections.abc import Iterable, Iterator
 
@@ -20,7 +20,7 @@ def index_table(campaign: Campaign) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are no files),
+        Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are not files),
         ``names`` (in the configuration, for people) and ``parameters`` (canonical JSON).
     """
     rows = [(spec.stage, spec.id, _path(spec), names, spec.json_text) for spec, names in _specs(campaign)]
@@ -60,12 +60,12 @@ def _training_names(campaign: Campaign) -> dict[str, str]:
     """Training set id → its names in the configuration, each with its condition."""
     labels = ConditionLabels(campaign.transfer.conditions)
 
-    def what(training_set: TrainingSetSpec) -> str:
+    def conditions_label(training_set: TrainingSetSpec) -> str:
         conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]
         return labels.short_label(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
 
     return _joined(
-        (training_set.id, f"{name}: {what(training_set)}")
+        (training_set.id, f"{name}: {conditions_label(training_set)}")
         for name, group in campaign.training_sets.items()
         for training_set in group
     )
@@ -76,4 +76,4 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     names: dict[str, dict[str, None]] = {}
     for id_, name in pairs:
         names.setdefault(id_, {})[name] = None
-    return {id_: ", ".join(found) for id_, found in names.items()}
+    return {id_: ", ".join(of_id) for id_, of_id in names.items()}

@@ -8,7 +8,7 @@ STAGE_VERSIONS = {
     "evaluations": 3,
     "transfer": 2,
     "predictors": 2,
-    "metrics": 6,
+    "metrics": 7,
 }
 """Raise by hand whenever a stage would write something else for unchanged parameters: the version is part of every id of
 its artifacts, so that they are created anew. Training sets count as networks, reports as metrics."""

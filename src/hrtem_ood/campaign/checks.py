@@ -6,9 +6,9 @@ from itertools import chain
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import FILE_STAGES
-from hrtem_ood.config.analysis import PREDICTOR_NAMES
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.transfer.parameters import PREDICTOR_NAMES
 
 
 def config_errors(campaign: Campaign) -> list[str]:
@@ -94,6 +94,7 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
         "forecast_predictor": (analysis.forecast_predictor,),
         "exclude_predictors": left,
     }
+    asked |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
     for key, names in asked.items():
         yield from _unknown(f"analysis.{key}", names, [*PREDICTOR_NAMES, *own], "predictors, built in or your own")
     for key in ("baseline_predictor", "forecast_predictor"):

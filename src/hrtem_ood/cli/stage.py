@@ -144,7 +144,7 @@ def predictors(id_: str, config: tuple[Path, ...], results: Path) -> None:
 def metrics(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Gather all evaluations of a campaign."""
     with _job("metrics", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import metrics as run
+        from hrtem_ood.stages.metrics import metrics as run
 
         run(job.campaign, results)
 
@@ -154,7 +154,7 @@ def metrics(id_: str, config: tuple[Path, ...], results: Path) -> None:
 def report(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Draw figures, and write tables and the report."""
     with _job("reports", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import report as run
+        from hrtem_ood.stages.report import report as run
 
         run(job.campaign, results)
 
@@ -164,6 +164,6 @@ def report(id_: str, config: tuple[Path, ...], results: Path) -> None:
 def index(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """List all artifact ids with their parameters."""
     with _job("indexes", id_, config, results) as job:
-        from hrtem_ood.stages.analyze import index as run
+        from hrtem_ood.stages.index import index as run
 
         run(job.campaign, results)

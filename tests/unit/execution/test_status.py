@@ -58,7 +58,7 @@ def text(found):
 def test_of_nothing_structures_and_transfer_can_start(small, tmp_path):
     found = status(small, tmp_path)
     ready = {stage.stage: stage.ready for stage in found.stages if stage.ready}
-    assert ready == {"structures": 4, "transfer": 1, "indexes": 1}
+    assert ready == {"n_structures": 4, "transfer": 1, "indexes": 1}
     assert row(found, "networks").blocked == len(small.networks)
     assert all(each.wanted == each.ready + each.blocked for each in found.stages)
     assert not found.done

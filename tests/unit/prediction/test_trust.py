@@ -1,15 +1,14 @@
 """What is said of a condition agrees with the campaign's metrics, and tells where it is not to be relied on."""
 
 import dataclasses
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tests.unit import synthetic
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
@@ -22,17 +21,13 @@ from hrtem_ood.learning.inference.domain_distance import assess_distance
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.transfer.parameters import Transfer
 
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):
     """Return a synthetic campaign of the analysis' tests, with its metrics made by the analysis."""
-    source = Path(__file__).parents[1] / "analysis/conftest.py"
-    spec = importlib.util.spec_from_file_location("synthetic_campaign", source)
-    synthetic = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(synthetic)
     config = synthetic.base_config()
     config["conditions"]["focus"] |= {"defocus_A": [0, 60, 250], "C12": [0, 90], "dose_e_per_A2": [100, 400]}
     made = synthetic.write(Campaign(CampaignConfig.model_validate(config)), tmp_path_factory.mktemp("made"))

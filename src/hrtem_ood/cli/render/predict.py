@@ -93,8 +93,8 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
     several = measured.points.structure_set.nunique() > 1
     for one in expected.points.itertuples():
         where = f" [{one.structure_set}]" if several else ""
-        seen = ", trained on" if one.in_domain else ""
-        yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{seen}"
+        domain = ", in-domain" if one.in_domain else ""
+        yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{domain}"
     yield (
         f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
         f"range {expected.low:.2f} to {expected.high:.2f}"

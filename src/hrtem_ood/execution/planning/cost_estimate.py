@@ -23,7 +23,7 @@ SECONDS: dict[str, dict[Kind, float]] = {
 }
 """Default seconds per unit of :attr:`Workload.amount`, for stages without a finished artifact.
 
-On a CPU: as measured on the laptop campaign (config/config.yaml, PyTorch 2.13.0) on one core of an AMD EPYC.
+On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
 On a GPU: 5·10¹³ operations per second, assumed as in docs/paper.md, not measured.
 """
 
@@ -35,7 +35,7 @@ BYTES = {
     "evaluations": 1.0,
     "transfer": 0.15,
 }
-"""Bytes on disk per byte of :attr:`Workload.content`, measured on the laptop campaign."""
+"""Bytes on disk per byte of :attr:`Workload.content`, measured on the same scenes."""
 
 
 class Job(NamedTuple):

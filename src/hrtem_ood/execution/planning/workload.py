@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from hrtem_ood.artifacts.identity import canonical_json
+from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.execution.planning.inventory import ArtifactRecord, ArtifactSource
 from hrtem_ood.learning.architectures.static_complexity import feature_count, flops_per_image, weight_count
@@ -108,10 +109,15 @@ class WorkloadModel:
     def _find_forward(self, id_: str, side: int) -> "_Forward":
         """Return the complexity of a network, for an image of a size."""
         record = self.source.of("networks")[id_]
-        architecture = _of_text(canonical_json(record.parameters["hyperparameters"]["architecture"]))
-        flops = flops_per_image(architecture, side) or record.attributes.get("flops_per_image")
-        weights = weight_count(architecture) or record.attributes.get("parameter_count", 0)
-        return _Forward(flops, architecture.label, weights, feature_count(architecture))
+        if isinstance(record.spec, NetworkSpec):
+            architecture = record.spec.hyperparameters.architecture
+        else:
+            architecture = _of_text(canonical_json(record.parameters["hyperparameters"]["architecture"]))
+        static = _static_complexity(architecture, side)
+        if static.flops is not None:
+            return static
+        flops, weights = record.attributes.get("flops_per_image"), record.attributes.get("parameter_count", 0)
+        return static._replace(flops=flops, weights=weights)
 
     def _evaluation(self, record: ArtifactRecord) -> Workload | None:
         datasets = self.source.of("suites")[record.parameters["suite"]].parameters["datasets"]
@@ -148,6 +154,12 @@ class _Forward(NamedTuple):
     architecture: str
     weights: int
     features: int
+
+
+@cache
+def _static_complexity(architecture: Architecture, side: int) -> _Forward:
+    flops, weights = flops_per_image(architecture, side), weight_count(architecture) or 0
+    return _Forward(flops, architecture.label, weights, feature_count(architecture))
 
 
 @cache

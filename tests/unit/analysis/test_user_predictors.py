@@ -19,10 +19,10 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.config.analysis import OwnPredictor
 from hrtem_ood.errors import ArtifactError, ConfigError
-from hrtem_ood.stages import analyze
+from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.predictors import predictors
+from hrtem_ood.transfer.parameters import OwnPredictor
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, user_predictor
 
 PAGE = (Path(__file__).parents[3] / "docs/predictors.md").read_text()
@@ -36,7 +36,7 @@ def block(language: str) -> str:
 @pytest.fixture
 def config(config: dict[str, Any]) -> dict[str, Any]:
     """Return the synthetic configuration, as it may be written."""
-    config["networks"]["unet"]["schedule"] = "exponential"
+    config["networks"]["unet"]["lr_schedule"] = "exponential"
     return config
 
 
@@ -47,17 +47,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
-    """Return the league of a campaign, and which kinds of shift there are."""
-    analyze.metrics(campaign, results)
+    """Return the ranking of a campaign, and its kinds of shift."""
+    run_metrics(campaign, results)
     found = training_set_outcomes(campaign, read_metrics(campaign, results))
     with Results(results).open("predictors", campaign.predictors_id) as values:
         table = rank_predictors(values.load(), found, campaign.config.analysis)
     return table, set(np.unique(found["shift"]))
 
 
-def test_the_documented_example_stands_in_the_league(
-    here: Path, make: Callable[..., Any], config: dict[str, Any]
-) -> None:
+def test_the_documented_example_is_ranked(here: Path, make: Callable[..., Any], config: dict[str, Any]) -> None:
     (here / "mine.py").write_text(block("python"))
     told = yaml.safe_load(block("yaml"))
     campaign = load_campaign(config | told)
@@ -103,7 +101,7 @@ def test_an_edited_file_makes_new_predictors_and_a_moved_one_does_not(here: Path
     one = campaign("one.py", "def f(train, test): return 1")
     assert campaign("two.py", "def f(train, test): return 1").predictors_id == one.predictors_id
     assert campaign("one.py", "def f(train, test): return 2").predictors_id != one.predictors_id
-    assert campaign("one.py", "def f(train, test): return 1", nearer="smaller").predictors_id != one.predictors_id
+    assert campaign("one.py", "def f(train, test): return 1", direction="smaller").predictors_id != one.predictors_id
     assert campaign("one.py", "def f(train, test): return 1").metrics_id == load_campaign(config).metrics_id
 
 

@@ -1,6 +1,5 @@
-"""One look for all figures, and their rendering to bytes: the same bytes for the same data."""
+"""The style of all figures of reports and previews: theme, ticks, grids, names of scores."""
 
-import io
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +10,10 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.figure import Figure
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-
-# Okabe & Ito's colours, which differ under all common kinds of colour blindness
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
+from hrtem_ood.plotting import FONT
 
 DENSE = 16
 """Beyond this many rows or columns a heat map is too dense for numbers in its cells."""
@@ -27,7 +22,7 @@ TICKS = 40
 """At most this many tick labels along an axis."""
 
 RC: Any = {  # Any: matplotlib types the keys as a long Literal
-    "font.family": "DejaVu Sans",  # comes with matplotlib, hence the same everywhere
+    "font.family": FONT,
     "axes.titlesize": 10,
     "axes.labelsize": 10,
     "xtick.labelsize": 8.5,
@@ -46,46 +41,23 @@ def theme() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that no window system knows of; sizes in inches."""
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def render(figure: Figure, kinds: Sequence[str], dpi: int) -> list[bytes]:
-    """Render a figure as ``png`` or ``svg``, without dates in it.
-
-    It is laid out once for all kinds, which takes as long as drawing it.
-    """
-    figure.set_dpi(dpi)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    box = figure.get_tightbbox().padded(0.08)  # [inches]
-    found = []
-    for kind in kinds:
-        buffer = io.BytesIO()
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, bbox_inches=box)
-        found.append(buffer.getvalue())
-    return found
-
-
 def palette(name: str) -> Any:
     """Return the colour map of the OOD matrix.
 
     Raises
     ------
     ConfigError
-        When neither seaborn nor matplotlib knows it.
+        When it is neither one of seaborn nor of matplotlib.
     """
     try:
-        found = sns.color_palette(name, as_cmap=True)
+        colours = sns.color_palette(name, as_cmap=True)
     except ValueError:
-        found = None
-    if not isinstance(found, Colormap):  # some names are lists of a few colours
+        colours = None
+    if not isinstance(colours, Colormap):  # some names are lists of a few colours
         raise ConfigError(
-            f"report.palette: seaborn knows no colour map {name!r}; try crest, flare, mako, rocket, viridis or cividis."
+            f"report.palette: seaborn has no colour map {name!r}; try crest, flare, mako, rocket, viridis or cividis."
         )
-    return found
+    return colours
 
 
 def thin_ticks(labels: Sequence[str], most: int = TICKS) -> tuple[np.ndarray, list[str]]:

@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from tests.unit.analysis.conftest import trained_on
+from tests.unit.synthetic import trained_on
 
-from hrtem_ood.analysis import correlation
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.campaign.report_files import REPORT, figure_names, report_files, table_names
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.report.summary import summary_table
-from hrtem_ood.stages import analyze
+from hrtem_ood.stages.metrics import metrics as run_metrics
+from hrtem_ood.stages.report import report as run_report
 
 
 class References(HTMLParser):
@@ -42,20 +42,15 @@ class References(HTMLParser):
         assert self.opened.pop() == tag
 
 
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(correlation, "RESAMPLES", 40)
-
-
 def reported(made: Any) -> Any:
-    analyze.metrics(made.campaign, made.results)
-    analyze.report(made.campaign, made.results)
+    run_metrics(made.campaign, made.results)
+    run_report(made.campaign, made.results)
     return made
 
 
 @pytest.fixture(scope="module")
 def folder(synthetic: Any) -> Path:
-    """Return the folder of the synthetic campaign, reported on; with the full bootstrap."""
+    """Return the folder of the synthetic campaign, reported on."""
     return reported(synthetic).folder
 
 
@@ -66,7 +61,7 @@ def check_outputs(made: Any) -> str:
     assert sorted(names) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     for name in table_names(made.campaign):
         table = pd.read_csv(folder / f"tables/{name}.csv")
-        assert len(table) > 0 or name in ("league", "forecast", "learning_curves")  # no cells, or no files
+        assert len(table) > 0 or name in ("predictor_ranking", "forecast", "learning_curves")  # no cells, or no files
     for name in (name for name in names if name.startswith("figures/")):
         content = (folder / name).read_bytes()
         if name.endswith(".png"):
@@ -93,7 +88,7 @@ def check_outputs(made: Any) -> str:
 
 def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic: Any) -> None:
     text = check_outputs(synthetic)
-    ranked = pd.read_csv(folder / "tables/league.csv")
+    ranked = pd.read_csv(folder / "tables/predictor_ranking.csv")
     assert {"transfer", "naive", "images", "network"} == set(ranked.family)
     assert text.count("<details") == ranked.groupby(["outcome", "cells"]).ngroups
     assert "<h1>Campaign synthetic</h1>" in text
@@ -107,8 +102,7 @@ def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic
 
 def test_figures_are_the_same_bytes_for_the_same_data(folder: Path, synthetic: Any) -> None:
     before = {name: (folder / name).read_bytes() for name in report_files(synthetic.campaign) if name != REPORT}
-    correlation.RESAMPLES = 1000
-    analyze.report(synthetic.campaign, synthetic.results)
+    run_report(synthetic.campaign, synthetic.results)
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -122,7 +116,7 @@ def test_ood_matrix(folder: Path) -> None:
 
 
 def test_gap_table_has_every_cell(folder: Path) -> None:
-    table = pd.read_csv(folder / "tables/gap.csv").sort_values(["training_id", "test_label"])
+    table = pd.read_csv(folder / "tables/ood_gap.csv").sort_values(["training_id", "test_label"])
     assert len(table) == 9
     assert table.in_domain.sum() == 4
     off = table[~table.in_domain]
@@ -132,15 +126,15 @@ def test_gap_table_has_every_cell(folder: Path) -> None:
     np.testing.assert_allclose(table.sigma, (table.epsilon > 0).astype(float), atol=1e-6)
 
 
-def test_predictor_table_counts_off_domain_cells(folder: Path) -> None:
+def test_predictor_table_counts_cells_under_imaging_shifts(folder: Path) -> None:
     table = pd.read_csv(folder / "tables/predictors.csv").set_index(["cells", "predictor"])
-    assert table.n["all off-domain", "sigma"] == 5
-    assert table.n["single-condition training", "sigma"] == 4
-    assert table.n["mixtures", "sigma"] == 1
-    assert table.n["away from minimum contrast", "sigma"] == 2
+    assert table.n["imaging", "sigma"] == 5
+    assert table.n["imaging, single-condition training", "sigma"] == 4
+    assert table.n["imaging, mixtures", "sigma"] == 1
+    assert table.n["imaging, away from minimum contrast", "sigma"] == 2
     # gaps −0.2 and −0.4 at |Δdefocus| of 100 and 200 Å
-    assert table.spearman_rho["all off-domain", "abs_delta_defocus_A"] == pytest.approx(-1)
-    assert np.isnan(table.spearman_rho["mixtures", "sigma"])
+    assert table.rho["imaging", "abs_delta_defocus_A"] == pytest.approx(-1)
+    assert np.isnan(table.rho["imaging, mixtures", "sigma"])
 
 
 def test_network_and_condition_tables(folder: Path, synthetic: Any) -> None:
@@ -193,7 +187,7 @@ def test_several_suites_and_structure_sets(make: Callable[..., Any], config: dic
     check_outputs(made)
     matrix = pd.read_csv(made.folder / "tables/ood_matrix.csv")
     assert sum(name.startswith("other: ") for name in matrix.columns) == 2
-    assert len(pd.read_csv(made.folder / "tables/gap.csv")) == 3 * 5
+    assert len(pd.read_csv(made.folder / "tables/ood_gap.csv")) == 3 * 5
     rows = by_training_set(aggregate_by_training_set(made.campaign, read_metrics(made.campaign, made.results)))
     assert list(rows.structure_set) == ["test", "other"] * 3
 
@@ -213,7 +207,7 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
     config["training_sets"]["fewer"] = config["training_sets"]["single"] | {"n_images": 2}
     config["networks"]["unet"]["training_sets"] = ["single", "fewer"]
     made = make(config)
-    analyze.metrics(made.campaign, made.results)
+    run_metrics(made.campaign, made.results)
     reduced = aggregate_by_training_set(made.campaign, read_metrics(made.campaign, made.results))
     assert list(reduced.short_label.values) == ["−100 (single)", "−100 (fewer)", "+100 (single)", "+100 (fewer)"]
 
@@ -249,7 +243,7 @@ def test_training_sets_side_by_side(make: Callable[..., Any], config: dict[str, 
 
 
 def test_what_is_compared_is_paired_by_condition(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    config["analysis"] = {"compare_training_sets": ["single", "mixed"]}
+    config["analysis"]["compare_training_sets"] = ["single", "mixed"]
     config["networks"]["unet"]["seed"] = 0
 
     def rule(_network: Any, dataset: Any, _image: int) -> float:
@@ -273,34 +267,12 @@ def test_an_unknown_palette_is_a_configuration_error(make: Callable[..., Any], c
         reported(make(config))
 
 
-def test_index_lists_every_artifact_once(make: Callable[..., Any], config: dict[str, Any]) -> None:
-    made = make(config)
-    analyze.index(made.campaign, made.results)
-    campaign = made.campaign
-    table = pd.read_csv(made.path("indexes", campaign.index_id), keep_default_na=False)
-    expected = [
-        *campaign.structures, *campaign.exit_waves, *campaign.datasets, *campaign.training_set_by_id,
-        *campaign.networks, *campaign.packs, *campaign.suites, *campaign.evaluations, campaign.transfer.id,
-    ]  # fmt: skip
-    assert sorted(table.id) == sorted(expected)
-    files = table[table.path != ""]
-    assert set(table.stage) - set(files.stage) == {"training_sets"}
-    assert all(Path(row.path).name.startswith(row.id) for row in files.itertuples())
-    written = files[files.stage.isin(["packs", "evaluations", "transfer"])]
-    assert all((made.results / path).exists() for path in written.path)
-    names = dict(zip(table.id, table.names, strict=True))
-    mixed = campaign.training_sets["mixed"][0]
-    assert names[mixed.id] == "mixed: 2 conditions"
-    evaluation = next(job for job in campaign.evaluations.values() if job.networks[0].training_set == mixed.id)
-    assert names[evaluation.spec.id] == "mixed: 2 conditions on test"
-
-
 def test_outputs_are_light_to_import() -> None:
     import subprocess
     import sys
 
     code = (
-        "import sys, hrtem_ood.campaign.report_files as o; assert o.files(); "
+        "import sys, hrtem_ood.campaign.report_files as o; assert o.report_files(); "
         "assert not {'numpy', 'matplotlib', 'xarray', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import label_free_predictors, rank_predictors
 from hrtem_ood.artifacts import store
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 
 
 def expected_covariance(centred: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_products_of_images_and_of_channels_give_one_cka(monkeypatch: pytest.Mon
             assert shared[row, column] / np.sqrt(own[reference] * own[column]) == pytest.approx(expected, rel=1e-10)
 
 
-def test_novelty_by_definition() -> None:
+def test_feature_shift_by_definition() -> None:
     """Two structure sets of different size; two in-domain datasets, of which only one set shows."""
     rng = np.random.default_rng(2)
     images, structures = [12, 12, 12, 12, 7], [(np.array([0, 1, 2, 3]), 12), (np.array([4]), 7)]
@@ -101,7 +101,7 @@ def test_novelty_by_definition() -> None:
     assert found.mahalanobis[known].mean() < 3.1, "in-domain images fit their own Gaussian, of three features"
 
 
-def test_novelty_without_reference_spread_or_numbers() -> None:
+def test_feature_shift_without_reference_spread_or_numbers() -> None:
     rng = np.random.default_rng(3)
     feature, structures = rng.standard_normal((2, 9, 3)).astype(np.float16), [(np.arange(2), 9)]
     known = np.array([True, False])
@@ -124,13 +124,13 @@ def test_novelty_without_reference_spread_or_numbers() -> None:
     assert np.isnan(found.feature_cka[1])
 
 
-def test_metrics_and_league_carry_what_networks_tell(make: Callable[..., Any], config: dict[str, Any]) -> None:
+def test_metrics_and_ranking_have_the_label_free_predictors(make: Callable[..., Any], config: dict[str, Any]) -> None:
     """Another structure set of the same recipe has no pairs; another material is nobody's domain."""
     sets = config["structure_sets"]
     config["materials"]["Au"] = {"formula": "Au", "structure": "fcc", "a_A": 4.078}
     sets["gold"] = sets["test"] | {"material": "Au", "n_structures": 5, "seed": 6}
     config["test_suites"]["gold"] = {"structure_set": "gold", "conditions": ["trained", "focus"]}
-    sets["test"]["structures"] = 8
+    sets["test"]["n_structures"] = 8
     made = make(config)
     metrics(made.campaign, made.results)
     found = read_metrics(made.campaign, made.results)

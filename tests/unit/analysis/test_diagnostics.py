@@ -1,4 +1,4 @@
-"""What networks cost, which diverged, and whether they know when they fail; medians and quartiles by hand."""
+"""Cost of architectures, diverged networks, uncertainty; medians and quartiles by hand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +11,14 @@ from scipy import stats
 from hrtem_ood.analysis.diagnostics import architectures, diverged, uncertainty_correlation
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.report.summary import summary_table
-from hrtem_ood.stages import analyze
+from hrtem_ood.stages.metrics import metrics as run_metrics
+from hrtem_ood.stages.report import report as run_report
 
 Make = Callable[..., Any]
 
 
 def gathered(made: Any) -> Any:
-    analyze.metrics(made.campaign, made.results)
+    run_metrics(made.campaign, made.results)
     return read_metrics(made.campaign, made.results)
 
 
@@ -38,13 +39,13 @@ def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, An
     found = diverged(metrics)
     assert list(found.network) == [lost]
     assert list(found.epochs_trained) == [1]
-    assert list(found.schedule) == [made.campaign.networks[lost].hyperparameters.schedule]  # the campaign has two
+    assert list(found.lr_schedule) == [made.campaign.networks[lost].hyperparameters.lr_schedule]  # the campaign has two
     assert "weight_decay" not in found
     assert int(architectures(metrics).diverged.sum()) == 1
-    analyze.report(made.campaign, made.results)
+    run_report(made.campaign, made.results)
     text = (made.folder / "report.html").read_text()
     assert lost in text
-    assert "<th>schedule</th>" in text
+    assert "<th>lr schedule</th>" in text
     assert "1 network diverged" in text
     assert "1 of 6 networks diverged" in str(summary_table(made.campaign, made.results).caption)
 
@@ -65,20 +66,20 @@ def test_signs_of_trouble_by_hand(make: Make, config: dict[str, Any]) -> None:
     made = make(config, rule=rule)
     metrics = gathered(made)
     reduced = aggregate_by_training_set(made.campaign, metrics)
-    found = uncertainty_correlation(reduced).set_index("score")
+    found = uncertainty_correlation(reduced, made.campaign.config.analysis).set_index("score")
     entropy = found.loc["predictive entropy"]
     # the long way: medians over seeds of means over images
     frame = metrics[["mean_f1", "mean_entropy", "in_domain"]].to_dataframe().reset_index()
     frame["training"] = frame.network.map(dict(zip(metrics.network.values, metrics.training_id.values, strict=True)))
     by_cell = frame.groupby(["training", "condition"])[["mean_f1", "mean_entropy", "in_domain"]].median()
     assert entropy.n == len(by_cell) == 9
-    assert entropy.spearman_rho == pytest.approx(stats.spearmanr(by_cell.mean_f1, by_cell.mean_entropy).statistic)
-    assert entropy.low_95 <= entropy.spearman_rho <= entropy.high_95
+    assert entropy.rho == pytest.approx(stats.spearmanr(by_cell.mean_f1, by_cell.mean_entropy).statistic)
+    assert entropy.rho_low <= entropy.rho <= entropy.rho_high
     seen = by_cell.in_domain.astype(bool)
     assert entropy.in_domain == pytest.approx(by_cell.mean_entropy[seen].median())
     assert entropy.off_domain == pytest.approx(by_cell.mean_entropy[~seen].median())
     # what the synthetic calibration error is: it falls as F1 rises
-    assert found.loc["expected calibration error"].spearman_rho == pytest.approx(-1)
+    assert found.loc["expected calibration error"].rho == pytest.approx(-1)
 
 
 def test_cells_are_medians_and_quartiles_over_networks(make: Make, config: dict[str, Any]) -> None:

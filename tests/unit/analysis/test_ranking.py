@@ -1,4 +1,4 @@
-"""The league and the forecast on outcomes whose answer is known."""
+"""The ranking of predictors and the forecast on outcomes with a right answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,14 @@ from scipy import stats
 from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.forecast import forecast
 from hrtem_ood.analysis.ranking.isotonic import fit_monotone, leave_group_out
-from hrtem_ood.analysis.ranking.outcomes import classify_shift, training_set_outcomes
+from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import rank_predictors
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.config.campaign import CampaignConfig
-from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.stages.metrics import metrics
 
 ROWS, COLUMNS = 14, 18
 
@@ -179,24 +178,6 @@ def test_a_forecast_of_little_says_nothing() -> None:
 # --- outcomes of a campaign ------------------------------------------------------------------
 
 
-def test_shifts_are_named_by_what_changes() -> None:
-    base = Condition(defocus_A=100, dose_e_per_A2=400)
-
-    def other(**values: float) -> Condition:
-        return base.model_copy(update=values)
-
-    assert classify_shift([base], base, same_objects=True) == "in-domain"
-    assert classify_shift([base], other(defocus_A=50.0), same_objects=True) == "defocus"
-    assert classify_shift([base], other(dose_e_per_A2=50.0), same_objects=True) == "dose"
-    assert classify_shift([base], other(C12=30.0, phi12=0.1, focal_spread_A=20.0), same_objects=True) == "aberrations"
-    assert classify_shift([base], other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "several"
-    assert classify_shift([base], base, same_objects=False) == "structure"
-    assert classify_shift([base], other(C12=30.0), same_objects=False) == "structure and imaging"
-    # of a mixture, the nearest
-    mixture = [base, other(C12=30.0)]
-    assert classify_shift(mixture, other(C12=30.0, dose_e_per_A2=50.0), same_objects=True) == "dose"
-
-
 def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., Any]) -> None:
     """Gap and regret from a rule: another material costs 0.2, each Å of defocus 0.001, and whoever trained there knows."""
     sets = config["structure_sets"]
@@ -225,7 +206,7 @@ def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., A
     metrics(made, written.results)
     found = training_set_outcomes(made, read_metrics(made, written.results))
     kind, gap, regret = found["shift"].values, found.gap.values, found.regret.values
-    np.testing.assert_allclose(found.in_domain, 0.8, atol=1e-6)
+    np.testing.assert_allclose(found.in_domain_score, 0.8, atol=1e-6)
     np.testing.assert_allclose(gap[kind == "structure"], -0.2, atol=1e-6)
     np.testing.assert_allclose(gap[kind == "defocus"].min(), -0.2, atol=1e-6)
     assert set(np.unique(kind)) == {"in-domain", "defocus", "structure", "structure and imaging"}

@@ -1,4 +1,4 @@
-"""The page on what a campaign found: sentences follow from the numbers, whichever way these point."""
+"""The page of a study: its sentences follow from the numbers, with either result."""
 
 import re
 from collections.abc import Callable
@@ -10,11 +10,20 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from hrtem_ood.analysis.results import analyse_campaign
 from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign, read_configs
 from hrtem_ood.campaign.report_files import REPORT, figure_names
 from hrtem_ood.cli import main
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.study_claims import Difference
-from hrtem_ood.stages.analyze import metrics
+from hrtem_ood.report.study_page import page_text
+from hrtem_ood.stages.metrics import metrics
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -42,7 +51,10 @@ def two_materials(config: dict[str, Any]) -> dict[str, Any]:
         "test": {"structure_set": "test", "conditions": "varied"},
         "gold": {"structure_set": "gold_test", "conditions": "shared"},
     }
+    naive = ["abs_delta_defocus_A", "sigma", "delta_log_dose"]
+    claims = [{"outcome": name, "predictor": f"texture_{name}", "better_than": naive} for name in ("gap", "regret")]
     config["analysis"] = {"compare_training_sets": ["designed", "uniform", "random_1"], "bootstrap_resamples": 200}
+    config["analysis"] |= {"claims": claims}
     return config
 
 
@@ -62,10 +74,7 @@ def write(written: Any, tmp_path: Path) -> str:
 
 
 def rule_of(written_config: dict[str, Any], by: Callable[[Any, Any], float]) -> Callable[..., float]:
-    """F1 by what a function says of a training and a test condition, the best of a mixture; 0.1 less on other materials."""
-    from hrtem_ood.campaign.campaign import Campaign
-    from hrtem_ood.config.campaign import CampaignConfig
-
+    """F1 by a function of a training and a test condition, the best of a mixture; 0.1 less on other materials."""
     made = Campaign(CampaignConfig.model_validate(written_config))
 
     def rule(network: Any, dataset: Any, image: int) -> float:
@@ -99,6 +108,39 @@ def test_scores_that_follow_the_change_of_defocus_refute_the_claim(two_materials
     assert "25 networks of 11 training sets" in text
     assert "Networks of one architecture" in text
     assert "2 materials (Au, CdSe)" in text
+    # the same scores without a claim: a description
+    del two_materials["analysis"]["claims"]
+    campaign = Campaign(CampaignConfig.model_validate(two_materials))
+    data = ReportData(campaign, written.results, analyse_campaign(campaign, written.results))
+    plain = page_text(data, {}, "command")
+    assert "| 1 | `abs_delta_defocus_A`" in plain
+    assert "Nothing is claimed." in plain
+    assert not re.search("Refuted|claimed predictor|The claim is|First of all", plain)
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        ([("gap", "sigma", ["sigma"])], "names the predictor itself, sigma"),
+        ([("gap", "sigma", ["epsilon"]), ("gap", "coverage", ["mmd"])], "there are several for gap"),
+        ([("regret", "sigm", ["mmd"])], r"analysis\.claims\.regret: there is no `sigm` .*did you mean `sigma`"),
+        ([("regret", "sigma", ["mmdd"])], r"analysis\.claims\.regret: there is no `mmdd`"),
+    ],
+)
+def test_claims_that_cannot_be_answered_are_refused(config, claims, message):
+    keys = ("outcome", "predictor", "better_than")
+    config["analysis"]["claims"] = [dict(zip(keys, claim, strict=True)) for claim in claims]
+    with pytest.raises(ConfigError, match=message):
+        load_campaign(config)
+
+
+def test_the_study_has_the_claims_that_its_comments_state():
+    claims = load_campaign(read_configs([ROOT / "config/experiments/transfer.yaml"])).config.analysis.claims
+    assert [(claim.outcome, claim.predictor) for claim in claims] == [
+        ("gap", "texture_gap"),
+        ("regret", "texture_regret"),
+    ]
+    assert all(claim.better_than == ("abs_delta_defocus_A", "sigma", "delta_log_dose") for claim in claims)
 
 
 def test_scores_that_follow_the_texture_gap_show_the_claim(two_materials, make, tmp_path, monkeypatch):
