@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-python lint format docs dag study bench clean
+.PHONY: help env demo test test-fast test-python lint format docs dag study bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,16 +26,20 @@ test: env lint  ## lint, type check, and all tests, those on a SLURM cluster las
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not cluster" -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m cluster
 
+test-fast: env  ## unit and physics tests only: no lint, no workflows, no cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit tests/physics -n 2 --dist loadfile
+
 test-python:  ## unit tests under another Python, in an environment of its own: make test-python PYTHON=python3.13
 	$(MAKE) env VENV=build/$(notdir $(PYTHON))
 	OMP_NUM_THREADS=1 build/$(notdir $(PYTHON))/bin/python -m pytest -n 2 --dist loadfile tests/unit
 
-lint: env  ## ruff, mypy, snakefmt and codespell, changing nothing
+lint: env  ## ruff, mypy, snakefmt, import-linter and codespell, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell *.md CITATION.cff Makefile Snakefile benchmarks config docs profiles pyproject.toml results/README.md src tests workflow
 
 format: env  ## let ruff and snakefmt format the code
@@ -71,7 +75,7 @@ study: env  ## run the laptop study (config/experiments/transfer.yaml, about an 
 	@$(BIN)/hrtem-ood validate config/experiments/transfer.yaml
 	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
-	@$(BIN)/hrtem-ood results config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
+	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
 
 bench: env  ## run all benchmarks (most of an hour) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py

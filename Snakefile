@@ -11,14 +11,17 @@ include: "workflow/rules/common.smk"
 
 rule all:
     input:
-        lambda wildcards: paths(jobs.targets(campaign), whole=True),
+        lambda wildcards: paths(dag.default_targets(campaign), whole=True),
 
 
-include: "workflow/rules/structures.smk"
-include: "workflow/rules/simulation.smk"
-include: "workflow/rules/imaging.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/build.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/image.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/suite.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/transfer.smk"
 include: "workflow/rules/predictors.smk"
-include: "workflow/rules/analysis.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/index.smk"

@@ -67,7 +67,7 @@ def spectrum(atoms: Atoms, engine: str, sampling_A: float, thickness_A: float = 
         {"engine": engine, "sampling_A": sampling_A, "slice_thickness_A": thickness_A, "n_frozen_phonons": 1}
     )
     size = round(SIDE_A / sampling_A)
-    if engine == "fast":
+    if engine == "builtin":
         return np.asarray(fast_spectrum(atoms, simulation, size, CPU))
     height = atoms.cell[2, 2]
     half_A = height / np.ceil(height / thickness_A) / 2
@@ -124,7 +124,7 @@ def envelope_error(of: np.ndarray, spread_A: float) -> np.ndarray:
 
 def phonon_error(scene: Atoms, number: int) -> np.ndarray:
     """Error of the mean of one configuration by condition, from the scatter of several [%], on pixels of 0.4 Å."""
-    single = np.stack([images(spectrum(displace(scene, 0.1, seed), "fast", 0.1)) for seed in range(number)])
+    single = np.stack([images(spectrum(displace(scene, 0.1, seed), "builtin", 0.1)) for seed in range(number)])
     scatter = np.sqrt(single.var(axis=0, ddof=1).mean(axis=(1, 2)))
     return np.asarray(100 * scatter / single.mean(axis=0).std(axis=(1, 2)))
 
@@ -141,9 +141,9 @@ def measure(phonons: int = 16) -> dict[str, float]:
                 found.setdefault(f"{kind}: {engine}, sampling {sampling_A:g} Å [%]", []).extend(off)
                 if sampling_A == 0.1:
                     found.setdefault(f"{kind}: {engine}, sampling 0.1 Å, mean [%]", []).append(float(off.mean()))
-        thin = spectrum(atoms, "fast", 0.1, THIN_A)
+        thin = spectrum(atoms, "builtin", 0.1, THIN_A)
         for thickness_A in simulation_accuracy.THICKNESS:
-            off = errors(spectrum(atoms, "fast", 0.1, thickness_A), thin)
+            off = errors(spectrum(atoms, "builtin", 0.1, thickness_A), thin)
             found.setdefault(f"slices of {thickness_A:g} Å [%]", []).extend(off)
         found.setdefault("one phonon [%]", []).extend(phonon_error(scene, phonons))
         for spread_A in simulation_accuracy.ENVELOPE[kind]:

@@ -29,10 +29,11 @@ from report import Budget, report
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
-from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import report_datasets
-from hrtem_ood.execution.planning.static_complexity import convolutions
+from hrtem_ood.learning.architectures.static_complexity import convolutions
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.evaluation.score_table import ScoreTable
 from hrtem_ood.stages.predictors import active_predictors, as_dataset
@@ -128,17 +129,17 @@ def write_evaluations(campaign: Campaign, results: Path) -> None:
         np.multiply(values, np.array(factor, np.float32)[:, None], out=cells.values)
         cells.feature = drawn_features(job, cells.values.shape[-1])
         told = store.provenance(job.spec, seconds=100, device="cpu")
-        store.write_zarr(results / artifact_path("evaluations", job.spec.id), cells.to_dataset(), told)
+        store.write_zarr(Results(results).path("evaluations", job.spec.id), cells.to_dataset(), told)
 
 
 def write_rest(campaign: Campaign, results: Path) -> None:
     """Write packs, transfer, predictors (noise), and the datasets that are shown: noise around a disc."""
-    transfer(campaign.transfer, results / artifact_path("transfer", campaign.transfer.id))
+    transfer(campaign.transfer, Results(results).path("transfer", campaign.transfer.id))
     entry = {"epochs": 20, "seconds": 60, "parameter_count": 10**6, "flops_per_image": 10**9, "diverged": False}
     for pack in campaign.packs.values():
         networks = {network.id: entry | {"best_val_loss": 0.1} for network in pack.networks}
         told = store.provenance(pack, seconds=60, device="cpu")
-        store.write_json(results / artifact_path("packs", pack.id), {"networks": networks, **told})
+        store.write_json(Results(results).path("packs", pack.id), {"networks": networks, **told})
     write_predictors(campaign, results)
     y, x = np.mgrid[:SIDE, :SIDE]
     label = np.hypot(y - SIDE / 2, x - SIDE / 2) < SIDE / 4
@@ -151,7 +152,7 @@ def write_rest(campaign: Campaign, results: Path) -> None:
         labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
         told = store.provenance(spec, seconds=1, device="cpu") | {"pixel_size_A": spec.imaging.pixel_size_A}
         store.write_zarr(
-            results / artifact_path("datasets", id_),
+            Results(results).path("datasets", id_),
             xr.Dataset({"counts": (dims, counts), "label": (dims, labels)}),
             told,
         )
@@ -165,7 +166,7 @@ def write_predictors(campaign: Campaign, results: Path) -> None:
         campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
     )
     told = store.provenance(made, seconds=1, device="cpu")
-    path = results / artifact_path("predictors", campaign.predictors_id)
+    path = Results(results).path("predictors", campaign.predictors_id)
     store.write_zarr(path, drawn, told)
 
 
@@ -210,15 +211,15 @@ def main() -> None:
         write_rest(campaign, results)
         written = perf_counter() - begin
         options = ["--config", str(config), "--results", str(results)]
-        metrics = run(["analyze", "metrics", *options, campaign.metrics_id])
-        reading = lazily(results / artifact_path("metrics", campaign.metrics_id))
+        metrics = run(["stage", "metrics", *options, campaign.metrics_id])
+        reading = lazily(Results(results).path("metrics", campaign.metrics_id))
         decompressing, size = bound(results / "evaluations")
-        report_ = run(["analyze", "report", *options, campaign.report_id])
+        report_ = run(["stage", "report", *options, campaign.report_id])
         figures = {
             "networks": len(campaign.networks),
             "scores per image [million]": size / 4 / 1e6,
             "evaluations [GB]": stored(results / "evaluations"),
-            "metrics [GB]": stored(results / artifact_path("metrics", campaign.metrics_id)),
+            "metrics [GB]": stored(Results(results).path("metrics", campaign.metrics_id)),
             "writing evaluations and all else [s]": written,
         }
     for verb, process in (("metrics", metrics), ("report", report_)):

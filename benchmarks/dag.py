@@ -26,8 +26,10 @@ from report import Budget, report
 
 from hrtem_ood.artifacts.store import write_json
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.job_records import Record
 
 ROOT = Path(__file__).parents[1]
@@ -156,7 +158,7 @@ def campaign_of(change: Mapping[str, object]) -> Campaign:
 
 def fill(folder: Folder, campaign: Campaign, change: Mapping[str, object]) -> None:
     """Leave what a finished run leaves: every artifact, though empty, and Snakemake's records of every job."""
-    for stage in dag.STAGES:
+    for stage in JOB_STAGES:
         for id_ in dag.artifact_ids(campaign, stage):
             for output in dag.job_outputs(stage, id_, campaign):
                 path = folder.path / "results" / output
@@ -205,7 +207,7 @@ def half_trained(folder: Folder, campaign: Campaign) -> None:
             (results / dag.job_outputs("packs", pack.id)[0]).unlink(missing_ok=True)
             continue
         for network in pack.networks:
-            (results / artifact_path("networks", network.id)).touch()
+            Results(results).path("networks", network.id).touch()
     record = Record("", "packs", "running", socket.gethostname(), os.getpid(), None, None, "2026-01-01T00:00:00+00:00")
     for number, pack in enumerate(packs[1:400:2]):
         one = replace(record, id=pack.id)
@@ -264,7 +266,7 @@ def main() -> None:
             Budget("status, half of it trained [s]", 3, "max"),
         ],
         [
-            f"{len(campaign.networks)} networks, {sum(len(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES)} jobs; "
+            f"{len(campaign.networks)} networks, {sum(len(dag.artifact_ids(campaign, stage)) for stage in JOB_STAGES)} jobs; "
             f"a tenth: {networks:.3g} times fewer networks on the same training sets and suites.",
             f"Medians of {repeats} in turn, the peer once. Whole processes, at least as long as an empty workflow's.",
         ],

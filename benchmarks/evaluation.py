@@ -1,6 +1,6 @@
 """The evaluation stage against the bare forward pass of the same networks on the same images.
 
-Ours is all of `hrtem-ood evaluate` but the start of the process: reading networks and datasets, standardising, forward
+Ours is all of `hrtem-ood stage evaluate` but the start of the process: reading networks and datasets, standardising, forward
 passes, scores, writing. The peer calls `network(batch)` on batches that are ready in memory, with the same settings and
 batch sizes, and drops what comes out. Images are noise: neither side cares.
 

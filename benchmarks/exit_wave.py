@@ -28,7 +28,7 @@ from report import Budget, alternate, median_ratio, report
 from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
 from hrtem_ood.physics.simulation.potential import slice_atoms
 from hrtem_ood.stages.build import build
@@ -41,7 +41,7 @@ ROUNDS = 3
 
 def paper() -> Campaign:
     """Load the campaign at full size."""
-    return load_campaign(read_configs([CONFIG / "config.yaml", CONFIG / "paper.yaml"]))
+    return load_campaign_from_files([CONFIG / "config.yaml", CONFIG / "paper.yaml"])
 
 
 def by_abtem(atoms: Atoms | abtem.FrozenPhonons, size: int, energy_eV: float) -> np.ndarray:
@@ -149,7 +149,7 @@ def main() -> None:
     name, small = next(scenes())
     atoms = displace(small, 0.1, 7)
     reference = explicit_spectrum(atoms, round(SIDE_A / REFERENCE_A), 1.0)
-    for engine in ("fast", "abtem"):
+    for engine in ("builtin", "abtem"):
         off = errors(spectrum(atoms, engine, simulation.sampling_A), reference)
         figures[f"images of {name}, four conditions: mean error of {engine} [%]"] = float(off.mean())
         figures[f"images of {name}, four conditions: largest error of {engine} [%]"] = float(off.max())

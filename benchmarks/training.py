@@ -4,7 +4,7 @@ Ours is `fit`: building the network and the Trainer, batches gathered from integ
 steps, validation, snapshots of the state. The peer is a plain loop over the same images, which lie standardised in
 memory: index, forward, loss, backward, step, schedule, and the same validation; no augmentation, no bookkeeping.
 
-A pack is `hrtem-ood train`, from the start of the process to its end, with few steps, so that what is not steps shows;
+A pack is `hrtem-ood stage train`, from the start of the process to its end, with few steps, so that what is not steps shows;
 its overhead is what its networks take beyond the peer's time for the same steps. Images are noisy discs.
 
     python benchmarks/training.py
@@ -166,7 +166,7 @@ def campaign_of(pack: int) -> Campaign:
 
 
 def run(folder: Path, campaign: Campaign, packs: int | None = None) -> float:
-    """Run `hrtem-ood train` on packs of a campaign, one process each, and return the wall time of a network [s]."""
+    """Run `hrtem-ood stage train` on packs of a campaign, one process each, and return the wall time of a network [s]."""
     config = folder / "config.yaml"
     store.write_text(config, campaign.config_json)
     ((dataset, _),) = (each for each in campaign.datasets.items() if each[1].n_structures > 1)
@@ -178,6 +178,7 @@ def run(folder: Path, campaign: Campaign, packs: int | None = None) -> float:
             sys.executable,
             "-m",
             "hrtem_ood",
+            "stage",
             "train",
             pack.id,
             "--config",

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose tiny campaign has been run; tests that change files take a copy.
 
-    Processes of one test run share it: the first that asks for it runs it, the others wait.
+    Of all processes of a test run, the first that asks for it runs it. The others wait, and each takes a copy.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -34,4 +34,4 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
             project.configure(TINY)
             assert project.run() == JOBS
             done.touch()
-    return project
+    return project.copy(tmp_path_factory.mktemp("mine") / "finished")

@@ -11,7 +11,7 @@ from typing import Any
 from tests.workflow.conftest import TINY
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.load import load_campaign, merge, read_configs
+from hrtem_ood.campaign.load import load_campaign, load_campaign_from_files, merge
 from hrtem_ood.campaign.specs import (
     DatasetSpec,
     EvaluationSpec,
@@ -83,7 +83,7 @@ def campaigns() -> dict[str, Campaign]:
     return {
         "tiny": load_campaign(TINY),
         **{name: load_campaign(merge(TINY, change)) for name, change in VARIED.items()},
-        "paper": load_campaign(read_configs([ROOT / "config/paper.yaml"])),
+        "paper": load_campaign_from_files([ROOT / "config/paper.yaml"]),
     }
 
 

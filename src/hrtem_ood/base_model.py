@@ -1,7 +1,7 @@
 """Field types of the configuration: numbers that are numbers, ranges, grids, scalars and names."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,11 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema
+
+
+def _takes_bool(annotation: Any) -> bool:
+    """Whether a field, or one item of a grid, is true or false."""
+    return annotation is bool or any(_takes_bool(each) for each in get_args(annotation))
 
 
 class Model(BaseModel):
@@ -27,7 +32,7 @@ class Model(BaseModel):
         for key, field in cls.model_fields.items() if isinstance(data, dict) else ():
             value = data.get(key)
             items = value if isinstance(value, list | tuple) else [value]
-            if field.annotation is not bool and any(isinstance(item, bool) for item in items):
+            if not _takes_bool(field.annotation) and any(isinstance(item, bool) for item in items):
                 raise ValueError(
                     f"`{key}` needs a number or text, not true or false (which yes, no, on and off mean, too)"
                 )
@@ -116,6 +121,8 @@ def grid_of(item: Any) -> Any:
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
 ]
+NumberRange = _range_of(float)
+IntegerRange = _range_of(int)
 
 
 def _scalar(value: Any) -> Any:
@@ -127,6 +134,3 @@ def _scalar(value: Any) -> Any:
 
 
 Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
-
-NumberRange = _range_of(float)
-IntegerRange = _range_of(int)

@@ -116,7 +116,7 @@ class Campaign:
             ]:
                 with contextlib.suppress(FileNotFoundError, FileExistsError):
                     os.link(path, kept / f"{path.stat().st_ino}.log")
-            time.sleep(0.1)
+            time.sleep(0.5)
 
     @property
     def folder(self) -> Path:
@@ -166,7 +166,7 @@ class Campaign:
 
     def log(self) -> str:
         """Logs of all trainings, all attempts."""
-        time.sleep(0.3)
+        time.sleep(0.7)  # they are kept every 0.5 s
         return "".join(path.read_text() for path in sorted((self.folder / "kept").glob("*.log")))
 
     def jobs(self) -> dict[str, str]:
@@ -241,5 +241,5 @@ def wait(for_: Callable[[], Any], what: str, seconds: float = 300) -> Any:
     begin = time.monotonic()
     while not (found := for_()):
         assert time.monotonic() - begin < seconds, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
+        time.sleep(0.5)
     return found

@@ -87,7 +87,7 @@ def more_tasks_than_slurm_takes(campaign: Campaign) -> None:
     head = campaign.start("train:runtime=10", "train:mem_mb=500", "train:slurm_account=few")
     campaign.end(head)
     campaign.trained_once()
-    assert "SLURM takes no more tasks" not in campaign.log(), "none is refused"
+    assert "SLURM accepts no more tasks" not in campaign.log(), "none is refused"
     found = tasks(campaign, pack)
     assert found.total() == 8, "none is started twice"
     assert max(found.values()) == ARRAY

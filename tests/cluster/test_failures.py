@@ -176,7 +176,7 @@ def head_is_killed(campaign: Campaign) -> None:
     second = campaign.submit()
     campaign.over(second)
     assert state_of(second) == "COMPLETED", campaign.out()
-    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert f"SLURM job {job} works on packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 
@@ -185,8 +185,8 @@ def head_reaches_its_limit(campaign: Campaign) -> None:
     head = campaign.submit(minutes=2)  # and is warned 90 seconds before it
     job = campaign.training()
     campaign.over(head)
-    assert "the head stops here; its jobs go on" in campaign.out()
-    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert "the head ends; its jobs go on" in campaign.out()
+    assert f"SLURM job {job} works on packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 
@@ -196,8 +196,8 @@ def head_is_preempted(campaign: Campaign) -> None:
     job = campaign.training()
     preempt(9)
     campaign.over(head)
-    assert "the head stops here; its jobs go on" in campaign.out()
-    assert f"SLURM job {job} is at packs/" in campaign.out()
+    assert "the head ends; its jobs go on" in campaign.out()
+    assert f"SLURM job {job} works on packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 
@@ -208,7 +208,7 @@ def submit_limit(campaign: Campaign) -> None:
     campaign.change({"execution": {"networks_per_job": 1}})
     head = campaign.submit("--set-resources", "train:slurm_account=limited")
     campaign.over(head)
-    assert "SLURM took not all jobs" in campaign.out(), campaign.out()
+    assert "SLURM did not accept all jobs" in campaign.out(), campaign.out()
     assert state_of(head) == "COMPLETED", campaign.out()
     campaign.check(resumed=False)
 

@@ -11,10 +11,10 @@ from hrtem_ood.transfer import ctf_overlap, information, texture_detector
 from hrtem_ood.transfer.ctf_sampling import transfer_moments, transfer_of
 from hrtem_ood.transfer.epsilon_sigma import sigma
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra, mean_inverse_dose, mixture_spectra
-from hrtem_ood.transfer.measure_registry import MEASURES, OF_UNIONS
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, particle_area_fraction
 from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
+from hrtem_ood.transfer.predictors.registry import PREDICTORS, SPECTRAL_PREDICTORS
 
 WAVELENGTH = electron_wavelength_A(300e3)
 GRID = polar_grid(Transfer(radial_points=256, azimuthal_points=8), pixel_size_A=0.4)
@@ -118,20 +118,20 @@ def test_the_spectrum_of_a_standardised_image_has_unit_variance() -> None:
 # --- overlaps --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(MEASURES))
+@pytest.mark.parametrize("name", sorted(SPECTRAL_PREDICTORS))
 def test_every_measure_is_finite_and_best_for_train_on_test_itself(name: str) -> None:
-    measure = MEASURES[name]
+    predictor = PREDICTORS[name]
     # two images of a spread condition are no copies of each other: their contrast correlates less than with others'
     for test in CONDITIONS[:-1] if name == "signed_sigma" else CONDITIONS:
-        values = [measure.function(train, test) for train in CONDITIONS]
+        values = [predictor.measure(train, test) for train in CONDITIONS]
         assert np.isfinite(values).all()
-        own = measure.function(test, test)
-        best = max(values) if measure.direction == "larger" else min(values)
+        own = predictor.measure(test, test)
+        best = max(values) if predictor.direction == "larger" else min(values)
         # the normal approximation may prefer another detector by a little
         assert own == pytest.approx(best, abs=5e-3 if name == "texture_accuracy" else 1e-9)
 
 
-def test_sign_blind_overlap_is_sigma() -> None:
+def test_overlap_of_spectra_is_sigma() -> None:
     chosen = [Condition(defocus_A=d, dose_e_per_A2=400, focal_spread_A=20) for d in (100, -200)]
     values = [transfer_of(condition, GRID, wavelength_A=WAVELENGTH) for condition in chosen]
     assert ctf_overlap.ctf_overlap(*map(look, chosen)) == pytest.approx(sigma(*values, GRID.weight), rel=1e-12)
@@ -310,11 +310,11 @@ def test_wiener_excess_is_the_excess_error_of_the_mistaken_filter() -> None:
 # --- mixtures --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(OF_UNIONS))
+@pytest.mark.parametrize("name", [name for name, row in PREDICTORS.items() if row.arguments == "mixture"])
 def test_a_union_of_equals_is_what_each_is(name: str) -> None:
-    measure = MEASURES[name]
+    predictor = PREDICTORS[name]
     same = mixture_spectra([at(), at()], [3, 1])
-    assert measure.function(same, at(60)) == pytest.approx(measure.function(at(), at(60)), rel=1e-9)
+    assert predictor.measure(same, at(60)) == pytest.approx(predictor.measure(at(), at(60)), rel=1e-9)
 
 
 def test_a_union_lies_between_its_parts_and_counts_by_shares() -> None:

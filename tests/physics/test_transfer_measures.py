@@ -26,7 +26,7 @@ def condition(defocus_A: float, **others: float) -> Condition:
 
 
 def settings(weight: str = "per_area", **others: int) -> Transfer:
-    return Transfer.model_validate({"weight": weight, "q_min_per_A": LOW, "q_max_per_A": HIGH, **others})
+    return Transfer.model_validate({"weighting": weight, "q_min_per_A": LOW, "q_max_per_A": HIGH, **others})
 
 
 def epsilon_of(chosen: Condition, transfer: Transfer) -> float:

@@ -8,7 +8,7 @@ from ase import Atoms
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 
 
 def pretend(campaign, results, *, seconds=36.0, device="cpu"):
@@ -16,7 +16,7 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     entry = {"seconds": seconds, "flops_per_image": 10**9, "parameter_count": 1000}
 
     def write(spec, more=None):
-        path = results / artifact_path(spec.stage, spec.id)
+        path = Results(results).path(spec.stage, spec.id)
         told = store.provenance(spec, seconds=seconds, device=device)
         if path.suffix == ".extxyz":
             store.write_structures(path, [Atoms("H", cell=[1, 1, 1])], told)
@@ -30,7 +30,7 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
     for pack in campaign.packs.values():
         write(pack, {"networks": {network.id: entry for network in pack.networks}})
     for id_ in campaign.networks:
-        store.write_text(results / artifact_path("networks", id_), "weights")
+        store.write_text(Results(results).path("networks", id_), "weights")
     for suite in campaign.suites.values():
         write(suite, {"datasets": dict.fromkeys(suite.datasets)})
     for job in campaign.evaluations.values():
@@ -48,4 +48,4 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
         *dag.job_outputs("indexes", campaign.index_id),
     ]:
         store.write_text(results / path, "")
-    store.write_if_absent(results / artifact_path("configs", campaign.config_id), campaign.config_json)
+    store.write_if_absent(Results(results).path("configs", campaign.config_id), campaign.config_json)

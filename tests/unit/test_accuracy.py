@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hrtem_ood.campaign import simulation_accuracy
+from hrtem_ood.campaign.config_warnings import config_warnings
 from hrtem_ood.campaign.load import load_campaign
-from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.physics.simulation.parameters import Simulation
 
 METHODS = (Path(__file__).parents[2] / "docs/methods.md").read_text()
@@ -59,15 +59,15 @@ def test_columns_of_atoms_are_warned_of_sooner(raw):
     assert "0.14 Å keeps" in text
     raw["simulation"] |= {"sampling_A": 0.16, "slice_thickness_A": 1}
     raw["imaging"]["pixel_size_A"] = 0.4
-    assert not [text for text in warnings(load_campaign(raw)) if "sampling_A" in text]
+    assert not [text for text in config_warnings(load_campaign(raw)) if "sampling_A" in text]
     for each in raw["structure_sets"].values():
         each["particles"]["zone_axis"] = [0, 0, 1]
-    assert [text for text in warnings(load_campaign(raw)) if "sampling_A" in text]
+    assert [text for text in config_warnings(load_campaign(raw)) if "sampling_A" in text]
 
 
 def test_envelopes_are_warned_of_by_the_largest_spread(raw):
     def told():
-        return [text for text in warnings(load_campaign(raw)) if text.startswith("imaging.temporal_coherence")]
+        return [text for text in config_warnings(load_campaign(raw)) if text.startswith("imaging.temporal_coherence")]
 
     for each in raw["conditions"].values():
         each.pop("focal_spread_A", None)
@@ -77,7 +77,7 @@ def test_envelopes_are_warned_of_by_the_largest_spread(raw):
     assert "40 Å" in text
     assert "14 %" in text
     assert "18 Å keep 5 %" in text
-    raw["imaging"]["coherence"] = "focal_integration"
+    raw["imaging"]["temporal_coherence"] = "focal_integration"
     assert not told()
 
 

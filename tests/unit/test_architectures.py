@@ -16,10 +16,11 @@ from torch import nn
 from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.cli import main
-from hrtem_ood.cli.render.architectures import architectures_table, image_sides
+from hrtem_ood.cli.render.architectures import architectures_table
 from hrtem_ood.config.training import BUILT_IN, Architecture
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures.complexity import parameter_count, receptive_field
+from hrtem_ood.learning.architectures.of_campaign import image_sides
 from hrtem_ood.learning.architectures.registry import CLASS_OF, build, check_size, stride_of
 from hrtem_ood.learning.torch_device import reproducible
 

@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrtem_ood.artifacts.identity import content_id
-from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS, Architecture, Hyperparameters
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS
+from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.campaign import equal_shares
+from hrtem_ood.campaign.config_warnings import config_warnings
+from hrtem_ood.campaign.dag import job_counts
 from hrtem_ood.campaign.load import load_campaign, merge, read_configs
 from hrtem_ood.campaign.specs import (
     DatasetSpec,
@@ -21,7 +24,7 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
-from hrtem_ood.cli.render.validate import job_counts, warnings
+from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
 
 MADE_BY = {
@@ -120,7 +123,7 @@ def test_a_new_condition_leaves_other_networks_alone(raw):
 
 def test_more_structures_keep_the_first_shards(raw):
     before = ids(raw)
-    raw["structure_sets"]["train"]["structures"] = 24
+    raw["structure_sets"]["train"]["n_structures"] = 24
     after = ids(raw)
     assert len(before["exit_waves"] - after["exit_waves"]) == 1  # the last, short shard
     assert len(after["exit_waves"]) == 4
@@ -133,7 +136,7 @@ def test_names_of_grids_and_sets_are_in_no_id(raw):
         names = [user["conditions"]] if isinstance(user["conditions"], str) else user["conditions"]
         user["conditions"] = ["focus_series" if name == "defocus" else name for name in names]
     raw["structure_sets"]["exam"] = raw["structure_sets"].pop("test")
-    raw["test_suites"]["test"]["structures"] = "exam"
+    raw["test_suites"]["test"]["structure_set"] = "exam"
     assert ids(raw) == before
 
 
@@ -203,9 +206,9 @@ def test_a_crystal_file_counts_by_content(raw, tmp_path):
 
 
 def test_untested_training_condition_is_noted(raw):
-    assert not list(warnings(load_campaign(raw)))
+    assert not list(config_warnings(load_campaign(raw)))
     raw["test_suites"]["test"]["conditions"] = ["dose"]
-    assert any("no in-domain score" in note for note in warnings(load_campaign(raw)))
+    assert any("no in-domain score" in note for note in config_warnings(load_campaign(raw)))
 
 
 def test_null_removes_an_entry(raw):
@@ -229,11 +232,11 @@ def test_expected_counts_are_new_datasets_of_the_same_images(raw):
     assert not set(before.datasets) & set(after.datasets)
     series = [sorted(spec.series for spec in campaign.datasets.values()) for campaign in (before, after)]
     assert series[0] == series[1]
-    assert any("imaging.store_noise_free" in note for note in warnings(after))
+    assert any("imaging.store_noise_free" in note for note in config_warnings(after))
     fresh = load_campaign(
         merge(raw, {"imaging": {"store_noise_free": True}, "networks": {"unet": {"resample_noise": True}}})
     )
-    assert not list(warnings(fresh))
+    assert not list(config_warnings(fresh))
 
 
 # --- hyperparameters --------------------------------------------------------------------------
@@ -253,7 +256,7 @@ CHANGES: list[dict[str, object]] = [
     {"weight_decay": 0},
     {"gradient_clip": 1},
     {"augmentation": "none"},
-    {"precision": "bf16-mixed"},
+    {"numeric_precision": "bf16-mixed"},
     {"stored_dtype": "bfloat16"},
     {"seed": 7},
 ]
@@ -278,19 +281,19 @@ def test_a_changed_architecture_is_in_the_identity_of_its_own_networks_only(raw,
     lost = {network.hyperparameters.architecture.name for id_, network in before.items() if id_ not in after}
     assert (kept, lost) == ({"unet"}, {"resnet_unet"})
     # as they were before architectures had versions
-    assert all(content_id(n.slug, [n.stage, n.version, n.model_dump(mode="json")]) == id_ for id_, n in before.items())
+    assert all(content_id(n.slug, [n.stage, n.version, identity_parameters(n)]) == id_ for id_, n in before.items())
 
 
 def test_no_hyperparameter_is_left_out_of_that_test():
     tried = {key for change in CHANGES for key in change}
     # these two count only together with others, and have tests of their own
-    assert tried | {"decay", "noise"} == set(Hyperparameters.model_fields)
+    assert tried | {"lr_decay", "resample_noise"} == set(Hyperparameters.model_fields)
 
 
 def test_fresh_noise_is_in_the_identity():
     one, other = (
-        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, resample_noise=noise))
-        for noise in ("stored", "fresh")
+        NetworkSpec(training_set="t", hyperparameters=Hyperparameters(epochs=1, resample_noise=resample))
+        for resample in (False, True)
     )
     assert one.id != other.id
 
@@ -298,11 +301,11 @@ def test_fresh_noise_is_in_the_identity():
 def test_decay_counts_only_where_there_is_one(raw):
     network = raw["networks"]["unet"]
     before = ids(raw)
-    network["decay"] = [0.5, 0.9]
+    network["lr_decay"] = [0.5, 0.9]
     assert ids(raw) == before
-    network["schedule"] = "exponential"
+    network["lr_schedule"] = "exponential"
     assert len(ids(raw)["networks"]) == 2 * len(before["networks"])
-    network["schedule"] = ["one_cycle", "exponential"]
+    network["lr_schedule"] = ["one_cycle", "exponential"]
     assert len(ids(raw)["networks"]) == 3 * len(before["networks"])
 
 
@@ -456,7 +459,7 @@ def test_structure_sets_of_one_recipe_share_the_spectrum_of_their_objects(raw):
 def test_predictors_follow_what_is_compared_and_nothing_else(raw):
     before = load_campaign(raw).predictors_id
     raw["campaign"], raw["networks"]["unet"]["seed"] = "other", [0, 1, 2]
-    raw["execution"]["structures_per_shard"], raw["analysis"] = 5, {"forecast": "sigma"}
+    raw["execution"]["structures_per_shard"], raw["analysis"] = 5, {"forecast_predictor": "sigma"}
     assert load_campaign(raw).predictors_id == before
     raw["transfer"] = {"weighting": "per_q"}
     assert load_campaign(raw).predictors_id != before
@@ -465,13 +468,19 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
 @pytest.mark.parametrize(
     ("analysis", "message"),
     [
-        ({"forecast": "sigmo"}, r"analysis\.forecast: there is no `sigmo`.*did you mean `sigma`"),
-        ({"exclude_predictors": "abs_delta_defocus_A"}, r"analysis\.leave_out: `abs_delta_defocus_A` is the reference"),
+        ({"forecast_predictor": "sigmo"}, r"analysis\.forecast_predictor: there is no `sigmo`.*did you mean `sigma`"),
+        (
+            {"exclude_predictors": "abs_delta_defocus_A"},
+            r"analysis\.exclude_predictors: `abs_delta_defocus_A` is the baseline_predictor",
+        ),
         (
             {"compare_training_sets": ["single", "mixe"]},
-            r"analysis\.compare: there is no `mixe` under `training_sets`; did you mean `mixed`",
+            r"analysis\.compare_training_sets: there is no `mixe` under `training_sets`; did you mean `mixed`",
         ),
-        ({"compare": "single"}, r"analysis\.compare: `single` has nothing to stand beside"),
+        (
+            {"compare_training_sets": "single"},
+            r"analysis\.compare_training_sets: `single` has nothing to be compared with",
+        ),
     ],
 )
 def test_what_the_analysis_names_exists(raw, analysis, message):
@@ -483,13 +492,13 @@ def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
     raw["analysis"] = {"compare_training_sets": ["single", "mixed"]}
     assert load_campaign(raw).config.analysis.compare_training_sets == ("single", "mixed")
     raw["networks"]["unet"]["training_sets"] = "single"
-    with pytest.raises(ConfigError, match=r"analysis\.compare: no network trains on `mixed`"):
+    with pytest.raises(ConfigError, match=r"analysis\.compare_training_sets: no network trains on `mixed`"):
         load_campaign(raw)
     raw["networks"]["unet"]["training_sets"] = ["single", "mixed"]
     raw["structure_sets"]["larger"] = raw["structure_sets"]["train"] | {"particles": {"radius_A": [9, 12]}}
-    raw["training_sets"]["mixed"]["structures"] = "larger"
+    raw["training_sets"]["mixed"]["structure_set"] = "larger"
     with pytest.raises(ConfigError, match=r"`mixed` has other structures than `single`"):
         load_campaign(raw)
-    raw["training_sets"]["single"]["structures"] = "larger"
-    with pytest.raises(ConfigError, match=r"no suite tests on structures like those of `single`"):
+    raw["training_sets"]["single"]["structure_set"] = "larger"
+    with pytest.raises(ConfigError, match=r"no test suite has structures like those of `single`"):
         load_campaign(raw)

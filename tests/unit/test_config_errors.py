@@ -17,11 +17,11 @@ MISTAKES = {
     "unknown key at the top": ({"simulatoin": {}}, ["simulatoin", "did you mean `simulation`?"]),
     "unknown key in a grid of models": (
         {"networks": {"unet": {"architecture": {"chanels": 4}}}},
-        ["networks.unet.architecture.chanels: unknown key", "did you mean `channels`?", "depth, file"],
+        ["networks.unet.architecture.chanels: unknown key", "did you mean `base_channels`?", "depth, file"],
     ),
     "unknown key in a list of models": (
         {"networks": {"unet": {"architecture": [{"depth": 2}, {"chanels": 4}]}}},
-        ["networks.unet.architecture.1.chanels: unknown key", "did you mean `channels`?"],
+        ["networks.unet.architecture.1.chanels: unknown key", "did you mean `base_channels`?"],
     ),
     "a bad value in a list of models": (
         {"networks": {"unet": {"architecture": [{"depth": 2}, {"depth": 7}]}}},
@@ -53,11 +53,15 @@ MISTAKES = {
     ),
     "parameters of a built-in architecture": (
         {"networks": {"unet": {"architecture": {"name": "resnet_unet", "parameters": {"channels": 8}}}}},
-        ["networks.unet.architecture", "`parameters` and `sha256` go with `file`", "`resnet_unet` takes `channels`"],
+        [
+            "networks.unet.architecture",
+            "`parameters` and `sha256` go with `file`",
+            "`resnet_unet` takes `base_channels`",
+        ],
     ),
     "channels of an architecture of one's own": (
         {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "base_channels": 8}}}},
-        ["networks.unet.architecture: with `file`, write `channels` and `depth` under `parameters`"],
+        ["networks.unet.architecture: with `file`, write `base_channels` and `depth` under `parameters`"],
     ),
     "a parameter that is a list": (
         {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "parameters": {"a": [1, 2]}}}}},
@@ -101,19 +105,19 @@ MISTAKES = {
     ),
     "fresh noise of stored counts": (
         {"networks": {"unet": {"resample_noise": [False, True]}}},
-        ["networks.unet.noise: `fresh` needs noise-free images", "imaging.store_noise_free to true"],
+        ["networks.unet.resample_noise: `true` needs noise-free images", "imaging.store_noise_free to true"],
     ),
     "images that are no number": (
-        {"training_sets": {"single": {"images": "many"}}},
-        ["training_sets.single.images: must be a valid integer", "not 'many'", "Training images per training set"],
+        {"training_sets": {"single": {"n_images": "many"}}},
+        ["training_sets.single.n_images: must be a valid integer", "not 'many'", "Training images per training set"],
     ),
     "no images of a condition": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 0}}}},
-        ["training_sets.mixed.images.dose: must be greater than or equal to 1, not 0"],
+        ["training_sets.mixed.n_images.dose: must be greater than or equal to 1, not 0"],
     ),
     "a truth value for images of a condition": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": True}}}},
-        ["training_sets.mixed.images.dose: needs a number, not true or false"],
+        ["training_sets.mixed.n_images.dose: needs a number, not true or false"],
     ),
     "images by condition without mix": (
         {"training_sets": {"single": {"n_images": {"defocus": 9}}}},
@@ -196,11 +200,11 @@ MISTAKES = {
     ),
     "test structures that train": (
         {"test_suites": {"test": {"structure_set": "train"}}},
-        ["suites.test.structures", "`train` trains", "seed of its own"],
+        ["test_suites.test.structure_set", "`train` trains", "seed of its own"],
     ),
     "test structures equal to training ones by seed": (
         {"structure_sets": {"test": {"seed": 1}}},
-        ["suites.test.structures", "same recipe and seed as `train`"],
+        ["test_suites.test.structure_set", "same recipe and seed as `train`"],
     ),
     "missing crystal file": (
         {"materials": {"CdSe": {"formula": None, "structure": None, "a_A": None, "c_A": None, "file": "no/such.cif"}}},
@@ -227,7 +231,7 @@ MISTAKES = {
     ),
     "validation takes all": (
         {"training_sets": {"mixed": {"n_validation_structures": 20}}},
-        ["training_sets.mixed.validation", "at most 19"],
+        ["training_sets.mixed.n_validation_structures", "at most 19"],
     ),
     "images that the network cannot halve": (
         {"networks": {"unet": {"architecture": {"depth": 6}}}, "imaging": {"pixel_size_A": 0.32}},
@@ -304,8 +308,8 @@ def test_valid_configuration_is_summed_up(tmp_path, monkeypatch, raw):
 def test_an_id_that_the_campaign_does_not_ask_for_is_told(tmp_path, monkeypatch, raw):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(json.dumps(raw))
-    result = CliRunner().invoke(main, ["build", "Au-0-8-0123456789", "--config", "mine.yaml"])
+    result = CliRunner().invoke(main, ["stage", "build", "Au-0-8-0123456789", "--config", "mine.yaml"])
     assert result.exit_code == 1
     assert "Au-0-8-0123456789: campaign" in result.output
-    assert "none of that id among its structures" in result.output
+    assert "has no structures of that id" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]

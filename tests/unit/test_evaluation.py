@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from hrtem_ood.stages.suite import index_suite
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
@@ -27,6 +26,7 @@ from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
 from hrtem_ood.stages.evaluate import evaluate, networks_to_score
+from hrtem_ood.stages.suite import index_suite
 
 IMAGES = 5
 TRAINED_ON = TrainingDomain(((Condition(defocus_A=0, dose_e_per_A2=400), 1),), 300e3, 0.4, 16)
@@ -60,7 +60,7 @@ class Project:
                     "epochs": 1,
                     "architecture": {"base_channels": 2, "depth": 1},
                     "seed": seed,
-                    "weights": weights,
+                    "stored_dtype": weights,
                 },
             )
             with torch.random.fork_rng():

@@ -91,7 +91,7 @@ def test_a_key_that_is_added_to_every_model_moves_no_id():
         ("Condition", "C30", 0.0, 1.0),
         ("Hyperparameters", "batch_size", 8, 16),
         ("Hyperparameters", "optimizer", "adamw", "adam"),
-        ("Imaging", "expected_counts", False, True),
+        ("Imaging", "store_noise_free", False, True),
         ("Transfer", "radial_points", 512, 1024),
     ],
 )

@@ -48,7 +48,7 @@ def shard(folder, start, stop, series="scenes"):
 def dataset_spec(**changes):
     series = ExitWaveShardSpec(structure_series="scenes", simulation=SIMULATION, start=0, stop=0).series
     fields = {
-        "waves": series,
+        "exit_wave_series": series,
         "n_structures": 3,
         "condition": CONDITION,
         "imaging": Imaging(pixel_size_A=0.4),
@@ -153,7 +153,7 @@ def test_every_image_has_noise_of_its_own(tmp_path):
 
 def test_fewer_structures_are_the_first_of_more(tmp_path):
     shards = [shard(tmp_path, 0, 3)]
-    two, three = (imaged(tmp_path, dataset_spec(structures=number), shards) for number in (2, 3))
+    two, three = (imaged(tmp_path, dataset_spec(n_structures=number), shards) for number in (2, 3))
     np.testing.assert_array_equal(two.counts, three.counts[:2])
 
 
@@ -245,7 +245,7 @@ def test_expected_counts_do_not_depend_on_shards(tmp_path):
 
 def test_missing_structures_are_told(tmp_path):
     with pytest.raises(ArtifactError, match=r"needs 4 structures, but .* hold 3"):
-        imaged(tmp_path, dataset_spec(structures=4), [shard(tmp_path, 0, 3)])
+        imaged(tmp_path, dataset_spec(n_structures=4), [shard(tmp_path, 0, 3)])
 
 
 def test_shards_out_of_order_are_told(tmp_path):
@@ -275,7 +275,7 @@ def test_images_are_formed_at_the_stored_defocus(tmp_path):
     path = tmp_path / f"{waves_spec.id}.zarr.zip"
     store.write_zarr(path, waves, {"id": waves_spec.id})
     condition = CONDITION.model_copy(update={"dose_e_per_A2": 1e6})
-    data = imaged(tmp_path, dataset_spec(waves=waves_spec.series, condition=condition), [path])
+    data = imaged(tmp_path, dataset_spec(exit_wave_series=waves_spec.series, condition=condition), [path])
     assert data.attrs["energy_eV"] == 80e3
     shift = data.defocus_A.values - waves.zero_defocus_A.values - condition.defocus_A
     assert 0 < np.abs(shift).max() < 5 * condition.defocus_sd_A

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from hrtem_ood.campaign.config_warnings import config_warnings
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.optics_warnings import delocalisation_A
-from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.physics.optics.condition import Condition
 
 WAVELENGTH_A, Q_PER_A = 0.0197, 1.25
@@ -49,6 +49,6 @@ def test_aberrations_in_another_unit_are_told_of(raw, condition, told):
     for users in (raw["training_sets"], raw["test_suites"]):
         for user in users.values():
             user["conditions"] = ["one"]
-    found = [text for text in warnings(load_campaign(raw)) if text.startswith("conditions:")]
+    found = [text for text in config_warnings(load_campaign(raw)) if text.startswith("conditions:")]
     assert len(found) == bool(told)
     assert all(part in found[0] for part in told)

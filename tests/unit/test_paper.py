@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hrtem_ood.campaign.config_warnings import config_warnings
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
-from hrtem_ood.cli.render.validate import warnings
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -27,12 +27,15 @@ def trained(campaign):
     """(structure set, condition) of every dataset that some network trains on."""
     sets = [campaign.training_set_by_id[network.training_set] for network in campaign.networks.values()]
     used = {id_ for training_set in sets for id_ in training_set.datasets}
-    return {(campaign.set_names[id_], campaign.datasets[id_].condition) for id_ in used}
+    return {(campaign.structure_set_of_dataset[id_], campaign.datasets[id_].condition) for id_ in used}
 
 
 def of_suite(campaign, name):
     """(structure set, condition) of every dataset of a suite."""
-    return {(campaign.set_names[id_], campaign.datasets[id_].condition) for id_ in campaign.suite_of[name].datasets}
+    return {
+        (campaign.structure_set_of_dataset[id_], campaign.datasets[id_].condition)
+        for id_ in campaign.suite_of[name].datasets
+    }
 
 
 def values(conditions, key):
@@ -72,7 +75,7 @@ def test_scenes_and_images_are_those_of_the_study(campaign):
     sets, simulation = campaign.config.structure_sets, campaign.config.simulation
     assert {each.cell_A for each in sets.values()} == {128}
     assert all(each.substrate for each in sets.values())
-    assert set(campaign.used_sets) == set(sets)
+    assert set(campaign.used_structure_sets) == set(sets)
     assert {each.material for each in sets.values()} == set(campaign.config.materials)
     assert (simulation.energy_eV, simulation.sampling_A, simulation.slice_thickness_A) == (300e3, 0.1, 1)
     assert simulation.n_frozen_phonons == 8
@@ -114,10 +117,13 @@ def test_training_sets_are_single_and_mixed(campaign):
     assert sizes["mixed_all"] == [len(sizes["single"])]
     assert sizes["mixed_defocus"] > sizes["mixed_coarse"] > [1]
     uneven = [
-        each for group in campaign.training_sets.values() for each in group if max(each.images) > 2 * min(each.images)
+        each
+        for group in campaign.training_sets.values()
+        for each in group
+        if max(each.n_images) > 2 * min(each.n_images)
     ]
     assert len(uneven) >= 2
-    assert {sum(each.images) for each in campaign.training_set_by_id.values()} == {512}
+    assert {sum(each.n_images) for each in campaign.training_set_by_id.values()} == {512}
 
 
 def test_every_training_condition_is_tested_in_domain(campaign, trained):
@@ -125,7 +131,7 @@ def test_every_training_condition_is_tested_in_domain(campaign, trained):
     material = {name: each.material for name, each in campaign.config.structure_sets.items()}
     in_domain = {(material[name], condition) for suite in suites.values() for name, condition in suite}
     assert {(material[name], condition) for name, condition in trained} <= in_domain
-    assert [text.partition(":")[0] for text in warnings(campaign)] == ["imaging.temporal_coherence"]
+    assert [text.partition(":")[0] for text in config_warnings(campaign)] == ["imaging.temporal_coherence"]
 
 
 def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
@@ -134,11 +140,11 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
     assert all(any(getattr(condition, axis) for condition in conditions["aberrations"]) for axis in AXES)
     assert values(conditions["dose"], "dose_e_per_A2")[0] == 30
     shifted = {
-        suite.structures: conditions[name]
-        for name, suite in campaign.config.suites.items()
-        if suite.structures != "test"
+        suite.structure_set: conditions[name]
+        for name, suite in campaign.config.test_suites.items()
+        if suite.structure_set != "test"
     }
-    assert set(shifted) == {name for name in campaign.used_sets if name.startswith("test_")}
+    assert set(shifted) == {name for name in campaign.used_structure_sets if name.startswith("test_")}
     assert len(shifted) >= 4
     for each in shifted.values():
         assert min(values(each, "defocus_A")) < 0 < max(values(each, "defocus_A"))
@@ -161,7 +167,9 @@ def test_the_page_tells_the_figures(campaign):
         "conditions": len(campaign.transfer.conditions),
         "training sets": len(campaign.training_set_by_id),
         "datasets": len(campaign.datasets),
-        "structure_set": sum(campaign.config.structure_sets[name].structures for name in campaign.used_sets),
+        "structure_set": sum(
+            campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets
+        ),
     }
     for what, count in counts.items():
         assert re.search(rf"\b{count:,} {what}\b", page), f"docs/paper.md does not say {count:,} {what}"

@@ -27,7 +27,7 @@ def test_the_laptop_campaign_fits_schema_and_models():
     jsonschema.validate(raw, json.loads(schema_text()))
     campaign = load_campaign(raw)
     sets = campaign.config.structure_sets
-    assert sets["train"].n_structures >= 150
+    assert sets["train"].n_structures >= 96
     assert sets["test"].n_structures >= 48
     assert len(campaign.networks) >= 12
 

@@ -86,27 +86,27 @@ def without_tags():
     ("bad", "changes", "message"),
     [
         (Atoms(cell=[CELL_A, CELL_A, 12], pbc=True), {}, "holds no atoms|is not a file of scenes"),
-        (nowhere(), {}, "scene 0: the position of atom 3 is not a number"),
-        (changed(cell=[[CELL_A, 0, 0], [3, CELL_A, 0], [0, 0, 12]]), {}, "scene 0: the cell is not orthogonal"),
+        (nowhere(), {}, "structure 0: the position of atom 3 is not a number"),
+        (changed(cell=[[CELL_A, 0, 0], [3, CELL_A, 0], [0, 0, 12]]), {}, "structure 0: the cell is not orthogonal"),
         (changed(cell=[CELL_A, 20, 12]), {}, r"the cell is 12.8 × 20 Å across the beam, but cell_A = 12.8"),
         (frame(), {"cell_A": 25.6}, r"the cell is 12.8 × 12.8 Å across the beam, but cell_A = 25.6"),
         (changed(cell=[CELL_A, CELL_A, 5]), {}, r"atoms lie at z from 2 to 6 Å, but the cell goes from 0 to 5 Å"),
         (changed(cell=[CELL_A, CELL_A, 0]), {}, "the cell has no height along z"),
         (changed(numbers=[6, 6, 6, 0, 79]), {}, "has atoms of no known element"),
         (without_tags(), {"film": "tags"}, "has no column `tags`, which film: tags reads"),
-        (twice(0.0), {}, r"scene 0: atoms 3 and 5 are 0 Å apart"),
-        (twice(CELL_A - 0.3), {}, r"scene 0: atoms 3 and 5 are 0.3 Å apart"),
+        (twice(0.0), {}, r"structure 0: atoms 3 and 5 are 0 Å apart"),
+        (twice(CELL_A - 0.3), {}, r"structure 0: atoms 3 and 5 are 0.3 Å apart"),
         (frame()[:3], {}, "holds no atom of a particle with film: carbon; valid are carbon"),
         (frame()[:2], {"film": "tags"}, "holds no atom of a particle with film: tags"),
     ],
 )
 def test_scenes_that_cannot_be_simulated_are_refused(tmp_path, bad, changes, message):
-    with pytest.raises(ConfigError, match=rf"scenes: .*mine\.extxyz.*({message})"):
+    with pytest.raises(ConfigError, match=rf"file: .*mine\.extxyz.*({message})"):
         built(tmp_path, bad, **changes)
 
 
 def test_too_few_scenes_are_told(tmp_path):
-    with pytest.raises(ConfigError, match=r"mine\.extxyz holds 2 scenes, but `structures` asks for 3"):
+    with pytest.raises(ConfigError, match=r"mine\.extxyz holds 2 structures, but `n_structures` needs 3"):
         built(tmp_path, [frame(), frame()], 2, 3)
 
 
@@ -118,7 +118,7 @@ def test_a_changed_file_is_refused(tmp_path):
 def test_what_is_no_scene_is_named(tmp_path):
     path = tmp_path / "it.extxyz"
     path.write_text("what?\n")
-    with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of scenes that ASE reads"):
+    with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of structures that ASE reads"):
         build(StructureShardSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
 
 
@@ -144,15 +144,15 @@ def test_a_structure_set_may_be_a_file(raw, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"flim": "none"}, r"structure_sets\.test\.flim: unknown key; did you mean `film`\?.*structures, scenes"),
-        ({"seed": 3}, r"structure_sets\.test\.seed: unknown key; .*Valid keys: structures, scenes"),
+        ({"flim": "none"}, r"structure_sets\.test\.flim: unknown key; did you mean `film`\?.*n_structures, file"),
+        ({"seed": 3}, r"structure_sets\.test\.seed: unknown key; .*Valid keys: n_structures, file"),
         (
             {"film": "foil"},
             r"structure_sets\.test\.film: must be 'tags', 'carbon' or 'none', not 'foil'\. It is: Which atoms",
         ),
         ({"cell_A": None}, r"structure_sets\.test\.cell_A: is missing\. It is: Side of the square"),
         ({"cell_A": 12.85}, r"simulation\.sampling_A: 0\.2 Å does not divide cell_A = 12\.85"),
-        ({"file": "no/such.xyz"}, r"structure_sets\.test\.scenes: no/such\.xyz cannot be read"),
+        ({"file": "no/such.xyz"}, r"structure_sets\.test\.file: no/such\.xyz cannot be read"),
         ({"sha256": "00"}, r"structure_sets\.test\.sha256: .*is not the file meant"),
     ],
 )
@@ -179,7 +179,7 @@ def test_mistakes_in_the_configuration_are_named(raw, tmp_path, changes, message
         ),
         (
             {"structure_sets": {"test": None}},
-            r"structure_sets\.test\.scenes: .*b\.extxyz holds 3 scenes, but `structures` asks for 6 or more; ask for 3",
+            r"structure_sets\.test\.file: .*b\.extxyz holds 3 structures, but `n_structures` needs 6 or more; use 3",
         ),
     ],
 )
@@ -203,14 +203,16 @@ def test_nothing_is_begun_with_a_file_that_cannot_be_read(raw, tmp_path, monkeyp
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(configured(raw, "it.extxyz")))
     done = CliRunner().invoke(main, [verb, "mine.yaml"])
     assert done.exit_code == 2, done.output
-    assert "structure_sets.test.scenes: it.extxyz is not a file of scenes that ASE reads" in done.output
+    assert "structure_sets.test.file: it.extxyz is not a file of structures that ASE reads" in done.output
 
 
 def test_one_file_does_not_train_and_test(raw, tmp_path):
     write(tmp_path / "a.extxyz", [frame()] * 20)
     configured(raw, tmp_path / "a.extxyz")
     raw["structure_sets"]["train"] = raw["structure_sets"]["test"] | {"n_structures": 20}
-    with pytest.raises(ConfigError, match=r"suites\.test\.structures: `test` has the same recipe and seed as `train`"):
+    with pytest.raises(
+        ConfigError, match=r"test_suites\.test\.structure_set: `test` has the same recipe and seed as `train`"
+    ):
         load_campaign(raw)
 
 

@@ -75,7 +75,7 @@ def test_seeds_depend_on_scene_and_phonon_alone():
     assert len(seeds) == 16
     other_beam = spec.model_copy(update={"simulation": SIMULATION.model_copy(update={"energy_eV": 80e3}), "start": 2})
     assert phonon_seed(other_beam, 3, 1) == phonon_seed(spec, 3, 1)
-    assert phonon_seed(spec.model_copy(update={"file": "others"}), 3, 1) not in seeds
+    assert phonon_seed(spec.model_copy(update={"structure_series": "others"}), 3, 1) not in seeds
 
 
 def test_shards_do_not_matter(tmp_path):
@@ -184,7 +184,7 @@ def test_the_engine_is_part_of_the_identity():
             start=0,
             stop=1,
         )
-        for engine in ("fast", "abtem")
+        for engine in ("builtin", "abtem")
     ]
     assert specs[0].id != specs[1].id
 

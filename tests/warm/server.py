@@ -153,6 +153,7 @@ class Server:
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        os.setsid()  # signals reach it through its caller only, and Linux shares processors between sessions
         os.chdir(job["folder"])
         os.environ.clear()
         os.environ.update(job["environment"])

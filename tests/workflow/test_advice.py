@@ -15,8 +15,10 @@ def test_an_advice_is_run_and_its_page_written(finished, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    words = "--use over --use under --budget 1 --images 4 --random 1 --network-seeds 2 --output advice.yaml"
-    told = hrtem_ood("design", *words.split())
+    words = (
+        "--target-conditions over --target-conditions under --n-conditions 1 --images 4 --random 1 --network-seeds 2"
+    )
+    told = hrtem_ood("design", *words.split(), "--output", "advice.yaml")
     assert "Proved: no other 1 of 2 candidates have a better predicted mean." in told
     advice = yaml.safe_load((project.folder / "advice.yaml").read_text())
     chosen = {name: tuple(conditions[0].values()) for name, conditions in advice["conditions"].items()}
@@ -24,7 +26,7 @@ def test_an_advice_is_run_and_its_page_written(finished, tmp_path):
     assert jobs.keys().isdisjoint({"build", "simulate", "image"})
     # the campaign has trained on each condition alone, so that networks are there
     assert jobs.get("train", 0) == 0
-    hrtem_ood("results", "advice.yaml", "--page", "docs/results.md", "--figures", "docs/figures")
+    hrtem_ood("study-page", "advice.yaml", "--page", "docs/results.md", "--figures", "docs/figures")
     page = (project.folder / "docs/results.md").read_text()
     assert "# Results: campaign `tiny-design`" in page
     assert f"{2 * len(set(chosen.values()))} networks of {len(set(chosen.values()))} training sets" in page

@@ -56,7 +56,7 @@ def test_the_study_can_be_run():
         "validate",
         "snakemake",
         "summary",
-        "results",
+        "study-page",
     ]
     test_commands_work(shlex.join(steps[0]))
     test_commands_work(shlex.join([*steps[1], "--dry-run", "--quiet", "rules"]))

@@ -33,7 +33,7 @@ def test_a_key_that_is_there_twice_is_refused(finished):
 def test_a_path_that_no_campaign_asks_for_is_refused(finished):
     done = finished.snakemake("--dry-run", "results/datasets/no-such-0123456789.zarr.zip")
     assert done.returncode == 1
-    assert "asks for none of that id among its datasets" in done.stdout + done.stderr
+    assert "has no datasets of that id" in done.stdout + done.stderr
 
 
 def test_a_file_in_the_place_of_a_folder_is_told(finished, tmp_path):
@@ -43,5 +43,5 @@ def test_a_file_in_the_place_of_a_folder_is_told(finished, tmp_path):
     (tmp_path / "results/metrics").touch()
     done = project.snakemake("--dry-run")
     assert done.returncode == 2
-    assert "results/metrics is no folder, but results are to go there. Move it away." in done.stderr
+    assert "results/metrics is not a folder, but results are to go there. Move it away." in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -1,9 +1,10 @@
-# Loads the campaign and gives the rules their words. Nothing here imports torch or abTEM, and parsing writes nothing.
+# Loads the campaign, and defines the functions that the rules use. Nothing here imports torch or abTEM, and parsing
+# writes nothing.
 #
-# An artifact's name says what is in it: one that is there needs nothing, whatever its age and whether its inputs are
-# there, and one that is not is made. So a rule's inputs are those of hrtem_ood.campaign.jobs, and none where the output
-# exists already. Everything is asked of the campaign when the DAG is built, not when the workflow is parsed, since every
-# job on a cluster parses it again.
+# An artifact's id determines its content: one that exists is never created again, whatever its age and whether its
+# inputs exist; one that is missing is created. So the inputs of a rule are those of hrtem_ood.campaign.dag, and none
+# where the output exists. They are computed when the DAG is built, not when the workflow is parsed, since every job on a
+# cluster parses it again.
 import gc
 import json
 import shlex
@@ -11,45 +12,45 @@ import sys
 from pathlib import Path
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import SUFFIX, artifact_path
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.signals import forward_signals
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.artifacts.store import write_if_absent
 from snakemake.exceptions import WorkflowError
 
-# Snakemake's graph of jobs is all live objects: looking for garbage in it at every turn costs a quarter of a dry run.
+# Snakemake's graph of jobs is all live objects; searching it for garbage often costs a quarter of a dry run.
 gc.set_threshold(100_000, 50, 100)
 
 RESULTS = "results"
 
 try:
     for file in workflow.configfiles:
-        read_yaml(Path(file))  # Snakemake has merged them already, but does not see a key that is there twice
+        read_yaml(Path(file))  # Snakemake has merged them, but does not notice duplicate keys
     campaign = load_campaign(config)
-    is_there = jobs.present(Path(RESULTS), campaign)
+    exists = dag.existence_check(Path(RESULTS), campaign)
 except HrtemOodError as error:
     print(f"hrtem-ood: {error}", file=sys.stderr)
     sys.exit(2)
 
-CONFIG = f"{RESULTS}/{artifact('configs', campaign.config_id)}"
-# A job is warned by SIGUSR2, and asked to end by SIGTERM. Stages that know what to do have handlers; the others do not
-# die of a warning (trap), and no shell between Snakemake and them dies of anything (exec).
-CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood"
+CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
+# SIGUSR2 is a warning before the time limit, SIGTERM ends a job. Training has handlers. Other stages ignore the warning
+# (trap), and there is no shell between Snakemake and them that a signal could kill (exec).
+CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood stage"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
-    pass_on()
+    forward_signals()
 
 
 onstart:
-    # The jobs read it: command lines stay short, and a file that is edited meanwhile changes no job of this run.
-    write_once(Path(CONFIG), campaign.config_json)
+    # Jobs read this copy: command lines stay short, and editing a configuration during the run changes no job of it.
+    write_if_absent(Path(CONFIG), campaign.config_json)
 
 
 def output_of(stage):
     """Output pattern of a stage."""
-    return f"{RESULTS}/{stage}/{{id}}{SUFFIX[stage]}"
+    return f"{RESULTS}/{STAGES[stage].path('{id}')}"
 
 
 def log_of(stage):
@@ -58,47 +59,47 @@ def log_of(stage):
 
 
 def benchmark_of(stage):
-    """Seconds and memory of a job."""
+    """File with the time and memory of a job."""
     return f"{RESULTS}/benchmarks/{stage}/{{id}}.tsv"
 
 
 def paths(artifacts, whole=False):
-    """Paths of artifacts, whose age does not matter; of a whole report, all its files."""
+    """Paths of artifacts, as inputs whose age does not matter; of a report, all files only if it is `whole`."""
     most = None if whole else 1
-    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in jobs.outputs(*each, campaign)[:most]]
+    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)[:most]]
 
 
 def forced():
-    """Whether what is there is made again (--forceall and the like), so that its inputs count."""
+    """Whether existing artifacts are created again (--forceall, --forcerun, --force), so that they need their inputs."""
     settings = workflow.dag_settings  # not set yet while the workflow is parsed
     return bool(settings.forceall or settings.forcerun or settings.forcetargets)
 
 
 def inputs_of(stage):
-    """Input function of a stage: what a job reads; nothing where its output is there."""
+    """Input function of a stage: what a job reads; nothing where its output exists."""
 
     def of(wildcards):
         try:
-            needed = jobs.inputs(campaign, stage, wildcards.id)
+            needed = dag.job_inputs(campaign, stage, wildcards.id)
         except KeyError:
             raise WorkflowError(
-                f"{wildcards.id}: campaign {campaign.name} asks for none of that id among its {stage}; "
-                "the newest file in results/indexes lists those it asks for."
+                f"{wildcards.id}: campaign {campaign.name} has no {stage} of that id; "
+                "the newest file in results/indexes lists all ids."
             )
-        return paths(needed) if forced() or not is_there(stage, wildcards.id) else []
+        return paths(needed) if forced() or not exists(stage, wildcards.id) else []
 
     return of
 
 
-def asked_for(resources, threads):
-    """What a profile asks for a job, as JSON."""
+def resources_json(resources, threads):
+    """Resources that a profile gives to a job, as JSON."""
     given = {name: value for name, value in resources.items() if isinstance(value, int | str)}
     return json.dumps(given | {"threads": threads}, sort_keys=True)
 
 
 def all_of(stage):
     """Input function of all artifacts of a stage."""
-    return lambda wildcards: paths((stage, id_) for id_ in jobs.ids(campaign, stage))
+    return lambda wildcards: paths((stage, id_) for id_ in dag.artifact_ids(campaign, stage))
 
 
 wildcard_constraints:

@@ -1,12 +1,13 @@
-"""The table of every artifact id of a campaign: what it is, where it is, what it was made with."""
+"""The table of every artifact id of a campaign: stage, path, names and parameters."""
 
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.specs import Spec, TrainingSetSpec
+from hrtem_ood.campaign.stage_table import FILE_STAGES
 
 
 def index_table(campaign: Campaign) -> pd.DataFrame:
@@ -19,14 +20,15 @@ def index_table(campaign: Campaign) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are no files),
+        Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are not files),
         ``names`` (in the configuration, for people) and ``parameters`` (canonical JSON).
     """
-    rows = [
-        (spec.stage, spec.id, artifact_path(spec.stage, spec.id) if spec.stage in SUFFIX else "", names, spec.json_text)
-        for spec, names in _specs(campaign)
-    ]
+    rows = [(spec.stage, spec.id, _path(spec), names, spec.json_text) for spec, names in _specs(campaign)]
     return pd.DataFrame(rows, columns=["stage", "id", "path", "names", "parameters"])
+
+
+def _path(spec: Spec) -> str:
+    return FILE_STAGES[spec.stage].path(spec.id) if spec.stage in FILE_STAGES else ""
 
 
 def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
@@ -58,12 +60,12 @@ def _training_names(campaign: Campaign) -> dict[str, str]:
     """Training set id → its names in the configuration, each with its condition."""
     labels = ConditionLabels(campaign.transfer.conditions)
 
-    def what(training_set: TrainingSetSpec) -> str:
+    def conditions_label(training_set: TrainingSetSpec) -> str:
         conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]
         return labels.short_label(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
 
     return _joined(
-        (training_set.id, f"{name}: {what(training_set)}")
+        (training_set.id, f"{name}: {conditions_label(training_set)}")
         for name, group in campaign.training_sets.items()
         for training_set in group
     )
@@ -74,4 +76,4 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     names: dict[str, dict[str, None]] = {}
     for id_, name in pairs:
         names.setdefault(id_, {})[name] = None
-    return {id_: ", ".join(found) for id_, found in names.items()}
+    return {id_: ", ".join(of_id) for id_, of_id in names.items()}

@@ -1,38 +1,43 @@
-"""How well predictors rank the OOD gap: Spearman's ρ over off-domain cells, with a bootstrap interval."""
+"""Spearman's ρ over cells with its bootstrap interval, and how well σ, ε and |Δf − Δf′| rank the F1 gap."""
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
+from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
+from hrtem_ood.analysis.ranking.predictor_scores import FEWEST
+from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
+from hrtem_ood.config.analysis import Analysis
 
 PREDICTORS = ("sigma", "epsilon", "abs_delta_defocus_A")
 
-RESAMPLES = 1000
-"""Bootstrap resamples; the ends of a 95 % interval are then good to about ±1 % of probability."""
-
-LEVEL = 0.95
+SUBSETS = (
+    "imaging",
+    "imaging, single-condition training",
+    "imaging, mixtures",
+    "imaging, away from minimum contrast",
+)
+"""Subsets of cells of :func:`predictor_table`: those where the structure recipe stays."""
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Rank correlation of the OOD gap with a predictor.
+    """Rank correlation over cells.
 
     Attributes
     ----------
     rho : float
-        Spearman's ρ; NaN with fewer than three cells, or where either does not vary.
+        Spearman's ρ; NaN with fewer than three cells, or where either side does not vary.
     low, high : float
-        Ends of the 95 % bootstrap interval.
+        Ends of the bootstrap interval.
     n : int
-        Off-domain cells.
+        Cells.
     """
 
     rho: float
@@ -42,22 +47,28 @@ class Correlation:
 
 
 def spearman(
-    gap: Floats, predictor: Floats, use: NDArray[np.bool_], columns: NDArray[np.integer], stream: str
+    outcome: Floats,
+    predictor: Floats,
+    use: NDArray[np.bool_],
+    columns: NDArray[np.integer],
+    analysis: Analysis,
+    stream: str,
 ) -> Correlation:
-    """Correlate gap and predictor over the cells in use.
+    """Correlate an outcome with a predictor over the cells in use.
 
-    Cells of one row or column share networks or images, hence are not independent: the bootstrap draws training sets
-    (rows) and test conditions (groups of columns) with replacement, and keeps their crossings. Owen, Annals of Applied
-    Statistics 1 (2007) 386 ("pigeonhole bootstrap"): conservative. Repeats of a cell enter as often as they are
-    drawn; resamples in which ρ is undefined are left out.
+    Cells of one row or column share networks or images, hence are not independent: the interval is that of the two-way
+    bootstrap (:func:`hrtem_ood.analysis.ranking.bootstrap.two_way_bootstrap_weights`). Resamples in which ρ is undefined
+    are left out.
 
     Parameters
     ----------
-    gap, predictor : float array, (training_set, condition)
+    outcome, predictor : float array, (training_set, condition)
     use : bool array, (training_set, condition)
-        Cells in use; those without a finite gap are left out.
+        Cells in use; those without a finite outcome or predictor are left out.
     columns : int array, (condition,)
-        Which test condition each column has; columns of one condition (on several structure sets) are drawn together.
+        Test condition of each column; columns of one condition (on several structure sets) are drawn together.
+    analysis : Analysis
+        Gives the number of resamples and the confidence level.
     stream : str
         Names the random stream.
 
@@ -65,77 +76,62 @@ def spearman(
     -------
     Correlation
     """
-    use = use & np.isfinite(gap) & np.isfinite(predictor)
-    n = int(use.sum())
-    one, two = (np.unique(values[use], return_inverse=True)[1] for values in (gap, predictor))
-    rho = _rho(one, two, np.ones(n))
-    if np.isnan(rho):
-        return Correlation(np.nan, np.nan, np.nan, n)
-    rng = np.random.default_rng(seed_sequence(stream))
-    count = len(gap)
-    _, group = np.unique(columns, return_inverse=True)
-    groups = int(group.max()) + 1
+    use = use & np.isfinite(outcome) & np.isfinite(predictor)
     row, column = np.nonzero(use)
-    drawn = np.empty(RESAMPLES)
-    for index in range(RESAMPLES):
-        rows, picked = rng.choice(count, count), rng.choice(groups, groups)
-        times = np.bincount(rows, minlength=count)[row] * np.bincount(picked, minlength=groups)[group[column]]
-        drawn[index] = _rho(one, two, times)
-    finite = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if finite.size else (np.nan, np.nan)
-    return Correlation(rho, float(low), float(high), n)
+    if row.size < FEWEST:
+        return Correlation(np.nan, np.nan, np.nan, row.size)
+    rho = WeightedSpearman(predictor[use][None].astype(float), outcome[use].astype(float))
+    whole = float(rho(np.ones((1, row.size)))[0, 0])
+    if np.isnan(whole):
+        return Correlation(np.nan, np.nan, np.nan, row.size)
+    rows, groups = (np.unique(each, return_inverse=True)[1] for each in (row, columns[column]))
+    weights = two_way_bootstrap_weights(rows, groups, analysis.bootstrap_resamples, stream)
+    drawn = np.concatenate([rho(weight)[0] for weight in weights])
+    return Correlation(whole, *percentile_interval(drawn, analysis.confidence_level), row.size)
 
 
-def _rho(one: NDArray[np.integer], two: NDArray[np.integer], times: NDArray[Any]) -> float:
-    """Spearman's ρ, as Pearson's r of mean ranks, of cells that each enter several times, or not at all.
-
-    Cells are not written out: with N_k cells of at most the k-th value, of which n_k have that value, its mean rank is
-    N_k − (n_k − 1)/2. Values are given as their positions among all different ones.
-    """
-    total = times.sum()
-    if total < 3:
-        return np.nan
-    ranks, squares = [], []
-    for place in (one, two):
-        tied = np.bincount(place, times)
-        centred = np.cumsum(tied) - (tied - 1) / 2 - (total + 1) / 2
-        if np.count_nonzero(tied) < 2:
-            return np.nan
-        ranks.append(centred[place])
-        squares.append(float(tied @ centred**2))
-    return float((times * ranks[0]) @ ranks[1]) / math.sqrt(squares[0] * squares[1])
-
-
-def predictor_table(cells: xr.Dataset) -> pd.DataFrame:
-    """Correlate the F1 gap with every predictor, over all off-domain cells and over parts of them.
+def predictor_table(cells: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+    """Correlate the F1 gap under imaging shifts with every predictor, over all such cells and over parts of them.
 
     Parameters
     ----------
     cells : xarray.Dataset
         From :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
+    analysis : Analysis
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``cells`` (which), ``predictor``, ``spearman_rho``, ``low_95``, ``high_95``, ``n``.
+        Columns ``cells`` (one of :data:`SUBSETS`), ``predictor``, ``rho``, ``rho_low``, ``rho_high``, ``n``.
     """
-    gap, mixed = cells.gap.values, cells.mixed.values[:, None]
-    off = ~cells.in_domain.values
-    contrast = ~cells.minimum_contrast.values
-    # single-condition sets trained at minimum contrast: their in-domain test condition is at minimum contrast, too
-    seen = cells.in_domain.values
-    trained_at_minimum = ~mixed[:, 0] & (seen & ~contrast).any(axis=1)
-    subsets = {
-        "all off-domain": off,
-        "single-condition training": off & ~mixed,
-        "mixtures": off & mixed,
-        "away from minimum contrast": off & contrast & ~trained_at_minimum[:, None],
-    }
-    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
-    rows = []
-    for subset, use in subsets.items():
+    subsets, rows = cell_subsets(cells), []
+    for subset in SUBSETS:
         for name in PREDICTORS:
-            values = np.broadcast_to(cells[name].values, gap.shape)
-            found = spearman(gap, values, use, columns, f"bootstrap of {name} over {subset}")
+            found = gap_correlation(cells, name, subsets[subset], analysis, subset)
             rows.append((subset, name, found.rho, found.low, found.high, found.n))
-    return pd.DataFrame(rows, columns=["cells", "predictor", "spearman_rho", "low_95", "high_95", "n"])
+    return pd.DataFrame(rows, columns=["cells", "predictor", "rho", "rho_low", "rho_high", "n"])
+
+
+def gap_correlation(
+    cells: xr.Dataset, name: str, use: NDArray[np.bool_], analysis: Analysis, subset: str = SUBSETS[0]
+) -> Correlation:
+    """Correlate the F1 gap with a variable of the cells.
+
+    Parameters
+    ----------
+    cells : xarray.Dataset
+        With ``gap``, ``condition_label`` and the variable ``name``, (training_set, condition) or (condition,).
+    name : str
+    use : bool array, (training_set, condition)
+    analysis : Analysis
+    subset : str
+        Name of the cells in use; names the random stream.
+
+    Returns
+    -------
+    Correlation
+    """
+    gap = cells.gap.values
+    values = np.broadcast_to(cells[name].values, gap.shape)
+    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
+    return spearman(gap, values, use, columns, analysis, f"bootstrap of {name} over {subset}")

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_ood.campaign.campaign import Campaign
-
 Floats = NDArray[np.float64]
 
 SINGULAR = 1e-12
@@ -42,33 +40,8 @@ MEASURES = {
 assert tuple(MEASURES) == FeatureShift._fields
 
 
-def in_domain_datasets(campaign: Campaign, datasets: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """Tell which test datasets have the recipe and the condition of a dataset of each training set.
-
-    Parameters
-    ----------
-    campaign : Campaign
-    datasets : sequence of str
-        Ids of test datasets.
-
-    Returns
-    -------
-    dict of str to bool array, (condition,)
-        By id of training set.
-    """
-
-    def kind(id_: str) -> tuple[object, ...]:
-        return campaign.recipe_id(campaign.structure_set_of_dataset[id_]), campaign.datasets[id_].condition
-
-    tested, result = [kind(id_) for id_ in datasets], {}
-    for training_set in campaign.training_set_ids:
-        seen = {kind(id_) for id_ in campaign.training_set_by_id[training_set].datasets}
-        result[training_set] = np.array([each in seen for each in tested])
-    return result
-
-
 def feature_shift(
-    feature: NDArray[np.floating], known: NDArray[np.bool_], structures: Sequence[tuple[NDArray[np.integer], int]]
+    feature: NDArray[np.floating], in_domain: NDArray[np.bool_], structures: Sequence[tuple[NDArray[np.integer], int]]
 ) -> FeatureShift:
     """Compare a network's features of all test images with those in-domain.
 
@@ -78,23 +51,23 @@ def feature_shift(
     Parameters
     ----------
     feature : float array, (condition, image, channel), [1]
-        Whatever beyond the images of a dataset.
-    known : bool array, (condition,)
-        Test datasets of the training set's own recipe and of one of its conditions.
+        Values beyond the number of images of a dataset are ignored.
+    in_domain : bool array, (condition,)
+        Of the network's training set, from :func:`hrtem_ood.campaign.domain.in_domain`.
     structures : sequence of (int array, int)
-        Test datasets that show the same structures, image by image, and how many images each of them has: a partition.
+        Test datasets of the same structures, image by image, and their number of images: a partition.
 
     Returns
     -------
     FeatureShift
-        NaN where nothing is known, where the reference has no spread or features are not finite, and for CKA where no
-        in-domain dataset shows the same structures.
+        NaN without an in-domain dataset, where the reference has no spread or features are not finite, and for CKA
+        where no in-domain dataset is of the same structures.
     """
-    result = FeatureShift(*(np.full(len(known), np.nan) for _ in FeatureShift._fields))
-    if not known.any() or not feature.shape[-1]:
+    result = FeatureShift(*(np.full(len(in_domain), np.nan) for _ in FeatureShift._fields))
+    if not in_domain.any() or not feature.shape[-1]:
         return result
     feature = feature.astype(np.float32)
-    parts = [feature[columns[known[columns]], :images] for columns, images in structures]
+    parts = [feature[columns[in_domain[columns]], :images] for columns, images in structures]
     inside = np.concatenate([part.reshape(-1, feature.shape[-1]) for part in parts]).astype(np.float64)
     if not np.isfinite(inside).all():
         return result
@@ -107,8 +80,8 @@ def feature_shift(
         if whitening is not None:
             white = values @ whitening.astype(np.float32)
             result.mahalanobis[columns] = np.einsum("cik,cik->c", white, white) / images
-        if known[columns].any():
-            result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), known[columns])
+        if in_domain[columns].any():
+            result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), in_domain[columns])
     return result
 
 
@@ -165,10 +138,10 @@ def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     return float(_largest_cka(both, np.array([True, False]))[1])
 
 
-def _largest_cka(centred: NDArray[np.floating], known: NDArray[np.bool_]) -> Floats:
-    """Largest CKA of every dataset with one of those that are known, (condition,)."""
+def _largest_cka(centred: NDArray[np.floating], in_domain: NDArray[np.bool_]) -> Floats:
+    """Largest CKA of every dataset with one of those in-domain, (condition,)."""
     _, images, channels = centred.shape
-    references = np.flatnonzero(known)
+    references = np.flatnonzero(in_domain)
     # |XᵀY|² is also the sum over all pairs of images of XXᵀ times YYᵀ, whose cost does not grow with the references
     products = _by_images if images <= channels * (len(references) + 1) else _by_channels
     shared, own = products(centred, references)

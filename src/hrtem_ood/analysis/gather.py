@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift, in_domain_datasets
+from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
+from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.packs import trie_key
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import track
@@ -20,19 +22,19 @@ Floats = NDArray[np.float32]
 
 
 class ScoreBlock(NamedTuple):
-    """What some networks did under all test conditions.
+    """Scores of some networks under all test conditions.
 
     Attributes
     ----------
     scores : float32 array, (score, network, condition, image)
         In the order and units of :data:`hrtem_ood.learning.evaluation.metric_names.METRICS`; NaN where a dataset has
         fewer images than others, and for networks that diverged.
-    novelty : float32 array, (measure, network, condition)
+    feature_shift : float32 array, (measure, network, condition)
         In the order of :data:`hrtem_ood.analysis.feature_shift.MEASURES`.
     """
 
     scores: Floats
-    novelty: Floats
+    feature_shift: Floats
 
     def rows(self, start: int, stop: int | None = None) -> "ScoreBlock":
         """Return some of the networks."""
@@ -40,7 +42,7 @@ class ScoreBlock(NamedTuple):
 
 
 def network_order(campaign: Campaign) -> list[str]:
-    """Ids of all networks in an order in which networks that are tested together are neighbours.
+    """Return the ids of all networks, in an order in which networks that are tested together are neighbours.
 
     By training set, in each of them by digest. It does not depend on how many networks one job tests.
     """
@@ -91,17 +93,15 @@ def _joined(blocks: list[ScoreBlock]) -> ScoreBlock:
 
 
 def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: int) -> Iterator[ScoreBlock]:
-    """Yield what networks did that are tested together, from their evaluations on all suites."""
+    """Yield the scores of networks that are tested together, from their evaluations on all test suites."""
     jobs: dict[tuple[str, ...], list[EvaluationJob]] = {}
     for job in campaign.evaluations.values():
         jobs.setdefault(job.spec.networks, []).append(job)
     place = {id_: index for index, id_ in enumerate(network_order(campaign))}
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
-    known, sets = (
-        in_domain_datasets(campaign, datasets),
-        np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets]),
-    )
+    inside = dict(zip(campaign.training_set_ids, in_domain(campaign, campaign.training_set_ids, datasets), strict=True))
+    sets = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets])
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
     structures = [(columns, campaign.datasets[datasets[columns[0]]].n_structures) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
@@ -110,10 +110,10 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
         feature: dict[str, NDArray[np.float16]] = {}
         for job in jobs[networks]:
             _fill(values, feature, row, column, job, results)
-        away = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
+        shift = np.full((len(MEASURES), len(row), len(datasets)), np.nan, np.float32)
         for id_, each in feature.items():
-            away[:, row[id_]] = feature_shift(each, known[campaign.networks[id_].training_set], structures)
-        yield ScoreBlock(values, away)
+            shift[:, row[id_]] = feature_shift(each, inside[campaign.networks[id_].training_set], structures)
+        yield ScoreBlock(values, shift)
 
 
 def _fill(
@@ -125,7 +125,7 @@ def _fill(
     results: Path,
 ) -> None:
     """Read one evaluation into its rows and columns."""
-    path = results / artifact_path("evaluations", job.spec.id)
+    path = Results(results).path("evaluations", job.spec.id)
     with store.open_zarr(path, dask=False) as found:
         _check(path, job, found)
         rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
@@ -139,11 +139,11 @@ def _fill(
             feature[str(id_)][columns, : found.sizes["image"]] = each[..., :width]
 
 
-def _check(path: Path, job: EvaluationJob, found: xr.Dataset) -> None:
-    asked = ({network.id for network in job.networks}, set(job.suite.datasets))
-    images = np.arange(found.sizes["image"])
-    there = (set(map(str, found.network.values)), set(map(str, found.condition.values)))
-    if there != asked or not np.array_equal(found.image.values, images):
+def _check(path: Path, job: EvaluationJob, scores: xr.Dataset) -> None:
+    expected = ({network.id for network in job.networks}, set(job.suite.datasets))
+    images = np.arange(scores.sizes["image"])
+    stored = (set(map(str, scores.network.values)), set(map(str, scores.condition.values)))
+    if stored != expected or not np.array_equal(scores.image.values, images):
         raise ArtifactError(
             f"{path} holds scores of other networks or test datasets than its name says. "
             f"Delete {path} and run snakemake again to make it anew."
@@ -151,7 +151,7 @@ def _check(path: Path, job: EvaluationJob, found: xr.Dataset) -> None:
 
 
 def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Read how training ended for every network.
+    """Read the outcome of training of every network.
 
     Parameters
     ----------
@@ -164,28 +164,26 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     -------
     dict of str to array, (network,)
         ``best_val_loss`` (float64, NaN where training diverged), ``diverged`` (bool), ``epochs_trained`` and
-        ``parameter_count`` (int64), ``flops_per_image`` (float64; NaN where it is not known).
+        ``parameter_count`` (int64), ``flops_per_image`` (float64; NaN where it is unknown).
     """
     kinds: dict[str, type] = {"best_val_loss": float, "flops_per_image": float}
     kinds |= {"epochs_trained": int, "parameter_count": int, "diverged": bool}
     found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
     for pack in campaign.packs.values():
-        path = results / artifact_path("packs", pack.id)
+        path = Results(results).path("packs", pack.id)
         trained = store.read_json(path)["networks"]
         for network in pack.networks:
             if network.id not in trained:
-                raise ArtifactError(
-                    f"{path} does not tell of network {network.id}. Delete {path} and run snakemake again to make it anew."
-                )
+                raise ArtifactError(f"{path} has no entry for network {network.id}. Delete it and run snakemake again.")
             entry = trained[network.id]
-            told = {
+            values = {
                 "best_val_loss": entry.get("best_val_loss", np.nan),
                 "diverged": entry["diverged"],
                 "epochs_trained": entry["epochs"],
                 "parameter_count": entry["parameter_count"],
                 "flops_per_image": np.nan if entry["flops_per_image"] is None else entry["flops_per_image"],
             }
-            for name, value in told.items():
+            for name, value in values.items():
                 found[name][row[network.id]] = value
     return found

@@ -1,4 +1,4 @@
-"""The few numbers that a campaign comes down to."""
+"""Key numbers of a campaign, and its training sets in comparison."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +51,11 @@ def key_numbers(cells: xr.Dataset) -> KeyNumbers:
 
     Returns
     -------
-    Findings
+    KeyNumbers
     """
-    seen = cells.in_domain.values
-    inside = cells.f1.values[seen & ~cells.minimum_contrast.values]
-    outside = cells.gap.values[~seen]
+    in_domain = cells.in_domain.values
+    inside = cells.f1.values[in_domain & ~cells.minimum_contrast.values]
+    outside = cells.gap.values[~in_domain]
     inside, outside = inside[np.isfinite(inside)], outside[np.isfinite(outside)]
     return KeyNumbers(
         networks=int(cells.networks.sum() + cells.diverged.sum()),

@@ -1,4 +1,4 @@
-"""How some networks learnt: their learning curves, read from their files."""
+"""Learning curves of a sample of networks, read from their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,21 +7,21 @@ import pandas as pd
 import xarray as xr
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 
 MOST = 24
-"""At most so many networks' files are read, however many there are."""
+"""At most so many networks' files are read."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """How one network learnt.
+    """Learning curve of one network.
 
     Attributes
     ----------
     network, label : str
-        Its id, and what it was trained on.
+        Its id, and the label of its training set.
     loss : str
         Kind of loss.
     epochs : pandas.DataFrame
@@ -41,18 +41,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves:
-    """How a sample of networks learnt.
+    """Learning curves of a sample of networks.
 
     Attributes
     ----------
-    shown : list of Curve
+    sample : list of Curve
     networks : int
         All of the campaign.
     absent : int
-        How many files of the sample are not there.
+        Number of files of the sample that do not exist.
     """
 
-    shown: list[Curve]
+    sample: list[Curve]
     networks: int
     absent: int
 
@@ -61,16 +61,16 @@ class Curves:
         names = ["train_loss", "validation_loss", "learning_rate"]
         parts = [
             curve.epochs.assign(network=curve.network, training_set=curve.label, epoch=range(1, len(curve.epochs) + 1))
-            for curve in self.shown
+            for curve in self.sample
         ]
         columns = ["network", "training_set", "epoch", *names]
         return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) -> Curves:
+def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) -> Curves:
     """Read the learning curves of at most :data:`MOST` networks, evenly spread over the campaign.
 
-    One that diverged is among them where any did. Files that are not there (a campaign's report needs none) are left out.
+    A diverged network is among them where there is one. Missing files are left out: a report needs none.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) -> Curves:
     Curves
     """
     chosen = evenly_spaced(metrics.sizes["network"], MOST)
-    lost = metrics.diverged.values.nonzero()[0]
-    if lost.size and not set(lost) & set(chosen):
-        chosen[-1] = int(lost[0])
+    diverged = metrics.diverged.values.nonzero()[0]
+    if diverged.size and not set(diverged) & set(chosen):
+        chosen[-1] = int(diverged[0])
     labels = dict(zip(cells.training_set.values, cells.short_label.values, strict=True))
     found = []
     for index in chosen:
         one = metrics.isel(network=index)
-        path = results / artifact_path("networks", str(one.network.values))
+        path = Results(results).path("networks", str(one.network.values))
         if path.exists():
             content = store.read_checkpoint(path)
             epochs = pd.DataFrame(content["curves"])

@@ -9,9 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from hrtem_ood.analysis.metrics import training_conditions
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.domain import domain_shifts
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 
 
@@ -28,7 +29,7 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    with store.open_zarr(results / artifact_path("metrics", campaign.metrics_id)) as found:
+    with Results(results).open("metrics", campaign.metrics_id) as found:
         loaded = found.drop_dims("image").load()
     order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
     loaded = loaded.isel(network=order)
@@ -52,7 +53,8 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
     -------
     xarray.Dataset
         ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
-        ``in_domain``, ``sigma`` and ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
+        ``in_domain``, ``shift`` (see :func:`hrtem_ood.campaign.domain.domain_shifts`), ``sigma`` and
+        ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
         ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
         ``mixed``, ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
         ``metrics``, ``condition_short_label``, ``condition_tick_label`` and ``column_group``.
@@ -79,6 +81,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
             "gap_q25": (both, reduced("gap_f1", 0.25)),
             "gap_q75": (both, reduced("gap_f1", 0.75)),
         }
+        | {"shift": (both, domain_shifts(campaign, order, [str(id_) for id_ in metrics.condition.values]))}
         | {name: (both, metrics[name].values[first]) for name in ("in_domain", "sigma", "abs_delta_defocus_A")}
         | {name: metrics[name] for name in ("epsilon", "minimum_contrast")}
     )

@@ -1,4 +1,4 @@
-"""All scores of a campaign in one dataset, with what networks and conditions are, OOD gaps and predictors."""
+"""All scores of a campaign in one dataset, with OOD gaps, and the coordinates of networks and conditions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,14 +12,15 @@ from zarr.codecs import BloscCodec
 from hrtem_ood.analysis import ood_gap
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
-from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.domain import in_domain
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.campaign.test_datasets import test_datasets
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.optics.condition import Condition, parameter_unit
 from hrtem_ood.progress import log
 
 CHUNK = 2**20
@@ -46,7 +47,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     Returns
     -------
     dict of str to float32 array, (network, condition)
-        Means over images by score, and measures of novelty by name; NaN for networks that diverged.
+        Means over images by score, and measures of feature shift by name; NaN for networks that diverged.
     """
     datasets = test_datasets(campaign)
     images = np.array([campaign.datasets[id_].n_structures for id_ in datasets])
@@ -64,8 +65,8 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     start = 0
     for block in score_blocks(campaign, results, datasets, rows):
         stop = start + block.scores.shape[1]
-        for name, away in zip(MEASURES, block.novelty, strict=True):
-            reduced[name][start:stop] = away
+        for name, values in zip(MEASURES, block.feature_shift, strict=True):
+            reduced[name][start:stop] = values
         for name, values in zip(METRICS, block.scores, strict=True):
             writer.write(name, start, values)
             for count in np.unique(images):
@@ -76,7 +77,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
 
 
 def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Floats]) -> xr.Dataset:
-    """Tell what follows from the scores, and what networks and conditions are.
+    """Compute gaps and distances from the scores, with what networks and conditions are.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets.
     """
     networks, datasets = network_order(campaign), test_datasets(campaign)
-    with store.open_zarr(results / artifact_path("transfer", campaign.transfer.id)) as found:
+    with Results(results).open("transfer", campaign.transfer.id) as found:
         epsilon, sigma = found.epsilon.values, found.sigma.values
 
     training_sets = {
@@ -106,22 +107,26 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     trained = [training_conditions(campaign, training_set) for training_set in training_sets.values()]
     tested = [campaign.datasets[id_].condition for id_ in datasets]
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
-    seen, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
+    own, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
 
-    in_domain = ood_gap.in_domain_cells(trained, tested)[of_network]
+    inside = in_domain(campaign, list(training_sets), datasets)[of_network]
     groups = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets], dtype=object)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(
         coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
     )
     for name, (text, unit, _) in METRICS.items():
-        difference = ood_gap.gap(reduced[name], in_domain, groups)
+        difference = ood_gap.gap(reduced[name], inside, groups)
         result[f"mean_{name}"] = (pair, reduced[name], _attributes(f"{text}, mean over images", unit))
         result[f"gap_{name}"] = (pair, difference, _attributes(f"{text} minus that in-domain", unit))
     for name, text in MEASURES.items():
         result[name] = (pair, reduced[name], _attributes(text))
-    result["in_domain"] = (pair, in_domain, {"long_name": "test condition is a training condition"})
-    result["sigma"] = (pair, ood_gap.largest_sigma(sigma, seen, there)[of_network], _attributes("shared transfer σ"))
+    result["in_domain"] = (
+        pair,
+        inside,
+        {"long_name": "test condition and structure recipe are ones of the training set"},
+    )
+    result["sigma"] = (pair, ood_gap.largest_sigma(sigma, own, there)[of_network], _attributes("shared transfer σ"))
     result["abs_delta_defocus_A"] = (
         pair,
         ood_gap.smallest_defocus_change(trained, tested)[of_network],
@@ -133,12 +138,12 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         ood_gap.minimum_contrast(epsilon[there], epsilon),
         {"long_name": f"ε is below {ood_gap.MINIMUM_CONTRAST:g} of the campaign's median ε"},
     )
-    lost = ~in_domain.any(axis=1)
-    if lost.any():
-        names = sorted(set(result.training_set.values[lost]))
+    without = ~inside.any(axis=1)
+    if without.any():
+        names = sorted(set(result.training_set.values[without]))
         log(
-            f"{lost.sum()} networks of training sets {', '.join(names)} are tested under none of their training "
-            "conditions: they have no in-domain score, hence no gap"
+            f"{without.sum()} networks of training sets {', '.join(names)} are tested on no in-domain dataset (their own "
+            "structure recipe under a training condition): they have no in-domain score, hence no gap"
         )
     return _chunked(result)
 
@@ -150,7 +155,7 @@ def training_conditions(campaign: Campaign, training_set: TrainingSetSpec) -> li
 
 
 def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str]) -> Coordinates:
-    """Return what each network was trained on, and how, for networks in the given order.
+    """Return training set and hyperparameters of each network, for networks in the given order.
 
     A single-condition training set has its condition's value of every parameter that varies within the campaign; a
     mixture has NaN there.
@@ -186,7 +191,7 @@ def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str])
 
 
 def condition_coordinates(campaign: Campaign, datasets: list[str]) -> Coordinates:
-    """Return what each test dataset is: structure set, suites, and every parameter of its condition."""
+    """Return structure set, test suites and every parameter of the condition of each test dataset."""
     conditions = [campaign.datasets[id_].condition for id_ in datasets]
     suites = [", ".join(name for name, suite in campaign.suite_of.items() if id_ in suite.datasets) for id_ in datasets]
     columns = {
@@ -218,10 +223,7 @@ def _column(values: Iterable[Any]) -> NDArray[Any]:
 
 
 def _units(name: str) -> dict[str, str]:
-    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
-        if name.endswith(ending):
-            return {"units": unit}
-    return {"units": "Å" if name.startswith("C") else "rad"} if name in Condition.model_fields else {}
+    return {"units": parameter_unit(name)} if name in Condition.model_fields else {}
 
 
 def _attributes(text: str, unit: str = "1") -> dict[str, str]:

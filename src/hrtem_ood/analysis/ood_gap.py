@@ -1,7 +1,7 @@
-"""In-domain cells, OOD gaps and predictors, for all networks and test datasets at once.
+"""OOD gaps, and the distances that follow from conditions alone, for all networks and test datasets at once.
 
-A *cell* is a pair of a training set and a test dataset. It is in-domain when the dataset's condition is one of the
-training set's conditions. What depends on the training set alone is computed per training set, not per network.
+A *cell* is a pair of a training set and a test dataset. What depends on the training set alone is computed per training
+set, not per network.
 """
 
 from collections.abc import Sequence
@@ -15,46 +15,42 @@ MINIMUM_CONTRAST = 0.5
 """A condition counts as minimum contrast when its ε is below this fraction of the median ε of the campaign."""
 
 
-def in_domain_cells(trained: Sequence[Sequence[Condition]], tested: Sequence[Condition]) -> NDArray[np.bool_]:
-    """Tell which test conditions a training set has seen.
-
-    Parameters
-    ----------
-    trained : sequence of sequences of Condition, (training_set,)
-    tested : sequence of Condition, (condition,)
-
-    Returns
-    -------
-    bool array, (training_set, condition)
-    """
-    return np.array([[condition in seen for condition in tested] for seen in map(frozenset, trained)])
-
-
 def gap(mean: NDArray[np.floating], in_domain: NDArray[np.bool_], groups: NDArray[np.object_]) -> NDArray[np.float32]:
-    """Mean score of a network on a dataset, minus its mean over its in-domain datasets of the same structure set.
+    """Mean score of a network on a dataset, minus its mean over its in-domain datasets.
+
+    The reference are the in-domain datasets of the same structure set, so that differences between structures cancel.
+    Where none of them is in-domain, as for another structure recipe, the reference are all in-domain datasets.
 
     Parameters
     ----------
     mean : float array, (network, condition), [1]
         Scores, averaged over images.
     in_domain : bool array, (network, condition)
+        From :func:`hrtem_ood.campaign.domain.in_domain`.
     groups : array of str, (condition,)
         Structure set of each test dataset.
 
     Returns
     -------
     float32 array, (network, condition), [1]
-        NaN where a network has no in-domain dataset in the structure set.
+        NaN where a network has no in-domain dataset.
     """
     result = np.full(mean.shape, np.nan, np.float32)
+    overall = _mean_where(mean, in_domain)
     for group in np.unique(groups):
         columns = np.flatnonzero(groups == group)
-        inside, scores = in_domain[:, columns], mean[:, columns]
-        count = inside.sum(axis=1)
-        total = np.where(inside, scores, 0).sum(axis=1, dtype=np.float64)
-        reference = np.divide(total, count, out=np.full(len(mean), np.nan), where=count > 0)
-        result[:, columns] = scores - reference[:, None]
+        paired = _mean_where(mean[:, columns], in_domain[:, columns])
+        reference = np.where(in_domain[:, columns].any(axis=1), paired, overall)
+        result[:, columns] = mean[:, columns] - reference[:, None]
     return result
+
+
+def _mean_where(values: NDArray[np.floating], use: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of each row over the values in use; NaN where there are none."""
+    count = use.sum(axis=1)
+    total = np.where(use, values, 0).sum(axis=1, dtype=np.float64)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return mean
 
 
 def largest_sigma(
@@ -75,7 +71,7 @@ def largest_sigma(
     -------
     float32 array, (training_set, condition), [1]
     """
-    return np.array([sigma[np.ix_(seen, tested)].max(axis=0) for seen in trained], np.float32)
+    return np.array([sigma[np.ix_(own, tested)].max(axis=0) for own in trained], np.float32)
 
 
 def smallest_defocus_change(trained: Sequence[Sequence[Condition]], tested: Sequence[Condition]) -> NDArray[np.float32]:
@@ -92,12 +88,12 @@ def smallest_defocus_change(trained: Sequence[Sequence[Condition]], tested: Sequ
     """
     there = np.array([condition.defocus_A for condition in tested])
     return np.array(
-        [np.abs(there - np.array([c.defocus_A for c in seen])[:, None]).min(axis=0) for seen in trained], np.float32
+        [np.abs(there - np.array([c.defocus_A for c in own])[:, None]).min(axis=0) for own in trained], np.float32
     )
 
 
 def minimum_contrast(epsilon: NDArray[np.floating], all_epsilon: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which conditions transfer so little that they count as minimum contrast.
+    """Decide which conditions transfer so little that they count as minimum contrast.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How the artifacts of a campaign were made: time, devices, code and software."""
+"""Provenance of the artifacts of a campaign: time, devices, code and software."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 
 
 @dataclass(frozen=True)
 class StageProvenance:
-    """How the artifacts of one stage were made.
+    """Provenance of the artifacts of one stage.
 
     Attributes
     ----------
     stage : str
     files : int
-        Artifacts that are there; intermediate ones may have been removed.
-    wanted : int
-        Artifacts that the campaign has.
+        Existing artifacts; intermediate ones may have been removed.
+    total : int
+        All artifacts of the campaign.
     seconds : float, [s]
         Wall time, summed over the artifacts.
     devices, revisions : tuple of str
@@ -29,17 +30,17 @@ class StageProvenance:
 
     stage: str
     files: int
-    wanted: int
+    total: int
     seconds: float
     devices: tuple[str, ...]
     revisions: tuple[str, ...]
 
 
 def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StageProvenance], dict[str, str]]:
-    """Read how a campaign's artifacts were made.
+    """Read the provenance of a campaign's artifacts.
 
-    Training is told of by the packs, with the seconds of their networks, whichever job trained them. Suites are mere lists of
-    datasets, and structures are quick to draw: neither has a row of its own.
+    Training has the seconds of all networks of the packs, of whichever job. Test suites, which are lists of datasets, and
+    structures, which take little time, have no row.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     -------
     stages : list of StageProvenance
     software : dict of str to str
-        Versions by package; several, where artifacts were made with different ones.
+        Versions by package; several, where they differ between artifacts.
     """
     readers: dict[str, tuple[Iterable[str], Callable[[Path], dict[str, Any]]]] = {
         "exit_waves": (campaign.exit_waves, store.zarr_attributes),
@@ -63,27 +64,27 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     stages: list[StageProvenance] = []
     versions: dict[str, set[str]] = {}
     for stage, (ids, read) in readers.items():
-        paths = [results / artifact_path(stage, id_) for id_ in ids]
-        found = [read(path) for path in paths if path.exists()]
+        paths = [Results(results).path(stage, id_) for id_ in ids]
+        records = [read(path) for path in paths if path.exists()]
         stages.append(
             StageProvenance(
                 stage,
-                len(found),
+                len(records),
                 len(paths),
-                sum(float(made["seconds"]) for made in found),
-                _all(made["device"] for made in found),
-                _all(made["git_revision"] for made in found),
+                sum(float(record["seconds"]) for record in records),
+                _all(record["device"] for record in records),
+                _all(record["git_revision"] for record in records),
             )
         )
-        for made in found:
-            for package, version in json.loads(made["software"]).items():
+        for record in records:
+            for package, version in json.loads(record["software"]).items():
                 versions.setdefault(package, set()).add(version)
-    return stages, {package: ", ".join(sorted(found)) for package, found in sorted(versions.items())}
+    return stages, {package: ", ".join(sorted(several)) for package, several in sorted(versions.items())}
 
 
 def _pack(path: Path) -> dict[str, Any]:
-    made = store.read_json(path)
-    return made | {"seconds": sum(network["seconds"] for network in made["networks"].values())}
+    record = store.read_json(path)
+    return record | {"seconds": sum(network["seconds"] for network in record["networks"].values())}
 
 
 def _all(values: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""All that a campaign's scores come down to, in one place: what tables, figures and report draw on."""
+"""Results of a campaign, from which tables, figures and report are made."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,25 +6,24 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from hrtem_ood.analysis.correlation import predictor_table
-from hrtem_ood.analysis.learning_curves import Curves, curves
+from hrtem_ood.analysis.learning_curves import Curves, read_learning_curves
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.ranking.forecast import Forecast
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import forecasts, rank_predictors
 from hrtem_ood.analysis.tables import all_tables
 from hrtem_ood.analysis.training_set_comparison import TrainingSetScores, compare_tables, score_training_sets
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.analysis import Analysis
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-"""Nominal coverages at which the forecast is checked, besides the one that the configuration asks for."""
+"""Nominal coverages at which the forecast is checked, besides that of the configuration."""
 
 
 @dataclass(frozen=True)
 class CampaignResults:
-    """What the scores of a campaign come down to.
+    """Results of a campaign.
 
     Attributes
     ----------
@@ -37,7 +36,7 @@ class CampaignResults:
     outcomes : xarray.Dataset
         From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
     forecast : Forecast
-    compared : list of Compared
+    compared : list of TrainingSetScores
         Empty where the configuration names none.
     curves : Curves
         Of some networks.
@@ -68,28 +67,28 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     -------
     CampaignResults
     """
-    metrics, chosen = read_metrics(campaign, results), campaign.config.analysis
-    reduced, found = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
-    with store.open_zarr(results / artifact_path("predictors", campaign.predictors_id)) as stored:
+    metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
+    cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
+    with Results(results).open("predictors", campaign.predictors_id) as stored:
         values = stored.load()
-    told, made = forecasts(values, found, chosen)
-    side_by_side, learnt = score_training_sets(campaign, metrics), curves(results, metrics, reduced)
-    tables = all_tables(metrics, reduced, predictor_table(reduced)) | {
-        "league": rank_predictors(values, found, chosen),
-        "forecast": told,
-        "calibration": calibration(values, found, chosen),
+    forecast_table, forecast = forecasts(values, outcomes, analysis)
+    side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
+    tables = all_tables(metrics, cells, analysis) | {
+        "predictor_ranking": rank_predictors(values, outcomes, analysis),
+        "forecast": forecast_table,
+        "calibration": calibration(values, outcomes, analysis),
         "learning_curves": learnt.table(),
     }
-    tables |= compare_tables(side_by_side, chosen)
-    return CampaignResults(metrics, reduced, values, found, made, side_by_side, learnt, tables)
+    tables |= compare_tables(side_by_side, analysis)
+    return CampaignResults(metrics, cells, values, outcomes, forecast, side_by_side, learnt, tables)
 
 
-def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
-    """Forecast at several nominal coverages, and count how many cells the intervals hold.
+def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+    """Forecast at several nominal coverages, and count the cells within their intervals.
 
     Parameters
     ----------
-    predictors, found, analysis
+    predictors, outcomes, analysis
         As in :func:`hrtem_ood.analysis.ranking.predictor_ranking.forecasts`.
 
     Returns
@@ -100,8 +99,8 @@ def calibration(predictors: xr.Dataset, found: xr.Dataset, analysis: Analysis) -
     """
     rows = []
     for level in sorted({*LEVELS, analysis.forecast_level}):
-        table, made = forecasts(predictors, found, analysis.model_copy(update={"forecast_level": level}))
+        table, forecast = forecasts(predictors, outcomes, analysis.model_copy(update={"forecast_level": level}))
         width = table.high - table.low
         quartiles = [float(width.quantile(share)) for share in (0.5, 0.25, 0.75)]
-        rows.append((level, made.coverage, made.n, *quartiles))
+        rows.append((level, forecast.coverage, forecast.n, *quartiles))
     return pd.DataFrame(rows, columns=["nominal", "coverage", "n", "width", "width_q25", "width_q75"])

@@ -1,4 +1,4 @@
-"""Scores by recipe of structures, of training and of test: what changes when nothing but the structures does."""
+"""Scores by structure recipe of training and of test, under training conditions."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.domain import IN_DOMAIN
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Matrix:
         Median over cells; NaN without one.
     cells : int array, (row, column)
     own : bool array, (row, column)
-        Whether both are one recipe.
+        Whether both are the same recipe.
     """
 
     rows: list[str]
@@ -32,13 +33,13 @@ class Matrix:
     own: NDArray[np.bool_]
 
 
-def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
+def structure_matrix(campaign: Campaign, outcomes: xr.Dataset) -> Matrix:
     """Compare recipes under the training conditions.
 
     Parameters
     ----------
     campaign : Campaign
-    found : xarray.Dataset
+    outcomes : xarray.Dataset
         From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
 
     Returns
@@ -48,16 +49,16 @@ def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
     """
     trained = [
         campaign.structure_set_of_dataset[campaign.training_set_by_id[str(id_)].datasets[0]]
-        for id_ in found.training_set.values
+        for id_ in outcomes.training_set.values
     ]
-    tested = [campaign.structure_set_of_dataset[str(id_)] for id_ in found.condition.values]
+    tested = [campaign.structure_set_of_dataset[str(id_)] for id_ in outcomes.condition.values]
     rows, columns = (_recipes(campaign, names) for names in (trained, tested))
     row_of = np.array([list(rows).index(campaign.recipe_id(name)) for name in trained])
     column_of = np.array([list(columns).index(campaign.recipe_id(name)) for name in tested])
-    under = found.place.values
+    under = outcomes.place.values
     everywhere = [place for place in set(under) if len(set(column_of[under == place])) == len(columns)]
-    use = np.isin(found["shift"].values, ("in-domain", "structure")) & np.isin(under, everywhere)
-    score = BETTER[campaign.config.analysis.metric] * found.score.values
+    use = np.isin(outcomes["shift"].values, (IN_DOMAIN, "structure")) & np.isin(under, everywhere)
+    score = BETTER[campaign.config.analysis.metric] * outcomes.score.values
     use &= np.isfinite(score)
     median, cells = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)
     for row, column in np.ndindex(median.shape):
@@ -70,8 +71,8 @@ def structure_matrix(campaign: Campaign, found: xr.Dataset) -> Matrix:
 
 def _recipes(campaign: Campaign, names: list[str]) -> dict[str, str]:
     """Return recipes with the names of their structure sets, in the order of the configuration."""
-    found: dict[str, list[str]] = {}
+    outcomes: dict[str, list[str]] = {}
     for name in campaign.used_structure_sets:
         if name in names:
-            found.setdefault(campaign.recipe_id(name), []).append(name)
-    return {recipe: ", ".join(sets) for recipe, sets in found.items()}
+            outcomes.setdefault(campaign.recipe_id(name), []).append(name)
+    return {recipe: ", ".join(sets) for recipe, sets in outcomes.items()}

@@ -3,7 +3,9 @@
 import pandas as pd
 import xarray as xr
 
+from hrtem_ood.analysis.correlation import predictor_table
 from hrtem_ood.analysis.diagnostics import architectures, uncertainty_correlation
+from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.config.training import Hyperparameters
 
 FORMAT = "%.6g"
@@ -14,29 +16,28 @@ def csv(table: pd.DataFrame) -> str:
     return str(table.to_csv(index=False, float_format=FORMAT, lineterminator="\n"))
 
 
-def all_tables(metrics: xr.Dataset, cells: xr.Dataset, predictors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Make every table but those of the league and of what is compared.
+def all_tables(metrics: xr.Dataset, cells: xr.Dataset, analysis: Analysis) -> dict[str, pd.DataFrame]:
+    """Return every table but those of the predictor ranking, the forecast, and the comparison of training sets.
 
     Parameters
     ----------
     metrics, cells : xarray.Dataset
         From :mod:`hrtem_ood.analysis.matrix`.
-    predictors : pandas.DataFrame
-        From :func:`hrtem_ood.analysis.correlation.predictor_table`.
+    analysis : Analysis
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        By the names in :data:`hrtem_ood.campaign.report_files.TABLE_NAMES`.
+        By the names in :data:`hrtem_ood.campaign.report_files.TABLES`.
     """
     return {
         "ood_matrix": ood_matrix(metrics, cells),
-        "gap": gap(cells),
-        "predictors": predictors,
+        "ood_gap": gap(cells),
+        "predictors": predictor_table(cells, analysis),
         "networks": networks(metrics),
         "conditions": conditions(cells),
         "architectures": architectures(metrics),
-        "signs_of_trouble": uncertainty_correlation(cells),
+        "uncertainty": uncertainty_correlation(cells, analysis),
     }
 
 
@@ -69,18 +70,9 @@ def varied_hyperparameters(metrics: xr.Dataset) -> str:
 
 
 def gap(cells: xr.Dataset) -> pd.DataFrame:
-    """One row per cell: F1, its gap with quartiles over networks, and the predictors."""
-    names = [
-        "f1",
-        "gap",
-        "gap_q25",
-        "gap_q75",
-        "in_domain",
-        "sigma",
-        "epsilon",
-        "abs_delta_defocus_A",
-        "minimum_contrast",
-    ]
+    """One row per cell: F1, its gap with quartiles over networks, the kind of shift, and the predictors."""
+    names = ["f1", "gap", "gap_q25", "gap_q75", "in_domain", "shift"]
+    names += ["sigma", "epsilon", "abs_delta_defocus_A", "minimum_contrast"]
     frame = cells[names].to_dataframe(dim_order=["training_set", "condition"]).reset_index()
     heads = {
         "name": "training_set",
@@ -97,18 +89,18 @@ def gap(cells: xr.Dataset) -> pd.DataFrame:
 
 
 def networks(metrics: xr.Dataset) -> pd.DataFrame:
-    """One row per network: what it was trained on and how, how training ended, and its F1 in-domain and off-domain."""
+    """One row per network: training set, hyperparameters, result of training, and F1 in-domain and off-domain."""
     frame = metrics[[name for name, values in metrics.coords.items() if values.dims == ("network",)]].to_dataframe()
-    seen = metrics.in_domain
+    in_domain = metrics.in_domain
     leading = ["training_set", "training_label", "mixed", "training_conditions", "training_images"]
     frame = frame[leading + sorted(set(frame.columns) - set(leading))]
-    frame["in_domain_f1"] = metrics.mean_f1.where(seen).mean("condition").values
-    frame["off_domain_f1"] = metrics.mean_f1.where(~seen).mean("condition").values
+    frame["in_domain_f1"] = metrics.mean_f1.where(in_domain).mean("condition").values
+    frame["off_domain_f1"] = metrics.mean_f1.where(~in_domain).mean("condition").values
     return frame.reset_index()
 
 
 def conditions(cells: xr.Dataset) -> pd.DataFrame:
-    """One row per test dataset: its condition, ε, and whether it counts as minimum contrast."""
+    """One row per test dataset: condition, ε, and whether it counts as minimum contrast."""
     names = [str(name) for name, values in cells.coords.items() if values.dims == ("condition",)]
     frame = cells[["epsilon", "minimum_contrast"]].to_dataframe().reset_index().rename(columns={"condition": "dataset"})
     leading = ["dataset", "structure_set", "suites", "condition_label", "epsilon", "minimum_contrast", "images"]

@@ -1,4 +1,4 @@
-"""Training sets side by side: mean and worst score over the test conditions, and by how much they differ."""
+"""Comparison of training sets: mean and worst score over the test conditions, and their differences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.ranking.bootstrap import percentile_interval
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.campaign import Campaign
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrainingSetScores:
-    """What the networks of one training set's name did.
+    """Scores of the networks of one name of training sets.
 
     Attributes
     ----------
@@ -29,9 +30,9 @@ class TrainingSetScores:
         Ids of those that did not diverge.
     seeds : list of int
     diverged : int
-        How many did.
+        Number of those that did.
     conditions : list of str
-        Short labels of the test conditions; the same for all that are compared.
+        Short labels of the test conditions; the same for all training sets that are compared.
     ticks : list of str
         Their labels on an axis.
     score : float64 array, (network, condition)
@@ -68,8 +69,8 @@ class TrainingSetScores:
 def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[TrainingSetScores]:
     """Gather the scores of the training sets that ``analysis.compare_training_sets`` names.
 
-    The test conditions are those of all test datasets, of whichever suite, whose structures come of the training sets' own
-    recipe, training conditions among them.
+    The test conditions are those of all test datasets, of any test suite, of the training sets' own structure recipe,
+    training conditions included.
 
     Parameters
     ----------
@@ -79,11 +80,11 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
 
     Returns
     -------
-    list of Compared
+    list of TrainingSetScores
         In the order of the configuration; empty where it names none.
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
-    names, tested, found = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
+    names, tested, compared = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
     # all that are compared are of one recipe
     recipes = {campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
     own = [
@@ -99,7 +100,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
         mine = np.isin(metrics.training_id.values.astype(str), sorted(ids))
         sound = mine & ~metrics.diverged.values
         scores = metrics[f"mean_{config.analysis.metric}"].values[np.ix_(sound, own)].astype(float)
-        found.append(
+        compared.append(
             TrainingSetScores(
                 name,
                 networks=[str(id_) for id_ in metrics.network.values[sound]],
@@ -111,18 +112,18 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
                 sign=BETTER[config.analysis.metric],
             )
         )
-    return found
+    return compared
 
 
-def compare_tables(found: list[TrainingSetScores], analysis: Analysis) -> dict[str, pd.DataFrame]:
+def compare_tables(compared: list[TrainingSetScores], analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Return :func:`compare_table` and :func:`network_table` by the names of their files; nothing where none are compared."""
-    if not found:
+    if not compared:
         return {}
-    table = compare_table(found, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)
-    return {"compare": table, "compare_networks": network_table(found)}
+    table = compare_table(compared, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)
+    return {"compare": table, "compare_networks": network_table(compared)}
 
 
-def network_table(found: list[TrainingSetScores]) -> pd.DataFrame:
+def network_table(compared: list[TrainingSetScores]) -> pd.DataFrame:
     """List every network that is compared.
 
     Returns
@@ -142,19 +143,19 @@ def network_table(found: list[TrainingSetScores]) -> pd.DataFrame:
                 "worst_condition": one.worst_condition,
             }
         )
-        for one in found
+        for one in compared
         if one.networks
     ]
     names = ["training_set", "network", "seed", "mean", "worst", "worst_condition"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
 
 
-def compare_table(found: list[TrainingSetScores], *, resamples: int, level: float) -> pd.DataFrame:
+def compare_table(compared: list[TrainingSetScores], *, resamples: int, level: float) -> pd.DataFrame:
     """Compare every training set with the first.
 
     Parameters
     ----------
-    found : list of Compared
+    compared : list of TrainingSetScores
     resamples : int
     level : float
         Of the intervals.
@@ -168,7 +169,7 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
         first and where all networks diverged.
     """
     rows: list[dict[str, Any]] = []
-    for one in found:
+    for one in compared:
         sound = bool(one.networks)
         row: dict[str, Any] = {
             "training_set": one.name,
@@ -178,10 +179,10 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
             "mean": float(one.mean.mean()) if sound else np.nan,
             "worst": float(one.worst.mean()) if sound else np.nan,
         }
-        both = sound and one is not found[0] and bool(found[0].networks)
-        drawn = _differences(one, found[0], resamples) if both else np.full((1, 2), np.nan)
+        both = sound and one is not compared[0] and bool(compared[0].networks)
+        drawn = _differences(one, compared[0], resamples) if both else np.full((1, 2), np.nan)
         for column, name in enumerate(("mean", "worst")):
-            low, high = np.quantile(drawn[:, column], [(1 - level) / 2, (1 + level) / 2])
+            low, high = percentile_interval(drawn[:, column], level)
             difference = row[name] - rows[0][name] if both else np.nan
             row |= {f"{name}_difference": difference, f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
@@ -191,8 +192,8 @@ def compare_table(found: list[TrainingSetScores], *, resamples: int, level: floa
 def _differences(one: TrainingSetScores, first: TrainingSetScores, resamples: int) -> Floats:
     """Draw differences of mean and worst score from the first, float64 array, (resample, 2).
 
-    Test conditions are drawn with replacement, the same for both, and the networks of each; of the drawn conditions the
-    worst counts, so that what was not drawn never does.
+    Test conditions are drawn with replacement, the same for both, and the networks of each. The worst score is that of
+    the conditions drawn.
     """
     rng = np.random.default_rng(seed_sequence(f"comparison of {one.name} with {first.name}"))
     drawn, conditions = np.empty((resamples, 2)), len(one.conditions)

@@ -1,7 +1,17 @@
-"""Who is at work on what: a small file beside an artifact, kept fresh by its maker, so that no other job makes it too.
+"""File leases with a heartbeat, so that two jobs do not train the same network.
 
-Jobs can run twice at once: a node that SLURM gave up may work on, and whoever starts a campaign again knows nothing of
-the jobs that another Snakemake has left behind. Leases make two such jobs share the work instead of doing it twice.
+Jobs can run twice at once: a node that SLURM gave up may work on, and a new Snakemake does not wait for the jobs that a
+killed one has left behind. With leases, two such jobs share the work instead of doing it twice.
+
+Why not :class:`filelock.SoftFileLease`: it takes the lease of a dead process over by exchanging two names in one step
+(``renameat2`` with ``RENAME_EXCHANGE``), and where a file system refuses that, as NFS and SMB do, it leaves the lease
+where it is (filelock 4.2.12, ``_soft.py``). Folders that the nodes of a cluster share are mostly of that kind, and a
+network whose job was killed would never be trained. Here only exclusive creation, ``rename`` and ``unlink`` are needed.
+
+How it works: a lease is a small file beside the artifact. It comes into being by exclusive creation, or by taking over
+from a dead process; it goes when its holder gives it back. Each lease has a token of its own, and replacing or removing
+a lease needs the exclusive creation of a claim, a file named after that token, first. So of all who find a holder dead,
+one takes over, and nobody removes the lease of the next one.
 """
 
 import contextlib
@@ -15,32 +25,35 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from hrtem_ood.artifacts.processes import process_runs, process_start
 from hrtem_ood.progress import log
 
 Item = TypeVar("Item")
 
 HEARTBEAT_S = 10.0
-"""Seconds between signs of life."""
+"""Seconds between heartbeats."""
 
 LEASE_TIMEOUT_S = 90.0
-"""Seconds without a sign of life after which a process is taken for dead."""
+"""Seconds without a heartbeat after which the holder of a lease counts as dead."""
 
 
 class Leases:
-    """The leases that this process holds: gives signs of life until the block ends.
+    """The leases that this process holds; a context manager, which keeps them fresh until its block ends.
 
     Parameters
     ----------
-    beat_s, silent_s : float, [s]
-        How often to give a sign of life, and how long to wait for another's. A process of this machine is looked up at
-        once.
+    heartbeat_s : float, [s]
+        Time between heartbeats.
+    timeout_s : float, [s]
+        Time without a heartbeat after which another process counts as dead, by this process's own clock. A process of
+        this machine counts as dead as soon as it has ended.
     """
 
-    def __init__(self, beat_s: float = HEARTBEAT_S, silent_s: float = LEASE_TIMEOUT_S) -> None:
-        self._beat_s, self._silent_s = beat_s, silent_s
-        self._held: dict[Path, int] = {}
-        self._seen: dict[Path, tuple[bytes, float]] = {}
-        self._me = _this_process()
+    def __init__(self, heartbeat_s: float = HEARTBEAT_S, timeout_s: float = LEASE_TIMEOUT_S) -> None:
+        self._heartbeat_s, self._timeout_s = heartbeat_s, timeout_s
+        self._held: dict[Path, tuple[int, dict[str, Any]]] = {}
+        self._last_change: dict[Path, tuple[bytes, float]] = {}
+        self._process = _this_process()
         self._lock, self._end = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -57,19 +70,20 @@ class Leases:
     def iterate_exclusively(
         self, items: Iterable[Item], path: Callable[[Item], Path], check: Callable[[], None], wait_s: float = 1.0
     ) -> Iterator[Item]:
-        """Yield items one by one, each while its lease is held; those that another process is at come last.
+        """Yield items one by one, each while its lease is held; those that another process works on come last.
 
         Parameters
         ----------
         items : iterable
         path : callable
-            Of the artifact that is made of an item. Once its turn has come it may be there: another has made it.
+            Takes an item and returns the path of the artifact that is created from it. That artifact may exist when
+            the item is yielded: another process has created it meanwhile.
         check : callable
-            Called now and then while there is nothing but to wait; may end it by raising.
+            Called again and again during waits; may end them by raising.
         wait_s : float, [s]
-            Between looks.
+            Time between two attempts.
         """
-        ahead, told = list(items), False
+        ahead, logged = list(items), False
         while ahead:
             busy = []
             for item in ahead:
@@ -82,15 +96,15 @@ class Leases:
                 finally:
                     self.release(artifact)
             if len(busy) == len(ahead):
-                if not told:
-                    log(f"waiting for another job: {lease_holder(path(busy[0]))} is at {path(busy[0]).name}")
-                    told = True
+                if not logged:
+                    log(f"waiting for another job: {lease_holder(path(busy[0]))} works on {path(busy[0]).name}")
+                    logged = True
                 check()
                 time.sleep(wait_s)
             ahead = busy
 
     def try_acquire(self, artifact: Path) -> bool:
-        """Take the lease of an artifact; false where another process has it, and lives."""
+        """Acquire the lease of an artifact; return False where another process holds it and is alive."""
         path = lease_of(artifact)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -98,69 +112,90 @@ class Leases:
         except FileExistsError:
             try:
                 content = path.read_bytes()
-            except FileNotFoundError:  # given back just now
+            except FileNotFoundError:  # released just now
                 return self.try_acquire(artifact)
-            return self._dead(path, content) and self._remove(path, content) and self.try_acquire(artifact)
-        with self._lock:
-            self._held[artifact] = file
-        self._sign(file, 0)
-        self._seen.pop(path, None)
+            return self._is_dead(path, content) and self._take_over(artifact, content)
+        self._hold(artifact, file, self._new_record())
         return True
 
     def release(self, artifact: Path) -> None:
-        """Give the lease of an artifact back, if this process still has it."""
+        """Release the lease of an artifact, if this process still holds it."""
         with self._lock:
-            file = self._held.pop(artifact, None)
-        if file is None:
+            held = self._held.pop(artifact, None)
+        if held is None:
             return
-        ours = os.fstat(file)
-        os.close(file)
+        file, _ = held
         path = lease_of(artifact)
-        try:
-            if os.path.samestat(path.stat(), ours):  # nobody has taken it over meanwhile
+        with self._claim(path, _token(_read(path))) as unchanged, contextlib.suppress(FileNotFoundError):
+            if unchanged and os.path.samestat(path.stat(), os.fstat(file)):  # no other process has taken it over
                 path.unlink()
-        except FileNotFoundError:
-            pass
+        os.close(file)
 
-    def _dead(self, path: Path, content: bytes) -> bool:
-        """Whether the holder of a lease is known to have ended, or has been silent for too long."""
-        told = _told(content)
-        if told and told["where"] == self._me["where"]:
-            return bool(_since(told["pid"]) != told["since"])
-        before, since = self._seen.get(path, (None, 0.0))
-        if content != before:
-            self._seen[path] = content, time.monotonic()
-            return False
-        return time.monotonic() - since > self._silent_s
+    # --- holding ------------------------------------------------------------------------------
 
-    def _remove(self, path: Path, content: bytes) -> bool:
-        """Remove the lease of a dead process; false where another did so meanwhile, and has one of its own."""
-        aside = path.with_name(f"{path.name}.{secrets.token_hex(6)}")
-        try:
-            path.rename(aside)
-        except FileNotFoundError:
-            return True
-        ours = aside.read_bytes() == content
-        if not ours:
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
-        aside.unlink()
-        self._seen.pop(path, None)
-        return ours
+    def _new_record(self) -> dict[str, Any]:
+        return {"token": secrets.token_hex(16), **self._process, "beat": f"{0:012}"}
+
+    def _hold(self, artifact: Path, file: int, record: dict[str, Any]) -> None:
+        _write(file, record)
+        with self._lock:
+            self._held[artifact] = file, record
 
     def _beat(self) -> None:
         number = 0
-        while not self._end.wait(self._beat_s):
+        while not self._end.wait(self._heartbeat_s):
             number += 1
             with self._lock:
-                for file in self._held.values():
-                    self._sign(file, number)
+                for file, record in self._held.values():
+                    _write(file, record | {"beat": f"{number:012}"})
 
-    def _sign(self, file: int, number: int) -> None:
+    # --- taking over --------------------------------------------------------------------------
+
+    def _is_dead(self, path: Path, content: bytes) -> bool:
+        """Whether the holder of a lease has ended, or has given no heartbeat for too long."""
+        record = _parse(content)
+        if record and record["where"] == self._process["where"]:
+            return not process_runs(record["pid"], record["start"])
+        return self._unchanged_s(path, content) > self._timeout_s
+
+    def _unchanged_s(self, path: Path, content: bytes) -> float:
+        """Time since this process first read this content [s]."""
+        before, since = self._last_change.get(path, (None, 0.0))
+        if content != before:
+            self._last_change[path] = content, time.monotonic()
+            return 0.0
+        return time.monotonic() - since
+
+    def _take_over(self, artifact: Path, content: bytes) -> bool:
+        """Put a lease of this process in the place of a dead one's; return False where another process did so."""
+        path = lease_of(artifact)
+        with self._claim(path, _token(content)) as unchanged:
+            if not unchanged:
+                return False
+            aside = path.with_name(f"{path.name}.{secrets.token_hex(6)}.tmp")
+            file = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+            self._hold(artifact, file, self._new_record())
+            aside.replace(path)
+        self._last_change.pop(path, None)
+        return True
+
+    @contextlib.contextmanager
+    def _claim(self, path: Path, token: str) -> Iterator[bool]:
+        """Yield whether the lease of some token is still there, and this process alone may replace or remove it."""
+        claim = path.with_name(f"{path.name}.{token}")
         try:
-            os.pwrite(file, json.dumps(self._me | {"beat": f"{number:012}"}).encode(), 0)
-        except OSError:  # a full disk: others will take us for dead in the end, which costs work, but no result
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            # a process that was killed within this block has left its claim
+            if self._unchanged_s(claim, b"") > self._timeout_s:
+                claim.unlink(missing_ok=True)
+            yield False
             return
+        try:
+            yield path.exists() and _token(_read(path)) == token
+        finally:
+            claim.unlink(missing_ok=True)
+            self._last_change.pop(claim, None)
 
 
 def lease_of(artifact: Path) -> Path:
@@ -169,43 +204,51 @@ def lease_of(artifact: Path) -> Path:
 
 
 def lease_holder(artifact: Path) -> str:
-    """Tell who has the lease of an artifact."""
-    try:
-        told = _told(lease_of(artifact).read_bytes())
-    except FileNotFoundError:
-        told = None
-    if told is None:
+    """Describe the holder of an artifact's lease."""
+    record = _parse(_read(lease_of(artifact)))
+    if record is None:
         return "another process"
-    job = f"SLURM job {told['slurm_job']}, " if told["slurm_job"] else ""
-    return f"{job}process {told['pid']} on {told['where'].split()[0]}"
+    job = f"SLURM job {record['slurm_job']}, " if record["slurm_job"] else ""
+    return f"{job}process {record['pid']} on {record['where'].split()[0]}"
 
 
-def _told(content: bytes) -> dict[str, Any] | None:
+def _read(path: Path) -> bytes:
     try:
-        told: dict[str, Any] = json.loads(content)
-    except ValueError:  # still being written
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _write(file: int, record: dict[str, Any]) -> None:
+    # Without room on the disk, others will take this process for dead: that costs work, but no result.
+    with contextlib.suppress(OSError):
+        os.pwrite(file, json.dumps(record).encode(), 0)
+
+
+def _parse(content: bytes) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(content)
+    except ValueError:  # not written yet, or cut off by a full disk
         return None
-    return told
+    return record
+
+
+def _token(content: bytes) -> str:
+    """Token of a lease; the same one for all leases that cannot be read."""
+    record = _parse(content)
+    return "unreadable" if record is None else str(record["token"])
 
 
 def _this_process() -> dict[str, Any]:
     pid = os.getpid()
-    return {"where": _where(), "pid": pid, "since": _since(pid), "slurm_job": os.environ.get("SLURM_JOB_ID")}
+    job = os.environ.get("SLURM_JOB_ID")
+    return {"where": _where(), "pid": pid, "start": process_start(pid), "slurm_job": job}
 
 
 def _where() -> str:
-    """Tell within what process ids mean something: a machine, since it was started, and a container."""
+    """Return within what process numbers have a meaning: a machine, since it was started, and a container."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:  # not Linux: equal to no other
         return f"{socket.gethostname()} {secrets.token_hex(6)}"
-
-
-def _since(pid: int) -> str | None:
-    """When a process began, as the kernel counts; None for one that is gone."""
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if state in "ZX" else rest[18]

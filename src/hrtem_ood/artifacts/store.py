@@ -43,7 +43,7 @@ def git_revision() -> str:
 
 
 class ArtifactInfo(Protocol):
-    """What tells of an artifact: a spec, or :class:`SimpleArtifactInfo`."""
+    """Identity and parameters of an artifact: a spec, or :class:`SimpleArtifactInfo`."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -56,7 +56,7 @@ class ArtifactInfo(Protocol):
 
 
 class SimpleArtifactInfo(NamedTuple):
-    """Tells of an artifact that has no spec.
+    """Identity and parameters of an artifact that has no spec.
 
     Attributes
     ----------
@@ -74,11 +74,11 @@ class SimpleArtifactInfo(NamedTuple):
 
 
 def provenance(spec: ArtifactInfo, *, seconds: float, device: str) -> dict[str, Any]:
-    """Tell how an artifact was made.
+    """Return how an artifact was created.
 
     Parameters
     ----------
-    spec : Spec or Made
+    spec : Spec or SimpleArtifactInfo
     seconds : float, [s]
         Wall time of the work.
     device : str
@@ -123,7 +123,7 @@ def atomic_replace(path: Path) -> Iterator[Path]:
 def update_symlink(path: Path, target: Path) -> None:
     """Let ``path`` lead to ``target``, in one step; whatever is there and is no link stays, with a line that says so."""
     if path.exists() and not path.is_symlink():
-        log(f"{path} is left as it is: it was not made by this program; the results are in {target}")
+        log(f"{path} is left as it is: it is not a link of this program; the results are in {target}")
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     temporary.symlink_to(os.path.relpath(target, path.parent), target_is_directory=True)
@@ -148,23 +148,23 @@ def artifact_id_of(path: Path) -> str:
 
 
 def _advice(path: Path) -> str:
-    return f"Delete {path} and run snakemake again to make it anew."
+    return f"Delete {path} and run snakemake again to create it anew."
 
 
-def _check_id(path: Path, found: object, expect_id: str | None) -> None:
+def _check_id(path: Path, id_: object, expect_id: str | None) -> None:
     wanted = artifact_id_of(path) if expect_id is None else expect_id
-    if found != wanted:
-        if not found:
-            raise ArtifactError(f"{path} holds no id, so hrtem-ood did not make it. Is it another program's file?")
+    if id_ != wanted:
+        if not id_:
+            raise ArtifactError(f"{path} holds no id, so hrtem-ood did not create it. Is it another program's file?")
         raise ArtifactError(
-            f"{path} holds {found}, not {wanted}: was it renamed or overwritten? Give it its name back, or, in results/, "
-            "delete it and run snakemake again to make it anew."
+            f"{path} holds {id_}, not {wanted}: was it renamed or overwritten? Give it its name back, or, in results/, "
+            "delete it and run snakemake again to create it anew."
         )
 
 
 def _check_there(path: Path) -> None:
     if not path.exists():
-        raise ArtifactError(f"{path} is missing. Run snakemake to make it.")
+        raise ArtifactError(f"{path} is missing. Run snakemake to create it.")
 
 
 # --- zarr.zip --------------------------------------------------------------------------------
@@ -253,53 +253,53 @@ def zarr_attributes(path: Path) -> dict[str, Any]:
 # --- structures ------------------------------------------------------------------------------
 
 
-def write_structures(path: Path, scenes: "list[Atoms]", attributes: Mapping[str, Any]) -> None:
-    """Write scenes as extended XYZ, one frame each; the attributes go with the first frame."""
+def write_structures(path: Path, structures: "list[Atoms]", attributes: Mapping[str, Any]) -> None:
+    """Write structures as extended XYZ, one frame each; the attributes go with the first frame."""
     from ase.io.extxyz import write_extxyz
 
-    first = scenes[0]
+    first = structures[0]
     info, first.info = first.info, {**first.info, **{key: str(value) for key, value in attributes.items()}}
-    first.info["frames"] = len(scenes)
+    first.info["frames"] = len(structures)
     text = io.StringIO()
-    write_extxyz(text, scenes)
+    write_extxyz(text, structures)
     first.info = info
     with atomic_replace(path) as temporary:
         temporary.write_text(text.getvalue())
 
 
 def read_structures(path: Path) -> "list[Atoms]":
-    """Read the scenes of a structure shard, and check that all are there."""
+    """Read the structures of a shard, and check that none is missing."""
     from ase.io.extxyz import read_extxyz
 
     _check_there(path)
     try:
         with path.open() as file:
-            scenes = list(read_extxyz(file, slice(None)))
-        frames = int(scenes[0].info["frames"])
-    except Exception as error:  # ASE raises whatever its parser stumbles on
+            structures = list(read_extxyz(file, slice(None)))
+        frames = int(structures[0].info["frames"])
+    except Exception as error:  # ASE's parser raises many kinds
         raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-    _check_id(path, scenes[0].info.get("id"), None)
-    if len(scenes) != frames or any(not np.isfinite(scene.positions).all() for scene in scenes):
-        raise ArtifactError(f"{path} holds {len(scenes)} sound scenes of {frames}. {_advice(path)}")
-    return scenes
+    _check_id(path, structures[0].info.get("id"), None)
+    if len(structures) != frames or any(not np.isfinite(structure.positions).all() for structure in structures):
+        raise ArtifactError(f"{path} holds {len(structures)} of {frames} structures without damage. {_advice(path)}")
+    return structures
 
 
 def structures_attributes(path: Path) -> dict[str, Any]:
-    """Read what the first frame of a structure shard tells, its attributes among it, without the atoms."""
+    """Read the attributes of a structure shard, without the atoms."""
     from ase.io.extxyz import key_val_str_to_dict
 
     _check_there(path)
     try:
         with path.open() as file:
             file.readline()
-            told: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
-            return told
-    except Exception as error:  # ASE raises whatever its parser stumbles on
+            attributes: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
+            return attributes
+    except Exception as error:  # ASE's parser raises many kinds
         raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """Read how an artifact was made, see :func:`provenance`; a network's is too long to read just for that.
+    """Read how an artifact was created, see :func:`provenance`; not for networks, whose files are large.
 
     Raises
     ------
@@ -320,7 +320,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_if_absent(path: Path, text: str) -> None:
-    """Write a text file whose name says what is in it, unless it is there."""
+    """Write a text file whose name determines its content, unless it exists."""
     if not path.exists():
         write_text(path, text)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOCAL_HEADER = 30
-"""Bytes before the name in a zip file's local header; the last four of them tell the lengths of name and extra field."""
+"""Bytes before the name in a zip file's local header; the last four of them are the lengths of name and extra field."""
 
 
 def memmap_rows(path: Path, name: str) -> Callable[[int], NDArray[np.generic]] | None:
@@ -32,19 +32,19 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], NDArray[np.generic]] |
         other than one row.
     """
     with zipfile.ZipFile(path) as archive:
-        told = json.loads(archive.read(f"{name}/zarr.json"))
-        shape = tuple(told["shape"])
-        one_row = told["chunk_grid"]["configuration"]["chunk_shape"] == [1, *shape[1:]]
-        as_it_is = [codec["name"] for codec in told["codecs"]] == ["bytes"]
+        metadata = json.loads(archive.read(f"{name}/zarr.json"))
+        shape = tuple(metadata["shape"])
+        one_row = metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1, *shape[1:]]
+        as_it_is = [codec["name"] for codec in metadata["codecs"]] == ["bytes"]
         members = {member.filename: member for member in archive.infolist()}
-        if not one_row or not as_it_is or told["codecs"][0]["configuration"].get("endian", "little") != "little":
+        if not one_row or not as_it_is or metadata["codecs"][0]["configuration"].get("endian", "little") != "little":
             return None
-    dtype, rest = np.dtype(told["data_type"]).newbyteorder("<"), "/0" * (len(shape) - 1)
+    dtype, rest = np.dtype(metadata["data_type"]).newbyteorder("<"), "/0" * (len(shape) - 1)
 
     def row(number: int) -> NDArray[np.generic]:
         member = members.get(f"{name}/c/{number}{rest}")
         if member is None:  # Zarr leaves out chunks that hold nothing but the fill value
-            return np.full(shape[1:], told["fill_value"][0] if dtype.kind == "c" else told["fill_value"], dtype)
+            return np.full(shape[1:], metadata["fill_value"][0] if dtype.kind == "c" else metadata["fill_value"], dtype)
         with path.open("rb") as file:
             file.seek(member.header_offset)
             lengths = struct.unpack("<HH", file.read(LOCAL_HEADER)[-4:])

@@ -17,7 +17,7 @@ class ZarrWriter:
     ----------
     archive : zipfile.ZipFile
         Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind. Here every member is
-        written once: chunks as they come, metadata when all is known.
+        written once: chunks as they come, metadata at the end.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:

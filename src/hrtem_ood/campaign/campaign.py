@@ -22,28 +22,6 @@ from hrtem_ood.config.grids import expand
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.config.training_sets import TrainingSetGrid
 
-SUFFIX = {
-    "structures": ".extxyz",
-    "exit_waves": ".zarr.zip",
-    "datasets": ".zarr.zip",
-    "networks": ".ckpt",
-    "packs": ".json",
-    "suites": ".json",
-    "evaluations": ".zarr.zip",
-    "transfer": ".zarr.zip",
-    "predictors": ".zarr.zip",
-    "metrics": ".zarr.zip",
-    "reports": "",
-    "indexes": ".csv",
-    "configs": ".json",
-}
-"""Stages, that is folders of the results folder, and what their artifacts' names end in; a report is a folder."""
-
-
-def artifact_path(stage: str, id_: str) -> str:
-    """Path of an artifact below the results folder, e.g. ``datasets/df100-dose400-0123456789.zarr.zip``."""
-    return f"{stage}/{id_}{SUFFIX[stage]}"
-
 
 @dataclass(frozen=True)
 class EvaluationJob:

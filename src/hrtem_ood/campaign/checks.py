@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.stage_table import FILE_STAGES
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.suggestions import did_you_mean
@@ -29,7 +30,7 @@ def config_errors(campaign: Campaign) -> list[str]:
 
 
 def _name(campaign: Campaign) -> Iterator[str]:
-    if campaign.name in (*SUFFIX, "logs", "benchmarks", "jobs"):
+    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs"):
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 
@@ -92,6 +93,7 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
         "forecast_predictor": (analysis.forecast_predictor,),
         "exclude_predictors": left,
     }
+    asked |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
     for key, names in asked.items():
         yield from _unknown(f"analysis.{key}", names, [*PREDICTORS, *own], "predictors, built in or your own")
     for key in ("baseline_predictor", "forecast_predictor"):

@@ -1,30 +1,20 @@
-"""Short names of conditions for axes: only what varies within the campaign."""
+"""Short names of conditions for axes: only the parameters that vary within the campaign."""
 
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
-from hrtem_ood.physics.optics.condition import ABERRATIONS, JITTER_FIELDS, Condition
-
-SYMBOLS = {
-    "defocus_A": ("Δf", "Å"),
-    "dose_e_per_A2": ("dose", "e/Å²"),
-    "focal_spread_A": ("focal spread", "Å"),
-    "angular_spread_mrad": ("angular spread", "mrad"),
-    "aperture_mrad": ("aperture", "mrad"),
-} | {name: (name, "rad" if name.startswith("phi") else "Å") for name in ABERRATIONS}
-SYMBOLS |= {deviation: (f"s.d. of {SYMBOLS[name][0]}", SYMBOLS[name][1]) for name, deviation in JITTER_FIELDS.items()}
-"""Symbol and unit of every parameter of a condition."""
+from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, Condition, parameter_unit
 
 SELF_EXPLAINING = ("dose_e_per_A2",)
-"""Parameters whose unit tells what they are, so that their symbol is left out."""
+"""Parameters that their unit identifies, so that their symbol is left out."""
 
 
 class ConditionLabels:
-    """Names conditions by what tells them apart from the others of a campaign.
+    """Names conditions by the parameters that distinguish them from the others of a campaign.
 
     A parameter that has one value in more than half of the conditions is named only where it has another one;
-    :attr:`note` tells that value. The leading parameter, usually the defocus, is always named.
+    :attr:`default_note` has that value. The leading parameter, usually the defocus, is always named.
 
     Parameters
     ----------
@@ -35,7 +25,7 @@ class ConditionLabels:
     --------
     >>> conditions = [Condition(defocus_A=value, dose_e_per_A2=400) for value in (-100, 0, 100)]
     >>> labels = ConditionLabels(conditions)
-    >>> labels.short(conditions[0]), labels.axis
+    >>> labels.short_label(conditions[0]), labels.axis_label
     ('−100', 'Δf [Å]')
     """
 
@@ -66,15 +56,15 @@ class ConditionLabels:
 
     @property
     def axis_label(self) -> str:
-        """Title of an axis whose ticks are :meth:`tick`."""
-        names = " · ".join("{} [{}]".format(*SYMBOLS[name]) for name in self.varying)
+        """Title of an axis whose ticks are :meth:`tick_label`."""
+        names = " · ".join(f"{PARAMETER_SYMBOLS[name]} [{parameter_unit(name)}]" for name in self.varying)
         if len(self.varying) == 1:
             return names
         return f"condition: {names}" if self.varies_jointly else "condition"
 
     @property
     def default_note(self) -> str:
-        """What holds unless a short name says otherwise; empty where nothing needs saying."""
+        """Values that hold unless a short name has others; empty where there are none."""
         return ", ".join(_text(name, value, named=True) for name, value in self.common_values.items())
 
     def short_label(self, condition: Condition) -> str:
@@ -83,15 +73,15 @@ class ConditionLabels:
             return condition.label
         if len(self.varying) == 1:
             return number(getattr(condition, self.varying[0]), signed=self.varying[0] == "defocus_A")
-        shown = [
+        names = [
             name
             for name in self.varying
             if name not in self.common_values or getattr(condition, name) != self.common_values[name]
         ]
-        return ", ".join(_text(name, getattr(condition, name), named=name not in SELF_EXPLAINING) for name in shown)
+        return ", ".join(_text(name, getattr(condition, name), named=name not in SELF_EXPLAINING) for name in names)
 
     def tick_label(self, condition: Condition) -> str:
-        """Name of a condition on an axis: bare numbers where parameters vary jointly, else :meth:`short`."""
+        """Name of a condition on an axis: bare numbers where parameters vary jointly, else :meth:`short_label`."""
         if not self.varies_jointly:
             return self.short_label(condition)
         return " · ".join(number(getattr(condition, name), signed=name == "defocus_A") for name in self.varying)
@@ -103,21 +93,21 @@ class ConditionLabels:
         return self.short_label(condition)
 
     def group(self, condition: Condition) -> str:
-        """Tell what is unusual about a condition, an azimuth being its aberration's; the leading parameter if nothing is.
+        """Name the parameters with uncommon values, an azimuth as its aberration; the leading parameter if there are none.
 
         Where parameters vary jointly, all conditions are one group.
         """
         if self.varies_jointly:
             return "all conditions"
-        unusual = self._unusual(condition) or list(self.varying[:1])
-        return ", ".join(SYMBOLS[name][0] for name in unusual)
+        uncommon = self._uncommon(condition) or list(self.varying[:1])
+        return ", ".join(PARAMETER_SYMBOLS[name] for name in uncommon)
 
-    def _unusual(self, condition: Condition) -> list[str]:
+    def _uncommon(self, condition: Condition) -> list[str]:
         names = [name for name, value in self.common_values.items() if getattr(condition, name) != value]
         return list(dict.fromkeys(name.replace("phi", "C") for name in names))
 
     def sort_key(self, condition: Condition) -> tuple[float, ...]:
-        """Order of conditions: usual ones first, then by group and what varies in it, the leading parameter fastest.
+        """Order of conditions: those with common values first, then by group, and in it the leading parameter fastest.
 
         Where parameters vary jointly, the leading one counts first.
         """
@@ -125,9 +115,10 @@ class ConditionLabels:
         numbers = {name: float("inf") if value is None else value for name, value in values.items()}
         if self.varies_jointly:
             return tuple(numbers.values())
-        axes, found = dict.fromkeys(name.replace("phi", "C") for name in self.common_values), self._unusual(condition)
-        unusual = [float(name in found) for name in axes]
-        return (sum(unusual), *unusual, *(numbers[name] for name in self.varying[1:]), *list(numbers.values())[:1])
+        axes = dict.fromkeys(name.replace("phi", "C") for name in self.common_values)
+        names = self._uncommon(condition)
+        uncommon = [float(name in names) for name in axes]
+        return (sum(uncommon), *uncommon, *(numbers[name] for name in self.varying[1:]), *list(numbers.values())[:1])
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -138,12 +129,8 @@ def number(value: float | None, *, signed: bool = False) -> str:
 
 
 def _text(name: str, value: float | None, *, named: bool) -> str:
-    symbol, unit = SYMBOLS[name]
+    symbol, unit = PARAMETER_SYMBOLS[name], parameter_unit(name)
     text = number(value, signed=name == "defocus_A")
-    return (
-        f"{symbol} {text} {unit}"
-        if named and value is not None
-        else f"no {symbol}"
-        if value is None
-        else f"{text} {unit}"
-    )
+    if value is None:
+        return f"no {symbol}"
+    return f"{symbol} {text} {unit}" if named else f"{text} {unit}"

@@ -83,6 +83,21 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     return merged
 
 
+def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
+    """Read and validate configurations, and return their campaign.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        As of :func:`read_configs`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    return load_campaign(read_configs(paths))
+
+
 def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     """Validate a configuration and make the campaign of it.
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, particle_area_fraction
 
@@ -29,7 +29,7 @@ def object_spectra(
             shards, number = campaign.exit_waves_for_recipe[recipe]
             waves, phases, pixel_size_A = [], [], 0.0
             for shard in shards:
-                with store.open_zarr(results / artifact_path("exit_waves", shard.id)) as dataset:
+                with Results(results).open("exit_waves", shard.id) as dataset:
                     part = dataset.isel(structure=slice(0, number - shard.start))
                     # one structure at a time: only the mean over phonons is kept
                     waves += [part.exit_wave[i].values.mean(axis=0) for i in range(part.sizes["structure"])]

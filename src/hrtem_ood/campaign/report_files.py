@@ -1,64 +1,126 @@
-"""Names of what `report` writes, below its folder. Light to import: the workflow reads it."""
+"""The catalogue of figures and tables of a report, and the names of its files. Light to import: the workflow reads it.
 
+A new figure is a row of :data:`FIGURES` and a module ``report/figures/<name>.py`` with two functions, ``draw`` and
+``caption``; see :mod:`hrtem_ood.report.figures.catalogue`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hrtem_ood.campaign.campaign import Campaign
 
-FIGURE_NAMES = (
-    "examples",
-    "ctf",
-    "power",
-    "ood_matrix",
-    "gap",
-    "league",
-    "forecast",
-    "structures",
-    "design",
-    "learning_curves",
-)
-
-TABLE_NAMES = (
-    "ood_matrix",
-    "gap",
-    "predictors",
-    "networks",
-    "conditions",
-    "architectures",
-    "signs_of_trouble",
-    "league",
-    "forecast",
-    "calibration",
-    "compare",
-    "compare_networks",
-    "learning_curves",
-)
-
 REPORT = "report.html"
+
+KINDS = ("png", "svg")
+"""File formats of every figure."""
+
+
+def _always(_: "Campaign") -> bool:
+    return True
+
+
+def has_several_recipes(campaign: "Campaign") -> bool:
+    """Whether training sets and test suites use more than one structure recipe."""
+    return len({campaign.recipe_id(name) for name in campaign.used_structure_sets}) > 1
+
+
+def compares_training_sets(campaign: "Campaign") -> bool:
+    """Whether the configuration names training sets to compare."""
+    return bool(campaign.config.analysis.compare_training_sets)
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name : str
+        Of its module in ``report/figures/``, and of its files.
+    title : str
+    section : str
+        Heading in the report under which it stands; figures of one section are neighbours.
+    needed : callable
+        Whether a campaign has it.
+    on_study_page : bool
+        Whether the page of a study shows it, too.
+    """
+
+    name: str
+    title: str
+    section: str
+    needed: Callable[["Campaign"], bool] = _always
+    on_study_page: bool = False
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One table of the report: the name of its CSV file, and whether a campaign has it."""
+
+    name: str
+    needed: Callable[["Campaign"], bool] = _always
+
+
+FIGURES = (
+    FigureRow("examples", "Test images", "Conditions"),
+    FigureRow("ctf", "Contrast transfer of the conditions", "Conditions"),
+    FigureRow("power", "Power transfer of the conditions", "Conditions"),
+    FigureRow("ood_matrix", "Every training set under every test condition", "Generalisation", on_study_page=True),
+    FigureRow("ood_gap", "The gap against its predictors", "Generalisation", on_study_page=True),
+    FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
+    FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
+    FigureRow(
+        "structures",
+        "Every structure recipe on every other",
+        "Other structures",
+        has_several_recipes,
+        on_study_page=True,
+    ),
+    FigureRow(
+        "design",
+        "Mean and worst score over the test conditions",
+        "Comparison of training sets",
+        compares_training_sets,
+        on_study_page=True,
+    ),
+    FigureRow("learning_curves", "Learning curves", "Training"),
+)
+
+TABLES = (
+    TableRow("ood_matrix"),
+    TableRow("ood_gap"),
+    TableRow("predictors"),
+    TableRow("networks"),
+    TableRow("conditions"),
+    TableRow("architectures"),
+    TableRow("uncertainty"),
+    TableRow("predictor_ranking"),
+    TableRow("forecast"),
+    TableRow("calibration"),
+    TableRow("compare", compares_training_sets),
+    TableRow("compare_networks", compares_training_sets),
+    TableRow("learning_curves"),
+)
+
+
+def figures_of(campaign: "Campaign | None" = None) -> tuple[FigureRow, ...]:
+    """Return the figures of a campaign; without one, those of any campaign."""
+    return tuple(row for row in FIGURES if campaign is None or row.needed(campaign))
 
 
 def figure_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
-    """Names of the figures of a campaign; without one, of all that any may have."""
-    left = _nothing_for(campaign)
-    return tuple(name for name in FIGURE_NAMES if name not in left)
+    """Return the names of the figures of a campaign; without one, of all figures."""
+    return tuple(row.name for row in figures_of(campaign))
 
 
 def table_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
-    """Names of the tables of a campaign; without one, of all that any may have."""
-    left = _nothing_for(campaign)
-    return tuple(name for name in TABLE_NAMES if name not in left)
+    """Return the names of the tables of a campaign; without one, of all tables."""
+    return tuple(row.name for row in TABLES if campaign is None or row.needed(campaign))
 
 
 def report_files(campaign: "Campaign | None" = None) -> list[str]:
-    """Names of all files; the report, which is written last, comes first."""
-    figures = [f"figures/{name}.{kind}" for name in figure_names(campaign) for kind in ("png", "svg")]
+    """Return the names of all files, below the folder of the report; the report, which is written last, comes first."""
+    figures = [f"figures/{name}.{kind}" for name in figure_names(campaign) for kind in KINDS]
     return [REPORT, *figures, *(f"tables/{name}.csv" for name in table_names(campaign))]
-
-
-def _nothing_for(campaign: "Campaign | None") -> set[str]:
-    """Names of what the configuration asks nothing for."""
-    if campaign is None:
-        return set()
-    left = set() if campaign.config.analysis.compare_training_sets else {"design", "compare", "compare_networks"}
-    recipes = {campaign.recipe_id(name) for name in campaign.used_structure_sets}
-    return left | ({"structures"} if len(recipes) == 1 else set())

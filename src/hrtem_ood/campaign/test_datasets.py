@@ -1,10 +1,10 @@
-"""Test datasets in the order of tables and figures, and those whose images the report shows. Light to import."""
+"""Test datasets in the order of tables and figures, and those whose images are in the report. Light to import."""
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 
 COLUMNS = 12
-"""At most so many conditions are shown of a structure set."""
+"""At most so many conditions of a structure set are in the report."""
 
 
 def test_datasets(campaign: Campaign) -> list[str]:
@@ -21,7 +21,7 @@ def test_datasets(campaign: Campaign) -> list[str]:
 
 
 def report_datasets(campaign: Campaign) -> dict[str, list[str]]:
-    """Ids of the test datasets whose images the report shows, by structure set: under a spread of its conditions."""
+    """Ids of the test datasets whose images are in the report, by structure set: evenly spaced over its conditions."""
     groups: dict[str, list[str]] = {}
     for id_ in test_datasets(campaign):
         groups.setdefault(campaign.structure_set_of_dataset[id_], []).append(id_)
@@ -29,7 +29,7 @@ def report_datasets(campaign: Campaign) -> dict[str, list[str]]:
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:
-    """Choose at most ``most`` of ``count`` things, evenly, the first and the last among them."""
+    """Return at most ``most`` of ``count`` indices, evenly spaced, the first and the last among them."""
     if count <= most:
         return list(range(count))
     return [round(number * (count - 1) / (most - 1)) for number in range(most)]

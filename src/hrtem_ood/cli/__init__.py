@@ -1,6 +1,5 @@
-"""The command line: one verb per stage, as the workflow's rules call them, and a few for people."""
+"""The command line: one file per verb, rendering for terminals in ``render``, verbs of the workflow in ``stage``."""
 
-from hrtem_ood.cli import cluster, design, people, preview, running, stage, study_page
 from hrtem_ood.cli.main import main
 
-__all__ = ["cluster", "design", "main", "people", "preview", "running", "stage", "study_page"]
+__all__ = ["main"]

@@ -1,109 +1,150 @@
-"""Verbs that advise which imaging conditions to train under."""
+"""`hrtem-ood design`: choice of training conditions."""
 
-import os
 import shlex
 from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.main import main
-from hrtem_ood.cli.options import FILE, results_option
+from hrtem_ood.cli.options import FILE, configs_argument, results_option
 
 
-@main.command()
-@click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
+@click.command()
+@configs_argument
 @results_option
-@click.option("--use", multiple=True, required=True, metavar="GRID", help="Conditions of use, by name; again for more.")
-@click.option("--candidates", multiple=True, metavar="GRID", help="Conditions that may train.  [default: those of use]")
-@click.option("--budget", type=click.IntRange(min=1), required=True, help="How many conditions train.")
-@click.option("--images", type=click.IntRange(min=1), required=True, help="Training images in all.")
-@click.option("--goal", type=click.Choice(["worst", "mean"]), default="mean", show_default=True, help="Over the uses.")
-@click.option("--by", default="texture_accuracy", show_default=True, metavar="MEASURE", help="What predicts.")
 @click.option(
-    "--random", "draws", type=click.IntRange(0, 99), default=3, show_default=True, help="Random choices beside."
+    "--target-conditions",
+    multiple=True,
+    required=True,
+    metavar="GRID",
+    help="Condition grid for which networks are needed; repeat for several.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random choices.")
+@click.option(
+    "--candidates",
+    multiple=True,
+    metavar="GRID",
+    help="Condition grid to choose from.  [default: the target conditions]",
+)
+@click.option("--n-conditions", type=click.IntRange(min=1), required=True, help="Number of training conditions.")
+@click.option("--images", type=click.IntRange(min=1), required=True, help="Training images in all.")
+@click.option(
+    "--goal",
+    type=click.Choice(["worst", "mean"]),
+    default="mean",
+    show_default=True,
+    help="What to maximise over the target conditions.",
+)
+@click.option(
+    "--predictor", default="texture_accuracy", show_default=True, metavar="NAME", help="Predictor of performance."
+)
+@click.option(
+    "--random",
+    "draws",
+    type=click.IntRange(0, 99),
+    default=3,
+    show_default=True,
+    help="Random choices to compare with.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random choices.")
 @click.option(
     "--network-seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Networks of each choice."
 )
-@click.option("--training-set", metavar="NAME", help="Whose structures and validation are taken.  [default: the first]")
-@click.option("--networks", metavar="NAME", help="Whose hyperparameters are taken.  [default: the first]")
-@click.option("--suite", metavar="NAME", help="Whose structures are tested.  [default: the first of the same recipe]")
-@click.option("--limit", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds to search.")
-@click.option("--output", type=FILE, help="Experiment to write, which tests the advice.")
+@click.option("--training-set", metavar="NAME", help="Source of structures and validation.  [default: the first]")
+@click.option("--networks", metavar="NAME", help="Source of hyperparameters.  [default: the first]")
+@click.option("--suite", metavar="NAME", help="Source of test structures.  [default: the first of the same recipe]")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time limit of the search.",
+)
+@click.option("--output", type=FILE, help="Configuration to write: an experiment that tests the choice.")
 def design(
     configs: tuple[Path, ...],
     results: Path,
-    use: tuple[str, ...],
+    target_conditions: tuple[str, ...],
     candidates: tuple[str, ...],
-    budget: int,
+    n_conditions: int,
     images: int,
     goal: str,
-    by: str,
+    predictor: str,
     draws: int,
     seed: int,
     network_seeds: int,
     training_set: str | None,
     networks: str | None,
     suite: str | None,
-    limit: float,
+    time_limit: float,
     output: Path | None,
 ) -> None:
-    """Choose the conditions to train under for those of use, and write the experiment that tests the choice."""
-    from rich.console import Console
+    """Choose training conditions for given target conditions.
 
-    from hrtem_ood.artifacts.store import write_if_absent
+    With --output, writes the experiment that tests the choice.
+    """
     from hrtem_ood.campaign.load import load_campaign, merge, read_configs
-    from hrtem_ood.cli.render.design import design_summary, design_table
-    from hrtem_ood.design.experiment import experiment, yaml_text
+    from hrtem_ood.cli.render.console import print_on_terminal
+    from hrtem_ood.cli.render.design import design_table
+    from hrtem_ood.design.experiment import experiment
     from hrtem_ood.design.recommendation import DesignRequest, design_training_conditions
     from hrtem_ood.design.request import Options, resolve_options
     from hrtem_ood.errors import ConfigError, HrtemOodError
 
     if output is not None and output.exists():
-        raise HrtemOodError(f"{output} is there already, and is left as it is. Give another --output, or move it away.")
-    if images < budget:
-        raise ConfigError(f"--images: {images} are too few for {budget} conditions; ask for {budget} or more.")
+        raise HrtemOodError(f"{output} exists and is not overwritten. Give another --output, or move it away.")
+    if images < n_conditions:
+        raise ConfigError(f"--images: {images} are too few for {n_conditions} conditions; give {n_conditions} or more.")
     raw = read_configs(configs)
     campaign = load_campaign(raw)
-    named = resolve_options(campaign, Options(use, candidates, by, images, training_set, networks, suite))
-    question = DesignRequest(
-        target_conditions=named.target_conditions,
-        candidates=named.candidates,
-        n_conditions=budget,
-        goal="worst" if goal == "worst" else "mean",
-        predictor=by,
-        sets=named.sets,
-        seed=seed,
-        random=draws,
-        time_limit_s=limit,
+    options = resolve_options(
+        campaign, Options(target_conditions, candidates, predictor, images, training_set, networks, suite)
     )
-    advice = design_training_conditions(campaign, results, question)
+    request = DesignRequest(
+        target_conditions=options.target_conditions,
+        candidates=options.candidates,
+        n_conditions=n_conditions,
+        goal="worst" if goal == "worst" else "mean",
+        predictor=predictor,
+        structure_sets=options.structure_sets,
+        seed=seed,
+        n_random=draws,
+        time_limit_s=time_limit,
+    )
+    choice = design_training_conditions(campaign, results, request)
     content = experiment(
-        campaign, advice, images=images, training_set=named.training_set, networks=named.networks,
+        campaign, choice, n_images=images, training_set=options.training_set, networks=options.networks,
         seeds=range(network_seeds),
     )  # fmt: skip
-    load_campaign(merge(raw, content))  # tells what is wrong with it before anything is written
-    Console(width=None if os.isatty(1) else 120).print(design_table(advice))
-    if output is None:
-        return
-    files = shlex.join(map(str, configs))
-    head = [
-        "Tests advice on training conditions, of hrtem-ood design:",
-        f"    hrtem-ood design {f'{files} ' if files else ''}{_options(click.get_current_context())}",
-        *design_summary(advice),
-        "Merge it on top of what it was made of:",
-        f"    snakemake --configfile {f'{files} ' if files else ''}{shlex.quote(str(output))}",
-    ]
-    write_if_absent(output, yaml_text(content, head))
-    click.echo(
-        f"{output}: {len(advice.sets) * network_seeds} networks; run {head[-1].strip()}\n"
-        "and read tables/compare.csv, the figure `design` of the report, or the page that `hrtem-ood results` writes."
-    )
+    load_campaign(merge(raw, content))  # raises its errors before anything is written
+    print_on_terminal(design_table(choice))
+    if output is not None:
+        from hrtem_ood.artifacts.store import write_if_absent
+        from hrtem_ood.cli.render.design import design_summary
+        from hrtem_ood.design.experiment import yaml_text
+
+        command = f"hrtem-ood design {_files(configs)}{_options(click.get_current_context())}"
+        run = f"snakemake --configfile {_files(configs)}{shlex.quote(str(output))}"
+        head = [
+            "Tests a choice of training conditions, by:",
+            f"    {command}",
+            *design_summary(choice),
+            "Run it on top of the configurations that it was written for:",
+            f"    {run}",
+        ]
+        write_if_absent(output, yaml_text(content, head))
+        click.echo(
+            f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
+            "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
+        )
+
+
+def _files(configs: tuple[Path, ...]) -> str:
+    """Return configurations as words of a command, with a space after them."""
+    return "".join(f"{shlex.quote(str(path))} " for path in configs)
 
 
 def _options(context: click.Context) -> str:
-    """Write all options that are not at their defaults, but for the output."""
+    """Return all options that are not at their defaults as words of a command, except the output."""
     words = []
     for option in context.command.params:
         value = context.params[str(option.name)]
@@ -112,17 +153,3 @@ def _options(context: click.Context) -> str:
             for each in value if option.multiple else [value]:
                 words += [option.opts[0], str(each)]
     return shlex.join(words)
-
-
-@main.command()
-@click.argument("ranges", nargs=-1, required=True, metavar="NAME=LOW:HIGH[:log]...")
-@click.option("--number", type=click.IntRange(1, 4096), required=True, help="How many; powers of two fill best.")
-@click.option("--seed", type=click.IntRange(min=0), required=True, help="Of the scrambling.")
-def sample(ranges: tuple[str, ...], number: int, seed: int) -> None:
-    """Draw imaging conditions that fill ranges of several parameters evenly, as a list to put under `conditions`."""
-    from hrtem_ood.design.experiment import condition_lines, condition_to_yaml
-    from hrtem_ood.design.sobol import parse_range
-    from hrtem_ood.design.sobol import sample as run
-
-    found = run([parse_range(text) for text in ranges], number, seed)
-    click.echo("\n".join(condition_lines([condition_to_yaml(each) for each in found], "")))

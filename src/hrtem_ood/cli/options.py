@@ -1,4 +1,4 @@
-"""Arguments and options that verbs share."""
+"""Arguments and options that several verbs have."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,11 +10,14 @@ Device = Literal["auto", "cpu", "gpu"]
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+configs_argument = click.argument("configs", nargs=-1, type=FILE, metavar="[CONFIG...]")
+"""Configurations of one campaign, merged in turn on top of the default one."""
+
 config_option = click.option(
     "--config",
     type=FILE,
     multiple=True,
-    help="Configuration that asks for it, on top of config/config.yaml; several are merged in turn.",
+    help="Configuration of the campaign, on top of config/config.yaml; several are merged in turn.",
 )
 results_option = click.option(
     "--results", type=FOLDER, default=Path("results"), show_default=True, help="Results folder."
@@ -22,3 +25,4 @@ results_option = click.option(
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to compute."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -1,36 +1,37 @@
-"""Verbs that draw what a configuration asks for, before it is run."""
+"""`hrtem-ood preview`: pictures of what a configuration describes."""
 
 import tempfile
 from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.main import main
-from hrtem_ood.cli.options import FOLDER, Device, device_option, results_option
+from hrtem_ood.cli.options import FOLDER, Device, configs_argument, device_option, results_option
 
-configs_argument = click.argument("configs", nargs=-1, type=click.Path(path_type=Path), metavar="[CONFIG...]")
 output_option = click.option(
     "--output", type=FOLDER, default=Path("previews"), show_default=True, help="Folder to write to."
 )
 
 
-@main.group()
+@click.group()
 def preview() -> None:
-    """Draw what a campaign asks for, before it is run."""
+    """Draw structures and conditions before a run."""
 
 
 @preview.command()
 @configs_argument
 @output_option
-@click.option("--number", type=click.IntRange(1, 8), default=3, show_default=True, help="Scenes of each set.")
+@click.option("--number", type=click.IntRange(1, 8), default=3, show_default=True, help="Structures of each set.")
 def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
-    """Draw the first scenes of every structure set, along the beam and from the side."""
+    """Draw the first structures of every set.
+
+    Along the beam and from the side.
+    """
     from hrtem_ood.artifacts.store import write_bytes
-    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.campaign.structure_inputs import check_inputs
     from hrtem_ood.report.previews.scenes import draw_scenes_of, first_scenes
 
-    campaign = load_campaign(read_configs(configs))
+    campaign = load_campaign_from_files(configs)
     check_inputs(campaign)
     for name in campaign.used_structure_sets:
         path = output / f"structures-{name}.png"
@@ -44,13 +45,13 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
 @results_option
 @device_option
 def conditions(configs: tuple[Path, ...], output: Path, results: Path, device: Device) -> None:
-    """Draw contrast transfer, envelopes and an example image of every condition."""
+    """Draw transfer, envelopes and an image of every condition."""
     from hrtem_ood.artifacts.store import write_bytes
-    from hrtem_ood.campaign.load import load_campaign, read_configs
+    from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.report.previews.conditions import draw_conditions
     from hrtem_ood.stages.example_images import ExampleImages
 
-    campaign = load_campaign(read_configs(configs))
+    campaign = load_campaign_from_files(configs)
     with tempfile.TemporaryDirectory() as scratch:
         examples = ExampleImages(campaign, results, Path(scratch), device)
         for name, listed in campaign.conditions.items():

@@ -1,10 +1,32 @@
 """What the analysis compares, written down before anything is measured."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from hrtem_ood.base_model import Model, Name, Names
+
+
+class Claim(Model):
+    """A hypothesis: one predictor ranks an outcome better than others, by a larger Spearman ρ over imaging shifts."""
+
+    outcome: Literal["gap", "regret"] = Field(description="The outcome that is ranked; one claim for each.")
+    predictor: Name = Field(description="The predictor that is claimed to rank it better.")
+    better_than: Names = Field(description="The predictors with which it is compared.")
+
+    @model_validator(mode="after")
+    def _not_itself(self) -> Self:
+        if self.predictor in self.better_than:
+            raise ValueError(f"`better_than` names the predictor itself, {self.predictor}; name others")
+        return self
+
+
+def _one_claim_per_outcome(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    outcomes = [claim.outcome for claim in claims]
+    for outcome in outcomes:
+        if outcomes.count(outcome) > 1:
+            raise ValueError(f"one claim for each outcome; there are several for {outcome}")
+    return claims
 
 
 class Analysis(Model):
@@ -34,3 +56,12 @@ class Analysis(Model):
         description="Names of training sets whose mean and worst score over the test conditions stand side by side, the others "
         "against the first; left out: none.",
     )
+    claims: Annotated[tuple[Claim, ...], AfterValidator(_one_claim_per_outcome)] = Field(
+        (),
+        description="Hypotheses on predictors that the page of a study (`make study`) answers: shown, refuted or open; left "
+        "out: none.",
+    )
+
+    def claim_on(self, outcome: str) -> Claim | None:
+        """Return the claim on an outcome, if there is one."""
+        return next((claim for claim in self.claims if claim.outcome == outcome), None)

@@ -23,7 +23,7 @@ RENAMED_KEYS: dict[str, dict[str, str]] = {
         "schedule": "lr_schedule",
         "decay": "lr_decay",
         "noise": "resample_noise",
-        "arithmetic": "precision",
+        "arithmetic": "numeric_precision",
         "weights": "stored_dtype",
     },
     "transfer": {"weight": "weighting"},
@@ -45,7 +45,7 @@ RENAMED_KEYS: dict[str, dict[str, str]] = {
 RENAMED_VALUES: dict[tuple[str, str], dict[object, object]] = {
     ("simulation", "engine"): {"fast": "builtin"},
     ("execution", "network_jobs"): {"pack": "grouped", "submitit": "individual"},
-    ("networks", "precision"): {"float32": "32-true", "bfloat16": "bf16-mixed"},
+    ("networks", "numeric_precision"): {"float32": "32-true", "bfloat16": "bf16-mixed"},
     ("networks", "resample_noise"): {"stored": "false", "fresh": "true"},
 }
 """By section and key: old value to new value."""

@@ -33,7 +33,7 @@ class StructureFile(Model):
         description="Number of structures: the first frames of the file."
     )
     file: str = Field(
-        description="Path of a file of scenes (extxyz, or another that ASE reads), relative to the working directory. Its "
+        description="Path of a file of structures (extxyz, or another that ASE reads), relative to the working directory. Its "
         "content, not its name, is part of every identity. Cells are orthogonal, square across the beam, which travels "
         "along +z; atoms lie within the cell's height."
     )

@@ -127,7 +127,7 @@ class Hyperparameters(Model):
         description="false: the datasets' counts. true: new Poisson counts every epoch, from the noise-free images; needs "
         "`imaging.store_noise_free`.",
     )
-    precision: Literal["32-true", "bf16-mixed"] = Field(
+    numeric_precision: Literal["32-true", "bf16-mixed"] = Field(
         "32-true",
         description="Precision of training, as Lightning names it; `bf16-mixed`: bfloat16 by autocast. A GPU without bfloat16 "
         "computes in float32, which the network's file then says.",

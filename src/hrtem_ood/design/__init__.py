@@ -1,1 +1,1 @@
-"""Which imaging conditions to train under, for those where a network will be used."""
+"""Choice of imaging conditions to train under, for the conditions in which a network will be used."""

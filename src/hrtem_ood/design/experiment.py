@@ -1,4 +1,4 @@
-"""The experiment that tests an advice: the designed training set beside uniform and random ones, as a YAML file."""
+"""Experiment that tests a design: the designed training set beside uniform and random ones, as a YAML file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,66 +11,69 @@ from hrtem_ood.physics.optics.condition import Condition
 
 
 def experiment(
-    campaign: Campaign, advice: TrainingDesign, *, images: int, training_set: str, networks: str, seeds: Sequence[int]
+    campaign: Campaign, design: TrainingDesign, *, n_images: int, training_set: str, networks: str, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    """Write the experiment as a configuration to merge on top of the campaign's.
+    """Make the experiment as a configuration to be merged on top of the campaign's.
 
     Parameters
     ----------
     campaign : Campaign
-    advice : TrainingDesign
-    images : int
-        Of every training set.
+    design : TrainingDesign
+    n_images : int
+        Training images of every training set.
     training_set : str
-        The entry whose structures and validation are taken.
+        Entry whose structure set and validation structures are used.
     networks : str
-        The entry whose hyperparameters are taken.
+        Entry whose hyperparameters are used.
     seeds : sequence of int
+        Of the networks of each training set.
 
     Returns
     -------
     dict
-        Whose nulls remove the campaign's own training sets, networks and suites.
+        Its nulls remove the campaign's training sets, networks and test suites.
     """
-    config, question = campaign.config, advice.request
-    like = config.training_sets[training_set]
-    names = list(advice.sets)
+    config, request = campaign.config, design.request
+    template = config.training_sets[training_set]
+    names = list(design.choices)
     group = "design"
-    while group in config.networks:  # what an entry of that name says besides would be merged into ours
+    while group in config.networks:  # the other keys of an entry of that name would be merged into this one
         group += "_"
     conditions = {
-        name: [condition_to_yaml(advice.candidates[index]) for index in chosen] for name, chosen in advice.sets.items()
+        name: [condition_to_yaml(design.candidates[index]) for index in chosen]
+        for name, chosen in design.choices.items()
     }
     entry = {
-        "structure_set": like.structure_set,
+        "structure_set": template.structure_set,
         "mixture": True,
-        "n_images": images,
-        "n_validation_structures": like.n_validation_structures,
+        "n_images": n_images,
+        "n_validation_structures": template.n_validation_structures,
     }
     grid = config.networks[networks].model_dump(mode="json", exclude_unset=True, exclude={"training_sets", "seed"})
-    chosen = {key: value[0] if len(value) == 1 else value for key, value in grid.items()}
-    tested = {"structure_set": question.sets[1], "conditions": list(question.target_conditions)}
+    hyperparameters = {key: value[0] if len(value) == 1 else value for key, value in grid.items()}
+    test_suite = {"structure_set": request.structure_sets[1], "conditions": list(request.target_conditions)}
     return {
         "campaign": f"{campaign.name[:33]}-design",
         "conditions": conditions,
         "training_sets": _only(config.training_sets, {name: entry | {"conditions": name} for name in names}),
-        "networks": _only(config.networks, {group: {"training_sets": names} | chosen | {"seed": list(seeds)}}),
-        "test_suites": _only(config.test_suites, {"design": tested}),
+        "networks": _only(config.networks, {group: {"training_sets": names} | hyperparameters | {"seed": list(seeds)}}),
+        "test_suites": _only(config.test_suites, {"design": test_suite}),
         "analysis": {"compare_training_sets": names},
     }
 
 
 def condition_to_yaml(condition: Condition) -> dict[str, float]:
-    """Return the keys of a condition that differ from their defaults, defocus and dose always."""
+    """Return the parameters of a condition that are not at their defaults, and defocus and dose always."""
     return {name: float(value) for name, value in condition.non_default().items()}
 
 
-def _only(there: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
-    return {name: None for name in there if name not in entries} | entries
+def _only(section: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
+    """Return entries, and null for all other names of a section."""
+    return {name: None for name in section if name not in entries} | entries
 
 
 def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
-    """Write a configuration as YAML, a condition a line, under lines of comment."""
+    """Write a configuration as YAML, one condition per line, below lines of comment."""
     lines = [f"# {line}".rstrip() for line in head]
     for key, value in content.items():
         if key != "conditions":
@@ -83,7 +86,7 @@ def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
 
 
 def condition_lines(conditions: Sequence[dict[str, float]], indent: str) -> list[str]:
-    """Write conditions as items of a YAML list."""
+    """Write conditions as items of a YAML list, one per line."""
     return [f"{indent}- {_yaml(condition, flow=True)}" for condition in conditions]
 
 

@@ -1,4 +1,4 @@
-"""Advice: the designed training conditions, and beside them uniform and random ones, with what each is predicted to be worth."""
+"""Designed training conditions, with uniform and random choices of the same size for comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.design.baselines import farthest_point_choice, random_choice
+from hrtem_ood.design.baselines import farthest_point_choice, random_choices
 from hrtem_ood.design.optimize import Choice, Goal, choice_value, choose, greedy
-from hrtem_ood.design.utility import orient, utility_matrix
+from hrtem_ood.design.utility import predictor_matrix, utility_matrix
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.predictors.inputs import unit_cube_coordinates
@@ -21,22 +21,23 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DesignRequest:
-    """What is asked.
+    """Parameters of a design.
 
     Attributes
     ----------
-    uses, candidates : tuple of str
-        Names of condition grids: where the microscope will be used, and which conditions may train.
-    budget : int
-        k, the number of training conditions.
+    target_conditions, candidates : tuple of str
+        Names of condition grids: where networks will be used, and what may be trained under.
+    n_conditions : int
+        Number of training conditions, k.
     goal : {"worst", "mean"}
-    by : str
-        Name of the measure that predicts.
-    sets : (str, str)
-        Structure sets that train, and that are tested.
-    seed, random : int
+        Over the target conditions.
+    predictor : str
+        Name in :data:`hrtem_ood.transfer.predictors.registry.SPECTRAL_PREDICTORS`.
+    structure_sets : (str, str)
+        Structure sets of training and test.
+    seed, n_random : int
         Seed and number of the random choices.
-    limit_s : float, [s]
+    time_limit_s : float, [s]
         Of the exact search.
     """
 
@@ -45,67 +46,68 @@ class DesignRequest:
     n_conditions: int
     goal: Goal
     predictor: str
-    sets: tuple[str, str]
+    structure_sets: tuple[str, str]
     seed: int = 0
-    random: int = 3
+    n_random: int = 3
     time_limit_s: float = 60.0
 
 
 @dataclass(frozen=True)
 class TrainingDesign:
-    """What is advised.
+    """A designed choice of training conditions, and its baselines.
 
     Attributes
     ----------
-    question : DesignRequest
-    candidates, uses : tuple of Condition
-        In a canonical order: how they are listed in the configuration means nothing.
-    values : float64 array, (candidate, use)
-        Turned so that larger is nearer, 0 or above: see :func:`hrtem_ood.design.utility.orient`.
-    measured : float64 array, (candidate, use)
-        The measure as it is.
+    request : DesignRequest
+    candidates, target_conditions : tuple of Condition
+        In a canonical order, which does not depend on the configuration's.
+    predictor_values : float64 array, (candidate, target)
+        The predictor, in its unit.
+    utility : float64 array, (candidate, target)
+        The predictor as a utility; see :func:`hrtem_ood.design.utility.utility_matrix`.
     choice : Choice
-        The designed one.
-    greedy : float
-        What the greedy choice for the mean is worth for the goal.
-    sets : dict of str to tuple of int
-        Candidates of ``designed``, ``uniform``, ``random_1``, …; all different.
+        The designed choice.
+    greedy_value : float
+        Value of the greedy choice, which is made for the mean, for the goal.
+    choices : dict of str to tuple of int
+        Indices of the candidates of ``designed``, ``uniform``, ``random_1``, …; all different.
     """
 
     request: DesignRequest
     candidates: tuple[Condition, ...]
     target_conditions: tuple[Condition, ...]
-    values: Floats
-    measured: Floats
+    predictor_values: Floats
+    utility: Floats
     choice: Choice
-    greedy: float
-    sets: dict[str, tuple[int, ...]]
+    greedy_value: float
+    choices: dict[str, tuple[int, ...]]
 
-    def worth(self, name: str) -> dict[Goal, float]:
-        """Predicted mean and worst of a choice, of the measure as it is."""
-        served = self.served(name)
-        best = self.measured[served, np.arange(len(self.target_conditions))]
-        worst = int(np.argmin(self.values[served, np.arange(len(self.target_conditions))]))
-        return {"mean": float(best.mean()), "worst": float(best[worst])}
+    def serving_candidates(self, name: str) -> NDArray[np.intp]:
+        """Return the best candidate of a choice for each target condition, int array, (target,)."""
+        chosen = np.array(self.choices[name])
+        return np.asarray(chosen[self.utility[chosen].argmax(axis=0)])
 
-    def best(self) -> Floats:
-        """Return the measure of the best candidate for every condition of use, (use,)."""
-        return np.asarray(self.measured[self.values.argmax(axis=0), np.arange(len(self.target_conditions))])
+    def predicted(self, name: str) -> dict[Goal, float]:
+        """Return mean and worst over the target conditions of the predictor of a choice, in the predictor's unit."""
+        serving, targets = self.serving_candidates(name), np.arange(len(self.target_conditions))
+        values = self.predictor_values[serving, targets]
+        worst = int(np.argmin(self.utility[serving, targets]))
+        return {"mean": float(values.mean()), "worst": float(values[worst])}
 
-    def served(self, name: str) -> NDArray[np.intp]:
-        """Return which candidate of a choice serves each condition of use, (use,)."""
-        chosen = np.array(self.sets[name])
-        return np.asarray(chosen[self.values[chosen].argmax(axis=0)])
+    def best_values(self) -> Floats:
+        """Return the predictor of the best candidate for each target condition, float64 array, (target,)."""
+        return np.asarray(self.predictor_values[self.utility.argmax(axis=0), np.arange(len(self.target_conditions))])
 
 
-def design_training_conditions(campaign: Campaign, results: Path, question: DesignRequest) -> TrainingDesign:
-    """Find training conditions for the conditions of use.
+def design_training_conditions(campaign: Campaign, results: Path, request: DesignRequest) -> TrainingDesign:
+    """Choose training conditions for target conditions.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
-    question : DesignRequest
+        Results folder, whose exit waves most predictors need.
+    request : DesignRequest
 
     Returns
     -------
@@ -113,31 +115,48 @@ def design_training_conditions(campaign: Campaign, results: Path, question: Desi
 
     Raises
     ------
-    ConfigError, ArtifactError
+    ConfigError
+        If there are no more candidates than conditions to choose.
+    ArtifactError
+        If exit waves are needed and missing.
     """
-    candidates = _conditions(campaign, question.candidates)
-    uses = _conditions(campaign, question.target_conditions)
-    if question.n_conditions >= len(candidates):
+    candidates = _conditions(campaign, request.candidates)
+    targets = _conditions(campaign, request.target_conditions)
+    k = request.n_conditions
+    if k >= len(candidates):
         raise ConfigError(
-            f"--budget: {question.n_conditions} of {len(candidates)} candidates leave nothing to choose; "
-            f"ask for {len(candidates) - 1} at most, or name more --candidates."
+            f"--n-conditions: {k} of {len(candidates)} candidates leave nothing to choose; "
+            f"give {len(candidates) - 1} at most, or more --candidates."
         )
-    measured = utility_matrix(
-        campaign, results, candidates=candidates, uses=uses, by=question.predictor, sets=question.sets
+    values = predictor_matrix(
+        campaign,
+        results,
+        request.predictor,
+        candidates=candidates,
+        target_conditions=targets,
+        structure_sets=request.structure_sets,
     )
-    values = orient(measured, question.predictor)
-    choice = choose(values, question.n_conditions, question.goal, limit_s=question.time_limit_s)
-    places = unit_cube_coordinates([*candidates, *uses])
-    filling = farthest_point_choice(np.array([places[each] for each in candidates]), question.n_conditions)
-    sets = {"designed": choice.indices}
-    if (even := tuple(sorted(filling))) != choice.indices:
-        sets["uniform"] = even
-    draws = random_choice(len(candidates), question.n_conditions, question.seed, question.random, taken=sets.values())
-    sets |= {f"random_{number}": draw for number, draw in enumerate(draws, 1)}
-    rough = choice_value(values, greedy(values, question.n_conditions), question.goal)
-    return TrainingDesign(question, candidates, uses, values, measured, choice, rough, sets)
+    utility = utility_matrix(values, request.predictor)
+    choice = choose(utility, k, request.goal, time_limit_s=request.time_limit_s)
+    coordinates = unit_cube_coordinates([*candidates, *targets])
+    uniform = tuple(sorted(farthest_point_choice(np.array([coordinates[each] for each in candidates]), k)))
+    choices = {"designed": choice.indices}
+    if uniform != choice.indices:
+        choices["uniform"] = uniform
+    draws = random_choices(len(candidates), k, request.seed, request.n_random, exclude=choices.values())
+    choices |= {f"random_{number}": draw for number, draw in enumerate(draws, 1)}
+    return TrainingDesign(
+        request=request,
+        candidates=candidates,
+        target_conditions=targets,
+        predictor_values=values,
+        utility=utility,
+        choice=choice,
+        greedy_value=choice_value(utility, greedy(utility, k), request.goal),
+        choices=choices,
+    )
 
 
 def _conditions(campaign: Campaign, grids: Sequence[str]) -> tuple[Condition, ...]:
-    found = dict.fromkeys(condition for name in grids for condition in campaign.conditions[name])
-    return tuple(sorted(found, key=lambda condition: canonical_json(condition.model_dump())))
+    different = {condition for name in grids for condition in campaign.conditions[name]}
+    return tuple(sorted(different, key=lambda condition: canonical_json(condition.model_dump())))

@@ -1,115 +1,132 @@
-"""From names in the configuration to what an advice needs, with every mistake told."""
+"""Resolution of the options of a design: names in the configuration, defaults, and messages about mistakes."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.transfer.measure_registry import MEASURES
+from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.transfer.predictors.registry import SPECTRAL_PREDICTORS
 
-WRITTEN = re.compile(r"designed|uniform|random_\d+")
-"""Names of the condition grids that an experiment brings along."""
+EXPERIMENT_GRIDS = re.compile(r"designed|uniform|random_\d+")
+"""Names of the condition grids that an experiment defines."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for by name.
+    """Options as given on the command line.
 
     Attributes
     ----------
-    uses, candidates : tuple of str
-        Condition grids; no candidates: those of use.
-    by : str
-        A measure.
-    images : int
-        Of every training set, in all.
-    training_set, networks, suite : str or None
-        Entries whose structures, hyperparameters and test structures are taken; None: the first that fits.
+    target_conditions, candidates : tuple of str
+        Names of condition grids. No candidates: the target conditions.
+    predictor : str
+    n_images : int
+        Training images of every training set, in all.
+    training_set, networks, test_suite : str or None
+        Entries whose structures, hyperparameters and test structures are used. None: the first suitable one.
     """
 
     target_conditions: tuple[str, ...]
     candidates: tuple[str, ...]
     predictor: str
-    images: int = 0
+    n_images: int = 0
     training_set: str | None = None
     networks: str | None = None
-    suite: str | None = None
+    test_suite: str | None = None
 
 
 @dataclass(frozen=True)
 class ResolvedOptions:
-    """The same, complete and checked; ``sets`` are the structure sets that train and that are tested."""
+    """Complete and valid options.
+
+    Attributes
+    ----------
+    target_conditions, candidates : tuple of str
+    training_set, networks : str
+    structure_sets : (str, str)
+        Structure sets of training and test.
+    """
 
     target_conditions: tuple[str, ...]
     candidates: tuple[str, ...]
     training_set: str
     networks: str
-    sets: tuple[str, str]
+    structure_sets: tuple[str, str]
 
 
-def resolve_options(campaign: Campaign, named: Options) -> ResolvedOptions:
-    """Complete what is asked for.
+def resolve_options(campaign: Campaign, options: Options) -> ResolvedOptions:
+    """Check options against a campaign and fill in defaults.
 
     Parameters
     ----------
     campaign : Campaign
-    named : Options
+    options : Options
 
     Returns
     -------
-    Found
+    ResolvedOptions
 
     Raises
     ------
     ConfigError
-        Names the option and what would be valid.
+        Names the option and its valid values.
     """
     config = campaign.config
-    for option, names, known in (
-        ("--use", named.target_conditions, config.conditions),
-        ("--candidates", named.candidates, config.conditions),
-        ("--by", (named.predictor,), MEASURES),
-        ("--training-set", (named.training_set,), config.training_sets),
-        ("--networks", (named.networks,), config.networks),
-        ("--suite", (named.suite,), config.test_suites),
+    for option, names, valid in (
+        ("--target-conditions", options.target_conditions, config.conditions),
+        ("--candidates", options.candidates, config.conditions),
+        ("--predictor", (options.predictor,), SPECTRAL_PREDICTORS),
+        ("--training-set", (options.training_set,), config.training_sets),
+        ("--networks", (options.networks,), config.networks),
+        ("--suite", (options.test_suite,), config.test_suites),
     ):
-        _check(option, [name for name in names if name is not None], known)
-    if written := [name for name in named.target_conditions if WRITTEN.fullmatch(name)]:
+        _check_names(option, [name for name in names if name is not None], valid)
+    if replaced := [name for name in options.target_conditions if EXPERIMENT_GRIDS.fullmatch(name)]:
         raise ConfigError(
-            f"--use: the experiment writes conditions named `{written[0]}` itself, in whose place those of use would be "
-            "gone; give them another name in the configuration."
+            f"--target-conditions: the experiment defines conditions named `{replaced[0]}` itself, which would replace "
+            "those; give them another name in the configuration."
         )
-    training_set = named.training_set or next(iter(config.training_sets))
-    structures = config.training_sets[training_set].structure_set
-    spare = config.structure_sets[structures].n_structures - config.training_sets[training_set].n_validation_structures
-    if named.images > spare:
-        raise ConfigError(
-            f"--images: {named.images} are asked for, but structure set `{structures}` has {spare} that train; "
-            f"ask for {spare} at most, or raise structure_sets.{structures}.structures."
-        )
-    recipe = campaign.recipe_id(structures)
-    suites = [name for name, suite in config.test_suites.items() if campaign.recipe_id(suite.structure_set) == recipe]
-    suite = named.suite or (suites[0] if suites else None)
-    if suite is None:
-        raise ConfigError(
-            f"--suite: none tests on structures like those of training set `{training_set}` ({structures}); "
-            f"name one of {', '.join(config.test_suites)}."
-        )
+    training_set = options.training_set or next(iter(config.training_sets))
+    structure_set = config.training_sets[training_set].structure_set
+    _check_n_images(campaign, options.n_images, training_set)
     return ResolvedOptions(
-        named.target_conditions,
-        named.candidates or named.target_conditions,
+        options.target_conditions,
+        options.candidates or options.target_conditions,
         training_set,
-        named.networks or next(iter(config.networks)),
-        (structures, config.test_suites[suite].structure_set),
+        options.networks or next(iter(config.networks)),
+        (structure_set, _test_structure_set(campaign, options.test_suite, training_set)),
     )
 
 
-def _check(option: str, names: Iterable[str], known: Iterable[str]) -> None:
-    valid = list(known)
+def _check_names(option: str, names: Iterable[str], choices: Iterable[str]) -> None:
+    valid = list(choices)
     for name in names:
         if name not in valid:
-            close = difflib.get_close_matches(name, valid, n=1)
-            hint = f"did you mean `{close[0]}`? " if close else ""
-            raise ConfigError(f"{option}: there is no `{name}`; {hint}Valid: {', '.join(valid)}.")
+            raise ConfigError(f"{option}: there is no `{name}`; {did_you_mean(name, valid)}Valid: {', '.join(valid)}.")
+
+
+def _check_n_images(campaign: Campaign, n_images: int, training_set: str) -> None:
+    entry = campaign.config.training_sets[training_set]
+    largest = campaign.config.structure_sets[entry.structure_set].n_structures - entry.n_validation_structures
+    if n_images > largest:
+        raise ConfigError(
+            f"--images: {n_images} are more than the {largest} structures of `{entry.structure_set}` that train; "
+            f"give {largest} at most, or raise structure_sets.{entry.structure_set}.n_structures."
+        )
+
+
+def _test_structure_set(campaign: Campaign, test_suite: str | None, training_set: str) -> str:
+    """Return the structure set of a test suite, by default of the first one with the training set's structure recipe."""
+    suites, structure_set = campaign.config.test_suites, campaign.config.training_sets[training_set].structure_set
+    if test_suite is not None:
+        return suites[test_suite].structure_set
+    recipe = campaign.recipe_id(structure_set)
+    for suite in suites.values():
+        if campaign.recipe_id(suite.structure_set) == recipe:
+            return suite.structure_set
+    raise ConfigError(
+        f"--suite: no test suite has the structure recipe of training set `{training_set}` (that of `{structure_set}`); "
+        f"name one of {', '.join(suites)}."
+    )

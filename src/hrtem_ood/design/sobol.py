@@ -1,4 +1,4 @@
-"""Conditions that fill the space of several parameters evenly, so that no two of them vary together."""
+"""Sobol samples of conditions: they fill the space of several parameters evenly, and no two parameters correlate."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from hrtem_ood.suggestions import did_you_mean
 
 @dataclass(frozen=True)
 class Range:
-    """Values of one parameter.
+    """Range of one parameter of a condition.
 
     Attributes
     ----------
     name : str
-        A key of a condition.
+        Parameter of a condition.
     low, high : float
         Equal where the parameter does not vary.
     logarithmic : bool
-        Whether its logarithm is spread evenly.
+        Whether the logarithm is sampled evenly.
     """
 
     name: str
@@ -32,9 +32,9 @@ class Range:
     logarithmic: bool
 
     def at(self, share: float) -> float:
-        """Return the value at a share of the range, to three significant digits."""
-        even = self.low + share * (self.high - self.low)
-        return float(f"{self.low * (self.high / self.low) ** share if self.logarithmic else even:.3g}")
+        """Return the value at a share in [0, 1] of the range, to three significant digits."""
+        linear = self.low + share * (self.high - self.low)
+        return float(f"{self.low * (self.high / self.low) ** share if self.logarithmic else linear:.3g}")
 
 
 def parse_range(text: str) -> Range:
@@ -43,6 +43,7 @@ def parse_range(text: str) -> Range:
     Raises
     ------
     ConfigError
+        If the text is not such a range, or the name not that of a parameter of conditions.
     """
     name, equals, written = text.partition("=")
     parts = written.split(":")
@@ -65,10 +66,9 @@ def parse_range(text: str) -> Range:
 
 
 def sample(ranges: Sequence[Range], number: int, seed: int) -> list[Condition]:
-    """Draw conditions by a scrambled Sobol sequence.
+    """Sample conditions by a scrambled Sobol sequence (Matoušek, J. Complexity 14 (1998) 527).
 
-    Sobol points fill every pair of axes more evenly than random ones do; scrambled (Matoušek, J. Complexity 14 (1998) 527),
-    they do not lie on a lattice. A number that is a power of two is best balanced.
+    Its points fill every pair of axes more evenly than random ones. Powers of two are balanced best.
 
     Parameters
     ----------
@@ -85,20 +85,20 @@ def sample(ranges: Sequence[Range], number: int, seed: int) -> list[Condition]:
     Raises
     ------
     ConfigError
-        Where values do not make a condition.
+        If a parameter is given twice, or values are not valid for a condition.
     """
     repeated = sorted({each.name for each in ranges if [other.name for other in ranges].count(each.name) > 1})
     if repeated:
         raise ConfigError(f"{repeated[0]}: is given twice; keep one.")
     power = math.ceil(math.log2(number))
     points = qmc.Sobol(len(ranges), scramble=True, rng=seed).random_base2(power)[:number]
-    found = []
+    conditions = []
     for point in points:
         values = {each.name: each.at(share) for each, share in zip(ranges, point, strict=True)}
         try:
-            found.append(Condition(**values))
+            conditions.append(Condition(**values))
         except ValidationError as error:
             details = error.errors()[0]
             where = f"{details['loc'][0]}: " if details["loc"] else ""
             raise ConfigError(f"{where}{details['msg'].removeprefix('Value error, ')}.") from None
-    return found
+    return conditions

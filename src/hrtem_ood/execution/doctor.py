@@ -1,4 +1,4 @@
-"""What a machine has of all that the project uses, what is wrong with it, and how to mend it."""
+"""Checks of a machine: whether it has what the project uses, what is wrong, and how to fix it."""
 
 import importlib.metadata
 import os
@@ -20,15 +20,15 @@ SCRATCH_GB = 5.0
 
 @dataclass(frozen=True)
 class Check:
-    """What was found of one thing.
+    """Result of one check.
 
     Attributes
     ----------
-    what : str
+    name : str
     state : {"good", "absent", "wrong"}
         ``absent`` is no fault: without a GPU, the CPU computes.
-    told : str
-    mend : str
+    details : str
+    fix : str
         What to do; empty where nothing is wrong.
     """
 
@@ -39,27 +39,27 @@ class Check:
 
 
 def run_checks(results: Path) -> list[Check]:
-    """Look at GPU, CuPy, PyTorch, FFTs, scratch space, the results folder and SLURM.
+    """Check GPU, CuPy, PyTorch, FFTs, scratch space, the results folder and SLURM.
 
     Parameters
     ----------
     results : Path
         The results folder.
     """
-    looks: list[Callable[[], Check]] = [gpu, torch_, cupy_, fft, scratch, lambda: folder(results), slurm, slurm_jobs]
-    return [look() for look in looks]
+    checks: list[Callable[[], Check]] = [gpu, torch_, cupy_, fft, scratch, lambda: folder(results), slurm, slurm_jobs]
+    return [check() for check in checks]
 
 
 def gpu() -> Check:
-    """Whether there is a GPU, and which of them are this process's."""
+    """Whether the machine has GPUs, and which of them this process may use."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     devices = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
-    told = f"{len(devices)} in /dev" + ("" if given is None else f", CUDA_VISIBLE_DEVICES={given}")
+    details = f"{len(devices)} in /dev" + ("" if given is None else f", CUDA_VISIBLE_DEVICES={given}")
     if not devices:
-        return Check("GPU", "absent", told)
+        return Check("GPU", "absent", details)
     if given == "":
-        return Check("GPU", "wrong", told, "This job was given none: ask for one (`gres` in the profile).")
-    return Check("GPU", "good", told)
+        return Check("GPU", "wrong", details, "This job has no GPU: request one (`gres` in the profile).")
+    return Check("GPU", "good", details)
 
 
 def torch_() -> Check:
@@ -81,27 +81,27 @@ def torch_() -> Check:
     return Check(
         "PyTorch",
         "wrong",
-        f"{version} is built for CUDA {torch.version.cuda}, but sees no GPU",
+        f"{version} is built for CUDA {torch.version.cuda}, but finds no GPU",
         "Compare the driver (`nvidia-smi`) with that version of CUDA; load the site's CUDA module, if it has one.",
     )
 
 
 def cupy_() -> Check:
-    """Whether CuPy sees a GPU where there is one."""
+    """Whether CuPy works where the machine has a GPU."""
     try:
         version = f"cupy {importlib.metadata.version('cupy-cuda12x')}"
         import cupy
     except importlib.metadata.PackageNotFoundError:
         if not list(Path("/dev").glob("nvidia[0-9]*")):
-            return Check("CuPy", "absent", "not installed; without a GPU it is of no use")
+            return Check("CuPy", "absent", "not installed; not needed without a GPU")
         return Check(
             "CuPy", "wrong", "not installed, so simulation and imaging stay on the CPU", "pip install 'hrtem-ood[gpu]'"
         )
     except ImportError as error:
-        return Check("CuPy", "wrong", f"{version} cannot be imported: {error}", "Install it anew; see envs/.")
+        return Check("CuPy", "wrong", f"{version} cannot be imported: {error}", "Reinstall it; see envs/.")
     if cupy.cuda.is_available():
         return Check("CuPy", "good", f"{version}, {cupy.cuda.runtime.getDeviceCount()} GPUs")
-    return Check("CuPy", "wrong", f"{version} sees no GPU", "See PyTorch above; CuPy needs a driver for CUDA 12.")
+    return Check("CuPy", "wrong", f"{version} finds no GPU", "See PyTorch above; CuPy needs a driver for CUDA 12.")
 
 
 def fft() -> Check:
@@ -115,30 +115,30 @@ def fft() -> Check:
     spectrum = scipy.fft.fft2(wave)
     ms = 1000 * (time.perf_counter() - begin)
     if spectrum.dtype != np.complex64 or abs(spectrum[0, 0] - wave.size) > 1:
-        return Check("FFT", "wrong", f"SciPy's FFT gives {spectrum[0, 0]} of {wave.size} ones", "Install SciPy anew.")
+        return Check("FFT", "wrong", f"SciPy's FFT gives {spectrum[0, 0]} of {wave.size} ones", "Reinstall SciPy.")
     return Check("FFT", "good", f"SciPy, 640² in {ms:.1f} ms")
 
 
 def scratch() -> Check:
-    """Whether there is scratch space that can be written to."""
+    """Whether there is enough scratch space."""
     where = Path(tempfile.gettempdir())
     free = shutil.disk_usage(where).free / 1e9
-    told = f"{where}, {free:.0f} GB free"
+    details = f"{where}, {free:.0f} GB free"
     if free < SCRATCH_GB:
         return Check(
-            "scratch", "wrong", told, f"Set `tmpdir` in the profile to a place with {SCRATCH_GB:g} GB or more."
+            "scratch", "wrong", details, f"Set `tmpdir` in the profile to a place with {SCRATCH_GB:g} GB or more."
         )
-    return Check("scratch", "good", told)
+    return Check("scratch", "good", details)
 
 
 def folder(results: Path) -> Check:
-    """Whether results can be written, and files there renamed and locked as leases need it."""
+    """Whether results can be written, and files there renamed as artifacts and leases need it."""
     where = next(path for path in (results, *results.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryDirectory(dir=where) as name:
             first, second = Path(name) / "a", Path(name) / "b"
             first.write_text("a")
-            os.link(first, second)
+            os.close(os.open(second, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             first.replace(second)
     except OSError as error:
         return Check(
@@ -154,27 +154,27 @@ def slurm() -> Check:
     try:
         limits = submit_limits()
     except SlurmError as error:
-        return Check("SLURM", "wrong", str(error), "Ask those who run the cluster.")
+        return Check("SLURM", "wrong", str(error), "Contact the administrators of the cluster.")
     jobs = limits.jobs
-    told = f"MaxArraySize {limits.array}, MaxSubmitJobs {'unlimited' if jobs is None else jobs}"
+    details = f"MaxArraySize {limits.array}, MaxSubmitJobs {'unlimited' if jobs is None else jobs}"
     if jobs is not None and jobs <= 200:
-        return Check("SLURM", "wrong", told, f"Set `jobs` in the profile below {jobs}, so that no job is refused.")
-    return Check("SLURM", "good", told)
+        return Check("SLURM", "wrong", details, f"Set `jobs` in the profile below {jobs}, so that no job is refused.")
+    return Check("SLURM", "good", details)
 
 
 def slurm_jobs() -> Check:
-    """Whether jobs that have ended are known for long enough to be asked after."""
+    """Whether SLURM keeps ended jobs in its queue for long enough for Snakemake to check them."""
     if not slurm_available():
         return Check("SLURM jobs", "absent", "no SLURM here")
     try:
         age = int(config()["MinJobAge"].split()[0])
     except SlurmError as error:
-        return Check("SLURM jobs", "wrong", str(error), "Ask those who run the cluster.")
+        return Check("SLURM jobs", "wrong", str(error), "Contact the administrators of the cluster.")
     if age < 200:
         return Check(
             "SLURM jobs",
             "wrong",
-            f"MinJobAge {age} s: squeue forgets jobs before Snakemake asks",
+            f"MinJobAge {age} s: squeue drops ended jobs before Snakemake checks them",
             "Set `slurm-status-command: sacct` in the profile; do not cancel single jobs then.",
         )
     return Check("SLURM jobs", "good", f"MinJobAge {age} s")

@@ -1,4 +1,4 @@
-"""What a verb of the workflow is asked to make: an artifact of a campaign, by its id."""
+"""The job of a verb of the workflow: to create one artifact of a campaign, given its id."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
-from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign_from_files
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.job_records import record_job
@@ -15,13 +16,13 @@ from hrtem_ood.execution.job_records import record_job
 
 @dataclass(frozen=True)
 class Job:
-    """An artifact to be made.
+    """An artifact to create.
 
     Attributes
     ----------
     campaign : Campaign
     inputs : list of Path
-        Artifacts that it is made from, in the order of :func:`hrtem_ood.campaign.dag.job_inputs`.
+        Artifacts that the job reads, in the order of :func:`hrtem_ood.campaign.dag.job_inputs`.
     output : Path
     """
 
@@ -37,17 +38,18 @@ class Job:
 
 @contextmanager
 def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, record: bool = True) -> Iterator[Job]:
-    """Look an artifact up among those that a campaign asks for, and keep a record of the job while it is made.
+    """Find an artifact in a campaign, and keep a record of its job while the block runs.
 
     Parameters
     ----------
     stage, id_ : str
+        Of the artifact.
     configs : sequence of Path
         Configurations, merged as snakemake --configfile does; or one that the workflow wrote below ``results/configs``.
     results : Path
         The results folder.
     record : bool
-        False for a task of a job: the job has one.
+        Whether to keep a record; False for a task of a job, which has a record itself.
 
     Yields
     ------
@@ -55,15 +57,19 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
 
     Raises
     ------
-    ConfigError, HrtemOodError
+    ConfigError
+        Where the configuration is not valid.
+    HrtemOodError
+        Where the campaign has no such artifact.
     """
-    campaign = load_campaign(read_configs(configs))
+    campaign = load_campaign_from_files(configs)
     try:
         inputs = dag.job_inputs(campaign, stage, id_)
     except KeyError:
         raise HrtemOodError(
-            f"{id_}: campaign {campaign.name} has none of that id among its {stage}; "
-            f"{results / artifact_path('indexes', campaign.index_id)} lists all, once it is written."
+            f"{id_}: campaign {campaign.name} has no {stage} of that id; "
+            f"{Results(results).path('indexes', campaign.index_id)} lists all ids, once it exists."
         ) from None
+    artifacts = Results(results)
     with record_job(stage, id_, results, configs) if record else nullcontext():
-        yield Job(campaign, [results / artifact_path(*each) for each in inputs], results / artifact_path(stage, id_))
+        yield Job(campaign, [artifacts.path(*each) for each in inputs], artifacts.path(stage, id_))

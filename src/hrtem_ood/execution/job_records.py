@@ -1,33 +1,31 @@
 """Records of jobs: one small file while a job runs, which stays if the job does not end well.
 
 A record is ``results/jobs/<kind>/<id>.json``. The kind of a job of the workflow is its stage, and its id that of the
-artifact that it makes, so there is one record at most for each. Other processes may have records, too: whatever
-submits jobs and waits for them is of kind ``head``, and its id names what it waits for. Keys:
+artifact that it creates, so there is at most one record for each. Other processes can have records, too: the process
+that submits the jobs of a campaign and waits for them is of kind ``head``, and its id is the campaign's name. Keys:
 
-========== ==========================================================================================
-id         As in the file's name.
-kind       A stage, or ``head``.
-state      ``running``; ``failed``: it ended with an error; ``stopped``: it was asked to end.
-host, pid  Where it runs, and as which process.
-born       When that process began, in clock ticks since the machine started; null where ``/proc`` does not tell.
-           With it, another process that was given the same number later is not taken for the job.
-slurm_job  ``SLURM_JOB_ID``, or null outside SLURM.
-started    UTC, ISO 8601.
-ended      UTC, ISO 8601, or null while it runs.
-configs    Paths of the configurations that it was given.
-error      What went wrong, or null.
-========== ==========================================================================================
+============= =======================================================================================
+id            As in the file's name.
+kind          A stage, or ``head``.
+state         ``running``; ``failed``: it ended with an error; ``stopped``: it received a signal to end.
+host, pid     Where it runs, and as which process.
+process_start When that process started, in seconds since the epoch. With it, another process that was
+              given the same number later is not taken for the job.
+slurm_job     ``SLURM_JOB_ID``, or null outside SLURM.
+started       UTC, ISO 8601.
+ended         UTC, ISO 8601, or null while it runs.
+configs       Paths of its configurations.
+error         Error message, or null.
+============= =======================================================================================
 
-Nobody is asked while a job runs: it writes its record when it starts, and removes it when it has ended well. A job that
-is killed leaves a record that says ``running``; whoever reads it looks whether the process is there (on its own host),
-or asks SLURM whether the job is. So records work on every host that shares the results folder.
+A job writes its record when it starts, and removes it when it has ended well. A killed job leaves a record with the
+state ``running``; whoever reads it checks whether the process runs (on its own host), or whether SLURM has the job
+(elsewhere). So records work on every host that shares the results folder.
 """
 
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,23 +36,25 @@ from types import FrameType
 from typing import Literal
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.processes import process_runs, process_start
 from hrtem_ood.errors import ArtifactError, HrtemOodError
+from hrtem_ood.execution.slurm_client import job_states, this_job
 
 FOLDER = "jobs"
 HEAD = "head"
-"""The kind of a process that submits jobs and waits for them."""
+"""Kind of a process that submits jobs and waits for them."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the file of a job tells; see the table at the top of this module."""
+    """Content of a record; see the table at the top of this module."""
 
     id: str
     kind: str
     state: Literal["running", "failed", "stopped"]
     host: str
     pid: int
-    born: int | None
+    process_start: float | None
     slurm_job: str | None
     started: str
     ended: str | None = None
@@ -68,9 +68,9 @@ class Record:
 
 @contextmanager
 def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ()) -> Iterator[None]:
-    """Keep the record of a job while the block runs; remove it if that ends well, else note how it ended.
+    """Keep the record of a job while the block runs; remove it if that ends well, else write how it ended.
 
-    A signal that asks the process to end ends the block, so that the record can say so.
+    SIGTERM ends the block, so that this is written, too.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ())
         state="running",
         host=socket.gethostname(),
         pid=os.getpid(),
-        born=_born(os.getpid()),
-        slurm_job=os.environ.get("SLURM_JOB_ID"),
+        process_start=process_start(os.getpid()),
+        slurm_job=this_job(),
         started=_now(),
         configs=tuple(map(str, configs)),
     )
@@ -95,15 +95,15 @@ def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ())
             store.write_json(record.path(results), asdict(record))
             yield
     except BaseException as error:
-        if _is_there(record, results):
+        if _is_current(record, results):
             store.write_json(record.path(results), asdict(_ended(record, error)))
         raise
-    if _is_there(record, results):
+    if _is_current(record, results):
         record.path(results).unlink(missing_ok=True)
 
 
-def _is_there(record: Record, results: Path) -> bool:
-    """Whether a record is still the one on disk: another job may make the same artifact, for another campaign."""
+def _is_current(record: Record, results: Path) -> bool:
+    """Whether a record is still the one on disk: another job may create the same artifact, for another campaign."""
     return read(record.path(results)) == record
 
 
@@ -125,7 +125,7 @@ def _ended_by_signal() -> Iterator[None]:
 
 def _ended(record: Record, error: BaseException) -> Record:
     if isinstance(error, KeyboardInterrupt | SystemExit):
-        return replace(record, state="stopped", ended=_now(), error="It was asked to end.")
+        return replace(record, state="stopped", ended=_now(), error="It received a signal to end.")
     message = str(error) if isinstance(error, HrtemOodError) else f"{type(error).__name__}: {error}"
     return replace(record, state="failed", ended=_now(), error=message)
 
@@ -134,20 +134,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _born(pid: int) -> int | None:
-    """Return when a process began, in clock ticks since the machine started (proc(5), field 22 of ``stat``)."""
-    try:
-        # the second field, the command, is in parentheses and may hold anything
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
 # --- reading ---------------------------------------------------------------------------------
 
 
 def read(path: Path) -> Record | None:
-    """Read a record; None where there is none, or what is there is none."""
+    """Read a record; None where there is no file, or it is no record."""
     try:
         content = store.read_json(path)
         return Record(**content | {"configs": tuple(content["configs"])})
@@ -157,12 +148,12 @@ def read(path: Path) -> Record | None:
 
 def records(results: Path) -> list[Record]:
     """Read all records of a results folder, in order of kind and id."""
-    found = (read(path) for path in sorted((results / FOLDER).glob("*/*.json")) if not path.name.startswith("."))
-    return [record for record in found if record is not None]
+    paths = (path for path in sorted((results / FOLDER).glob("*/*.json")) if not path.name.startswith("."))
+    return [record for record in map(read, paths) if record is not None]
 
 
 def check_running(running: Collection[Record]) -> dict[Record, bool | None]:
-    """Tell which of the jobs whose records say ``running`` do run.
+    """Check which of the jobs whose records have the state ``running`` do run.
 
     Parameters
     ----------
@@ -171,54 +162,19 @@ def check_running(running: Collection[Record]) -> dict[Record, bool | None]:
     Returns
     -------
     dict of Record to bool or None
-        None where it cannot be told: on another host, and SLURM does not know or is not there.
+        None where that is unknown: the job is on another host, and SLURM does not answer or is not installed.
     """
     here = socket.gethostname()
     jobs = {record.slurm_job for record in running if record.host != here and record.slurm_job}
-    states = slurm_states(jobs) if jobs else {}
-    return {record: _runs_here(record) if record.host == here else _runs_in(states, record) for record in running}
-
-
-def _runs_here(record: Record) -> bool:
-    try:
-        os.kill(record.pid, 0)  # sends nothing
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's process
-    born = _born(record.pid)
-    return record.born is None or born is None or born == record.born
+    states = job_states(jobs) if jobs else {}
+    return {
+        record: process_runs(record.pid, record.process_start) if record.host == here else _runs_in(states, record)
+        for record in running
+    }
 
 
 def _runs_in(states: Mapping[str, str] | None, record: Record) -> bool | None:
     if states is None or record.slurm_job is None:
         return None
-    # a job that was put back into the queue, after a preemption or a node's failure, has its old number
+    # a job that went back into the queue, after a preemption or the failure of a node, keeps its number
     return states.get(record.slurm_job, "PENDING") != "PENDING"
-
-
-def slurm_states(jobs: Collection[str]) -> dict[str, str] | None:
-    """Ask SLURM for the states of jobs.
-
-    Parameters
-    ----------
-    jobs : collection of str
-        Their ids.
-
-    Returns
-    -------
-    dict of str to str, or None
-        State (``RUNNING``, …) of each that SLURM still has in its queue; None where there is no SLURM or no answer.
-    """
-    squeue = shutil.which("squeue")
-    if squeue is None:
-        return None
-    command = [squeue, "--noheader", "--format=%A %T", f"--jobs={','.join(sorted(jobs))}"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603  # fixed words
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if answer.returncode and "Invalid job id" not in answer.stderr:  # which it says of a single one that has gone
-        return None
-    pairs = (line.split() for line in answer.stdout.splitlines())
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == len(("job", "state"))}

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
-from hrtem_ood.execution.job import load_job as job_of
+from hrtem_ood.execution.job import Job, load_job
 
 
 def train_networks(
-    id_: str, configs: Sequence[Path], results: Path, *, asked: Mapping[str, Any] | None = None, only: str | None = None
+    id_: str,
+    configs: Sequence[Path],
+    results: Path,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    only: str | None = None,
 ) -> None:
-    """Train a pack, as its campaign's execution says; or one network of it, and write no pack.
+    """Train the networks of a pack, in this process or as tasks; or one of them, without writing the pack.
 
     Parameters
     ----------
@@ -20,24 +25,24 @@ def train_networks(
         Of the pack.
     configs : sequence of Path
     results : Path
-    asked : mapping, optional
-        Resources of a network's task, where each is one.
+    resources : mapping, optional
+        Resources of a network's task.
     only : str, optional
-        Id of that network: this is its task.
+        Id of the network that this process trains as a task.
     """
-    with job_of("packs", id_, configs, results, record=only is None) as job:
+    with load_job("packs", id_, configs, results, record=only is None) as job:
         from hrtem_ood.stages.train import train
 
         spec = job.campaign.packs[id_]
         if only is None and job.execution.network_jobs == "individual":
             from hrtem_ood.execution.network_tasks import NetworkTask, run_network_tasks
 
-            def left() -> list[str]:
+            def untrained() -> list[str]:
                 ids = [network.id for network in spec.networks]
-                return [each for each in ids if not (results / artifact_path("networks", each)).exists()]
+                return [each for each in ids if not Results(results).exists("networks", each)]
 
-            work = NetworkTask(train_networks, "packs", id_, job.campaign.name, tuple(configs), results)
-            run_network_tasks(work, left, asked or {})
+            task = NetworkTask(train_networks, "packs", id_, job.campaign.name, tuple(configs), results)
+            run_network_tasks(task, untrained, resources or {})
         train(
             spec,
             job.inputs,
@@ -51,27 +56,32 @@ def train_networks(
 
 
 def evaluate_networks(
-    id_: str, configs: Sequence[Path], results: Path, *, asked: Mapping[str, Any] | None = None, only: str | None = None
+    id_: str,
+    configs: Sequence[Path],
+    results: Path,
+    *,
+    resources: Mapping[str, Any] | None = None,
+    only: str | None = None,
 ) -> None:
-    """Score networks on a suite, as their campaign's execution says; or one of them, as an evaluation of its own.
+    """Score networks on a test suite, in this process or as tasks; or one of them, as an evaluation of its own.
 
-    Evaluations copy what others hold, so those of single networks need but be there to be gathered.
+    An evaluation copies scores that other evaluations hold. So each task writes one for its network; the job gathers
+    them and deletes them.
 
     Parameters
     ----------
     id_ : str
         Of the evaluation.
-    configs, results, asked, only
+    configs, results, resources, only
         As of :func:`train_networks`.
     """
-    with job_of("evaluations", id_, configs, results, record=only is None) as job:
-        from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
+    with load_job("evaluations", id_, configs, results, record=only is None) as job:
         from hrtem_ood.stages.evaluate import evaluate, networks_to_score
 
         spec, *packs, suite = job.campaign.evaluations[id_].spec, *job.inputs
 
-        def path_of(*networks: str) -> Path:
-            return results / artifact_path("evaluations", EvaluationSpec(networks=networks, suite=spec.suite).id)
+        def path_of(network: str) -> Path:
+            return Results(results).path("evaluations", EvaluationSpec(networks=(network,), suite=spec.suite).id)
 
         if only is not None:
             alone = EvaluationSpec(networks=(only,), suite=spec.suite)
@@ -81,19 +91,25 @@ def evaluate_networks(
         if job.execution.network_jobs == "individual":
             from hrtem_ood.execution.network_tasks import NetworkTask, run_network_tasks
 
-            def left() -> list[str]:
+            def unscored() -> list[str]:
                 return networks_to_score(spec, packs, suite, results)
 
-            parts = [path for path in map(path_of, left()) if path != job.output and not path.exists()]
-            work = NetworkTask(evaluate_networks, "evaluations", id_, job.campaign.name, tuple(configs), results)
-            run_network_tasks(work, left, asked or {})
-        if (
-            job.execution.network_jobs == "grouped" or not job.output.exists()
-        ):  # of a single network, its task has made it
+            parts = [path for path in map(path_of, unscored()) if path != job.output and not path.exists()]
+            task = NetworkTask(evaluate_networks, "evaluations", id_, job.campaign.name, tuple(configs), results)
+            run_network_tasks(task, unscored, resources or {})
+        # the task of an evaluation's only network has written it already
+        if job.execution.network_jobs == "grouped" or not job.output.exists():
             evaluate(spec, packs, suite, results, job.output, device=job.execution.device)
         for path in parts:
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:
-            tested = [each.spec for each in job.campaign.evaluations.values() if each.spec.networks == spec.networks]
-            evaluations = [results / artifact_path("evaluations", each.id) for each in tested]
-            drop_scored_weights(spec.networks, evaluations, results, job.campaign.name)
+            _drop_weights(job, spec, results)
+
+
+def _drop_weights(job: Job, spec: EvaluationSpec, results: Path) -> None:
+    """Drop the weights of networks that all evaluations of the campaign have scored."""
+    from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
+
+    tests = [each.spec for each in job.campaign.evaluations.values() if each.spec.networks == spec.networks]
+    evaluations = [Results(results).path("evaluations", each.id) for each in tests]
+    drop_scored_weights(spec.networks, evaluations, results, job.campaign.name)

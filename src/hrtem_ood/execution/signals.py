@@ -1,4 +1,4 @@
-"""Passing signals on: SLURM sends them to the process that it started, which is Snakemake, not to what works below it."""
+"""Forwarding of signals: SLURM sends them to the process that it started, which is Snakemake, not to its children."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import psutil
 
-PASSED_ON = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def forward_signals(numbers: Sequence[int] = PASSED_ON) -> None:
-    """Let the children of this process have the signals that it gets, whoever handles them here.
+def forward_signals(numbers: Sequence[int] = FORWARDED) -> None:
+    """Forward signals to the children of this process, besides any handler that it has.
 
-    Snakemake would die of SIGUSR1 and SIGUSR2, so they get a handler that does nothing; and on SIGTERM it waits for its
-    job, which does not know of it. To be called in the main thread, once.
+    SIGUSR1 and SIGUSR2 would end Snakemake, so they get a handler that does nothing. On SIGTERM, Snakemake waits for its
+    job, which would not receive the signal. To be called in the main thread, once.
 
     Parameters
     ----------

@@ -1,31 +1,36 @@
-"""Questions to SLURM, through its own commands."""
+"""All calls of SLURM's commands: one function for each question and each request."""
 
 import getpass
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from hrtem_ood.errors import HrtemOodError
 
 
 class SlurmError(HrtemOodError):
-    """SLURM is not there, does not answer, or refuses."""
+    """SLURM is not installed, does not answer, or refuses."""
 
 
 def run_slurm_command(*command: str, timeout_s: float = 60.0) -> str:
-    """Run a command of SLURM and return what it prints.
+    """Run a command of SLURM and return its output.
+
+    Parameters
+    ----------
+    *command : str
+    timeout_s : float, [s]
 
     Raises
     ------
     SlurmError
-        With SLURM's own words.
+        With SLURM's own message.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603  # our words
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603  # fixed commands
     except FileNotFoundError:
-        raise SlurmError(f"{command[0]} is not there: is this a machine of a SLURM cluster?") from None
+        raise SlurmError(f"There is no command `{command[0]}`: is this a machine of a SLURM cluster?") from None
     except subprocess.TimeoutExpired:
         raise SlurmError(f"SLURM did not answer {' '.join(command)} within {timeout_s:g} s.") from None
     if done.returncode:
@@ -39,19 +44,19 @@ def this_job() -> str | None:
 
 
 def job_fields(job: str) -> dict[str, str]:
-    """Return what ``scontrol show job`` tells of a job."""
+    """Return the fields that ``scontrol show job`` prints for a job."""
     words: Sequence[str] = run_slurm_command("scontrol", "show", "job", "--oneliner", job).split()
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def config() -> dict[str, str]:
-    """Return what ``scontrol show config`` tells."""
+    """Return SLURM's configuration, as ``scontrol show config`` prints it."""
     lines = [line.split("=", 1) for line in run_slurm_command("scontrol", "show", "config").splitlines() if "=" in line]
     return {key.strip(): value.strip() for key, value in lines}
 
 
 def slurm_available() -> bool:
-    """Whether this machine belongs to a SLURM cluster, be it that it does not answer now; its commands alone prove nothing."""
+    """Whether this machine belongs to a SLURM cluster, even one that does not answer now; having its commands is not enough."""
     if shutil.which("sbatch") is None:
         return False
     try:
@@ -62,15 +67,15 @@ def slurm_available() -> bool:
 
 
 class Limits(NamedTuple):
-    """How much may be submitted.
+    """Limits on submissions.
 
     Attributes
     ----------
     array : int
         Tasks of an array (MaxArraySize).
     jobs : int or None
-        Jobs of a user under an account in the queue, tasks of arrays one by one (MaxSubmitJobs); None where nothing is
-        said.
+        Jobs of a user under an account in the queue, each task of an array counted (MaxSubmitJobs); None without a
+        limit.
     account : str or None
         That account.
     """
@@ -81,7 +86,7 @@ class Limits(NamedTuple):
 
 
 def submit_limits(account: str | None = None) -> Limits:
-    """Ask SLURM how much may be submitted.
+    """Return SLURM's limits on submissions.
 
     Parameters
     ----------
@@ -104,3 +109,115 @@ def submit_limits(account: str | None = None) -> Limits:
     account = account or next((default for default, *_ in rows), None)
     jobs = [int(most) for _, each, most in rows if each == account and most.isdigit()]
     return Limits(size, min(jobs, default=None), account)
+
+
+# --- jobs in the queue -------------------------------------------------------------------------
+
+
+class QueueRow(NamedTuple):
+    """A line of ``squeue``; of an array of jobs, one line for all tasks that wait and one for each that runs.
+
+    Attributes
+    ----------
+    number : str
+        Of the job, or of the array.
+    name : str
+    state : str
+        ``PENDING``, ``RUNNING``, …
+    folder : str
+        Working directory at submission.
+    comment : str
+    """
+
+    number: str
+    name: str
+    state: str
+    folder: str
+    comment: str
+
+
+def user_queue() -> list[QueueRow]:
+    """Return the jobs of this user that have not ended.
+
+    Raises
+    ------
+    SlurmError
+    """
+    # the comment comes last: it may hold the separator
+    answer = run_slurm_command("squeue", "--me", "--noheader", "--format=%F|%j|%T|%Z|%k")
+    return [QueueRow(*line.split("|", 4)) for line in answer.splitlines()]
+
+
+def queued_ids() -> set[str]:
+    """Return the ids of all jobs and tasks of this user that have not ended, in each form that SLURM and submitit use.
+
+    Raises
+    ------
+    SlurmError
+    """
+    return set(run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i\n%F_%K\n%A").split())
+
+
+def queued_accounts() -> list[str]:
+    """Return the account of each job and task of this user that has not ended.
+
+    Raises
+    ------
+    SlurmError
+    """
+    answer = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%a")
+    return [line.strip() for line in answer.splitlines()]
+
+
+def job_states(jobs: Collection[str]) -> dict[str, str] | None:
+    """Return the states of some jobs.
+
+    Parameters
+    ----------
+    jobs : collection of str
+        Ids.
+
+    Returns
+    -------
+    dict of str to str, or None
+        State (``RUNNING``, …) of each that is in SLURM's queue; None where SLURM is not installed or does not answer.
+    """
+    command = ("squeue", "--noheader", "--format=%A %T", f"--jobs={','.join(sorted(jobs))}")
+    try:
+        answer = run_slurm_command(*command, timeout_s=20.0)
+    except SlurmError as error:
+        # the message for a single job that has left the queue
+        return {} if "Invalid job id" in str(error) else None
+    pairs = (line.split() for line in answer.splitlines())
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == len(("job", "state"))}
+
+
+def cancel_jobs(*numbers: str) -> None:
+    """Cancel jobs.
+
+    Raises
+    ------
+    SlurmError
+    """
+    if numbers:
+        run_slurm_command("scancel", *numbers)
+
+
+def kill_job(number: str) -> None:
+    """End all processes of a job at once.
+
+    Raises
+    ------
+    SlurmError
+    """
+    run_slurm_command("scancel", "--signal=KILL", "--full", number)
+
+
+def requeue_job(number: str) -> None:
+    """Put a job back into the queue.
+
+    Raises
+    ------
+    SlurmError
+    """
+    run_slurm_command("scontrol", "requeue", number)

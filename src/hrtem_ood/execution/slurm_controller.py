@@ -1,4 +1,4 @@
-"""The head of a campaign: the process that runs Snakemake, as a SLURM job that may end at any time and goes on later."""
+"""The head of a campaign: a SLURM job that runs Snakemake, which may end at any time and is continued by a later one."""
 
 import subprocess
 import sys
@@ -9,31 +9,32 @@ from pathlib import Path
 import submitit
 import yaml
 
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
-from hrtem_ood.campaign.load import load_campaign, read_configs
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_campaign_from_files
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, record_job
 from hrtem_ood.execution.preemption import requeued_when_preempted
-from hrtem_ood.execution.slurm_client import SlurmError
+from hrtem_ood.execution.slurm_client import SlurmError, cancel_jobs
 from hrtem_ood.progress import log
 
 RESULTS = Path("results")
 LOGS = RESULTS / "logs" / HEAD
 
 REFUSED = "SLURM sbatch failed"
-"""What the executor plugin says of a job that SLURM did not take."""
+"""Message of the executor plugin for a job that SLURM did not accept."""
 
-ASK_S = 10.0
-WARNED_S = 90
+POLL_S = 10.0
+WARNING_S = 90
 
 
 @dataclass
 class CampaignController:
     """Runs a campaign to its end, in a working directory; ``submitit`` calls it again after a time limit or preemption.
 
-    All that it knows is in the results and in SLURM's queue, so it may be killed at any time. Snakemake itself is ended
-    without ceremony: its jobs go on, and the next head neither submits nor cancels them.
+    Its whole state is in the results and in SLURM's queue, so it may be killed at any time. It kills Snakemake when it
+    ends: the jobs go on, and the next head neither submits nor cancels them.
 
     Attributes
     ----------
@@ -41,9 +42,9 @@ class CampaignController:
         Merged as snakemake --configfile does.
     profile : Path
     arguments : tuple of str
-        More of Snakemake.
+        Further arguments for Snakemake.
     again_s : float, [s]
-        After which jobs that SLURM did not take are submitted again.
+        Time after which jobs that SLURM did not accept are submitted again.
     """
 
     configs: tuple[Path, ...]
@@ -60,40 +61,41 @@ class CampaignController:
         HrtemOodError
             When Snakemake ends with failed jobs.
         """
-        campaign = load_campaign(read_configs(self.configs))
+        campaign = load_campaign_from_files(self.configs)
         with requeued_when_preempted(), record_job(HEAD, campaign.name, RESULTS, self.configs):
             self._go_on(campaign, Path.cwd())
 
     def _go_on(self, campaign: Campaign, here: Path) -> None:
         while True:
-            # what waits was submitted by a head that is gone; it is submitted anew, with this one's knowledge
-            slurm_queue.cancel(job for job in slurm_queue.submitted_jobs(campaign.name, here) if job.state == "PENDING")
+            # waiting jobs are those of an earlier head; this one submits them again where they are still needed
+            queued = slurm_queue.submitted_jobs(campaign.name, here)
+            cancel_jobs(*(job.number for job in queued if job.state == "PENDING"))
             left = slurm_queue.running_jobs(campaign, here)
             for job in left:
-                log(f"SLURM job {job.number} is at {job.stage}/{job.id}: left to it")
-            made = [str(RESULTS / artifact_path(job.stage, job.id)) for job in left if job.stage and job.id]
-            code, refused = self._run(slurm_queue.prefix(campaign.name), made)
+                log(f"SLURM job {job.number} works on {job.stage}/{job.id}, which is left to it")
+            outputs = [str(Results(RESULTS).path(job.stage, job.id)) for job in left if job.stage and job.id]
+            code, refused = self._run(slurm_queue.prefix(campaign.name), outputs)
             if left:
                 _wait_for({job.number for job in left}, campaign, here)
             elif refused:
-                log(f"SLURM took not all jobs; they are submitted again in {self.again_s:g} s")
+                log(f"SLURM did not accept all jobs; they are submitted again in {self.again_s:g} s")
                 time.sleep(self.again_s)
             elif code:
-                raise HrtemOodError(f"Snakemake ended with exit code {code}: jobs failed, as its output above tells.")
+                raise HrtemOodError(f"Snakemake ended with exit code {code}: jobs failed; see its output above.")
             else:
                 return
 
-    def _run(self, prefix: str, made_elsewhere: list[str]) -> tuple[int, bool]:
-        """Run Snakemake, without what others make and what needs that; return its exit code, and whether SLURM refused."""
+    def _run(self, prefix: str, of_others: list[str]) -> tuple[int, bool]:
+        """Run Snakemake, without outputs of other jobs and what needs them; return exit code, and whether SLURM refused jobs."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(self.profile), "--nolock"]
         command += ["--slurm-jobname-prefix", prefix, *self.arguments]
         if self.configs:
             command += ["--configfile", *map(str, self.configs)]
-        if made_elsewhere:
-            command += ["--omit-from", *made_elsewhere]
+        if of_others:
+            command += ["--omit-from", *of_others]
         refused = False
         log(" ".join(command[2:]))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603  # our words
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603  # fixed commands
             assert self._snakemake.stdout is not None
             try:
                 for line in self._snakemake.stdout:
@@ -106,23 +108,23 @@ class CampaignController:
         return self._snakemake.returncode, refused
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
-        """End Snakemake and tell submitit how to go on; called when the head must make room."""
+        """End Snakemake and return how to continue; submitit calls it before a time limit or a preemption."""
         if self._snakemake is not None:
             self._snakemake.kill()
-        log("the head stops here; its jobs go on, and so does it, as soon as SLURM lets it")
+        log("the head ends; its jobs go on, and SLURM will start the head again")
         again = CampaignController(self.configs, self.profile, self.arguments, self.again_s)
         return submitit.helpers.DelayedSubmission(again)
 
 
 def _wait_for(numbers: set[str], campaign: Campaign, here: Path) -> None:
-    """Wait until none of some jobs runs any more."""
+    """Wait until all of some jobs have ended."""
     while True:
         try:
             if numbers.isdisjoint(job.number for job in slurm_queue.running_jobs(campaign, here)):
                 return
         except SlurmError as error:
             log(str(error))
-        time.sleep(ASK_S)
+        time.sleep(POLL_S)
 
 
 def submit(
@@ -134,7 +136,7 @@ def submit(
     ----------
     head : CampaignController
     minutes : int, [min]
-        Time limit. When it comes near, the head goes back into the queue.
+        Time limit. Before it is reached, the head goes back into the queue.
     memory_GB : int, [GB]
     partition, account : str, optional
         By default those of the profile.
@@ -142,11 +144,11 @@ def submit(
     Raises
     ------
     SlurmError
-        Where SLURM is not there, or refuses.
+        Where SLURM is not installed, or refuses.
     HrtemOodError
         Where the campaign has a head already.
     """
-    name = load_campaign(read_configs(head.configs)).name
+    name = load_campaign_from_files(head.configs).name
     there = slurm_queue.controller_jobs(name, Path.cwd())
     if there:
         raise HrtemOodError(
@@ -164,7 +166,7 @@ def submit(
         time=minutes,
         mem=f"{memory_GB}GB",
         cpus_per_task=1,
-        signal_delay_s=WARNED_S,
+        signal_delay_s=WARNING_S,
         stderr_to_stdout=True,
         additional_parameters={"requeue": True},
         **{key: value for key, value in given.items() if value},
@@ -172,14 +174,14 @@ def submit(
     try:
         return str(executor.submit(head).job_id)
     except submitit.core.utils.FailedJobError as error:
-        raise SlurmError(f"SLURM did not take the head: {error}") from None
+        raise SlurmError(f"SLURM did not accept the head: {error}") from None
 
 
 def _defaults(profile: Path) -> dict[str, str]:
-    """Read the resources that a profile gives to all jobs."""
+    """Read the default resources of a profile."""
     path = profile / "config.yaml"
     if not path.is_file():
-        raise ConfigError(f"{profile} is no profile: {path} is missing. profiles/slurm is one.")
+        raise ConfigError(f"{profile} is not a profile: {path} is missing. profiles/slurm is one.")
     content = yaml.safe_load(path.read_text()) or {}
     given = content.get("default-resources") or {}
     return {key: str(value).strip("\"'") for key, value in given.items()} if isinstance(given, dict) else {}

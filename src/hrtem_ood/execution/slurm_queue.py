@@ -1,16 +1,15 @@
-"""The jobs of a campaign in SLURM's queue, found by what they are for; nothing has to be remembered for it."""
+"""The jobs of a campaign in SLURM's queue, recognised by name, folder and comment: no list of them is kept."""
 
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.execution.slurm_client import run_slurm_command
+from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.execution.slurm_client import cancel_jobs, kill_job, user_queue
 
-STAGE_OF = {rule: stage for stage, rule in dag.RULES.items()}
+STAGE_OF_RULE = {stage.rule: name for name, stage in JOB_STAGES.items()}
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class QueuedJob:
     state : str
         ``PENDING``, ``RUNNING``, …
     folder : Path
-        Where it was submitted.
+        Working directory at submission.
     stage, id : str or None
-        Of the artifact that it makes, if it is a job of the workflow.
+        Of the artifact that it creates, if it is a job of the workflow.
     """
 
     number: str
@@ -44,28 +43,24 @@ def controller_name(campaign: str) -> str:
 
 
 def prefix(campaign: str) -> str:
-    """Begin of the names of the SLURM jobs that a campaign's head submits."""
+    """Prefix of the names of the SLURM jobs that a campaign's head submits."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", campaign)
 
 
 def queued_jobs() -> list[QueuedJob]:
-    """Return all jobs of this user that are not over, each array once.
+    """Return all jobs of this user that have not ended, each array once.
 
     Raises
     ------
     SlurmError
     """
-    # the comment comes last: it may hold anything
-    answer = run_slurm_command("squeue", "--me", "--noheader", "--format=%F|%j|%T|%Z|%k")
-    found = {}
-    for line in answer.splitlines():
-        number, name, state, folder, comment = line.split("|", 4)
-        made = re.fullmatch(r"rule_(\w+)_wildcards_(\S+)", comment)
-        stage, id_ = (STAGE_OF.get(made[1]), made[2]) if made else (None, None)
-        job = QueuedJob(number, name, state, Path(folder), stage, id_)
-        if number not in found or state != "PENDING":  # of an array, a task that runs counts
-            found[number] = job
-    return list(found.values())
+    jobs: dict[str, QueuedJob] = {}
+    for row in user_queue():
+        rule = re.fullmatch(r"rule_(\w+)_wildcards_(\S+)", row.comment)
+        stage, id_ = (STAGE_OF_RULE.get(rule[1]), rule[2]) if rule else (None, None)
+        if row.number not in jobs or row.state != "PENDING":  # of an array, a task that runs counts
+            jobs[row.number] = QueuedJob(row.number, row.name, row.state, Path(row.folder), stage, id_)
+    return list(jobs.values())
 
 
 def controller_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
@@ -75,25 +70,18 @@ def controller_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
 
 def submitted_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
     """Return the jobs that heads of a campaign have submitted from a folder."""
-    begin = f"{prefix(campaign)}_"
-    return [job for job in queued_jobs() if job.name.startswith(begin) and job.folder == folder]
+    start = f"{prefix(campaign)}_"
+    return [job for job in queued_jobs() if job.name.startswith(start) and job.folder == folder]
 
 
 def running_jobs(campaign: Campaign, folder: Path) -> list[QueuedJob]:
-    """Return the jobs that have begun, in a folder, to make something that a campaign asks for, whoever submitted them."""
-    asked = {stage: set(dag.artifact_ids(campaign, stage)) for stage in dag.STAGES}
+    """Return the jobs that have started, in a folder, to create an artifact of a campaign, whoever submitted them."""
+    ids = {name: stage.ids(campaign) for name, stage in JOB_STAGES.items()}
     return [
         job
         for job in queued_jobs()
-        if job.folder == folder and job.stage is not None and job.id in asked[job.stage] and job.state != "PENDING"
+        if job.folder == folder and job.stage is not None and job.id in ids[job.stage] and job.state != "PENDING"
     ]
-
-
-def cancel(found: Iterable[QueuedJob]) -> None:
-    """Cancel jobs."""
-    numbers = [job.number for job in found]
-    if numbers:
-        run_slurm_command("scancel", *numbers)
 
 
 def cancel_campaign(campaign: str, folder: Path) -> tuple[int, int]:
@@ -103,15 +91,15 @@ def cancel_campaign(campaign: str, folder: Path) -> tuple[int, int]:
     ------
     SlurmError
     """
-    found = controller_jobs(campaign, folder)
-    for job in found:
-        # at once: one that is asked kindly has half a minute to submit more
-        run_slurm_command("scancel", "--signal=KILL", "--full", job.number)
-    cancel(found)
-    jobs_: dict[str, QueuedJob] = {}
-    for _ in range(3):  # one may have been on its way to the queue
-        there = submitted_jobs(campaign, folder)
-        cancel(there)
-        jobs_ |= {job.number: job for job in there}
+    heads = controller_jobs(campaign, folder)
+    for job in heads:
+        # SIGTERM would give it half a minute, in which it might submit more
+        kill_job(job.number)
+    cancel_jobs(*(job.number for job in heads))
+    numbers: set[str] = set()
+    for _ in range(3):  # a job may have been on its way to the queue
+        queued = [job.number for job in submitted_jobs(campaign, folder)]
+        cancel_jobs(*queued)
+        numbers.update(queued)
         time.sleep(0.5)
-    return len(found), len(jobs_)
+    return len(heads), len(numbers)

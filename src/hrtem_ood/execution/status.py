@@ -1,4 +1,4 @@
-"""How a campaign is getting on: by the artifacts that are there, and the records of jobs."""
+"""Progress of a campaign: from existing artifacts and the records of jobs."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,14 @@ from typing import Any
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
 
 WINDOW_S = 3600.0
-"""Rates are those of so many last seconds [s]."""
+"""Rates are averages over the last so many seconds [s]."""
 
 PAUSE_S = 600.0
-"""What took longer [s], and much longer than usual, is no work but a pause between two runs."""
+"""An interval between two artifacts that is longer [s], and much longer than usual, is a pause between two runs."""
 
 LOG_LINES = 6
 
@@ -27,21 +28,21 @@ RUNNING = ("running", "unchecked")
 
 @dataclass(frozen=True)
 class StageStatus:
-    """How far a stage is.
+    """Progress of a stage.
 
     Attributes
     ----------
     stage : str
-        Networks have one of their own: those of packs that failed count as blocked.
+        Networks have a row of their own: those of packs that failed count as blocked.
     wanted, done : int
-        Artifacts that the campaign asks for, and those that are there.
+        Numbers of the campaign's artifacts, and of existing ones.
     running, failed, ready, blocked : int
-        Of those that are missing and needed: being made; failed, or lost as their process was killed; neither, with all
-        that they are made from there, or not.
+        Of those that are missing and needed: with a running job; with a job that failed or was killed; without a job and
+        with all inputs; without a job and with missing inputs.
     rate_per_h : float or None, [1/h]
         Artifacts finished per hour, by the last hour; None where fewer than two were.
     remaining_h : float or None, [h]
-        What is left, at that rate.
+        Time for the missing ones, at that rate.
     """
 
     stage: str
@@ -63,19 +64,19 @@ class JobStatus:
     ----------
     stage, id : str
     state : str
-        ``running``; ``unchecked``: its record says so, but from this host nobody can tell; ``failed``; ``stopped``: it was
-        asked to end; ``lost``: it was killed.
+        ``running``; ``unchecked``: running by its record, which this host cannot check; ``failed``; ``stopped``: it
+        received a signal to end; ``lost``: it was killed.
     where : str
         Host, and process or job of SLURM.
     hours : float, [h]
-        Since it began; of one that has ended, until then.
+        From its start until now, or until its end.
     networks : tuple of int, or None
-        Of a pack: how many are trained, and how many there are.
+        Of a pack: numbers of trained networks and of all.
     error : str or None
     log : str
         Path of its log.
     last_lines : tuple of str
-        Of the log; of jobs that run, none.
+        Of the log; empty while the job runs.
     """
 
     stage: str
@@ -91,7 +92,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """How a campaign is getting on.
+    """Progress of a campaign.
 
     Attributes
     ----------
@@ -100,7 +101,7 @@ class Status:
     jobs : list of JobStatus
         Running ones, then those that did not end well, the latest first.
     done : bool
-        Whether nothing is to be made.
+        Whether nothing is missing.
     """
 
     campaign: str
@@ -114,45 +115,45 @@ class Status:
 
 
 def status(campaign: Campaign, results: Path) -> Status:
-    """Find out how a campaign is getting on; reads one small file per running or failed job, and lists of folders.
+    """Return the progress of a campaign; reads one small file per running or failed job, and lists folders.
 
     Parameters
     ----------
     campaign : Campaign
     results : Path
-        The results folder; nothing is written.
+        The results folder, which is only read.
 
     Returns
     -------
     Status
     """
-    is_there = dag.existence_check(results, campaign)
-    missing = dag.missing_artifacts(campaign, is_there)
+    exists = dag.existence_check(results, campaign)
+    missing = dag.missing_artifacts(campaign, exists)
     trained = {path.stem: path.stat().st_mtime for path in (results / "networks").glob("*.ckpt")}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}
-    shown = wanted | {(HEAD, campaign.name)}
-    states = _states(record for record in records(results) if (record.kind, record.id) in shown)
-    told = [_job(record, state, campaign, results, trained) for record, state in states.items()]
+    listed = wanted | {(HEAD, campaign.name)}
+    states = _states(record for record in records(results) if (record.kind, record.id) in listed)
+    jobs = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
-    for stage in dag.STAGES:
+    for stage in JOB_STAGES:
         each = {id_: by_job.get((stage, id_), "waiting") for id_ in missing[stage]}
         waiting = [id_ for id_, state in each.items() if state in ("waiting", "stopped")]
-        ready = [id_ for id_ in waiting if all(is_there(*other) for other in dag.job_inputs(campaign, stage, id_))]
+        ready = [id_ for id_ in waiting if all(exists(*other) for other in dag.job_inputs(campaign, stage, id_))]
         running = [id_ for id_, state in each.items() if state in RUNNING]
         if stage == "packs":
             stages.append(_networks(campaign, missing["packs"], ready, running, trained))
         ids = dag.artifact_ids(campaign, stage)
-        done = [id_ for id_ in ids if is_there(stage, id_)]
+        done = [id_ for id_ in ids if exists(stage, id_)]
         rate = _rate(_times(stage, done, results) if each else [], going_on=bool(running))
         counts = (len(running), len(each) - len(running) - len(waiting), len(ready), len(waiting) - len(ready))
         stages.append(StageStatus(stage, len(ids), len(done), *counts, rate, _left(len(each), rate)))
-    return Status(campaign.name, stages, told, not wanted)
+    return Status(campaign.name, stages, jobs, not wanted)
 
 
-def _states(found: Iterable[Record]) -> dict[Record, str]:
-    """Return what jobs do or did, the latest first."""
-    latest = sorted(found, key=lambda record: record.ended or record.started, reverse=True)
+def _states(job_records: Iterable[Record]) -> dict[Record, str]:
+    """Return the states of jobs: those that run, then the others, the latest first."""
+    latest = sorted(job_records, key=lambda record: record.ended or record.started, reverse=True)
     runs = check_running([record for record in latest if record.state == "running"])
     words = {True: "running", None: "unchecked", False: "lost"}
     states: dict[Record, str] = {
@@ -164,7 +165,7 @@ def _states(found: Iterable[Record]) -> dict[Record, str]:
 def _networks(
     campaign: Campaign, packs: Iterable[str], ready: Iterable[str], running: Iterable[str], trained: Mapping[str, float]
 ) -> StageStatus:
-    """Count networks: a pack that runs trains one at a time, and the others of it wait for nothing else."""
+    """Count networks: a running pack trains one at a time, and its others are ready."""
 
     def left(ids: Iterable[str]) -> list[int]:
         return [sum(each.id not in trained for each in campaign.packs[id_].networks) for id_ in ids]
@@ -184,7 +185,7 @@ def _times(stage: str, ids: Iterable[str], results: Path) -> list[float]:
 
 
 def _rate(times: Iterable[float], *, going_on: bool) -> float | None:
-    """Return how many artifacts were finished per hour [1/h], of late and since the last pause."""
+    """Return how many artifacts were finished per hour [1/h], in the last hour and since the last pause."""
     now = time.time()
     recent = sorted(when for when in times if when > now - WINDOW_S)
     if len(recent) < 2:  # an interval has two ends

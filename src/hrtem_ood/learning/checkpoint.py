@@ -39,7 +39,7 @@ class TrainingOutcome:
         Whether the loss stopped being finite, or the validation loss never was.
     earlier_s : float, [s]
         Spent by processes that were stopped before this one went on.
-    precision : str
+    numeric_precision : str
         Of training, as Lightning names it: ``32-true`` or ``bf16-mixed``.
     parameter_count : int
     flops_per_image : int or None
@@ -54,7 +54,7 @@ class TrainingOutcome:
     )
     diverged: bool = False
     earlier_s: float = 0.0
-    precision: str = "32-true"
+    numeric_precision: str = "32-true"
     parameter_count: int = 0
     flops_per_image: int | None = None
 
@@ -114,7 +114,7 @@ def write_network(
         "best_epoch": trained.best_epoch,
         "best_val_loss": trained.best_validation_loss,
         "curves": trained.curves,
-        "precision": trained.precision,
+        "numeric_precision": trained.numeric_precision,
         "architecture": spec.hyperparameters.architecture.model_dump(),
         "parameter_count": trained.parameter_count,
         "flops_per_image": trained.flops_per_image,

@@ -2,132 +2,89 @@
 
 import base64
 import re
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 import xarray as xr
 import yaml
 
-from hrtem_ood.analysis.correlation import LEVEL, RESAMPLES
 from hrtem_ood.analysis.diagnostics import diverged
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
 from hrtem_ood.analysis.ood_gap import MINIMUM_CONTRAST
 from hrtem_ood.analysis.provenance import campaign_provenance
-from hrtem_ood.analysis.results import CampaignResults
 from hrtem_ood.analysis.tables import varied_hyperparameters
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
-from hrtem_ood.campaign.report_files import table_names
-from hrtem_ood.report.figures.render import captions
-from hrtem_ood.report.summary import format_score
+from hrtem_ood.campaign.report_files import figures_of, table_names
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.figures.catalogue import captions
+from hrtem_ood.report.templates import load_template
 
 SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
 
-GROUPS = {
-    "Conditions": ("examples", "ctf", "power"),
-    "Generalisation": ("ood_matrix", "gap"),
-    "What predicts it": ("league", "forecast"),
-    "Other structures": ("structures",),
-    "Training sets side by side": ("design",),
-    "Training": ("learning_curves",),
-}
-"""Names of the report's figures by the heading that they stand under; all figures have one."""
-
 BROAD = 800
-"""A figure of more points across is shown wider than the text."""
+"""A figure of more points across is drawn wider than the text."""
 
-LOST_HEADS = {"training_label": "trained under", "epochs_trained": "in epoch"}
-"""Names of columns of the table of networks that diverged, where they are not those of the table itself."""
+DIVERGED_HEADINGS = {"training_label": "trained under", "epochs_trained": "in epoch"}
+"""Headings of the table of diverged networks, where they are not the names of its columns."""
 
 LONG = 40
 """Tables of more rows are folded."""
 
-TITLES = {
-    "examples": "Test images",
-    "ctf": "Contrast transfer of the conditions",
-    "power": "Power transfer of the conditions",
-    "ood_matrix": "Every training set under every test condition",
-    "gap": "The gap against its predictors",
-    "league": "The league of predictors",
-    "forecast": "What was forecast",
-    "structures": "Every recipe of structures against every other",
-    "design": "Mean and worst over the test conditions",
-    "learning_curves": "How networks learnt",
-}
 
-
-def report_html(
-    campaign: Campaign,
-    results: Path,
-    found: CampaignResults,
-    figures: dict[str, bytes],
-) -> str:
+def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
     """Write the report.
 
     Parameters
     ----------
-    campaign : Campaign
-    results : Path
-        The results folder: the attributes of all artifacts that are there are read.
-    found : CampaignResults
+    data : ReportData
+        Of its results folder, the provenance of all artifacts that exist is read.
     figures : dict of str to bytes
-        From :func:`hrtem_ood.report.figures.render.all_figures`.
+        From :func:`hrtem_ood.report.figures.catalogue.all_figures`.
 
     Returns
     -------
     str
         HTML.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hrtem_ood.report", package_path=""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"score": format_score, "plain": _plain_text}
-    stages, software = campaign_provenance(campaign, results)
-    return environment.get_template("report.html.j2").render(
-        campaign=campaign.name,
-        found=key_numbers(found.cells),
-        over=varied_hyperparameters(found.metrics),
-        groups=_figures(campaign, found, figures),
+    results, tables = data.results, data.results.tables
+    stages, software = campaign_provenance(data.campaign, data.folder)
+    return load_template("report.html.j2", html=True).render(
+        campaign=data.campaign.name,
+        numbers=key_numbers(results.cells),
+        over=varied_hyperparameters(results.metrics),
+        sections=_sections(data, figures),
         long=LONG,
-        predictors=_predictor_rows(found.tables["predictors"]),
-        contests=_contests(found.tables["league"]),
-        forecast=found.forecast,
-        analysis=campaign.config.analysis,
-        training_sets=rows_as_dicts(by_training_set(found.cells)),
-        conditions=_condition_rows(found.cells),
-        architectures=rows_as_dicts(found.tables["architectures"]),
-        lost=rows_as_dicts(diverged(found.metrics)),
-        lost_heads=LOST_HEADS,
-        compare=rows_as_dicts(found.tables.get("compare", pd.DataFrame())),
-        signs=rows_as_dicts(found.tables["signs_of_trouble"]),
-        labels=ConditionLabels(campaign.transfer.conditions),
+        predictors=_predictor_rows(tables["predictors"]),
+        rankings=_rankings(tables["predictor_ranking"]),
+        forecast=results.forecast,
+        analysis=data.analysis,
+        training_sets=rows_as_dicts(by_training_set(results.cells)),
+        conditions=_condition_rows(results.cells),
+        architectures=rows_as_dicts(tables["architectures"]),
+        diverged=rows_as_dicts(diverged(results.metrics)),
+        diverged_headings=DIVERGED_HEADINGS,
+        compare=rows_as_dicts(tables.get("compare", pd.DataFrame())),
+        uncertainty=rows_as_dicts(tables["uncertainty"]),
+        labels=data.labels,
         minimum_contrast=MINIMUM_CONTRAST,
-        resamples=RESAMPLES,
-        level=LEVEL,
-        tables=[f"tables/{name}.csv" for name in table_names(campaign)],
-        config=config_yaml(campaign),
+        tables=[f"tables/{name}.csv" for name in table_names(data.campaign)],
+        config=config_yaml(data.campaign),
         stages=stages,
         software=software,
         revision=store.git_revision(),
-        metrics_made=found.metrics.attrs,
+        metrics=results.metrics.attrs,
     )
 
 
 def config_yaml(campaign: Campaign) -> str:
-    """Write the configuration as YAML, without what is left at its default."""
+    """Write the configuration as YAML, without values that are defaults."""
     content = campaign.config.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=100, default_flow_style=None))
 
 
 def _plain(value: Any) -> Any:
-    """Write grid axes of one value as that value, and whole numbers without a point, as one writes them by hand."""
+    """Write grid axes of one value as that value, and whole numbers without a point, as in files written by hand."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -135,34 +92,26 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _plain_text(value: Any) -> str:
-    """Write a value of a table as one does by hand; what is not set is a dash."""
-    if isinstance(value, float):
-        return "–" if value != value else f"{value:g}"  # NaN
-    return str(value)
-
-
-def _figures(campaign: Campaign, found: CampaignResults, files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    """Return name, title, caption, a data URI and whether it is broad, of every figure, by heading."""
-    texts = captions(campaign, found)
-
-    def told(name: str) -> dict[str, Any]:
-        content = files[f"figures/{name}.svg"]
+def _sections(data: ReportData, files: dict[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+    """Return name, title, caption, a data URI and whether it is broad, of every figure, by section."""
+    texts = captions(data)
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for row in figures_of(data.campaign):
+        content = files[f"figures/{row.name}.svg"]
         width = re.search(rb'<svg[^>]* width="([0-9.]+)pt"', content)
-        return {
-            "name": name,
-            "title": TITLES[name],
-            "caption": texts[name],
+        figure = {
+            "name": row.name,
+            "title": row.title,
+            "caption": texts[row.name],
             "uri": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
             "broad": width is not None and float(width[1]) > BROAD,
         }
-
-    groups = {heading: [told(name) for name in names if name in texts] for heading, names in GROUPS.items()}
-    return {heading: figures for heading, figures in groups.items() if figures}
+        sections.setdefault(row.section, []).append(figure)
+    return sections
 
 
 def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:
-    """Group the correlations by the cells that they are over: one row each."""
+    """Group the correlations by subset of cells: one row each."""
     rows: list[dict[str, Any]] = []
     for name, part in predictors.groupby("cells", sort=False):
         by = {SYMBOLS[row["predictor"]]: row for row in rows_as_dicts(part)}
@@ -170,9 +119,9 @@ def _predictor_rows(predictors: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _contests(league: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the contests of the league, each with its predictors in order."""
-    groups = league.groupby(["outcome", "cells"], sort=False)
+def _rankings(ranking: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rankings by outcome and subset of cells, each with its predictors in order."""
+    groups = ranking.groupby(["outcome", "cells"], sort=False)
     return [
         {"outcome": outcome, "cells": cells, "n": int(part.n.iloc[0]), "rows": rows_as_dicts(part)}
         for (outcome, cells), part in groups

@@ -1,4 +1,4 @@
-"""What is claimed before the run, measured: differences with intervals, and how they are read."""
+"""Answers to the claims of a campaign: differences with intervals, and their verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.key_numbers import rows_as_dicts
-from hrtem_ood.analysis.ranking.bootstrap import two_way_bootstrap_weights
+from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
-from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets, orient
-from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
+from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets, orient, outcome_subset
+from hrtem_ood.analysis.ranking.predictor_scores import score_predictors
+from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 from hrtem_ood.analysis.results import CampaignResults
 from hrtem_ood.config.analysis import Analysis
-
-NAIVE = ("abs_delta_defocus_A", "sigma", "delta_log_dose")
-"""What the claim is to beat: change of defocus, overlap of transfer, change of dose."""
-
-REGRET = "texture_regret"
-"""The predictor that the claim is about where the outcome is the regret; for the gap, it is that of the forecast."""
 
 
 @dataclass(frozen=True)
@@ -39,79 +34,83 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``shown`` (the interval lies above 0), ``refuted`` (below), or ``open`` (it holds 0, or there is none)."""
+        """``shown`` (the interval lies above 0), ``refuted`` (below), or ``open`` (it contains 0, or there is none)."""
         return "shown" if self.low > 0 else "refuted" if self.high < 0 else "open"
 
 
-def primary_predictor(outcome: str, analysis: Analysis) -> str:
-    """Return the predictor that the claim on an outcome is about."""
-    return analysis.forecast_predictor if outcome == "gap" else REGRET
+def all_predictors(results: CampaignResults, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
+    """Return every predictor by name, (training_set, condition), those that the ranking excludes included."""
+    return orient(results.predictors, results.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
+
+
+def claimed_predictors(analysis: Analysis) -> list[str]:
+    """Return the predictors of all claims, those of comparison first, each once."""
+    compared = [name for claim in analysis.claims for name in claim.better_than]
+    return list(dict.fromkeys([*compared, *(claim.predictor for claim in analysis.claims)]))
 
 
 def rho_differences(
-    found: CampaignResults, analysis: Analysis, outcome: str, own: str, others: Sequence[str]
+    results: CampaignResults, analysis: Analysis, outcome: str, predictor: str, others: Sequence[str]
 ) -> list[Difference]:
-    """Compare the ρ of one predictor with those of others, over all cells of imaging shift.
+    """Compare the ρ of one predictor with those of others, over all cells under an imaging shift.
 
     Parameters
     ----------
-    found : CampaignResults
+    results : CampaignResults
     analysis : Analysis
     outcome : {"gap", "regret"}
-    own : str
+    predictor : str
     others : sequence of str
 
     Returns
     -------
     list of Difference
-        Of ρ, with paired two-way bootstrap intervals, as in the league; without enough cells, empty.
+        Of ρ, with paired two-way bootstrap intervals, as in the ranking; without enough cells, empty.
     """
-    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
-    contest = CellSubset(
-        found.outcomes[outcome].values,
-        cell_subsets(found.outcomes)["imaging"],
-        found.outcomes.place.values,
-        analysis.bootstrap_resamples,
-        analysis.confidence_level,
-        f"league of {outcome} over imaging",
-    )
+    values = all_predictors(results, analysis)
+    subset = outcome_subset(results.outcomes, analysis, outcome, "imaging", cell_subsets(results.outcomes)["imaging"])
     differences = []
     for other in others:
-        table = score_predictors(contest, {name: values[name] for name in dict.fromkeys((own, other))}, other)
-        if not table.empty and own != other:
-            row = rows_as_dicts(table[table.predictor == own])[0]
+        table = score_predictors(subset, {name: values[name] for name in dict.fromkeys((predictor, other))}, other)
+        if not table.empty and predictor != other:
+            row = rows_as_dicts(table[table.predictor == predictor])[0]
             differences.append(Difference(other, row["rho_gain"], row["gain_low"], row["gain_high"]))
     return differences
 
 
-def predictor_correlations(found: CampaignResults, analysis: Analysis) -> pd.DataFrame:
-    """Tell how naive predictors go together over the cells of imaging shift of single-condition training.
+def predictor_correlations(results: CampaignResults, analysis: Analysis) -> pd.DataFrame:
+    """Correlate the predictors of the claims over the cells of imaging shift of single-condition training.
 
     Returns
     -------
     pandas.DataFrame
-        Spearman's ρ of each two, by name.
+        Spearman's ρ of each two, by name; empty without claims.
     """
-    values = orient(found.predictors, found.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
-    use = cell_subsets(found.outcomes)["imaging, single-condition training"]
-    names = list(dict.fromkeys((*NAIVE, analysis.forecast_predictor, REGRET)))
-    return pd.DataFrame({name: values[name][use] for name in names}).corr(method="spearman")
+    values, names = all_predictors(results, analysis), claimed_predictors(analysis)
+    use = cell_subsets(results.outcomes)["imaging, single-condition training"]
+    if not names:
+        return pd.DataFrame()
+    table = np.array([values[name][use] for name in names])
+    table = table[:, np.isfinite(table).all(axis=0)]
+    once = np.ones((1, table.shape[1]))
+    rho = [WeightedSpearman(table, one)(once)[:, 0] for one in table]
+    return pd.DataFrame(rho, index=names, columns=names)
 
 
 @dataclass(frozen=True)
 class ForecastCoverage:
-    """What the forecast's intervals hold.
+    """Coverage of the forecast's intervals.
 
     Attributes
     ----------
     nominal, coverage, low, high : float
-        Asked for; reached, with its interval.
+        Nominal coverage; measured coverage, with its interval.
     width : float
         Median width of the intervals.
     spread : float
         From the 5th to the 95th percentile of the scores that were forecast.
     rmse, plain_rmse : float
-        Of the forecast, and of one that knows the score in-domain and no predictor.
+        Of the forecast, and of one by the in-domain score without a predictor.
     n : int
     """
 
@@ -127,73 +126,73 @@ class ForecastCoverage:
 
     @property
     def verdict(self) -> str:
-        """``met`` where the interval of the coverage holds the nominal one, else ``too narrow`` or ``too wide``."""
+        """``met`` where the interval of the coverage contains the nominal one, else ``too narrow`` or ``too wide``."""
         return "too narrow" if self.high < self.nominal else "too wide" if self.low > self.nominal else "met"
 
 
-def forecast_coverage(found: CampaignResults, analysis: Analysis) -> ForecastCoverage | None:
-    """Count what the forecast's intervals hold, with a two-way bootstrap interval; None where there is no forecast."""
-    made, told = found.forecast, np.isfinite(found.forecast.low)
-    row, column = np.nonzero(told)
+def forecast_coverage(results: CampaignResults, analysis: Analysis) -> ForecastCoverage | None:
+    """Count the scores within the forecast's intervals, with a two-way bootstrap interval; None without a forecast."""
+    result, complete = results.forecast, np.isfinite(results.forecast.low)
+    row, column = np.nonzero(complete)
     if not row.size:
         return None
-    scores = found.outcomes.score.values
-    inside = (made.low[told] <= scores[told]) & (scores[told] <= made.high[told])
-    rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, found.outcomes.place.values[column]))
+    scores = results.outcomes.score.values
+    inside = (result.low[complete] <= scores[complete]) & (scores[complete] <= result.high[complete])
+    rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, results.outcomes.place.values[column]))
     shares: list[NDArray[np.float64]] = []
     for weight in two_way_bootstrap_weights(rows, columns, analysis.bootstrap_resamples, "coverage of the forecast"):
         total = weight.sum(axis=1)
         shares.append((weight @ inside)[total > 0] / total[total > 0])
-    low, high = np.quantile(
-        np.concatenate(shares), [(1 - analysis.confidence_level) / 2, (1 + analysis.confidence_level) / 2]
-    )
-    plain = _plain(found, analysis)
-    ends = np.quantile(scores[told], [0.05, 0.95])
+    low, high = percentile_interval(np.concatenate(shares), analysis.confidence_level)
+    ends = np.quantile(scores[complete], [0.05, 0.95])
     return ForecastCoverage(
-        analysis.forecast_level,
-        float(inside.mean()),
-        float(low),
-        float(high),
-        float(np.median((made.high - made.low)[told])),
-        float(ends[1] - ends[0]),
-        made.rmse,
-        plain.rmse,
-        made.n,
+        nominal=analysis.forecast_level,
+        coverage=float(inside.mean()),
+        low=low,
+        high=high,
+        width=float(np.median((result.high - result.low)[complete])),
+        spread=float(ends[1] - ends[0]),
+        rmse=result.rmse,
+        plain_rmse=_forecast_without_predictor(results, analysis).rmse,
+        n=result.n,
     )
 
 
-def _plain(found: CampaignResults, analysis: Analysis) -> Forecast:
-    """Forecast the same cells with a predictor that tells nothing."""
+def _forecast_without_predictor(results: CampaignResults, analysis: Analysis) -> Forecast:
+    """Forecast the same cells with a constant predictor."""
+    has_forecast = np.isfinite(results.forecast.predicted)
     return forecast(
-        found.outcomes.score.values,
-        found.outcomes.in_domain.values,
-        np.where(np.isfinite(found.forecast.predicted), 0.0, np.nan),
-        np.isfinite(found.forecast.predicted),
-        found.outcomes.place.values,
+        results.outcomes.score.values,
+        results.outcomes.in_domain_score.values,
+        np.where(has_forecast, 0.0, np.nan),
+        has_forecast,
+        results.outcomes.place.values,
         folds=analysis.folds,
         level=analysis.forecast_level,
         stream="folds of the forecast",
     )
 
 
-def comparisons(found: CampaignResults, what: str) -> list[Difference]:
-    """Return by how much the first training set that is compared is better than each other.
+def comparisons(results: CampaignResults, statistic: str) -> list[Difference]:
+    """Return by how much the first of the compared training sets is better than each other.
 
     Parameters
     ----------
-    found : CampaignResults
-    what : {"mean", "worst"}
-        Score over the test conditions.
+    results : CampaignResults
+    statistic : {"mean", "worst"}
+        Of the score over the test conditions.
 
     Returns
     -------
     list of Difference
-        Turned such that above 0 is better for the first.
+        With signs such that above 0 is better for the first.
     """
-    table = found.tables["compare"]
-    sign = found.compared[0].sign if found.compared else 1
+    table = results.tables["compare"]
+    sign = results.compared[0].sign if results.compared else 1
     differences = []
     for row in rows_as_dicts(table.iloc[1:]):
-        ends = sorted(-sign * row[f"{what}_{end}"] for end in ("low", "high"))
-        differences.append(Difference(row["training_set"], 0.0 - sign * row[f"{what}_difference"], ends[0], ends[1]))
+        ends = sorted(-sign * row[f"{statistic}_{end}"] for end in ("low", "high"))
+        differences.append(
+            Difference(row["training_set"], 0.0 - sign * row[f"{statistic}_difference"], ends[0], ends[1])
+        )
     return differences

@@ -7,10 +7,11 @@ from rich.table import Table
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.report.templates import format_score
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:
-    """Make the table of a finished campaign: every training set in-domain and off-domain.
+    """Return the table of a finished campaign: every training set in-domain and off-domain.
 
     Parameters
     ----------
@@ -24,14 +25,16 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     """
     reduced = aggregate_by_training_set(campaign, read_metrics(campaign, results))
     rows, found = by_training_set(reduced), key_numbers(reduced)
-    lost = f" {found.diverged} of {found.networks} networks diverged; the report names them." if found.diverged else ""
+    diverged = (
+        f" {found.diverged} of {found.networks} networks diverged; the report names them." if found.diverged else ""
+    )
     several = rows.structure_set.nunique() > 1
     table = Table(
         title=f"Campaign {campaign.name}: F1, median over the networks of each training set",
         title_justify="left",
         caption=f"In-domain away from minimum contrast: median F1 {format_score(found.in_domain_f1)}. "
         f"Off-domain: median gap {format_score(found.gap, signed=True)} over {found.off_domain_cells} pairs of training set and "
-        f"test condition.{lost}",
+        f"test dataset.{diverged}",
         caption_justify="left",
     )
     for name in ("training set", *(["tested on"] if several else [])):
@@ -52,10 +55,3 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
         ]
         table.add_row(*heads, *middle, *extremes)
     return table
-
-
-def format_score(value: float, *, signed: bool = False, digits: int = 2) -> str:
-    """Write a score with two digits, or as many as asked for, or a dash where there is none."""
-    if value != value:  # NaN
-        return "–"
-    return f"{value:{'+' if signed else ''}.{digits}f}".replace("-", "−")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError
@@ -110,7 +110,7 @@ def _compute(cells: ScoreTable, packs: Mapping[str, Path], suite: Path, results:
     columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
     networks: dict[str, FeatureHook] = {}
     for column in track(columns, "test datasets", len(columns)):
-        images = _images(results / artifact_path("datasets", names[column]), cells.datasets[names[column]], suite)
+        images = _images(Results(results).path("datasets", names[column]), cells.datasets[names[column]], suite)
         if not networks:
             read = _networks(missing, packs, results, images.counts.shape[-1], device)
             networks = {id_: FeatureHook(network) for id_, network in read.items()}
@@ -135,7 +135,7 @@ def _networks(
     """Read networks, given the sha256 of their weights, and check that they take images of that size."""
     networks = {}
     for id_, digest in sha256.items():
-        content = _checkpoint(results / artifact_path("networks", id_), digest, packs[id_])
+        content = _checkpoint(Results(results).path("networks", id_), digest, packs[id_])
         try:
             networks[id_] = load_network(content)
         except ArtifactError as error:

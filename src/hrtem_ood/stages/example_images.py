@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.progress import log
@@ -35,7 +36,7 @@ class ExampleImages:
     def of(self, condition: Condition) -> ExampleImage:
         """Return the image under a condition."""
         id_ = self.datasets.get(condition)
-        path = self.results / artifact_path("datasets", id_) if id_ else None
+        path = Results(self.results).path("datasets", id_) if id_ else None
         if path is not None and path.exists():
             with store.open_zarr(path) as dataset:
                 return ExampleImage(dataset.counts[0].values, "dataset")
@@ -48,7 +49,7 @@ class ExampleImages:
             imaging=config.imaging,
             labels=config.labels,
         )
-        output = self.scratch / artifact_path("datasets", dataset_spec.id)
+        output = Results(self.scratch).path("datasets", dataset_spec.id)
         image(dataset_spec, [shard], output, device=self.device)  # type: ignore[arg-type]  # one of the three words
         return ExampleImage(store.read_zarr(output).counts[0].values, source)
 
@@ -60,7 +61,7 @@ class ExampleImages:
     def _find_stored(self) -> tuple[ExitWaveShardSpec, Path, str] | None:
         for name in self.campaign.used_structure_sets:
             _, spec = self.campaign.shards(name)[0]
-            path = self.results / artifact_path("exit_waves", spec.id)
+            path = Results(self.results).path("exit_waves", spec.id)
             if path.exists():
                 return spec, path, f"first of {name}"
         return None
@@ -73,8 +74,7 @@ class ExampleImages:
         simulation = self.campaign.config.simulation.model_copy(update={"n_frozen_phonons": 1})
         spec = ExitWaveShardSpec(structure_series=recipe.series, simulation=simulation, start=0, stop=1)
         structure, wave = (
-            self.scratch / artifact_path(stage, each.id)
-            for stage, each in (("structures", scene), ("exit_waves", spec))
+            Results(self.scratch).path(stage, each.id) for stage, each in (("structures", scene), ("exit_waves", spec))
         )
         build(scene, structure)
         simulate(spec, structure, wave, device=self.device)  # type: ignore[arg-type]  # one of the three words

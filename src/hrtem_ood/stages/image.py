@@ -164,7 +164,7 @@ def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, imag
         pixel_size_A=pixel_size_A,
         phase_threshold_rad=spec.labels.phase_threshold_rad,
         blur_A=spec.labels.blur_A,
-        coverage=spec.labels.mask_threshold,
+        mask_threshold=spec.labels.mask_threshold,
         am=am,
     )
     images.labels.append(am.to_numpy(mask))

@@ -1,4 +1,4 @@
-"""Stage `predictors`: every predictor of every training set and test dataset of a campaign."""
+"""Stage `predictors`: every predictor, for every training set and test dataset of a campaign."""
 
 import time
 from collections.abc import Mapping
@@ -9,14 +9,17 @@ import xarray as xr
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.object_spectra import object_spectra
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.progress import track
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
 from hrtem_ood.transfer.polar_grid import polar_grid
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet, unit_cube_coordinates
-from hrtem_ood.transfer.predictors.registry import PREDICTORS, Predictor, user_predictor
+from hrtem_ood.transfer.predictors.registry import PREDICTORS, Predictor
+from hrtem_ood.transfer.predictors.user_predictor import user_predictor
 
 
 def predictors(campaign: Campaign, results: Path) -> None:
@@ -26,19 +29,19 @@ def predictors(campaign: Campaign, results: Path) -> None:
     ----------
     campaign : Campaign
     results : Path
-        The results folder: some exit waves, and all datasets that train or test, are read.
+        Results folder. Some exit waves, and all datasets that train or test, are read from it.
     """
     begin = time.monotonic()
     dataset = predictors_dataset(campaign, results)
-    made = store.SimpleArtifactInfo(
+    info = store.SimpleArtifactInfo(
         campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
     )
-    told = store.provenance(made, seconds=time.monotonic() - begin, device="cpu")
-    store.write_zarr(results / artifact_path("predictors", campaign.predictors_id), dataset, told)
+    provenance = store.provenance(info, seconds=time.monotonic() - begin, device="cpu")
+    store.write_zarr(Results(results).path("predictors", campaign.predictors_id), dataset, provenance)
 
 
 def active_predictors(campaign: Campaign) -> dict[str, Predictor]:
-    """Return the predictors of a campaign by name: those that come with the project, and its own."""
+    """Return the predictors of a campaign by name: those of the registry, then those of the user's files."""
     return PREDICTORS | {
         name: user_predictor(name, entry) for name, entry in sorted(campaign.config.predictors.items())
     }
@@ -55,8 +58,8 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        One variable per predictor, (training_set, condition), float64; ``condition`` runs over test datasets, and both
-        are ids, in sorted order. Attributes of each hold ``direction``, ``family``, symbol and unit.
+        One float64 variable per predictor, (training_set, condition), with the attributes ``direction``, ``family``,
+        ``long_name`` (symbol) and ``units``. Coordinates are ids, in sorted order; ``condition`` runs over test datasets.
     """
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
@@ -65,16 +68,16 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
         for id_ in campaign.training_set_ids
         for spec in [campaign.training_set_by_id[id_]]
     ]
-    tested = [datasets[id_] for id_ in campaign.test_dataset_ids]
-    values = {name: np.empty((len(training_sets), len(tested))) for name in functions}
+    test_datasets = [datasets[id_] for id_ in campaign.test_dataset_ids]
+    values = {name: np.empty((len(training_sets), len(test_datasets))) for name in functions}
     for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
         for name, predictor in functions.items():
-            values[name][row] = [predictor.function(train, test) for test in tested]
+            values[name][row] = [predictor.function(train, test) for test in test_datasets]
     return as_dataset(values, campaign)
 
 
 def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:
-    """Put the values of a campaign's predictors, (training_set, condition), into what :func:`predictors` writes."""
+    """Make the dataset of :func:`predictors_dataset` from values of each predictor, (training_set, condition)."""
     ids = {"training_set": campaign.training_set_ids, "condition": campaign.test_dataset_ids}
     variables = {
         name: (
@@ -88,24 +91,51 @@ def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Datas
 
 
 def campaign_datasets(campaign: Campaign, results: Path) -> dict[str, Dataset]:
-    """Describe the datasets of a campaign that train or test, by id; their images are read when they are asked for."""
-    wanted = list(dict.fromkeys([*campaign.test_dataset_ids, *campaign.training_datasets]))
-    spectra = object_spectra(campaign, results)
-    grid = polar_grid(campaign.config.transfer, pixel_size_A=campaign.config.imaging.pixel_size_A)
-    wavelength, pixel_size_A = (
-        electron_wavelength_A(campaign.config.simulation.energy_eV),
-        campaign.config.imaging.pixel_size_A,
-    )
-    places, detector = unit_cube_coordinates(campaign.transfer.conditions), campaign.config.imaging.detector
-    known: dict[tuple[str, object], ImageSpectra] = {}  # training and test sets of one recipe show the same
-    found = {}
-    for id_ in track(wanted, "what images show", len(wanted)):
+    """Make the arguments of predictors: by id, all datasets of a campaign that train or test.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        Results folder. Exit waves are read from it; images are read once a predictor uses them.
+
+    Returns
+    -------
+    dict of str to Dataset
+
+    Raises
+    ------
+    ArtifactError
+        If exit waves are missing or damaged.
+    """
+    imaging, artifacts = campaign.config.imaging, Results(results)
+    objects = object_spectra(campaign, results)
+    grid = polar_grid(campaign.config.transfer, pixel_size_A=imaging.pixel_size_A)
+    wavelength = electron_wavelength_A(campaign.config.simulation.energy_eV)
+    coordinates = unit_cube_coordinates(campaign.transfer.conditions)
+    spectra: dict[tuple[str, Condition], ImageSpectra] = {}  # the same for all structure sets of one recipe
+    datasets = {}
+    ids = list(dict.fromkeys([*campaign.test_dataset_ids, *campaign.training_datasets]))
+    for id_ in track(ids, "image spectra", len(ids)):
         condition, name = campaign.datasets[id_].condition, campaign.structure_set_of_dataset[id_]
         key = (campaign.recipe_id(name), condition)
-        if key not in known:
-            known[key] = image_spectra(
-                condition, spectra[name], grid, wavelength_A=wavelength, pixel_size_A=pixel_size_A, detector=detector
+        if key not in spectra:
+            spectra[key] = image_spectra(
+                condition,
+                objects[name],
+                grid,
+                wavelength_A=wavelength,
+                pixel_size_A=imaging.pixel_size_A,
+                detector=imaging.detector,
             )
-        path = results / artifact_path("datasets", id_)
-        found[id_] = Dataset(id_, condition, name, pixel_size_A, spectra[name], known[key], places[condition], path)
-    return found
+        datasets[id_] = Dataset(
+            id=id_,
+            condition=condition,
+            structure_set=name,
+            pixel_size_A=imaging.pixel_size_A,
+            object_spectrum=objects[name],
+            image_spectra=spectra[key],
+            coordinates=coordinates[condition],
+            path=artifacts.path("datasets", id_),
+        )
+    return datasets

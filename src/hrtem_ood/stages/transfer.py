@@ -18,15 +18,13 @@ from hrtem_ood.transfer.polar_grid import polar_grid
 
 
 def transfer(spec: TransferSpec, output: Path) -> None:
-    """Compute T(q), ε and σ of all conditions and write them as one artifact.
-
-    Always on the CPU: it takes milliseconds per condition.
+    """Compute T(q), ε and σ of all conditions on the CPU and write them as one artifact.
 
     Parameters
     ----------
     spec : TransferSpec
     output : Path
-        ``transfer/<id>.zarr.zip``; conditions in the order of ``spec.conditions``.
+        ``transfer/<id>.zarr.zip``.
     """
     begin = time.monotonic()
     dataset = transfer_dataset(spec)
@@ -44,12 +42,12 @@ def transfer_dataset(spec: TransferSpec) -> xr.Dataset:
     -------
     xarray.Dataset
         ``transfer`` (condition, q, phi), ``radial_transfer`` and ``radial_envelope`` (condition, q), ``epsilon``
-        (condition,), ``sigma`` (condition, condition_prime), and ``quadrature_weight`` (q,), with which both measures
-        can be computed again from ``transfer``.
+        (condition,), ``sigma`` (condition, condition_prime), all [1], and the coordinate ``quadrature_weight`` (q,), with
+        which both measures can be computed again from ``transfer``. Conditions are in the order of ``spec.conditions``.
     """
     wavelength = electron_wavelength_A(spec.energy_eV)
     grid = polar_grid(spec.transfer, pixel_size_A=spec.pixel_size_A)
-    # double precision for the measures, single in the store
+    # the measures are computed in double precision; the store holds single precision
     sampled = np.empty((len(spec.conditions), grid.q_per_A.size, grid.azimuth_rad.size))
     damping = np.empty(sampled.shape[:2])
     for index, condition in enumerate(track(spec.conditions, "contrast transfer", len(spec.conditions))):
@@ -92,7 +90,7 @@ def transfer_dataset(spec: TransferSpec) -> xr.Dataset:
 
 
 def condition_coordinates(conditions: Sequence[Condition]) -> dict[str, tuple[str, np.ndarray]]:
-    """Return labels and every parameter of conditions as coordinates along ``condition``; no aperture is infinity."""
+    """Return labels and all parameters of conditions as coordinates along ``condition``; no aperture is an infinite one."""
     columns = {
         name: np.array([np.inf if value is None else value for value in (getattr(c, name) for c in conditions)], float)
         for name in Condition.model_fields

@@ -12,7 +12,10 @@ from hrtem_ood.transfer.image_spectrum import ImageSpectra
 
 
 def ctf_overlap(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Overlap σ = ∫|T||T′|w / √(∫T²w ∫T′²w): 0 to 1, symmetric; see :func:`hrtem_ood.transfer.epsilon_sigma.sigma`."""
+    """Overlap σ = ∫|T||T′|w / √(∫T²w ∫T′²w): 0 to 1, symmetric.
+
+    See :func:`hrtem_ood.transfer.epsilon_sigma.sigma`.
+    """
     return sigma(train.transfer, test.transfer, train.weight)
 
 

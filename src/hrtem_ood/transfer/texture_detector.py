@@ -50,7 +50,7 @@ def detector_statistics(train: ImageSpectra, test: ImageSpectra) -> tuple[float,
 
 
 def accuracy(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Return the expected balanced accuracy ½ [Φ(m₁/√v₁) + Φ(−m₀/√v₀)] of one look [1]: 0.5 is chance.
+    """Accuracy ½ [Φ(m₁/√v₁) + Φ(−m₀/√v₀)] expected of one look, balanced over both classes [1]: 0.5 is chance.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def accuracy(train: ImageSpectra, test: ImageSpectra) -> float:
 
 
 def divergence(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Return a bound on the loss of using the training posterior on test images, ½ Σ_y ½ ∫∫ d_IS(P′_y, P_y) d²q [nat/Å²].
+    """Bound on the loss of using the training posterior on test images, ½ Σ_y ½ ∫∫ d_IS(P′_y, P_y) d²q [nat/Å²].
 
     Replacing the posterior p′(y|z) by p(y|z) costs ⟨KL(p′(y|z) ‖ p(y|z))⟩. By the chain rule of the Kullback–Leibler
     divergence (Cover & Thomas 2006, Thm. 2.5.3) that is at most Σ_y p(y) KL(p′(z|y) ‖ p(z|y)). For Gaussian coefficients the
@@ -94,11 +94,11 @@ def divergence(train: ImageSpectra, test: ImageSpectra) -> float:
 
 
 def wiener_excess(train: ImageSpectra, test: ImageSpectra) -> float:
-    """Return the excess error ∫∫ (h − h′)² P′₁ d²q / ∫∫ W′ d²q of the training Wiener filter on test images [1]: sensitive to sign.
+    """Excess error ∫∫ (h − h′)² P′₁ d²q / ∫∫ W′ d²q of the training Wiener filter on test images [1].
 
     Standardised images z = a φ + n, a = 2⟨T⟩/√variance, have the Wiener filter h = a W/P₁ for the particles' phase φ. On test
     images it has a larger error than their own filter h′; the difference is given in units of the phase's power ∫∫ W′ d²q.
-    Reversed contrast counts as an error here.
+    It depends on the sign of T: reversed contrast counts as an error.
 
     Parameters
     ----------

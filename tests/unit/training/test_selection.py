@@ -49,7 +49,9 @@ def test_apportion(total: int, weights: list[int]) -> None:
 def test_all_pairs_can_be_asked_for_and_no_more() -> None:
     training, _ = select_images(training_set(8, 2, 6, 6, 6, 6))
     assert len(set(zip(*training, strict=True))) == 24
-    with pytest.raises(ConfigError, match=r"training_sets\.images: 7 images .* under one condition, but 6 structures"):
+    with pytest.raises(
+        ConfigError, match=r"training_sets\.n_images: 7 images .* under one condition, but 6 structures"
+    ):
         select_images(training_set(8, 2, 6, 7))
 
 

@@ -72,21 +72,21 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         {"lr_schedule": "exponential", "lr_decay": 0.5},
         {"lr_schedule": "exponential", "lr_decay": 0.5, "optimizer": "adam", "epochs": None, "steps": 8},
         {"gradient_clip": 0.01, "optimizer": "adam", "lr_schedule": "exponential"},
-        {"gradient_clip": 0.01, "precision": "bf16-mixed", "optimizer": "adam"},
+        {"gradient_clip": 0.01, "numeric_precision": "bf16-mixed", "optimizer": "adam"},
         {"augmentation": "none"},
         {"resample_noise": True},
-        {"precision": "bf16-mixed"},
+        {"numeric_precision": "bf16-mixed"},
         {"architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
     ],
     ids=str,
 )
 def test_training_is_the_bare_loop(lab: Any, recipe: dict[str, Any]) -> None:
     spec = lab.spec(**recipe)
-    variable = "expected_counts" if spec.hyperparameters.noise == "fresh" else "counts"
+    variable = "expected_counts" if spec.hyperparameters.resample_noise else "counts"
     images = lab.images(variable)
     trained = lab.fit(spec, images)
     with reproducible():
-        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.precision == "bf16-mixed")
+        weights, curve = bare_loop(spec, *images, autocast=spec.hyperparameters.numeric_precision == "bf16-mixed")
     assert trained.weights is not None
     assert weights_sha256(trained.weights) == weights_sha256(weights)
     assert trained.curves["validation_loss"] == pytest.approx(curve, rel=1e-6)
@@ -101,7 +101,7 @@ def test_every_part_of_the_recipe_matters(lab: Any) -> None:
         {"lr_schedule": "exponential"},
         {"lr_schedule": "exponential", "lr_decay": 0.5},
         {"gradient_clip": 1e-9, "optimizer": "adam"},
-        {"precision": "bf16-mixed"},
+        {"numeric_precision": "bf16-mixed"},
         {"batch_size": 4},
     ]
     found = set()
@@ -163,20 +163,20 @@ def test_tables_of_integers_are_stored_as_they_are(lab: Any, tmp_path: Any, weig
         "    def forward(self, image):\n"
         "        return self.convolution(image)\n"
     )
-    pack = lab.pack(0, epochs=1, weights=weights, architecture={"name": "Table", "file": str(file)})
+    pack = lab.pack(0, epochs=1, stored_dtype=weights, architecture={"name": "Table", "file": str(file)})
     lab.run(pack)
     state = load_network(read_network(lab.network(pack.networks[0]))).state_dict()
     assert torch.equal(state["table"], torch.arange(400).view(20, 20) + 16_777_217)
 
 
 def test_precision_is_recorded(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = lab.spec(precision="bf16-mixed")
-    assert lab.fit(spec).precision == "bf16-mixed"
-    assert lab.fit(lab.spec()).precision == "32-true"
+    spec = lab.spec(numeric_precision="bf16-mixed")
+    assert lab.fit(spec).numeric_precision == "bf16-mixed"
+    assert lab.fit(lab.spec()).numeric_precision == "32-true"
     # a GPU without it
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "Old GPU")
-    assert fitting.resolve_precision(spec, torch.device("cuda")) == "float32"
+    assert fitting.resolve_precision(spec, torch.device("cuda")) == "32-true"
     assert "Old GPU has no bfloat16, so it trains in float32" in capsys.readouterr().err
 
 

@@ -40,7 +40,7 @@ RECIPES: list[dict[str, Any]] = [
     {},
     {"lr_schedule": "exponential", "lr_decay": 0.7, "optimizer": "adam"},
     {"epochs": None, "steps": 11, "resample_noise": True, "gradient_clip": 0.5},
-    {"precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
+    {"numeric_precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
 ]
 
 
@@ -125,7 +125,7 @@ def test_a_failure_in_the_middle_keeps_what_was_trained(lab: Any, monkeypatch: p
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hrtem_ood import store
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.stages.train import train
 write = store.write_checkpoint

@@ -248,7 +248,7 @@ def test_a_checkpoint_of_another_architecture_is_an_error(lab: Any) -> None:
     pack = lab.pack(0)
     lab.run(pack)
     content = read_network(lab.network(pack.networks[0]))
-    content["architecture"]["channels"] = 4
+    content["architecture"]["base_channels"] = 4
     with pytest.raises(ArtifactError, match=rf"network {pack.networks[0].id} has weights of another architecture .*4"):
         load_network(content)
 

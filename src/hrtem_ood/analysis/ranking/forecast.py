@@ -1,4 +1,4 @@
-"""A forecast of a network's score under a condition it never saw, with an interval that holds what it says."""
+"""Forecast of scores under conditions outside the training set, with intervals of nominal coverage."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Forecast:
 
 def forecast(
     score: Floats,
-    in_domain: Floats,
+    in_domain_score: Floats,
     predictor: Floats,
     use: NDArray[np.bool_],
     columns: NDArray[np.integer],
@@ -53,14 +53,12 @@ def forecast(
     the absolute errors of n such cells, each forecast likewise: split conformal prediction (Vovk, Gammerman & Shafer
     2005, ch. 4; Barber et al., Annals of Statistics 49 (2021) 486) with folds that are crossed, as cells of one row or
     column resemble one another. For exchangeable training sets and conditions it covers ``level``, up to what the folds
-    lose; the coverage that was reached is counted on cells that took no part in
-    the fit and in the quantile of their own forecast.
+    lose. The coverage is counted on cells that took no part in the fit and in the quantile of their own forecast.
 
     Parameters
     ----------
     score : float array, (training_set, condition), [1]
-    in_domain : float array, (training_set,), [1]
-        Score under the training conditions.
+    in_domain_score : float array, (training_set,), [1]
     predictor : float array, (training_set, condition)
         Larger where the score is.
     use : bool array, (training_set, condition)
@@ -68,7 +66,7 @@ def forecast(
     columns : int array, (condition,)
         Groups of columns that are left out together.
     folds : int
-        Most groups of rows, and of columns.
+        Largest number of groups of rows, and of columns.
     level : float
     stream : str
         Names the random stream that deals rows and columns into groups.
@@ -77,8 +75,8 @@ def forecast(
     -------
     Forecast
     """
-    use = use & np.isfinite(score) & np.isfinite(predictor) & np.isfinite(in_domain)[:, None]
-    gap = score - in_domain[:, None]
+    use = use & np.isfinite(score) & np.isfinite(predictor) & np.isfinite(in_domain_score)[:, None]
+    gap = score - in_domain_score[:, None]
     rng = np.random.default_rng(seed_sequence(stream))
     of_row = _deal(np.arange(len(score)), folds, rng)
     of_column = _deal(np.unique(columns, return_inverse=True)[1], folds, rng)
@@ -87,26 +85,26 @@ def forecast(
     others = {(i, j): use & (of_row != i)[:, None] & (of_column != j)[None, :] for i, j in blocks}
     inside = {(i, j): use & (of_row == i)[:, None] & (of_column == j)[None, :] for i, j in blocks}
     for block in blocks:
-        known, here = others[block], inside[block]
-        if known.sum() > 1 and here.any():
-            fitted = fit_monotone(predictor[known], gap[known])
-            predicted[here] = (in_domain[:, None] + fitted(predictor))[here]
+        fitting, here = others[block], inside[block]
+        if fitting.sum() > 1 and here.any():
+            fitted = fit_monotone(predictor[fitting], gap[fitting])
+            predicted[here] = (in_domain_score[:, None] + fitted(predictor))[here]
     error = np.abs(score - predicted)
     reach = np.full(score.shape, np.nan)
     for block in blocks:
-        known = np.sort(error[others[block] & np.isfinite(error)])
-        rank = math.ceil((known.size + 1) * level)
-        if rank <= known.size:
-            reach[inside[block]] = known[rank - 1]
-    told = np.isfinite(predicted) & np.isfinite(reach)
-    hit = error[told] <= reach[told]
+        errors = np.sort(error[others[block] & np.isfinite(error)])
+        rank = math.ceil((errors.size + 1) * level)
+        if rank <= errors.size:
+            reach[inside[block]] = errors[rank - 1]
+    complete = np.isfinite(predicted) & np.isfinite(reach)
+    hit = error[complete] <= reach[complete]
     return Forecast(
         predicted,
         predicted - reach,
         predicted + reach,
         coverage=float(hit.mean()) if hit.size else float("nan"),
-        rmse=float(np.sqrt(np.mean(error[told] ** 2))) if hit.size else float("nan"),
-        n=int(told.sum()),
+        rmse=float(np.sqrt(np.mean(error[complete] ** 2))) if hit.size else float("nan"),
+        n=int(complete.sum()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation of cells that come several times, for many predictors and thousands of resamples."""
+"""Spearman's rank correlation of cells with weights, for many predictors and thousands of resamples."""
 
 import numpy as np
 from numba import njit
@@ -25,16 +25,16 @@ class WeightedSpearman:
         Parameters
         ----------
         weight : float64 array, (resample, cell)
-            How often each cell comes.
+            How often each cell occurs.
 
         Returns
         -------
         float64 array, (predictor, resample)
             NaN where either does not vary.
         """
-        found = np.empty((len(self._predictors[0]), len(weight)))
-        _correlate(*self._predictors, *self._outcome, weight, found)
-        return found
+        rho = np.empty((len(self._predictors[0]), len(weight)))
+        _correlate(*self._predictors, *self._outcome, weight, rho)
+        return rho
 
 
 def _ordered(values: Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -53,11 +53,11 @@ def _correlate(
     outcome_order: np.ndarray,
     outcome_last: np.ndarray,
     weight: np.ndarray,
-    found: np.ndarray,
+    rho: np.ndarray,
 ) -> None:
-    """Fill ``found``, (predictor, resample): one pass over the cells, in the predictor's order, for each of them."""
+    """Fill ``rho``, (predictor, resample): one pass over the cells, in the predictor's order, for each of them."""
     cells = weight.shape[1]
-    # side by side, as they are fetched together: how often a cell comes, and that times its rank by outcome
+    # adjacent in memory, as they are read together: the weight of a cell, and that times its rank by outcome
     both = np.empty((cells, 2))
     for resample in range(weight.shape[0]):
         total = weight[resample].sum()
@@ -87,4 +87,4 @@ def _correlate(
                     shared += outcome_sum * rank
                     below, equal, outcome_sum = below + equal, 0.0, 0.0
             whole = np.sqrt(power * outcome_power)
-            found[predictor, resample] = shared / whole if whole > least else np.nan
+            rho[predictor, resample] = shared / whole if whole > least else np.nan

@@ -1,105 +1,132 @@
-"""Advice as it is printed."""
+"""Choices of training conditions as tables and text."""
 
 from rich.console import Group
 from rich.table import Table
 
+from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.design.recommendation import TrainingDesign
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
-def design_table(advice: TrainingDesign) -> Group:
-    """Tell what is chosen, which conditions it serves how well, what the alternatives are worth, and what is proved."""
-    symbol = PREDICTORS[advice.request.predictor].symbol
+def design_table(design: TrainingDesign) -> Group:
+    """Return tables of what the chosen conditions serve and of the other choices, with remarks on optimality."""
+    symbol = PREDICTORS[design.request.predictor].symbol
     return Group(
-        _service(advice, symbol), _comparison(advice, symbol), *(f"• {line}" for line in design_summary(advice))
+        _service(design, symbol), _comparison(design, symbol), *(f"• {line}" for line in design_summary(design))
     )
 
 
-def _service(advice: TrainingDesign, symbol: str) -> Table:
-    table = Table(title="The designed training conditions, and what each serves")
-    for head in ("trained under", "serves"):
-        table.add_column(head)
-    table.add_column(symbol, justify="right")
-    served = advice.served("designed")
-    for index in advice.sets["designed"]:
-        uses = sorted(
-            (j for j in range(len(advice.target_conditions)) if served[j] == index),
-            key=lambda j: -advice.values[index, j],
+def _service(design: TrainingDesign, symbol: str) -> Table:
+    table = make_table(
+        "The designed training conditions, and the target conditions that each serves",
+        "training condition",
+        "serves",
+        *numbers(symbol),
+    )
+    serving = design.serving_candidates("designed")
+    for index in design.choices["designed"]:
+        targets = sorted(
+            (j for j in range(len(design.target_conditions)) if serving[j] == index),
+            key=lambda j: -design.utility[index, j],
         )
         table.add_section()
-        label = advice.candidates[index].label
-        if not uses:
+        label = design.candidates[index].label
+        if not targets:
             table.add_row(label, "none: others are nearer", "")
-        for number, use in enumerate(uses):
+        for number, target in enumerate(targets):
             table.add_row(
-                label if not number else "", advice.target_conditions[use].label, f"{advice.measured[index, use]:.3f}"
+                label if not number else "",
+                design.target_conditions[target].label,
+                f"{design.predictor_values[index, target]:.3f}",
             )
     return table
 
 
-def _comparison(advice: TrainingDesign, symbol: str) -> Table:
-    table = Table(title=f"Predicted {symbol} over the {len(advice.target_conditions)} conditions of use")
-    table.add_column("training set")
-    for head in ("mean", "worst"):
-        table.add_column(head, justify="right")
-    for name in advice.sets:
-        value = advice.worth(name)
+def _comparison(design: TrainingDesign, symbol: str) -> Table:
+    table = make_table(
+        f"Predicted {symbol} over the {len(design.target_conditions)} target conditions",
+        "training set",
+        *numbers("mean", "worst"),
+    )
+    for name in design.choices:
+        value = design.predicted(name)
         table.add_row(name, f"{value['mean']:.4f}", f"{value['worst']:.4f}")
     return table
 
 
-def design_summary(advice: TrainingDesign) -> list[str]:
-    """Say what is proved about the designed choice, and how the others were made."""
-    question, choice = advice.request, advice.choice
-    number = f"{question.n_conditions} of {len(advice.candidates)} candidates"
+def design_summary(design: TrainingDesign) -> list[str]:
+    """Return what is proved about the designed choice, and how the others were chosen."""
     lines = [
-        "These are predictions, of what the measure knows: not of how conditions share the images, nor of F1. The experiment "
-        "tests them."
+        "These are predictions, from what the predictor takes into account: neither how conditions share the images, nor "
+        "F1. The experiment tests them.",
+        *_without_effect(design),
+        *_optimality(design),
     ]
-    if unserved := _unserved(advice):
+    if set(design.target_conditions) - set(design.candidates):
+        lines.append(
+            "Networks are tested under the target conditions only, so that most have no in-domain score, and the report no "
+            "gaps: it compares means and worst scores."
+        )
+    return [*lines, *_other_choices(design)]
+
+
+def _without_effect(design: TrainingDesign) -> list[str]:
+    """Return remarks on targets that no candidate serves, and on a goal that distinguishes no choices."""
+    lines, goal = [], design.request.goal
+    if unserved := _unserved(design):
         first = "; ".join(unserved[:3]) + (f"; and {len(unserved) - 3} more" if len(unserved) > 3 else "")
         lines.append(f"No candidate serves these better than chance or nothing: {first}.")
-    if len(advice.sets) > 1 and len({advice.worth(name)[question.goal] for name in advice.sets}) == 1:
-        lines.append(f"The predicted {question.goal} is the same for all choices: it tells none of them apart.")
+    if len(design.choices) > 1 and len({design.predicted(name)[goal] for name in design.choices}) == 1:
+        lines.append(f"The predicted {goal} is the same for all choices, so it distinguishes none of them.")
+    return lines
+
+
+def _optimality(design: TrainingDesign) -> list[str]:
+    """Return how good the designed and the greedy choice are at least."""
+    request, choice = design.request, design.choice
+    number = f"{request.n_conditions} of {len(design.candidates)} candidates"
+    ratio = f", and reaches {design.greedy_value / choice.value:.4f} of this one" if choice.value > 0 else ""
     if choice.optimal:
-        lines.append(f"Proved: no other {number} have a better predicted {question.goal}.")
+        proved = f"Proved: no other {number} have a better predicted {request.goal}."
     else:
-        lines.append(
-            f"Not proved best within the time limit: the predicted {question.goal} is at most "
+        proved = (
+            f"Not proved best within the time limit: the predicted {request.goal} is at most "
             f"{choice.bound - choice.value:.4g} below that of the best {number}."
         )
-    ratio = f", and reaches {advice.greedy / choice.value:.4f} of this one" if choice.value > 0 else ""
-    if question.goal == "mean":
-        sure = 1 - (1 - 1 / question.n_conditions) ** question.n_conditions
-        lines.append(f"The greedy choice is sure to reach {sure:.3f} of the best (1 − (1 − 1/k)^k){ratio}.")
-    else:
-        lines.append(f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}.")
-    if set(advice.target_conditions) - set(advice.candidates):
-        lines.append(
-            "Networks are tested under the conditions of use only, so that most have no in-domain score, and the report no "
-            "gaps: what it compares are means and worst scores."
-        )
-    lines.append(
-        "uniform: first the candidate nearest to the centre of the unit cube of the parameters that vary (the dose by its "
-        "logarithm), then always that farthest from all chosen."
-    )
-    if "uniform" not in advice.sets:
+    if request.goal == "mean":
+        least = 1 - (1 - 1 / request.n_conditions) ** request.n_conditions
+        return [
+            proved,
+            f"The greedy choice reaches at least {least:.3f} of the best by theory (1 − (1 − 1/k)^k){ratio}.",
+        ]
+    return [proved, f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}."]
+
+
+def _other_choices(design: TrainingDesign) -> list[str]:
+    """Return how the choices were made that the designed one is compared with."""
+    request = design.request
+    lines = [
+        "uniform: first the candidate nearest to the center of the unit cube of the parameters that vary (dose on a "
+        "logarithmic scale), then always the one farthest from all chosen."
+    ]
+    if "uniform" not in design.choices:
         lines.append("uniform is left out: it is the designed choice itself.")
-    drawn = sum(name.startswith("random_") for name in advice.sets)
+    drawn = sum(name.startswith("random_") for name in design.choices)
     if drawn:
-        lines.append(f"random: {drawn} drawn without replacement, with seed {question.seed}, all different.")
-    if drawn < question.random:
+        lines.append(f"random: {drawn} drawn without replacement, with seed {request.seed}, all different.")
+    if drawn < request.n_random:
+        number = f"{request.n_conditions} of {len(design.candidates)} candidates"
         lines.append(f"There are no more than {drawn} other choices of {number}.")
     return lines
 
 
-def _unserved(advice: TrainingDesign) -> list[str]:
-    """Return the conditions of use that the best candidate knows nothing of, to the digits that are shown."""
-    measure = PREDICTORS[advice.request.predictor]
-    if measure.direction == "smaller":
+def _unserved(design: TrainingDesign) -> list[str]:
+    """Return the target conditions whose best candidate has the chance value of the predictor, as printed."""
+    predictor = PREDICTORS[design.request.predictor]
+    if predictor.direction == "smaller":
         return []
     return [
-        use.label
-        for use, best in zip(advice.target_conditions, advice.best(), strict=True)
-        if best < measure.chance_value + 5e-4
+        target.label
+        for target, best in zip(design.target_conditions, design.best_values(), strict=True)
+        if best < predictor.chance_value + 5e-4
     ]

@@ -1,4 +1,4 @@
-"""Hours and bytes of what is to be made: by finished artifacts of the same stage, else by stated defaults."""
+"""Estimated hours and bytes of artifacts: from finished ones of the same stage, else from documented defaults."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal, NamedTuple
 
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.workload import Workload, WorkloadModel
 
@@ -21,9 +21,9 @@ SECONDS: dict[str, dict[Kind, float]] = {
     "evaluations": {"cpu": 1.8e-11, "gpu": 2e-14},
     "transfer": {"cpu": 1.0e-7},
 }
-"""Seconds per unit of :attr:`Work.amount`, where no artifact tells.
+"""Default seconds per unit of :attr:`Workload.amount`, for stages without a finished artifact.
 
-On a CPU: as measured on the laptop campaign (config/config.yaml, PyTorch 2.13.0) on one core of an AMD EPYC.
+On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
 On a GPU: 5·10¹³ operations per second, assumed as in docs/paper.md, not measured.
 """
 
@@ -35,17 +35,17 @@ BYTES = {
     "evaluations": 1.0,
     "transfer": 0.15,
 }
-"""Bytes on disk per byte of :attr:`Work.content`, measured on the laptop campaign."""
+"""Bytes on disk per byte of :attr:`Workload.content`, measured on the same scenes."""
 
 
 class Job(NamedTuple):
-    """An artifact to be made.
+    """An artifact to be created.
 
     Attributes
     ----------
-    work : Work or None
+    work : Workload or None
     share : float
-        Of the work that is not done yet.
+        Share of the work that is not done yet.
     """
 
     work: Workload | None
@@ -54,17 +54,17 @@ class Job(NamedTuple):
 
 @dataclass
 class Estimate:
-    """What artifacts of a stage will take.
+    """Estimated cost of some artifacts of a stage.
 
     Attributes
     ----------
     cpu_hours, gpu_hours : float or None, [h]
-        Of one core or one GPU. Where both are there, one or the other, as nothing tells which it will be.
+        Of one core or one GPU. Where both are given, the jobs take one or the other: the configuration leaves it open.
     bytes : float, [B]
     finished : int
-        Artifacts that the rates are taken from; 0 where defaults are used.
+        Number of artifacts that the rates are taken from; 0 where defaults are used.
     unknown : int
-        Artifacts of which nothing can be told, and which are not counted.
+        Number of artifacts with an unknown cost, which are not included.
     """
 
     cpu_hours: float | None = None
@@ -82,29 +82,29 @@ class _Rate(NamedTuple):
 
 
 class CostEstimator:
-    """Estimates, by what is known.
+    """Estimates costs from finished artifacts.
 
     Parameters
     ----------
-    known : StoredArtifacts
+    stored : StoredArtifacts
     results : Path
         The results folder.
     device : {"auto", "cpu", "gpu"}
-        Where the campaign computes.
+        Where the campaign may compute.
     """
 
-    def __init__(self, known: StoredArtifacts, results: Path, device: str) -> None:
-        self.known, self.results, self.device = known, results, device
-        self.works = WorkloadModel(known)
+    def __init__(self, stored: StoredArtifacts, results: Path, device: str) -> None:
+        self.stored, self.results, self.device = stored, results, device
+        self.workloads = WorkloadModel(stored)
         self._rates = cache(self._read_rates)
 
     def estimate(self, stage: str, jobs: Iterable[Job]) -> Estimate:
-        """Add up what some artifacts of a stage will take.
+        """Estimate the cost of some artifacts of a stage.
 
         Parameters
         ----------
         stage : str
-            See :meth:`hrtem_ood.execution.planning.workload.WorkloadModel.of`.
+            One that has a cost in the table of stages.
         jobs : iterable of Job
 
         Returns
@@ -112,46 +112,46 @@ class CostEstimator:
         Estimate
         """
         jobs = list(jobs)
-        known = [job for job in jobs if job.work is not None]
-        result = Estimate(unknown=len(jobs) - len(known), finished=len(self._rates(stage)) if known else 0)
-        if not known:
+        counted = [job for job in jobs if job.work is not None]
+        result = Estimate(unknown=len(jobs) - len(counted), finished=len(self._rates(stage)) if counted else 0)
+        if not counted:
             return result
         for device in self._devices(stage):
             seconds = sum(
-                self._seconds(stage, device, job.work.kind) * job.work.amount * job.share for job in known if job.work
+                self._seconds(stage, device, job.work.kind) * job.work.amount * job.share for job in counted if job.work
             )
             setattr(result, f"{device}_hours", seconds / 3600)
         sizes = [rate.bytes for rate in self._rates(stage)] or [BYTES[stage]]
-        result.bytes = median(sizes) * sum(job.work.content for job in known if job.work)
+        result.bytes = median(sizes) * sum(job.work.content for job in counted if job.work)
         return result
 
     def _devices(self, stage: str) -> Sequence[Kind]:
-        """Return where the work may be done: where it was, else wherever the configuration allows."""
-        found = {rate.device for rate in self._rates(stage)}
+        """Return where the work may be done: where it was done before, else wherever the configuration allows."""
+        used = {rate.device for rate in self._rates(stage)}
         allowed = {"cpu", "gpu"} if self.device == "auto" else {self.device}
         both: tuple[Kind, Kind] = ("cpu", "gpu")
-        return [each for each in both if each in ((found & allowed) or (SECONDS[stage].keys() & allowed) or {"cpu"})]
+        return [each for each in both if each in ((used & allowed) or (SECONDS[stage].keys() & allowed) or {"cpu"})]
 
     def _seconds(self, stage: str, device: Kind, kind: str) -> float:
-        """Return the seconds per unit: of the same kind of artifact, else of any."""
+        """Return the seconds per unit: of artifacts of the same kind, else of any kind."""
         rates = [rate for rate in self._rates(stage) if rate.device == device]
         alike = [rate.seconds for rate in rates if rate.kind == kind] or [rate.seconds for rate in rates]
         if not alike:
             return SECONDS[stage][device]
-        # evaluations copy scores that others hold; those that computed all are the slow ones
+        # evaluations can copy scores of others; the slowest ones computed all of theirs
         return max(alike) if stage == "evaluations" else median(alike)
 
     def _read_rates(self, stage: str) -> list[_Rate]:
         rates = []
-        for told in self.known.of(stage).values():
-            work = self.works.of(stage, told)
+        for record in self.stored.of(stage).values():
+            work = self.workloads.of(stage, record)
             if work is None or work.amount <= 0 or work.content <= 0:
                 continue
             try:
-                size = (self.results / artifact_path(stage, told.id)).stat().st_size
+                size = Results(self.results).path(stage, record.id).stat().st_size
             except FileNotFoundError:
                 continue
-            seconds, device = float(told.attributes["seconds"]), str(told.attributes["device"])
+            seconds, device = float(record.attributes["seconds"]), str(record.attributes["device"])
             rates.append(
                 _Rate("cpu" if device == "cpu" else "gpu", work.kind, seconds / work.amount, size / work.content)
             )

@@ -1,7 +1,7 @@
-"""Why an artifact is to be made: what tells it from the nearest one of its stage that is there.
+"""Why an artifact is missing: the parameters that differ from the most similar existing artifact.
 
-Specs name what they are made from by id, or by the id of a series. Where that differs, what it stands for is compared in
-turn, so that a network says "dose_e_per_A2 1000 → 500", not that its training set has another id.
+Specs name their inputs by id, or by the id of a series. Where that differs, the parameters of the inputs are compared in
+turn, so that the reason of a network is "dose_e_per_A2 1000 → 500", not that its training set has another id.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.planning.inventory import (
     ArtifactRecord,
     ArtifactRecords,
@@ -18,30 +19,18 @@ from hrtem_ood.execution.planning.inventory import (
     StoredArtifacts,
 )
 
-NEVER = "never made"
-SHOWN = 3
-"""Changes that are told; of what differs by more, only how many there are."""
-
-LINKS = {
-    "exit_waves": ("structure_series", "structures"),
-    "datasets": ("exit_wave_series", "exit_waves"),
-    "networks": ("training_set", "training_sets"),
-}
-"""The parameter that names what an artifact is made from, and the stage of that."""
-
-LISTS = {"training_sets": "datasets", "suites": "datasets", "transfer": "conditions"}
-"""The parameter that lists what an artifact is made from, whose order means nothing."""
+NEVER = "not created before"
+MAX_CHANGES = 3
+"""Largest number of changes that are listed; of more, only the number."""
 
 SHARES = "n_images"
 """Of a training set: images by dataset, in the order of the list."""
 
 RANGE = {"start", "stop"}
-VERSION_OF = {"training_sets": "networks"}
-"""Stages whose version is that of another."""
 
 
 class Change(NamedTuple):
-    """A parameter that is another; ``old`` is missing where nobody knows it any more."""
+    """A parameter whose value differs; ``old`` is :data:`UNKNOWN` where no file holds it any more."""
 
     key: str
     old: Any
@@ -53,23 +42,21 @@ COUNT = "number of conditions"
 
 
 class ChangeExplainer:
-    """Finds the nearest artifacts.
+    """Compares the artifacts of a campaign with the most similar existing ones.
 
     Parameters
     ----------
     wanted : CampaignArtifacts
-        Of the campaign.
-    known : StoredArtifacts
-        What is there.
+    stored : StoredArtifacts
     """
 
-    def __init__(self, wanted: CampaignArtifacts, known: StoredArtifacts) -> None:
-        self.wanted, self.stored = wanted, known
+    def __init__(self, wanted: CampaignArtifacts, stored: StoredArtifacts) -> None:
+        self.wanted, self.stored = wanted, stored
         self._between = cache(self._compare)
         self._nearest_set = cache(self._find_nearest_set)
 
     def of(self, stage: str, id_: str) -> str:
-        """Tell why an artifact that is not there is to be made.
+        """Explain why an artifact does not exist yet.
 
         Parameters
         ----------
@@ -81,7 +68,7 @@ class ChangeExplainer:
         str
         """
         new, candidates = self.wanted.of(stage)[id_], self.stored.of(stage).values()
-        if stage in LISTS:
+        if STAGES[stage].list_parameter:
             old = self._fewest_changes(stage, new, candidates)
         elif stage == "networks":
             among = self._networks_of.get(self._nearest_set(new.parameters["training_set"]), ())
@@ -95,43 +82,45 @@ class ChangeExplainer:
     @cached_property
     def _networks_of(self) -> dict[str | None, list[ArtifactRecord]]:
         groups: dict[str | None, list[ArtifactRecord]] = {}
-        for told in self.stored.of("networks").values():
-            groups.setdefault(told.parameters["training_set"], []).append(told)
+        for record in self.stored.of("networks").values():
+            groups.setdefault(record.parameters["training_set"], []).append(record)
         return groups
 
     def _find_nearest_set(self, id_: str) -> str | None:
-        """Return the training set itself if networks were trained on it, else the nearest of which that is so."""
+        """Return the training set itself if networks were trained on it, else the most similar one with networks."""
         if id_ in self._networks_of:
             return id_
-        there = [told for told in self.stored.of("training_sets").values() if told.id in self._networks_of]
-        found = self._fewest_changes("training_sets", self.wanted.of("training_sets")[id_], there)
-        return None if found is None else found.id
+        candidates = [record for record in self.stored.of("training_sets").values() if record.id in self._networks_of]
+        nearest = self._fewest_changes("training_sets", self.wanted.of("training_sets")[id_], candidates)
+        return None if nearest is None else nearest.id
 
     def _fewest_changes(
         self, stage: str, new: ArtifactRecord, candidates: Iterable[ArtifactRecord]
     ) -> ArtifactRecord | None:
-        def distance(told: ArtifactRecord) -> int:
-            found = self._between(stage, new.id, told.id)
-            return sum(SHOWN if change.key == COUNT else 1 for change in found)
+        def distance(record: ArtifactRecord) -> int:
+            different = self._between(stage, new.id, record.id)
+            return sum(MAX_CHANGES if change.key == COUNT else 1 for change in different)
 
-        return min(candidates, key=lambda told: (distance(told), told.id), default=None)
+        return min(candidates, key=lambda record: (distance(record), record.id), default=None)
 
     # --- comparing ----------------------------------------------------------------------------
 
     def _compare(self, stage: str, new_id: str, old_id: str) -> tuple[Change, ...]:
-        """Return what differs, what both are made from included."""
+        """Return all differences, those of the inputs included."""
         new, old = _by_name(self.wanted, stage)[new_id], _by_name(self.stored, stage)[old_id]
-        found = changes(new, old, except_for={LINKS.get(stage, ("",))[0], LISTS.get(stage, ""), SHARES})
-        if stage in LINKS:
-            found += self._of_link(*LINKS[stage], new, old)
-        if stage in LISTS:
-            found += self._of_list(LISTS[stage], new, old)
+        row = STAGES[stage]
+        link, listed = row.input_parameter, row.list_parameter
+        different = changes(new, old, except_for={link[0] if link else "", listed or "", SHARES})
+        if link:
+            different += self._of_link(*link, new, old)
+        if listed:
+            different += self._of_list(listed, new, old)
         if new.version != old.version:
-            found.append(Change(f"version of {VERSION_OF.get(stage, stage)}", old.version or UNKNOWN, new.version))
-        if stage == "networks" and not found:  # the only thing in a network's id that its file does not tell
+            different.append(Change(f"version of {row.version_key or stage}", old.version or UNKNOWN, new.version))
+        if stage == "networks" and not different:  # the only part of a network's id that its file does not hold
             architecture = new.parameters["hyperparameters"]["architecture"]["name"]
-            found.append(Change(f"version of {architecture}", UNKNOWN, ARCHITECTURE_VERSIONS.get(architecture, 1)))
-        return tuple(dict.fromkeys(found))
+            different.append(Change(f"version of {architecture}", UNKNOWN, ARCHITECTURE_VERSIONS.get(architecture, 1)))
+        return tuple(dict.fromkeys(different))
 
     def _of_link(self, key: str, stage: str, new: ArtifactRecord, old: ArtifactRecord) -> Sequence[Change]:
         one, other = new.parameters[key], old.parameters[key]
@@ -139,45 +128,47 @@ class ChangeExplainer:
             return []
         if other not in _by_name(self.stored, stage):
             return [Change(stage.replace("_", " "), UNKNOWN, "other ones")]
-        # which shard stands for a series means nothing
+        # shards of one series differ in their range only
         return [change for change in self._between(stage, one, other) if change.key not in RANGE]
 
     def _of_list(self, key: str, new: ArtifactRecord, old: ArtifactRecord) -> list[Change]:
-        """Compare what is listed: how much it is, or that which is in one list only."""
+        """Compare two lists: their lengths, else the entries that are in one of them only."""
         ours, theirs = self._listed(self.wanted, key, new), self._listed(self.stored, key, old)
         if len(ours) != len(theirs):
             return [Change(COUNT, len(theirs), len(ours))]
-        left = {id_: told for id_, told in theirs.items() if id_ not in ours}
+        left = {id_: record for id_, record in theirs.items() if id_ not in ours}
         if None in left.values():
             return [Change(key, UNKNOWN, "other ones")]
-        found: list[Change] = []
+        different: list[Change] = []
         for id_ in sorted(ours.keys() - theirs.keys()):
             one, other = ours[id_], nearest_artifact(ours[id_], left.values())
             if one is not None and other is not None:
-                found += self._between(key, id_, other.id) if key == "datasets" else changes(one, other)
+                different += self._between(key, id_, other.id) if key == "datasets" else changes(one, other)
         if sorted(new.parameters.get(SHARES, ())) != sorted(old.parameters.get(SHARES, ())):
-            found.append(Change(SHARES, old.flat[SHARES], new.flat[SHARES]))
-        return found
+            different.append(Change(SHARES, old.flat[SHARES], new.flat[SHARES]))
+        return different
 
-    def _listed(self, source: ArtifactSource, key: str, told: ArtifactRecord) -> dict[str, ArtifactRecord | None]:
+    def _listed(self, source: ArtifactSource, key: str, record: ArtifactRecord) -> dict[str, ArtifactRecord | None]:
         if key == "datasets":
-            return {id_: source.of("datasets").get(id_) for id_ in told.parameters[key]}
-        texts = {canonical_json(condition): condition for condition in told.parameters[key]}
+            return {id_: source.of("datasets").get(id_) for id_ in record.parameters[key]}
+        texts = {canonical_json(condition): condition for condition in record.parameters[key]}
         return {text: ArtifactRecord(text, 0, condition, {}) for text, condition in texts.items()}
 
 
 def nearest_artifact(
     new: ArtifactRecord | None, candidates: Iterable[ArtifactRecord | None], wanted: Container[str] = ()
 ) -> ArtifactRecord | None:
-    """Return the candidate that differs in the fewest parameters; of several, one that is not wanted any more."""
+    """Return the candidate that differs in the fewest parameters; of several, one that the campaign does not need."""
     if new is None:
         return None
-    found = [told for told in candidates if told is not None]
-    return min(found, key=lambda told: (len(new.items ^ told.items), told.id in wanted, told.id), default=None)
+    existing = [record for record in candidates if record is not None]
+    return min(
+        existing, key=lambda record: (len(new.items ^ record.items), record.id in wanted, record.id), default=None
+    )
 
 
 def _by_name(source: ArtifactSource, stage: str) -> ArtifactRecords:
-    """Return artifacts by the name that others use, and by id."""
+    """Return artifacts by id, and by the id of their series."""
     if stage == "structures":
         return source.of(stage) | source.structures_by_series
     return source.of(stage) | source.exit_waves_by_series if stage == "exit_waves" else source.of(stage)
@@ -193,27 +184,27 @@ def changes(new: ArtifactRecord, old: ArtifactRecord, *, except_for: Iterable[st
 # --- wording ---------------------------------------------------------------------------------
 
 
-def _phrase(found: Sequence[Change], *, added: bool) -> str:
-    """Say what changed; of what is asked for beside the nearest one, what it adds."""
-    told = [change for change in found if change.key not in RANGE]
-    if found and not told:
+def _phrase(different: Sequence[Change], *, added: bool) -> str:
+    """Write changes; where the campaign needs the most similar artifact, too, write what it adds."""
+    listed = [change for change in different if change.key not in RANGE]
+    if different and not listed:
         return "other ranges of structures"
-    texts = [_added(change) if added else format_change(change) for change in told[:SHOWN]]
-    if len(told) > SHOWN:
-        texts.append(f"and {len(told) - SHOWN} more")
-    return ", ".join(texts) or "another grouping"
+    texts = [_added(change) if added else format_change(change) for change in listed[:MAX_CHANGES]]
+    if len(listed) > MAX_CHANGES:
+        texts.append(f"and {len(listed) - MAX_CHANGES} more")
+    return ", ".join(texts) or "grouping changed"
 
 
 def format_change(change: Change) -> str:
-    """Say what a parameter was and is."""
+    """Write the old and the new value of a parameter."""
     if change.old is UNKNOWN:
         return f"{change.key}: {_value(change.new)}"
     return f"{_key(change.key)} {_value(change.old)} → {_value(change.new)}"
 
 
 def _added(change: Change) -> str:
-    known = change.old is not UNKNOWN and change.key != COUNT
-    return f"new {_key(change.key)} {_value(change.new)}" if known else format_change(change)
+    has_old = change.old is not UNKNOWN and change.key != COUNT
+    return f"new {_key(change.key)} {_value(change.new)}" if has_old else format_change(change)
 
 
 def _key(key: str) -> str:

@@ -1,7 +1,7 @@
-"""What none of some campaigns needs any more.
+"""Files that none of some campaigns uses.
 
-Only files are looked at that this program makes, by their places and names: artifacts with the ten digits of their id,
-states of networks that were stopped, logs and the like, and what killed jobs left half-written.
+Only files of this program are considered, recognised by folder and name: artifacts with the ten digits of their id,
+checkpoints of interrupted training, logs and records of jobs, and temporary files of killed jobs.
 """
 
 import re
@@ -12,9 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign import dag
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign, EvaluationJob, artifact_path
+from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
 from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution.job_records import FOLDER, Record, check_running, records
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
@@ -22,28 +25,28 @@ from hrtem_ood.execution.planning.previous_run import configurations
 from hrtem_ood.execution.planning.score_reuse import ReusableScores
 
 TEMPORARY_S = 24 * 3600.0
-"""A temporary file that was not written to for so long [s] is a killed job's: jobs write one in minutes."""
+"""A temporary file that has not been written for so long [s] is of a killed job: jobs write one in minutes."""
 
 _ID = r"[A-Za-z0-9._+-]+-[0-9a-f]{10}"
 _TEMPORARY = re.compile(rf"\.({_ID}\.[a-z.]+|[a-z_]+\.[a-z]+)\.[0-9a-f]{{12}}\.tmp")
 _ABOUT = {"logs": ".log", "benchmarks": ".tsv", FOLDER: ".json"}
-"""Folders with a file per job, by stage."""
+"""Folders with a file per job, in folders of stages, and the ends of their names."""
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """What is not needed.
+    """Files that no campaign uses.
 
     Attributes
     ----------
     files : dict of str to list of Path
-        By stage, or by what they are.
+        By stage, or by kind.
     sizes : dict of Path to int, [B]
     others : dict of str to int
-        Campaigns that were run here but are not named, with how many of these files are theirs; -1 where their
-        configuration is not valid any more.
+        Other campaigns that were run here, with the number of these files that they use; -1 where their configuration
+        is not valid any more.
     kept : list of str
-        What is left alone although no named campaign needs it, and why.
+        What is kept although no campaign uses it, and why.
     """
 
     files: dict[str, list[Path]]
@@ -62,13 +65,13 @@ class Garbage:
 
 
 def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
-    """Find what no campaign of some needs, and no job that is running.
+    """Find the files that neither any of some campaigns nor a running job uses.
 
     Parameters
     ----------
     campaigns : sequence of Campaign
     results : Path
-        The results folder; nothing is changed.
+        The results folder, which is only read.
 
     Returns
     -------
@@ -77,26 +80,26 @@ def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
     Raises
     ------
     HrtemOodError
-        Where a job is running and it cannot be told what for.
+        Where a job is running whose configuration cannot be read.
     """
     return _Search(campaigns, results).garbage()
 
 
-def delete(found: Garbage, results: Path) -> None:
-    """Delete what was found, and the folders of reports that are empty then.
+def delete(unused: Garbage, results: Path) -> None:
+    """Delete files, and the folders of reports that are then empty.
 
     Raises
     ------
     HrtemOodError
-        While Snakemake is running: what its next jobs need cannot be told.
+        While Snakemake is running: its next jobs may need any file.
     """
     locks = results.resolve().parent / ".snakemake/locks"
     if locks.is_dir() and any(locks.iterdir()):
         raise HrtemOodError(
-            f"Snakemake is running in {results.resolve().parent}, or was killed there. Wait for it to end, or say "
-            "`snakemake --unlock` if it does not run; nothing is deleted."
+            f"Snakemake is running in {results.resolve().parent}, or was killed there. Wait until it ends, or run "
+            "`snakemake --unlock` if it is not running. Nothing was deleted."
         )
-    for paths in found.files.values():
+    for paths in unused.files.values():
         for path in paths:
             path.unlink(missing_ok=True)
     for folder in sorted((results / "reports").glob("*/**"), reverse=True):
@@ -114,7 +117,7 @@ class _Search:
 
     def garbage(self) -> Garbage:
         needed = self._needed()
-        files = {stage: list(self._artifacts(stage, needed)) for stage in SUFFIX}
+        files = {stage: list(self._artifacts(stage, needed)) for stage in FILE_STAGES}
         gone = {path for paths in files.values() for path in paths}
         files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
         files["logs and records"] = list(self._about_jobs(needed))
@@ -125,28 +128,28 @@ class _Search:
         files = {group: paths for group, paths in files.items() if paths}
         sizes = {path: path.lstat().st_size for paths in files.values() for path in paths}
         if self.running:
-            self.kept.append(f"what the campaigns of running jobs ({len(self.running)}) need")
+            self.kept.append(f"files of the campaigns of {len(self.running)} running jobs")
         return Garbage(files, sizes, self._others(gone), self.kept)
 
     def _needed(self) -> set[Path]:
-        """Return the paths of all that the campaigns ask for, and of evaluations that others will be copied from."""
+        """Return the paths of all artifacts of the campaigns, and of evaluations that hold scores of missing ones."""
         needed = {path for campaign in self.campaigns for path in referenced_artifacts(campaign, self.results)}
         missing: dict[str, EvaluationJob] = {}
         for campaign in self.campaigns:
-            is_there = dag.existence_check(self.results, campaign)
-            missing |= {id_: job for id_, job in campaign.evaluations.items() if not is_there("evaluations", id_)}
+            exists = dag.existence_check(self.results, campaign)
+            missing |= {id_: job for id_, job in campaign.evaluations.items() if not exists("evaluations", id_)}
         others = list(self._artifacts("evaluations", needed)) if missing else []
         if others:
             cells = ReusableScores(StoredArtifacts(self.results))
             sources = {source for job in missing.values() for source in cells.sources(job)}
-            useful = [path for path in others if path.name.removesuffix(SUFFIX["evaluations"]) in sources]
+            useful = [path for path in others if store.artifact_id_of(path) in sources]
             needed.update(useful)
             if useful:
                 self.kept.append(f"{len(useful)} evaluations from which scores will be copied")
         return needed
 
     def _in(self, folder: str, suffix: str) -> Iterator[Path]:
-        """Yield files of a folder that are named like this program's."""
+        """Yield the files of a folder whose names have an id."""
         pattern = re.compile(_ID + re.escape(suffix))
         for path in sorted((self.results / folder).glob("*")):
             if pattern.fullmatch(path.name) and path.is_file() and not path.is_symlink():
@@ -154,7 +157,7 @@ class _Search:
 
     def _artifacts(self, stage: str, needed: set[Path]) -> Iterator[Path]:
         if stage != "reports":
-            yield from (path for path in self._in(stage, SUFFIX[stage]) if path not in needed)
+            yield from (path for path in self._in(stage, FILE_STAGES[stage].suffix or "") if path not in needed)
             return
         for folder in sorted((self.results / stage).glob("*")):
             if re.fullmatch(_ID, folder.name) and folder.is_dir():
@@ -162,22 +165,22 @@ class _Search:
                 yield from (path for path in paths if path.is_file() and path not in needed)
 
     def _is_left(self, path: Path, needed: set[Path]) -> bool:
-        """Whether the state of a network is of no use: it is trained, or nobody asks for it."""
+        """Whether the checkpoint of a network is of no use: the network is trained, or no campaign needs it."""
         network = path.with_suffix(".ckpt")
         return network.exists() or network not in needed
 
     def _about_jobs(self, needed: set[Path]) -> Iterator[Path]:
         running = {record.path(self.results) for record in self.running}
         for folder, suffix in _ABOUT.items():
-            for stage in dag.STAGES:
+            for stage in JOB_STAGES:
                 for path in self._in(f"{folder}/{stage}", suffix):
-                    made = self.results / dag.job_outputs(stage, path.name.removesuffix(suffix))[0]
-                    if made not in needed and path not in running:
+                    output = self.results / dag.job_outputs(stage, path.name.removesuffix(suffix))[0]
+                    if output not in needed and path not in running:
                         yield path
 
     def _temporaries(self) -> Iterator[Path]:
         young = 0
-        folders = [*SUFFIX, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
+        folders = [*FILE_STAGES, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
         for path in sorted({path for folder in folders for path in self.results.glob(f"{folder}/.*.tmp")}):
             if not _TEMPORARY.fullmatch(path.name) and not path.is_symlink():
                 continue
@@ -190,12 +193,12 @@ class _Search:
 
     @cached_property
     def _configurations(self) -> Mapping[str, list[str]]:
-        """Ids of the configurations that were run here, by campaign; those of the campaigns in question left out."""
-        found: dict[str, list[str]] = {}
+        """Ids of the configurations of other campaigns that were run here, by campaign."""
+        ids: dict[str, list[str]] = {}
         for id_, config in configurations(self.results).items():
             if config.get("campaign") not in self.names:
-                found.setdefault(str(config.get("campaign")), []).append(id_)
-        return found
+                ids.setdefault(str(config.get("campaign")), []).append(id_)
+        return ids
 
     def _others(self, gone: set[Path]) -> dict[str, int]:
         others: dict[str, int] = {}
@@ -203,7 +206,7 @@ class _Search:
             theirs: set[Path] = set()
             try:
                 for id_ in ids:
-                    raw = read_yaml(self.results / artifact_path("configs", id_))
+                    raw = read_yaml(Results(self.results).path("configs", id_))
                     theirs.update(referenced_artifacts(load_campaign(raw), self.results))
             except ConfigError:
                 others[name] = -1
@@ -214,18 +217,18 @@ class _Search:
 
 
 def referenced_artifacts(campaign: Campaign, results: Path) -> Iterable[Path]:
-    """Yield the paths of all that a campaign asks for, whether they are there or not."""
-    for stage in dag.STAGES:
+    """Yield the paths of all artifacts of a campaign, whether they exist or not."""
+    for stage in JOB_STAGES:
         for id_ in dag.artifact_ids(campaign, stage):
             yield from (results / path for path in dag.job_outputs(stage, id_, campaign))
-    yield from (results / artifact_path("networks", id_) for id_ in campaign.networks)
-    yield results / artifact_path("configs", campaign.config_id)
+    yield from (Results(results).path("networks", id_) for id_ in campaign.networks)
+    yield Results(results).path("configs", campaign.config_id)
 
 
 def _running(results: Path) -> list[Record]:
-    """Return the records of jobs that run, or of which nobody can tell here."""
-    told = check_running([record for record in records(results) if record.state == "running"])
-    return [record for record, runs in told.items() if runs is not False]
+    """Return the records of jobs that run, or may run where this host cannot check."""
+    states = check_running([record for record in records(results) if record.state == "running"])
+    return [record for record, runs in states.items() if runs is not False]
 
 
 def _of_record(record: Record, results: Path) -> Campaign:
@@ -235,14 +238,14 @@ def _of_record(record: Record, results: Path) -> Campaign:
         return load_campaign(read_yaml(results / "configs" / Path(config).name))
     except (ConfigError, ValueError):
         raise HrtemOodError(
-            f"{record.path(results)}: this job is running, and the configuration that it was given cannot be read from "
-            f"{results / 'configs'}, so nobody can tell what it needs. Wait until it has ended; if it runs no more, "
-            "delete that file."
+            f"{record.path(results)}: this job is running, and its configuration cannot be read from "
+            f"{results / 'configs'}, so the files that it needs are unknown. Wait until it has ended; if it is not "
+            "running any more, delete that record."
         ) from None
 
 
 def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
-    """Whether a link leads to a report that goes."""
+    """Whether a link leads to a report that is to be deleted."""
     target = link.resolve()
     return target.parent == (results / "reports").resolve() and any(
         path.resolve().is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")

@@ -1,4 +1,4 @@
-"""What artifacts that are there tell of themselves: read stage by stage, when it is asked for."""
+"""Metadata of existing artifacts and of those of a campaign, loaded lazily per stage."""
 
 import json
 from collections.abc import Mapping
@@ -9,36 +9,34 @@ from typing import Any
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import content_id
-from hrtem_ood.campaign.campaign import SUFFIX, Campaign
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import (
-    DatasetSpec,
-    EvaluationSpec,
     ExitWaveShardSpec,
     PackSpec,
     Spec,
     StructureShardSpec,
-    SuiteSpec,
     TrainingSetSpec,
-    TransferSpec,
     wave_series,
 )
+from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.structures.recipe import structure_series
 
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """What is known of an artifact, of one that is there or of one that is to be made.
+    """Metadata of an artifact, be it an existing one or one of a campaign.
 
     Attributes
     ----------
     id : str
     version : int
-        Of its stage.
+        Version of its stage.
     parameters : dict
-        As its spec has them, those at their default included.
-    more : dict
-        All that the file tells, see :func:`hrtem_ood.artifacts.store.provenance`; empty for what is to be made.
+        Those of its spec, with those at their default.
+    attributes : dict
+        Provenance, see :func:`hrtem_ood.artifacts.store.provenance`; empty where the artifact is not read from a file.
     spec : Spec or None
         None where the stage has none.
     """
@@ -56,13 +54,13 @@ class ArtifactRecord:
 
     @cached_property
     def items(self) -> frozenset[tuple[str, Any]]:
-        """The same as a set, with the version: what tells two artifacts apart is its symmetric difference."""
+        """The same as a set, with the version; the symmetric difference of two of them is what differs."""
         return frozenset([*self.flat.items(), ("", self.version)])
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-        # of a list of grids, each is told of by its place; an only one as it is written, without a list
+        # of a list of grids, each is named by its place; a single one as it is written, without a list
         value = dict(enumerate(value)) if len(value) > 1 else value[0]
     if not isinstance(value, Mapping):
         return {path: _hashable(value)}
@@ -80,20 +78,20 @@ ArtifactRecords = dict[str, ArtifactRecord]
 
 
 class ArtifactSource:
-    """Artifacts by stage and id, and the upstream ones that they name by other names than ids."""
+    """Artifacts by stage and id, and inputs by the ids of their series."""
 
     def of(self, stage: str) -> ArtifactRecords:
-        """Return what is known of a stage's artifacts, by id."""
+        """Return the artifacts of a stage, by id."""
         raise NotImplementedError
 
     @cached_property
     def structures_by_series(self) -> ArtifactRecords:
-        """A structure shard of each series of scenes."""
+        """A structure shard of each series of structures."""
         shards = self.of("structures").values()
         return {
-            structure_series(told.spec.recipe, told.version): told
-            for told in shards
-            if isinstance(told.spec, StructureShardSpec)
+            structure_series(record.spec.recipe, record.version): record
+            for record in shards
+            if isinstance(record.spec, StructureShardSpec)
         }
 
     @cached_property
@@ -101,42 +99,34 @@ class ArtifactSource:
         """An exit-wave shard of each series of exit waves."""
         shards = self.of("exit_waves").values()
         return {
-            wave_series(told.spec.structure_series, told.spec.simulation, told.version): told
-            for told in shards
-            if isinstance(told.spec, ExitWaveShardSpec)
+            wave_series(record.spec.structure_series, record.spec.simulation, record.version): record
+            for record in shards
+            if isinstance(record.spec, ExitWaveShardSpec)
         }
 
 
 class CampaignArtifacts(ArtifactSource):
-    """What a campaign asks for."""
+    """Artifacts of a campaign, be they there or not."""
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
         self._stages: dict[str, ArtifactRecords] = {}
 
     def of(self, stage: str) -> ArtifactRecords:
-        """Return what the campaign asks for of a stage, by id."""
+        """Return the campaign's artifacts of a stage, by id."""
         if stage not in self._stages:
-            self._stages[stage] = {id_: _told(spec) for id_, spec in self._specs(stage).items()}
+            specs = STAGES[stage].specs
+            assert specs is not None, f"{stage} have no specs"
+            self._stages[stage] = {id_: _record(spec) for id_, spec in specs(self.campaign).items()}
         return self._stages[stage]
 
-    def _specs(self, stage: str) -> Mapping[str, Spec]:
-        if stage == "evaluations":
-            return {id_: job.spec for id_, job in self.campaign.evaluations.items()}
-        if stage == "training_sets":
-            return self.campaign.training_set_by_id
-        if stage == "transfer":
-            return {self.campaign.transfer.id: self.campaign.transfer}
-        specs: Mapping[str, Spec] = getattr(self.campaign, stage)
-        return specs
 
-
-def _told(spec: Spec) -> ArtifactRecord:
+def _record(spec: Spec) -> ArtifactRecord:
     return ArtifactRecord(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
 
 
 class StoredArtifacts(ArtifactSource):
-    """What is there.
+    """Existing artifacts.
 
     Parameters
     ----------
@@ -146,7 +136,7 @@ class StoredArtifacts(ArtifactSource):
     Attributes
     ----------
     unreadable : dict of str to str
-        What is wrong with files that were passed over, by path.
+        Error messages of files that were skipped, by path.
     """
 
     def __init__(self, results: Path) -> None:
@@ -155,7 +145,7 @@ class StoredArtifacts(ArtifactSource):
         self._stages: dict[str, ArtifactRecords] = {}
 
     def of(self, stage: str) -> ArtifactRecords:
-        """Return what is there of a stage, by id; networks and training sets as the packs tell of them."""
+        """Return the existing artifacts of a stage, by id; those of networks and training sets are read from packs."""
         if stage not in self._stages:
             if stage in ("networks", "training_sets"):
                 self._stages["training_sets"], self._stages["networks"] = self._from_packs()
@@ -164,28 +154,26 @@ class StoredArtifacts(ArtifactSource):
         return self._stages[stage]
 
     def _read(self, stage: str) -> ArtifactRecords:
-        found: ArtifactRecords = {}
-        for path in sorted((self.results / stage).glob(f"*{SUFFIX[stage]}")):
-            if path.name.startswith("."):
-                continue  # in the making
+        artifacts: ArtifactRecords = {}
+        for path in Results(self.results).paths(stage):
             try:
-                more = store.read_provenance(path)
+                attributes = store.read_provenance(path)
                 id_ = store.artifact_id_of(path)
-                spec = _spec(stage, more["parameters"])
-                parameters = spec.model_dump(mode="json") if spec else json.loads(more["parameters"])
-                found[id_] = ArtifactRecord(id_, int(more["stage_version"]), parameters, more, spec)
+                spec = _spec(stage, attributes["parameters"])
+                parameters = spec.model_dump(mode="json") if spec else json.loads(attributes["parameters"])
+                artifacts[id_] = ArtifactRecord(id_, int(attributes["stage_version"]), parameters, attributes, spec)
             except (ArtifactError, OSError, KeyError, TypeError, ValueError) as error:
                 self.unreadable[str(path)] = str(error)
-        return found
+        return artifacts
 
     def _from_packs(self) -> tuple[ArtifactRecords, ArtifactRecords]:
-        """Return training sets, and networks that are there.
+        """Return training sets and existing networks.
 
-        Neither the pack nor its networks' entries tell the version of the stage. It is part of the training set's id.
+        No pack holds the version of the stage of networks. It follows from the id of the training set.
         """
         training_sets: ArtifactRecords = {}
         networks: ArtifactRecords = {}
-        there = {path.name for path in (self.results / "networks").glob("*.ckpt")}
+        existing = Results(self.results).ids("networks")
         for pack in self.of("packs").values():
             assert isinstance(pack.spec, PackSpec)
             content, entries = pack.parameters["training_set"], pack.attributes["networks"]
@@ -195,25 +183,20 @@ class StoredArtifacts(ArtifactSource):
                     training_sets[name] = ArtifactRecord(
                         name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
                     )
-                if f"{id_}.ckpt" in there:
-                    more = {"device": pack.attributes["device"], **entries[id_]}
-                    networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, more)
+                if id_ in existing:
+                    attributes = {"device": pack.attributes["device"], **entries[id_]}
+                    networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, attributes)
         return training_sets, networks
 
 
-SPECS: dict[str, type[Spec]] = {
-    spec.stage: spec
-    for spec in (StructureShardSpec, ExitWaveShardSpec, DatasetSpec, PackSpec, SuiteSpec, EvaluationSpec, TransferSpec)
-}
-
-
 def _spec(stage: str, text: str) -> Spec | None:
-    """Read the spec that an artifact was made from: a key that is newer than the artifact has its default."""
-    return SPECS[stage].model_validate_json(text) if stage in SPECS else None
+    """Read the spec of an artifact: a key that is newer than the artifact has its default."""
+    spec = STAGES[stage].spec
+    return None if spec is None else spec.model_validate_json(text)
 
 
 VERSIONS = 100
-"""Versions of a stage that are tried."""
+"""Largest number of versions of a stage that are tried."""
 
 
 def _version(id_: str, spec: TrainingSetSpec) -> int:

@@ -1,27 +1,28 @@
-"""The earlier run of a campaign that differs least, by the configurations that the workflow left."""
+"""The most similar earlier run of a campaign, by the configurations that the workflow has kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrtem_ood.campaign.campaign import Campaign, artifact_path
+from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import read_yaml
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.execution.planning.differences import changes, format_change
 from hrtem_ood.execution.planning.inventory import ArtifactRecord
 
 NO_CONTENT = ("execution", "report")
-"""Sections that are part of no scores."""
+"""Sections that do not affect scores."""
 
 
 @dataclass(frozen=True)
 class KeyChange:
-    """A key of the configuration that is another.
+    """A key of the configuration whose value differs.
 
     Attributes
     ----------
     key : str
-        With the keys that it is under, e.g. ``networks.unet.learning_rate``.
+        Full path of the key, e.g. ``networks.unet.learning_rate``.
     text : str
         The key, its old and its new value.
     """
@@ -36,7 +37,7 @@ class KeyChange:
 
     @property
     def counts(self) -> bool:
-        """Whether it changes more than how work is grouped and how figures look."""
+        """Whether scores depend on it: neither the grouping of work nor the look of figures does."""
         return self.section not in NO_CONTENT
 
 
@@ -49,7 +50,7 @@ class PreviousRun:
     config : str
         Id of its configuration.
     changes : tuple of KeyChange
-        None where this very configuration was run.
+        Empty where this very configuration was run.
     """
 
     config: str
@@ -57,20 +58,20 @@ class PreviousRun:
 
 
 def configurations(results: Path) -> dict[str, dict[str, Any]]:
-    """Read the configurations that the workflow was run with, by id; what cannot be read is passed over."""
-    found = {}
+    """Read the configurations that the workflow was run with, by id; unreadable files are skipped."""
+    contents = {}
     for path in sorted((results / "configs").glob("*.json")):
         try:
-            found[path.stem] = read_yaml(path)
+            contents[path.stem] = read_yaml(path)
         except ConfigError:
             continue
-    return found
+    return contents
 
 
 def closest_previous_run(campaign: Campaign, results: Path) -> PreviousRun | None:
     """Return the earlier run of a campaign's name whose configuration differs in the fewest keys; None before the first."""
     now = ArtifactRecord("", 0, campaign.config.model_dump(mode="json"), {})
-    if (results / artifact_path("configs", campaign.config_id)).exists():
+    if Results(results).exists("configs", campaign.config_id):
         return PreviousRun(campaign.config_id, ())
     runs = {
         id_: changes(now, ArtifactRecord(id_, 0, config, {}))

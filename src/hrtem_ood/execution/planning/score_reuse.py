@@ -1,4 +1,4 @@
-"""Scores that evaluations hold already, by the ids of network and dataset."""
+"""Scores of existing evaluations, which new evaluations copy, by the ids of network and dataset."""
 
 import json
 from collections import defaultdict
@@ -12,62 +12,62 @@ from hrtem_ood.execution.planning.inventory import StoredArtifacts
 
 
 class ReusableScores:
-    """What evaluations that are there can be copied from.
+    """Scores that new evaluations can copy.
 
-    An evaluation copies by the contents of networks and datasets. Their ids are looked at here, which tell the same but
-    where a network was trained again on another kind of machine.
+    An evaluation compares the contents of networks and datasets. Here only their ids are compared, which gives the same
+    result unless a network was trained again on another kind of machine.
 
     Parameters
     ----------
-    known : StoredArtifacts
+    stored : StoredArtifacts
     """
 
-    def __init__(self, known: StoredArtifacts) -> None:
-        self.stored = known
+    def __init__(self, stored: StoredArtifacts) -> None:
+        self.stored = stored
 
     @cached_property
     def _holders(self) -> list[tuple[str, set[str], set[str]]]:
         """Evaluations of this version: id, networks, datasets."""
         return [
-            (told.id, {*told.parameters["networks"]}, {*json.loads(told.attributes["datasets"])})
-            for told in self.stored.of("evaluations").values()
-            if told.version == STAGE_VERSIONS["evaluations"]
+            (record.id, {*record.parameters["networks"]}, {*json.loads(record.attributes["datasets"])})
+            for record in self.stored.of("evaluations").values()
+            if record.version == STAGE_VERSIONS["evaluations"]
         ]
 
     @cached_property
     def _scored(self) -> dict[str, set[str]]:
         """Network → the datasets on which it is scored."""
-        found: dict[str, set[str]] = defaultdict(set)
+        scored: dict[str, set[str]] = defaultdict(set)
         for _, networks, datasets in self._holders:
             for network in networks:
-                found[network] |= datasets
-        return found
+                scored[network] |= datasets
+        return scored
 
     def sources(self, job: EvaluationJob) -> Iterator[str]:
-        """Yield the ids of evaluations that hold scores which a job needs."""
+        """Yield the ids of evaluations that hold scores of a job."""
         networks, datasets = {*job.spec.networks}, {*job.suite.datasets}
         for id_, theirs, on in self._holders:
             if theirs & networks and on & datasets:
                 yield id_
 
     def count(self, job: EvaluationJob) -> int:
-        """Return how many of a job's scores of a network on a dataset are known."""
+        """Return how many pairs of network and dataset of a job have scores already."""
         return sum(len(self._scored.get(network, set()) & {*job.suite.datasets}) for network in job.spec.networks)
 
     def share_unknown(self, job: EvaluationJob) -> float:
-        """Return the share of a job's scores that are to be computed."""
+        """Return the share of a job's scores that must be computed."""
         return 1 - self.count(job) / (len(job.spec.networks) * len(job.suite.datasets))
 
     def why(self, job: EvaluationJob) -> str:
-        """Tell why an evaluation is to be made."""
-        versions = {told.version for told in self.stored.of("evaluations").values()}
+        """Explain why an evaluation does not exist yet."""
+        versions = {record.version for record in self.stored.of("evaluations").values()}
         if not versions:
             return NEVER
         if STAGE_VERSIONS["evaluations"] not in versions:
             return f"version of evaluations {max(versions)} → {STAGE_VERSIONS['evaluations']}"
         scored = [self._scored.get(network, set()) for network in job.spec.networks]
         parts = [
-            ("networks never tested", not all(scored)),
-            ("test datasets new to its networks", any(each and {*job.suite.datasets} - each for each in scored)),
+            ("networks not tested before", not all(scored)),
+            ("test datasets new to the networks", any(each and {*job.suite.datasets} - each for each in scored)),
         ]
-        return ", ".join(text for text, is_so in parts if is_so) or "another grouping: all scores are known"
+        return ", ".join(text for text, is_so in parts if is_so) or "grouping changed: all scores exist"

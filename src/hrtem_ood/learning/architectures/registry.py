@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 from hrtem_ood.config.training import BUILT_IN, Architecture
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
-from hrtem_ood.learning.architectures.unet import CLASSES, UNet
+from hrtem_ood.learning.architectures.static_complexity import CLASSES
+from hrtem_ood.learning.architectures.unet import UNet
 from hrtem_ood.user_code import load_user_module
 
 CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}

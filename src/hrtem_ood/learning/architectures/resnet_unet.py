@@ -5,10 +5,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from hrtem_ood.learning.architectures.unet import CLASSES, two_convolutions
-
-BLOCKS = 2
-"""Residual blocks per level, as in ResNet-18."""
+from hrtem_ood.learning.architectures.static_complexity import BLOCKS, CLASSES
+from hrtem_ood.learning.architectures.unet import two_convolutions
 
 
 class ResNetUNet(nn.Module):

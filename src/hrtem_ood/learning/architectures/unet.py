@@ -5,8 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-CLASSES = 2
-"""Background and particle."""
+from hrtem_ood.learning.architectures.static_complexity import CLASSES
 
 
 class UNet(nn.Module):

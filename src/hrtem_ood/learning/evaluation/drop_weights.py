@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from hrtem_ood.campaign.campaign import artifact_path
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.learning.checkpoint import drop_weights, read_network
 from hrtem_ood.progress import log
 
@@ -30,7 +30,7 @@ def drop_scored_weights(networks: Iterable[str], evaluations: Iterable[Path], re
     shared = networks_used_elsewhere(results, campaign)
     dropped = 0
     for id_ in networks:
-        path = results / artifact_path("networks", id_)
+        path = Results(results).path("networks", id_)
         if id_ in shared:
             log(f"{id_} keeps its weights: campaign {shared[id_]} asks for it, too")
         elif path.exists() and not read_network(path)["diverged"]:

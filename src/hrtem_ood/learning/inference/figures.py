@@ -1,20 +1,15 @@
-"""Pictures of predictions: outlines on the micrograph beside the probability, and F1 against σ."""
+"""Figures of predictions: outlines on the micrograph beside the probability, and F1 against σ."""
 
-import io
 import math
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment
 from hrtem_ood.learning.inference.particles import threshold
-
-# Okabe & Ito's colours, which differ under all common kinds of colour blindness
-BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#6B6B6B"
+from hrtem_ood.plotting import BLUE, FONT, GREY, ORANGE, VERMILION, draw_scale_bar, new_figure, render
 
 DRAWN_PX = 1024
 """Larger images are drawn with pixels averaged to about this side."""
@@ -22,7 +17,7 @@ DRAWN_PX = 1024
 DPI = 130
 
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 9,
     "axes.titlesize": 10,
 }  # Any: matplotlib types the keys as a long Literal
@@ -49,7 +44,7 @@ def draw_segmentation(
     height, width = (side * block * pixel_size_A / 10 for side in image.shape)
     extent = (0, width, height, 0)
     with mpl.rc_context(RC):
-        figure = Figure(figsize=(10.4, 0.7 + 4.6 * height / width), layout="constrained")
+        figure = new_figure(10.4, 0.7 + 4.6 * height / width)
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         low, high = np.percentile(image, (0.5, 99.5))
         left.imshow(image, cmap="gray", vmin=low, vmax=high, extent=extent)
@@ -62,8 +57,9 @@ def draw_segmentation(
         figure.colorbar(drawn, ax=right, shrink=0.9)
         for axes in (left, right):
             axes.set(xticks=[], yticks=[])
-        _scale_bar(left, width, height)
-        return _png(figure)
+        draw_scale_bar(left, 10 * width)
+        (png,) = render(figure, ["png"], DPI)
+        return png
 
 
 def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
@@ -82,15 +78,13 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
     """
     here, expected = trust.distance, trust.expected
     with mpl.rc_context(RC):
-        figure = Figure(figsize=(5.6, 3.8), layout="constrained")
+        figure = new_figure(5.6, 3.8)
         axes = figure.subplots()
         if trust.measured is not None and expected is not None:
             points = trust.measured.points
             inside = points.in_domain.to_numpy(bool)
-            axes.scatter(points.sigma[~inside], points.f1[~inside], s=26, color=BLUE, label="other conditions")
-            axes.scatter(
-                points.sigma[inside], points.f1[inside], s=40, color=ORANGE, marker="D", label="training conditions"
-            )
+            axes.scatter(points.sigma[~inside], points.f1[~inside], s=26, color=BLUE, label="off-domain")
+            axes.scatter(points.sigma[inside], points.f1[inside], s=40, color=ORANGE, marker="D", label="in-domain")
             axes.scatter(
                 expected.points.sigma, expected.points.f1, s=110, facecolors="none", edgecolors=GREY, linewidths=0.9,
                 label="nearest in σ",
@@ -102,7 +96,8 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
         axes.set(xlabel="shared transfer σ with training", ylabel="F1, mean over images", ylim=(-0.02, 1.02))
         axes.grid(alpha=0.25)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
-        return _png(figure)
+        (png,) = render(figure, ["png"], DPI)
+        return png
 
 
 def _averaged(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
@@ -110,20 +105,3 @@ def _averaged(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     height, width = (side // block for side in values.shape)
     cut = values[: height * block, : width * block]
     return np.asarray(cut.reshape(height, block, width, block).mean(axis=(1, 3)), np.float32)
-
-
-def _scale_bar(axes: Axes, width: float, height: float) -> None:
-    """Draw a bar of a round length [nm], about a quarter of the width, in the lower left corner."""
-    exponent = 10.0 ** math.floor(math.log10(width / 4))
-    length = max(step * exponent for step in (1, 2, 5) if step * exponent <= width / 4)
-    x, y = 0.04 * width, 0.95 * height
-    box = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 2}
-    axes.text(x + length / 2, y - 0.02 * height, f"{length:g} nm", color="white", ha="center", va="bottom", bbox=box)
-    axes.plot([x, x + length], [y, y], color="black", linewidth=6, solid_capstyle="butt")
-    axes.plot([x, x + length], [y, y], color="white", linewidth=3, solid_capstyle="butt")
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()

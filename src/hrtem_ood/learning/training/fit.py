@@ -83,7 +83,7 @@ def fit(
         network = build(spec.hyperparameters.architecture)
         side = training.counts.shape[-1]
         check_size(network, spec.hyperparameters.architecture, side)
-        flops = flops_per_image(network, side)
+        flops = flops_per_image(spec.hyperparameters.architecture, network, side)
         if how.compile:
             # What was compiled for other networks counts towards a limit, beyond which nothing is compiled.
             torch.compiler.reset()
@@ -106,7 +106,11 @@ def fit(
             raise
     trained = module.trained
     trained.diverged |= trained.weights is None
-    trained.precision, trained.parameter_count, trained.flops_per_image = precision, parameter_count(network), flops
+    trained.numeric_precision, trained.parameter_count, trained.flops_per_image = (
+        precision,
+        parameter_count(network),
+        flops,
+    )
     return trained
 
 
@@ -122,7 +126,7 @@ def resolve_precision(spec: NetworkSpec, device: torch.device) -> Literal["32-tr
     -------
     {"32-true", "bf16-mixed"}
     """
-    wanted = spec.hyperparameters.precision
+    wanted = spec.hyperparameters.numeric_precision
     if wanted == "bf16-mixed" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         log(f"{spec.id}: {torch.cuda.get_device_name(device)} has no bfloat16, so it trains in float32")
         return "32-true"

@@ -14,7 +14,7 @@ def label_mask(
     pixel_size_A: float,
     phase_threshold_rad: float,
     blur_A: float,
-    coverage: float,
+    mask_threshold: float,
     am: ArrayModule,
 ) -> Array:
     """Mask the neighbourhood of all pixels whose phase exceeds a threshold.
@@ -35,7 +35,7 @@ def label_mask(
     phase_threshold_rad : float, [rad]
     blur_A : float, [Å]
         Standard deviation of the (periodic) Gaussian blur.
-    coverage : float, [1]
+    mask_threshold : float, [1]
         A pixel is labelled where the blurred share of pixels above the threshold exceeds this.
     am : ArrayModule
 
@@ -53,4 +53,4 @@ def label_mask(
     blur = am.xp.exp(-2 * (np.pi * blur_A * am.xp.fft.fftfreq(size, pixel_size_A)) ** 2).astype(np.float32)
     spectrum *= blur[:, None]
     spectrum *= blur[None, :half]
-    return (am.fft.irfft2(spectrum, (size, size)) > coverage).astype(np.uint8)
+    return (am.fft.irfft2(spectrum, (size, size)) > mask_threshold).astype(np.uint8)

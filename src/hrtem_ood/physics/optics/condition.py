@@ -198,6 +198,16 @@ JITTER_FIELDS = {
 """Every parameter that may vary from image to image, and the one that holds its standard deviation. Images draw their
 deviations in this order: add to its end only."""
 
+PARAMETER_SYMBOLS = {
+    "defocus_A": "Δf",
+    "dose_e_per_A2": "dose",
+    "focal_spread_A": "focal spread",
+    "angular_spread_mrad": "angular spread",
+    "aperture_mrad": "aperture",
+} | {name: name for name in ABERRATIONS}
+PARAMETER_SYMBOLS |= {deviation: f"s.d. of {PARAMETER_SYMBOLS[name]}" for name, deviation in JITTER_FIELDS.items()}
+"""Symbol of every parameter; :func:`parameter_unit` has its unit."""
+
 POSITIVE = ("dose_e_per_A2", "focal_spread_A", "angular_spread_mrad", "aperture_mrad")
 """Parameters that jitter must leave above zero."""
 

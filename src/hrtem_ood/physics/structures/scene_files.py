@@ -48,18 +48,18 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
         path,
         recipe.sha256,
         key="file",
-        what="a file of scenes",
+        what="a file of structures",
         valid="extended XYZ is best, one frame for each structure",
     )
     if len(frames) < stop:
         raise ConfigError(
-            f"scenes: {path} holds {len(frames)} scenes, but `structures` asks for {stop} or more; ask for {len(frames)}."
+            f"file: {path} holds {len(frames)} structures, but `n_structures` needs {stop} or more; use {len(frames)}."
         )
     scenes = []
     for index in range(start, stop):
         problem = _problem(frames[index], recipe)
         if problem:
-            raise ConfigError(f"scenes: {path}, scene {index}: {problem}")
+            raise ConfigError(f"file: {path}, structure {index}: {problem}")
         scenes.append(_scene(frames[index], recipe, index))
     return scenes
 

@@ -1,4 +1,4 @@
-"""Figures `ctf` and `power`: the phase-contrast transfer of the conditions, and its power."""
+"""Figure `ctf`: the phase-contrast transfer of the conditions."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,19 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.report.figures.style import BLUE, GREY, new_figure, tick_labels
+from hrtem_ood.plotting import BLUE, GREY, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import tick_labels
 
 CURVES = 12
 """Up to this many conditions get a panel of their own; more are drawn as rows of heat maps."""
 
 GROUPS = 12
-"""Heat maps are split by what is unusual, unless that gives more parts than this."""
+"""Heat maps are split by the parameters that depart from common values, unless that gives more parts than this."""
 
 CAPTION = (
     "Phase-contrast transfer T against spatial frequency |q|: azimuthal mean (line) and range over the azimuth (blue "
@@ -23,54 +27,44 @@ CAPTION = (
 )
 CAPTION_MAPS = (
     "Phase-contrast transfer T against spatial frequency |q|, azimuthal mean. Each row is one condition; those that "
-    "differ in dose only share one row. One panel for each parameter that departs from its usual value."
-)
-CAPTION_POWER = (
-    "Power transfer T² against spatial frequency |q|: azimuthal mean, {how}. Its weighted mean over the band is ε. "
-    "Unlike T it does not cancel between azimuths, nor does it know the sign of contrast. White: nothing is transferred."
+    "differ in dose only share one row. One panel for each parameter that departs from its common value."
 )
 
 
 def unique_optical_conditions(conditions: Sequence[Condition]) -> dict[Condition, int]:
-    """Return the conditions that differ in more than dose, which is no matter of optics, and where the first of each is."""
+    """Return the conditions that differ in more than dose, with the index of the first of each."""
     result: dict[Condition, int] = {}
     for index, condition in enumerate(conditions):
         result.setdefault(condition.model_copy(update={"dose_e_per_A2": conditions[0].dose_e_per_A2}), index)
     return result
 
 
-def captions(conditions: Sequence[Condition]) -> dict[str, str]:
-    """Tell what :func:`draw` draws, by figure."""
-    few = len(unique_optical_conditions(conditions)) <= CURVES
-    how = "within the squared envelopes (grey)" if few else "one row per condition, as above"
-    power = CAPTION_POWER.format(how=how)
-    return {
-        "ctf": CAPTION if few else CAPTION_MAPS,
-        "power": power.removesuffix(" White: nothing is transferred.") if few else power,
-    }
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return CAPTION if is_drawn_as_curves(data.campaign.transfer.conditions) else CAPTION_MAPS
 
 
-def draw(transfer: xr.Dataset, conditions: Sequence[Condition], *, power: bool = False) -> Figure:
-    """Draw T(q) of all conditions, or T²(q).
+def is_drawn_as_curves(conditions: Sequence[Condition]) -> bool:
+    """Whether every condition has a panel with its curve; else they are rows of heat maps."""
+    return len(unique_optical_conditions(conditions)) <= CURVES
 
-    Parameters
-    ----------
-    transfer : xarray.Dataset
-        The transfer artifact.
-    conditions : sequence of Condition
-        In the order of ``transfer``.
-    power : bool
 
-    Returns
-    -------
-    Figure
-    """
-    chosen = unique_optical_conditions(conditions)
+def draw(data: ReportData) -> Figure:
+    """Draw T(q) of all conditions."""
+    return draw_transfer(data)
+
+
+def draw_transfer(data: ReportData, *, power: bool = False) -> Figure:
+    """Draw T(q) of all conditions, or T²(q)."""
+    campaign = data.campaign
+    chosen = unique_optical_conditions(campaign.transfer.conditions)
     labels = ConditionLabels(chosen)
-    ordered = sorted(chosen, key=labels.sort_key)
-    if len(ordered) <= CURVES:
-        return _curves(transfer, [(chosen[condition], labels.title(condition)) for condition in ordered], power=power)
-    return _maps(transfer, chosen, labels, power=power)
+    with store.open_zarr(Results(data.folder).path("transfer", campaign.transfer.id)) as transfer:
+        if len(chosen) > CURVES:
+            return _maps(transfer, chosen, labels, power=power)
+        ordered = sorted(chosen, key=labels.sort_key)
+        panels = [(chosen[condition], labels.title(condition)) for condition in ordered]
+        return _curves(transfer, panels, power=power)
 
 
 def _curves(transfer: xr.Dataset, panels: list[tuple[int, str]], *, power: bool) -> Figure:
@@ -124,7 +118,7 @@ def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionL
     for axes in grid.flat[len(groups) :]:
         axes.axis("off")
     q, image = transfer.q.values, None
-    look = {"cmap": "Blues", "vmin": 0, "vmax": 1} if power else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+    style = {"cmap": "Blues", "vmin": 0, "vmax": 1} if power else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
     values = (transfer.transfer**2).mean("phi").values if power else transfer.radial_transfer.values
     for axes, (title, group) in zip(grid.flat, groups.items(), strict=False):
         part = ConditionLabels(group)
@@ -135,7 +129,7 @@ def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionL
             edges,
             values[[chosen[condition] for condition in ordered]],
             rasterized=True,
-            **look,
+            **style,
         )
         tick_labels(
             axes, [(part.short_label if title else part.tick_label)(condition) for condition in ordered], along="y"
@@ -152,7 +146,7 @@ def _maps(transfer: xr.Dataset, chosen: dict[Condition, int], labels: ConditionL
 
 
 def _groups(conditions: list[Condition], labels: ConditionLabels) -> dict[str, list[Condition]]:
-    """Split conditions by what is unusual or, where all is usual, by all that varies besides the leading parameter."""
+    """Split conditions by uncommon values or, without common ones, by all that varies besides the leading parameter."""
     leading = labels.varying[0]
     groups: dict[str, list[Condition]] = {}
     others = ConditionLabels(

@@ -1,4 +1,4 @@
-"""Figure `design`: training sets side by side, by their mean and worst score over the test conditions."""
+"""Figure `design`: training sets in comparison, by their mean and worst score over the test conditions."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,9 @@ from hrtem_ood.analysis.training_set_comparison import TrainingSetScores
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.report.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    metric_label,
-    minimal_axes,
-    new_figure,
-)
+from hrtem_ood.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import metric_label, minimal_axes
 
 NAMES = 12
 """At most so many training sets are drawn."""
@@ -42,51 +33,61 @@ CAPTION = (
     "Left: mean (discs) and worst (diamonds) {score} over the {conditions} test conditions of every network, by training set; "
     "bars: means over networks. Right: {score} by test condition, mean over networks, in the order of {first}. Test "
     "conditions are all those under which the training sets' own recipe of structures is tested, training conditions included. "
-    "The table tells differences from {first}, with {level:.0f} % intervals from {resamples} resamples of networks and of test "
-    "conditions, the same for both.{lost}{cut}"
+    "The table lists differences from {first}, with {level:.0f} % intervals from {resamples} resamples of networks and of test "
+    "conditions, the same for both.{diverged}{cut}"
 )
 
 
-def caption(found: Sequence[TrainingSetScores], analysis: Analysis) -> str:
-    """Tell what :func:`draw` draws."""
-    cut, number = [], len(found[0].conditions)
-    if len(found) > NAMES:
-        cut.append(f"the first {NAMES} of {len(found)} training sets")
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return describe(data.results.compared, data.analysis) + data.default_note
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw the networks of every training set, and their scores by condition."""
+    return draw_comparison(data.results.compared, data.analysis, data.labels.axis_label)
+
+
+def describe(compared: Sequence[TrainingSetScores], analysis: Analysis) -> str:
+    """Describe a comparison of training sets."""
+    cut, number = [], len(compared[0].conditions)
+    if len(compared) > NAMES:
+        cut.append(f"the first {NAMES} of {len(compared)} training sets")
     if number > CONDITIONS:
         cut.append(f"on the right {CONDITIONS} of {number} test conditions, evenly spread")
-    lost = sum(one.diverged for one in found)
+    diverged = sum(one.diverged for one in compared)
     return CAPTION.format(
         score=METRICS[analysis.metric].long_name,
         conditions=number,
-        first=found[0].name,
+        first=compared[0].name,
         level=100 * analysis.confidence_level,
         resamples=analysis.bootstrap_resamples,
-        lost=f" {lost} networks that diverged are left out." if lost else "",
-        cut=f" Shown: {'; '.join(cut)}." if cut else "",
+        diverged=f" {diverged} networks that diverged are left out." if diverged else "",
+        cut=f" Drawn: {'; '.join(cut)}." if cut else "",
     )
 
 
-def draw(found: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
+def draw_comparison(compared: Sequence[TrainingSetScores], analysis: Analysis, axis: str) -> Figure:
     """Draw the networks of every training set, and their scores by condition.
 
     Parameters
     ----------
-    found : sequence of Compared
+    compared : sequence of TrainingSetScores
         Not empty.
     analysis : Analysis
     axis : str
-        What test conditions are called on an axis.
+        Label of an axis of conditions, without its first word.
 
     Returns
     -------
     Figure
     """
-    found = found[:NAMES]
-    rows = min(len(found[0].conditions), CONDITIONS)
+    compared = compared[:NAMES]
+    rows = min(len(compared[0].conditions), CONDITIONS)
     figure = new_figure(11.8, max(4.2, 0.21 * rows + 1.4))
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    _networks(left, found)
-    _conditions(right, found)
+    _networks(left, compared)
+    _conditions(right, compared)
     left.set_ylabel(metric_label(analysis.metric))
     right.set(xlabel=metric_label(analysis.metric), ylabel=f"test {axis}")
     for axes in (left, right):
@@ -104,13 +105,13 @@ def marker_style(index: int) -> tuple[str, str]:
     return (COLOURED[index], MARKERS[index]) if index < len(COLOURED) else ("0.6", "o")
 
 
-def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
-    for index, one in enumerate(found):
+def _networks(axes: Axes, compared: Sequence[TrainingSetScores]) -> None:
+    for index, one in enumerate(compared):
         colour, _ = marker_style(index)
         for side, marker, values in ((-0.17, "o", one.mean), (0.17, "D", one.worst)):
             if not values.size:
                 continue
-            # in the order of their scores, so that neighbours stand side by side and the figure has no chance in it
+            # in the order of their scores: neighbours stand side by side, and nothing is random
             ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
             step = (ranks % 5 - 2) * 0.04 if values.size > 1 else np.zeros(1)
             axes.scatter(
@@ -126,23 +127,23 @@ def _networks(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
                 zorder=2,
             )
             axes.hlines(values.mean(), index + side - 0.14, index + side + 0.14, color="black", linewidth=1.6, zorder=3)
-    turned = sum(len(one.name) + 2 for one in found) > 40
+    turned = sum(len(one.name) + 2 for one in compared) > 40
     axes.set_xticks(
-        range(len(found)), [one.name for one in found], rotation=35 if turned else 0, ha="right" if turned else "center",
+        range(len(compared)), [one.name for one in compared], rotation=35 if turned else 0, ha="right" if turned else "center",
         rotation_mode="anchor",
     )  # fmt: skip
-    axes.set_xlim(-0.5, len(found) - 0.5)
+    axes.set_xlim(-0.5, len(compared) - 0.5)
 
 
-def _conditions(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
-    first = next((one for one in found if one.networks), None)
+def _conditions(axes: Axes, compared: Sequence[TrainingSetScores]) -> None:
+    first = next((one for one in compared if one.networks), None)
     if first is None:
         axes.text(0.5, 0.5, "all networks diverged", ha="center", va="center", transform=axes.transAxes)
         return
     order = np.argsort(-first.sign * first.score.mean(axis=0), kind="stable")
     order = order[evenly_spaced(order.size, CONDITIONS)]
     y = np.arange(order.size)
-    means = {index: one.score.mean(axis=0)[order] for index, one in enumerate(found) if one.networks}
+    means = {index: one.score.mean(axis=0)[order] for index, one in enumerate(compared) if one.networks}
     every = np.array(list(means.values()))
     axes.hlines(y, every.min(axis=0), every.max(axis=0), color="0.8", linewidth=1.0, zorder=1)
     for index, values in reversed(means.items()):  # the first on top
@@ -158,7 +159,7 @@ def _conditions(axes: Axes, found: Sequence[TrainingSetScores]) -> None:
             marker=marker_style(index)[1],
             linestyle="none",
             markersize=5,
-            label=found[index].name,
+            label=compared[index].name,
         )
         for index in means
     ]

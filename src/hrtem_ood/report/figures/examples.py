@@ -7,7 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hrtem_ood.report.figures.style import ORANGE, new_figure
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.test_datasets import report_datasets
+from hrtem_ood.plotting import ORANGE, draw_scale_bar, new_figure
+from hrtem_ood.report.data import ReportData
 
 CHARACTERS = 11
 """Titles are broken into lines of this many characters per inch, in type of the usual size."""
@@ -18,19 +22,19 @@ SIZE, SMALL = 9.0, 7.0
 MANY = 4
 
 CAPTION = (
-    "SimulatedStructure test images with the outlines of their labels (orange). Each row is one structure, each column one "
+    "Simulated test images with the outlines of their labels (orange). Each row is one structure, each column one "
     "condition. Grey scale: 1st to 99th percentile of each image's electron counts."
 )
 
 
 @dataclass(frozen=True)
 class Example:
-    """The images of one dataset that are shown.
+    """Images of one dataset.
 
     Attributes
     ----------
     row, column : int
-        Where the first of them goes; the others go below it.
+        Position of the first of them; the others stand below it.
     title : str
     counts, label : int array, (image, y, x), [e/px] and [1]
     pixel_size_A : float, [Å]
@@ -44,7 +48,34 @@ class Example:
     pixel_size_A: float
 
 
-def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return CAPTION + data.default_note
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw the first images of some test datasets."""
+    return draw_examples(*_read_examples(data))
+
+
+def _read_examples(data: ReportData) -> tuple[list[Example], list[tuple[int, str]]]:
+    """Read the first images of the test datasets of the report, as the arguments of :func:`draw_examples`."""
+    campaign = data.campaign
+    chosen, sets, row = [], [], 0
+    for name, ids in report_datasets(campaign).items():
+        count = min(campaign.config.report.examples, campaign.datasets[ids[0]].n_structures)
+        for column, id_ in enumerate(ids):
+            title = data.labels.title(campaign.datasets[id_].condition)
+            with store.open_zarr(Results(data.folder).path("datasets", id_)) as dataset:
+                counts, label = (dataset[key].isel(image=slice(count)).values for key in ("counts", "label"))
+                pixel_size_A = float(dataset.attrs["pixel_size_A"])
+            chosen.append(Example(row, column, title, counts, label, pixel_size_A))
+        sets.append((row, name))
+        row += count
+    return chosen, sets
+
+
+def draw_examples(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
     """Draw the examples.
 
     Parameters
@@ -74,7 +105,8 @@ def draw(examples: list[Example], sets: list[tuple[int, str]]) -> Figure:
             _image(panel, counts, label)
             if number == 0:
                 panel.set_title(title, fontsize=size)
-    _scale_bar(axes[0, 0], examples[0])
+    first = examples[0]
+    draw_scale_bar(axes[0, 0], first.counts.shape[2] * first.pixel_size_A)
     if len(sets) > 1:
         for row, name in sets:
             axes[row, 0].text(
@@ -110,18 +142,3 @@ def _broken(title: str, width: int) -> str:
             whole = "\u00a0".join(part.rsplit(" ", 1))  # a number stays with its unit
             lines += textwrap.wrap(whole, width, break_long_words=False)
     return "\n".join(lines)
-
-
-def _scale_bar(panel: Axes, example: Example) -> None:
-    """Draw a scale bar of a round length, at most a third of the image."""
-    width_A = example.counts.shape[2] * example.pixel_size_A
-    length_nm = max(length for length in (0.5, 1, 2, 5, 10, 20, 50, 100) if length * 10 <= max(5.0, width_A / 3))
-    pixels, side = length_nm * 10 / example.pixel_size_A, example.counts.shape[2]
-    left, height = 0.06 * side, 0.06 * side
-    panel.fill_between(
-        [left / 2, left * 1.5 + pixels], height / 3, height * 3.6, color="black", alpha=0.55, linewidth=0
-    )
-    panel.plot([left, left + pixels], [height, height], color="white", linewidth=2.5, solid_capstyle="butt")
-    panel.text(
-        left + pixels / 2, height * 1.5, f"{length_nm:g} nm", color="white", ha="center", va="bottom", fontsize=8
-    )

@@ -1,4 +1,4 @@
-"""Figure `forecast`: what was forecast against what was measured, and whether intervals hold what they say."""
+"""Figure `forecast`: measured against forecast scores, and the coverage of the intervals."""
 
 import numpy as np
 import pandas as pd
@@ -8,21 +8,25 @@ from matplotlib.lines import Line2D
 
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.report.figures.style import BLUE, GREY, VERMILION, metric_label, minimal_axes, new_figure
+from hrtem_ood.plotting import BLUE, GREY, VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import metric_label, minimal_axes
 
 CROWD = 400
 """Intervals of more cells than this are drawn as a band of their median width; above five times as many, points are small."""
 
 CAPTION = (
-    "Left: {score} of every cell under an imaging shift against its forecast, which knows the in-domain score, "
-    "{forecast} and no cell of the same training set or test condition. {intervals}: {level:.0f} % intervals; cells outside are "
-    "orange. Middle: measured coverage of the intervals at several levels; on the diagonal they hold what they say. The ring is "
-    "the level that the configuration asks for. Right: their width, median and quartiles over cells. {low}"
+    "Left: {score} of every cell under an imaging shift against its forecast, which uses the in-domain score "
+    "and {forecast}, and no cell of the same training set or test condition. {intervals}: {level:.0f} % intervals; "
+    "cells outside are orange. Middle: measured coverage of the intervals at several levels; on the diagonal it is the "
+    "nominal one. The ring is the level of the configuration. Right: their width, median and quartiles over cells. {low}"
 )
 
 
-def caption(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) -> str:
-    """Tell what :func:`draw` draws."""
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    tables, analysis = data.results.tables, data.analysis
+    table, calibration = tables["forecast"], tables["calibration"]
     without = calibration.nominal[calibration.n == 0]
     low = (
         f"Too few cells for intervals at {', '.join(f'{100 * level:g} %' for level in without)}."
@@ -38,7 +42,13 @@ def caption(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) 
     ).strip()
 
 
-def draw(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) -> Figure:
+def draw(data: ReportData) -> Figure:
+    """Draw forecasts, and coverage and width of their intervals."""
+    tables = data.results.tables
+    return draw_panels(tables["forecast"], tables["calibration"], data.analysis)
+
+
+def draw_panels(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) -> Figure:
     """Draw the three panels.
 
     Parameters
@@ -58,9 +68,9 @@ def draw(table: pd.DataFrame, calibration: pd.DataFrame, analysis: Analysis) -> 
     _cells(cells, table, analysis)
     _coverage(coverage, calibration, analysis)
     _width(width, calibration, analysis)
-    for axes, there in ((cells, len(table)), (coverage, calibration.n.any()), (width, calibration.n.any())):
+    for axes, has_cells in ((cells, len(table)), (coverage, calibration.n.any()), (width, calibration.n.any())):
         minimal_axes(axes)
-        if not there:
+        if not has_cells:
             axes.text(0.5, 0.55, "too few cells", ha="center", va="center", transform=axes.transAxes)
     return figure
 
@@ -103,18 +113,18 @@ def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
 
 
 def _coverage(axes: Axes, calibration: pd.DataFrame, analysis: Analysis) -> None:
-    made = calibration[calibration.n > 0]
+    counted = calibration[calibration.n > 0]
     axes.plot([0.45, 1], [0.45, 1], color="black", linewidth=0.7)
-    axes.plot(made.nominal, made.coverage, color=BLUE, marker="o", markersize=5, linewidth=1.2)
-    asked = made[made.nominal == analysis.forecast_level]
-    axes.plot(asked.nominal, asked.coverage, "o", markersize=10, markerfacecolor="none", markeredgecolor=VERMILION)
-    lowest = min(0.45, float(made.coverage.min()) - 0.03 if len(made) else 0.45)
+    axes.plot(counted.nominal, counted.coverage, color=BLUE, marker="o", markersize=5, linewidth=1.2)
+    chosen = counted[counted.nominal == analysis.forecast_level]
+    axes.plot(chosen.nominal, chosen.coverage, "o", markersize=10, markerfacecolor="none", markeredgecolor=VERMILION)
+    lowest = min(0.45, float(counted.coverage.min()) - 0.03 if len(counted) else 0.45)
     axes.set(xlim=(0.45, 1), ylim=(lowest, 1.01), xlabel="nominal coverage", ylabel="measured coverage")
 
 
 def _width(axes: Axes, calibration: pd.DataFrame, analysis: Analysis) -> None:
-    made = calibration[calibration.n > 0]
-    axes.fill_between(made.nominal, made.width_q25, made.width_q75, color=GREY, alpha=0.2, linewidth=0)
-    axes.plot(made.nominal, made.width, color=GREY, marker="o", markersize=5, linewidth=1.2)
+    counted = calibration[calibration.n > 0]
+    axes.fill_between(counted.nominal, counted.width_q25, counted.width_q75, color=GREY, alpha=0.2, linewidth=0)
+    axes.plot(counted.nominal, counted.width, color=GREY, marker="o", markersize=5, linewidth=1.2)
     axes.set(xlim=(0.45, 1), xlabel="nominal coverage", ylabel=f"width of intervals of {metric_label(analysis.metric)}")
-    axes.set_ylim(0, max(1.05 * float(made.width_q75.max()), 1e-3) if len(made) else 1)
+    axes.set_ylim(0, max(1.05 * float(counted.width_q75.max()), 1e-3) if len(counted) else 1)

@@ -7,7 +7,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from hrtem_ood.analysis.learning_curves import Curve, Curves
-from hrtem_ood.report.figures.style import BLUE, GREY, VERMILION, minimal_axes, new_figure
+from hrtem_ood.plotting import BLUE, GREY, VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import minimal_axes
 
 COLUMNS = 6
 
@@ -23,38 +25,48 @@ CAPTION = (
 )
 
 
-def caption(found: Curves) -> str:
-    """Tell what :func:`draw` draws."""
-    number = len(found.shown)
-    whole = number == found.networks
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return describe(data.results.curves) + data.default_note
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw one small panel per network."""
+    return draw_curves(data.results.curves)
+
+
+def describe(curves: Curves) -> str:
+    """Describe a sample of learning curves."""
+    number = len(curves.sample)
+    whole = number == curves.networks
     return CAPTION.format(
-        what="every network" if whole else f"{number} of {found.networks} networks, evenly spread over the campaign",
-        diverged=" Orange: diverged." if any(curve.diverged for curve in found.shown) else "",
-        absent=f" The files of {found.absent} others of the sample are not there." if found.absent else "",
+        what="every network" if whole else f"{number} of {curves.networks} networks, evenly spread over the campaign",
+        diverged=" Orange: diverged." if any(curve.diverged for curve in curves.sample) else "",
+        absent=f" The files of {curves.absent} others of the sample are missing." if curves.absent else "",
     )
 
 
-def draw(found: Curves) -> Figure:
+def draw_curves(curves: Curves) -> Figure:
     """Draw one small panel per network."""
-    if not found.shown:
+    if not curves.sample:
         figure = new_figure(5, 2)
         axes = figure.subplots()
         axes.axis("off")
-        axes.text(0.5, 0.5, "no network's file is there", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "no file of a network", ha="center", va="center", transform=axes.transAxes)
         return figure
-    columns = min(COLUMNS, len(found.shown))
-    rows = -(-len(found.shown) // columns)
+    columns = min(COLUMNS, len(curves.sample))
+    rows = -(-len(curves.sample) // columns)
     figure = new_figure(max(2.1 * columns, 4.2), 1.75 * rows + 0.8)
-    same = len({curve.loss for curve in found.shown}) == 1
+    same = len({curve.loss for curve in curves.sample}) == 1
     grid = figure.subplots(rows, columns, squeeze=False, sharey=same)
-    for axes in grid.flat[len(found.shown) :]:
+    for axes in grid.flat[len(curves.sample) :]:
         axes.axis("off")
-    for axes, curve in zip(grid.flat, found.shown, strict=False):
+    for axes, curve in zip(grid.flat, curves.sample, strict=False):
         _curve(axes, curve)
-    for axes in grid.flat[:1] if same else grid.flat[: len(found.shown)]:
-        _limit(axes, found.shown if same else [found.shown[list(grid.flat).index(axes)]])
+    for axes in grid.flat[:1] if same else grid.flat[: len(curves.sample)]:
+        _limit(axes, curves.sample if same else [curves.sample[list(grid.flat).index(axes)]])
     figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel("loss [nat]" if same and found.shown[0].loss == "cross_entropy" else "loss", fontsize=10)
+    figure.supylabel("loss [nat]" if same and curves.sample[0].loss == "cross_entropy" else "loss", fontsize=10)
     handles = [
         Line2D([], [], color=GREY, linewidth=1.2, label="training"),
         Line2D([], [], color=BLUE, marker="o", markersize=4, linewidth=1.2, label="validation, best epoch"),
@@ -84,7 +96,7 @@ def _curve(axes: Axes, curve: Curve) -> None:
 
 
 def _limit(axes: Axes, curves: list[Curve]) -> None:
-    """Keep losses that grew beyond all measure from squeezing the others."""
+    """Limit the axis, so that losses that diverge do not squeeze the others."""
     losses = np.concatenate(
         [curve.epochs[["train_loss", "validation_loss"]].to_numpy(float).ravel() for curve in curves]
     )

@@ -1,6 +1,6 @@
-"""Figure `gap`: the OOD gap against its predictors σ and |Δdefocus|, and the one that the forecast uses."""
+"""Figure `ood_gap`: the OOD gap against its predictors σ and |Δdefocus|, and the one that the forecast uses."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hrtem_ood.analysis.correlation import spearman
-from hrtem_ood.report.figures.style import GREY, VERMILION, minimal_axes, new_figure
+from hrtem_ood.analysis.correlation import gap_correlation
+from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
+from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.plotting import GREY, VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import minimal_axes
 
 CROWD = 1000
 """More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
@@ -25,24 +29,33 @@ BINNED = 100
 """With more points than this, medians of bins are drawn over them."""
 
 CAPTION = (
-    "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every off-domain pair of training set "
-    "and test condition, median over networks, against shared transfer σ and change of defocus (both to the "
+    "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every pair of training set "
+    "and test dataset of its own structure recipe under another condition, median over networks, "
+    "against shared transfer σ and change of defocus (both to the "
     "nearest training condition){third}. Vertical lines: quartiles over networks, of up to {crowd} pairs. Red lines, with more "
     "than {binned} pairs: median and quartiles over bins of as many pairs each. Colour: transfer ε of the test condition. "
-    "Titles: Spearman's ρ with its 95 % bootstrap interval over training sets and test conditions."
+    "Titles: Spearman's ρ with its {level:g} % bootstrap interval over training sets and test conditions."
 )
 
 USUAL = {"sigma": "shared transfer σ", "abs_delta_defocus_A": "|Δf − Δf′| to the nearest training condition [Å]"}
 """Predictors of the first two panels, with the titles of their axes."""
 
 
-def caption(forecast: str) -> str:
-    """Tell what :func:`draw` draws; ``forecast`` is the predictor that the forecast uses."""
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    forecast = data.analysis.forecast_predictor
     third = "" if forecast in USUAL else f", and against {forecast}, which the forecast uses"
-    return CAPTION.format(third=third, crowd=CROWD, binned=BINNED)
+    return CAPTION.format(third=third, crowd=CROWD, binned=BINNED, level=100 * data.analysis.confidence_level)
 
 
-def draw(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray) -> Figure:
+def draw(data: ReportData) -> Figure:
+    """Draw the panels."""
+    results, analysis = data.results, data.analysis
+    values = results.predictors[analysis.forecast_predictor]
+    return draw_gap(results.cells, results.tables["predictors"], values, analysis)
+
+
+def draw_gap(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray, analysis: Analysis) -> Figure:
     """Draw the panels.
 
     Parameters
@@ -52,27 +65,27 @@ def draw(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray) ->
     correlations : pandas.DataFrame
         From :func:`hrtem_ood.analysis.correlation.predictor_table`.
     values : xarray.DataArray, (training_set, condition)
-        The predictor of the forecast, with its symbol and unit; it has a panel unless it has one anyway.
+        The predictor of the forecast, with its symbol and unit; it gets a third panel where it is none of the first two.
+    analysis : Analysis
 
     Returns
     -------
     Figure
     """
-    titles, whole = dict(USUAL), correlations[correlations.cells == "all off-domain"]
-    rhos = whole.set_index("predictor").to_dict("index")
-    names = ["gap", "gap_q25", "gap_q75", "in_domain", "sigma", "abs_delta_defocus_A", "epsilon"]
-    if values.name not in titles:
-        ids = {name: cells[name].values.astype(str) for name in ("training_set", "condition")}
-        there = values.reindex(ids).values
-        cells = cells.assign({str(values.name): (("training_set", "condition"), there)})
+    titles, imaging = dict(USUAL), cell_subsets(cells)["imaging"]
+    rhos = correlations[correlations.cells == "imaging"].set_index("predictor").to_dict("index")
+    name = str(values.name)
+    if name not in titles:
+        cells = _with_predictor(cells, values)
         unit = f" [{values.attrs['units']}]" if values.attrs["units"] != "1" else ""
-        titles[str(values.name)] = f"{values.attrs['long_name']}{unit}"
-        rhos[str(values.name)] = _rho(cells, str(values.name))
-        names.append(str(values.name))
+        titles[name] = f"{values.attrs['long_name']}{unit}"
+        found = gap_correlation(cells, name, imaging, analysis)
+        rhos[name] = {"rho": found.rho, "rho_low": found.low, "rho_high": found.high, "n": found.n}
     figure = new_figure(4.4 * len(titles) + 0.6, 4.2)
     panels = figure.subplots(1, len(titles), sharey=True)
-    frame = cells[names].to_dataframe().reset_index()
-    frame = frame[~frame.in_domain & frame.gap.notna()]
+    cells = cells.assign(imaging=(("training_set", "condition"), imaging))
+    frame = cells[["gap", "gap_q25", "gap_q75", "imaging", "epsilon", *titles]].to_dataframe().reset_index()
+    frame = frame[frame.imaging & frame.gap.notna()]
     norm = Normalize(0, max(float(frame.epsilon.max()) if len(frame) else 0.0, 1e-3))
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         _points(axes, frame[np.isfinite(frame[name])], name, norm)
@@ -91,7 +104,14 @@ def draw(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray) ->
     else:
         for axes in panels:
             axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "no off-domain cell with a gap", ha="center", va="center", transform=axes.transAxes)
+            axes.text(
+                0.5,
+                0.5,
+                "no cell under an imaging shift with a gap",
+                ha="center",
+                va="center",
+                transform=axes.transAxes,
+            )
     return figure
 
 
@@ -119,17 +139,10 @@ def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None
         )
 
 
-def _rho(cells: xr.Dataset, name: str) -> dict[Hashable, Any]:
-    """Correlate a predictor with the gap as the others are, over all off-domain cells."""
-    columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
-    found = spearman(
-        cells.gap.values,
-        cells[name].values,
-        ~cells.in_domain.values,
-        columns,
-        f"bootstrap of {name} over all off-domain",
-    )
-    return {"spearman_rho": found.rho, "low_95": found.low, "high_95": found.high, "n": found.n}
+def _with_predictor(cells: xr.Dataset, values: xr.DataArray) -> xr.Dataset:
+    """Return the cells with the values of a predictor, in the cells' own order."""
+    ids = {name: cells[name].values.astype(str) for name in ("training_set", "condition")}
+    return cells.assign({str(values.name): (("training_set", "condition"), values.reindex(ids).values)})
 
 
 def _medians(axes: Axes, frame: pd.DataFrame, name: str) -> None:
@@ -155,7 +168,7 @@ def _legend(figure: Figure, frame: pd.DataFrame) -> None:
 
 def spearman_text(row: Mapping[Any, Any]) -> str:
     """Write a correlation with its interval, e.g. ``Spearman ρ = +0.62 [+0.41, +0.78], n = 49``."""
-    if not np.isfinite(row["spearman_rho"]):
+    if not np.isfinite(row["rho"]):
         return f"Spearman ρ undefined, n = {row['n']}"
-    text = f"Spearman ρ = {row['spearman_rho']:+.2f} [{row['low_95']:+.2f}, {row['high_95']:+.2f}], n = {row['n']}"
+    text = f"Spearman ρ = {row['rho']:+.2f} [{row['rho_low']:+.2f}, {row['rho_high']:+.2f}], n = {row['n']}"
     return text.replace("-", "−")

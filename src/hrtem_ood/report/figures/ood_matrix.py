@@ -9,19 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from hrtem_ood.campaign.condition_labels import ConditionLabels
-from hrtem_ood.report.figures.style import (
-    DENSE,
-    VERMILION,
-    consecutive_groups,
-    label_extent,
-    new_figure,
-    palette,
-    tick_labels,
-)
+from hrtem_ood.plotting import VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import DENSE, consecutive_groups, label_extent, palette, tick_labels
 
 CAPTION = (
     "Median F1 over the networks of each training set (rows) under each test condition (columns), both ordered by what "
-    "varies. In-domain cells, whose test condition is a training condition, are framed."
+    "varies. In-domain cells, whose test condition and structure recipe are ones of the training set, are framed."
 )
 
 LARGEST = 13.0
@@ -33,7 +27,7 @@ SMALLEST = 5.0
 
 @dataclass(frozen=True)
 class Cell:
-    """How cells are drawn: width and height in inches, and whether numbers have no room in them."""
+    """Size of cells: width and height in inches, and whether they are too small for numbers."""
 
     width: float
     height: float
@@ -41,7 +35,7 @@ class Cell:
 
     @classmethod
     def of(cls, rows: int, columns: int) -> "Cell":
-        """Choose what a matrix of that size needs."""
+        """Choose the size for a matrix."""
         if rows <= DENSE and columns <= 1.5 * DENSE:
             return cls(0.62, 0.36, dense=False)
         width, height = (float(np.clip(LARGEST / count, 0.01, 0.3)) for count in (columns, rows))
@@ -53,12 +47,22 @@ class Cell:
         return float(np.clip(0.8 * 72 * side, SMALLEST, 8)) if self.dense else 8.5
 
     def most(self, along: str, count: int) -> int:
-        """How many of so many tick labels there is room for."""
+        """Return for how many of the tick labels there is room."""
         side = self.width if along == "x" else self.height
         return max(1, min(count, int(count * side * 72 / (1.15 * self.font(along)))))
 
 
-def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return CAPTION + data.default_note
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw one heat map per structure set, side by side."""
+    return draw_matrix(data.results.cells, data.labels, colours=data.palette)
+
+
+def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
     """Draw one heat map per structure set, side by side.
 
     Parameters
@@ -111,7 +115,7 @@ def draw(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
 
 
 def _label(axes: Axes, part: xr.Dataset, cell: Cell, along: str, labels: list[str]) -> None:
-    """Write tick labels; in a dense matrix as many as there is room for, with lines and names for groups."""
+    """Write tick labels; in a dense matrix as many as fit, with names for groups."""
     tick_labels(axes, labels, along=along, most=cell.most(along, len(labels)), upright=cell.dense)
     axes.tick_params(axis="x" if along == "x" else "y", labelsize=cell.font(along))
     if not cell.dense:

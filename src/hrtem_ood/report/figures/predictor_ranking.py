@@ -1,4 +1,4 @@
-"""Figure `league`: how well every predictor ranks gap and regret."""
+"""Figure `predictor_ranking`: rank correlation of every predictor with gap and regret."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hrtem_ood.config.analysis import Analysis
-from hrtem_ood.report.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, minimal_axes, new_figure
+from hrtem_ood.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, new_figure
+from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.style import minimal_axes
 
 COLOURS = {"transfer": BLUE, "naive": GREY, "images": GREEN, "network": ORANGE, "user": PURPLE}
 KINDS = {
@@ -17,31 +19,41 @@ KINDS = {
     "naive": "naive",
     "images": "images",
     "network": "networks, without labels",
-    "user": "your own",
+    "user": "user-defined",
 }
 MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user": "v"}
 
 MOST = 40
-"""At most so many predictors are shown."""
+"""At most so many predictors are drawn."""
 
 CELLS = ("imaging", "imaging, away from minimum contrast")
-"""The contests of this figure; those of structures have a figure of their own."""
+"""Subsets of cells of this figure; those of structure shift have a figure of their own."""
 
 CAPTION = (
-    "Spearman's ρ of every predictor with gap and regret over off-domain cells under an imaging shift, positive where it points "
-    "the way that theory says. Lines: {level:.0f} % interval from {resamples} resamples of training sets and test conditions. "
-    "Predictors are in the order of the first panel. Dashed: ρ of {reference}, which the others are compared with; bold: "
+    "Spearman's ρ of every predictor with gap and regret over off-domain cells under an imaging shift, positive where its "
+    "direction is that of theory. Lines: {level:.0f} % interval from {resamples} resamples of training sets and test conditions. "
+    "Predictors are in the order of the first panel. Dashed: ρ of the baseline, {reference}; bold: "
     "{forecast}, which the forecast uses. Both were chosen before the run.{cut}"
 )
 
 
-def caption(table: pd.DataFrame, analysis: Analysis) -> str:
-    """Tell what :func:`draw` draws."""
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return describe(data.results.tables["predictor_ranking"], data.analysis)
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw one panel per outcome and subset of cells."""
+    return draw_ranking(data.results.tables["predictor_ranking"], data.analysis)
+
+
+def describe(table: pd.DataFrame, analysis: Analysis) -> str:
+    """Describe a ranking."""
     here = table[table.cells.isin(CELLS)]
     ranked, number = here[here.rho.notna()].predictor.nunique(), len(select_predictors(table, CELLS, analysis))
-    still = sorted(set(here.predictor) - set(here[here.rho.notna()].predictor))
-    cut = f" Of {ranked} predictors, {number} are shown: all that are naive, and the best." if ranked > number else ""
-    cut += f" The same everywhere, hence without ρ: {', '.join(still)}." if still else ""
+    constant = sorted(set(here.predictor) - set(here[here.rho.notna()].predictor))
+    cut = f" Of {ranked} predictors, {number} are drawn: all naive ones, and the best." if ranked > number else ""
+    cut += f" Constant, hence without ρ: {', '.join(constant)}." if constant else ""
     return CAPTION.format(
         level=100 * analysis.confidence_level,
         resamples=analysis.bootstrap_resamples,
@@ -51,13 +63,13 @@ def caption(table: pd.DataFrame, analysis: Analysis) -> str:
     )
 
 
-def draw(table: pd.DataFrame, analysis: Analysis) -> Figure:
-    """Draw one panel per outcome and contest.
+def draw_ranking(table: pd.DataFrame, analysis: Analysis) -> Figure:
+    """Draw one panel per outcome and subset of cells.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The league, from :func:`hrtem_ood.analysis.ranking.predictor_ranking.rank_predictors`.
+        From :func:`hrtem_ood.analysis.ranking.predictor_ranking.rank_predictors`.
     analysis : Analysis
 
     Returns
@@ -65,20 +77,20 @@ def draw(table: pd.DataFrame, analysis: Analysis) -> Figure:
     Figure
     """
     names = select_predictors(table, CELLS, analysis)
-    contests = [(outcome, cells) for outcome in ("gap", "regret") for cells in CELLS]
-    figure = new_figure(2.35 * len(contests) + 2.2, max(2.4, 0.2 * len(names) + 1.3))
-    panels = figure.subplots(1, len(contests), sharey=True)
-    for axes, contest in zip(panels, contests, strict=True):
-        plot_rank_correlations(axes, table, contest, names, analysis)
+    subsets = [(outcome, cells) for outcome in ("gap", "regret") for cells in CELLS]
+    figure = new_figure(2.35 * len(subsets) + 2.2, max(2.4, 0.2 * len(names) + 1.3))
+    panels = figure.subplots(1, len(subsets), sharey=True)
+    for axes, subset in zip(panels, subsets, strict=True):
+        plot_rank_correlations(axes, table, subset, names, analysis)
     tick_names(panels[0], names, analysis)
     legend(figure, table[table.predictor.isin(names)].family)
     return figure
 
 
 def select_predictors(table: pd.DataFrame, cells: Sequence[str], analysis: Analysis) -> list[str]:
-    """Names of the predictors that are shown, best first: by the first contest that they are in.
+    """Return the names of the predictors to draw, best first: by the first subset of cells that has them.
 
-    Naive ones, the reference and the one of the forecast are always among them; what ranks nothing is not.
+    Naive ones, the baseline and the one of the forecast are always among them; those without ρ are not.
     """
     order = pd.concat([table[(table.outcome == o) & (table.cells == c)] for o in ("gap", "regret") for c in cells])
     order = order[order.rho.notna()].drop_duplicates("predictor")
@@ -90,10 +102,10 @@ def select_predictors(table: pd.DataFrame, cells: Sequence[str], analysis: Analy
 
 
 def plot_rank_correlations(
-    axes: Axes, table: pd.DataFrame, contest: tuple[str, str], names: Sequence[str], analysis: Analysis
+    axes: Axes, table: pd.DataFrame, subset: tuple[str, str], names: Sequence[str], analysis: Analysis
 ) -> None:
-    """Draw ρ of predictors in one contest, the first name at the top."""
-    outcome, cells = contest
+    """Draw ρ of predictors with one outcome over one subset of cells, the first name at the top."""
+    outcome, cells = subset
     part = table[(table.outcome == outcome) & (table.cells == cells)].set_index("predictor").reindex(list(names))
     n = part.n.dropna()
     axes.set_title(
@@ -126,12 +138,12 @@ def tick_names(axes: Axes, names: Sequence[str], analysis: Analysis) -> None:
 
 
 def legend(figure: Figure, families: pd.Series) -> None:
-    """Name the families that are there."""
-    there = set(families)
+    """Name the families."""
+    present = set(families)
     handles = [
         Line2D([], [], color=COLOURS[name], marker=MARKERS[name], linewidth=1.4, markersize=4.5, label=text)
         for name, text in KINDS.items()
-        if name in there
+        if name in present
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)

@@ -1,4 +1,4 @@
-"""Figure `structures`: networks on structures of other recipes than they were trained on, and what predicts that."""
+"""Figure `structures`: networks on structures of other recipes than their training set's, and predictors of their gap."""
 
 from typing import Any
 
@@ -11,39 +11,53 @@ from matplotlib.patches import Rectangle
 from hrtem_ood.analysis.structure_matrix import Matrix
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.plotting import VERMILION, new_figure
+from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.figures import predictor_ranking
-from hrtem_ood.report.figures.style import DENSE, VERMILION, metric_label, new_figure, palette, tick_labels
+from hrtem_ood.report.style import DENSE, metric_label, palette, tick_labels
 
 MOST = 40
 """At most so many recipes of training, and of test, are drawn."""
 
 CELLS = ("structure", "structure and imaging")
-"""Contests of the league over other structures: under the training conditions, and under others."""
+"""Subsets of cells with a structure shift: under the training conditions, and under others."""
 
 CAPTION = (
     "Left: median {score} of networks trained on structures of one recipe (rows) and tested on those of another (columns), "
-    "under training conditions, so that nothing but the structures changes; only conditions under which all recipes are "
-    "tested count. Small: number of cells, each a training set and a test dataset. Own recipes are framed. Right: Spearman's ρ "
-    "of predictors with the gap where structures alone change, and where imaging changes, too, as in the league above.{cut}"
+    "under training conditions, so that only the structures change; only conditions under which all recipes are "
+    "tested count. Small: number of cells, each a training set and a test dataset. In-domain recipes are framed. "
+    "Right: Spearman's ρ of predictors with the gap where structures alone change, and where imaging changes, too, as in "
+    "the ranking above.{cut}"
 )
 
 
-def caption(matrix: Matrix, analysis: Analysis) -> str:
-    """Tell what :func:`draw` draws."""
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    return describe(data.structure_matrix, data.analysis)
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw the matrix of recipes beside the ranking of predictors under structure shifts."""
+    ranking = data.results.tables["predictor_ranking"]
+    return draw_structures(data.structure_matrix, ranking, data.analysis, colours=data.palette)
+
+
+def describe(matrix: Matrix, analysis: Analysis) -> str:
+    """Describe a matrix of recipes."""
     cut = max(len(matrix.rows), len(matrix.columns)) > MOST
     return CAPTION.format(
-        score=METRICS[analysis.metric].long_name, cut=f" Only the first {MOST} recipes are shown." if cut else ""
+        score=METRICS[analysis.metric].long_name, cut=f" Only the first {MOST} recipes are drawn." if cut else ""
     )
 
 
-def draw(matrix: Matrix, table: pd.DataFrame, analysis: Analysis, *, colours: str) -> Figure:
-    """Draw the matrix beside the league of shifts of structure.
+def draw_structures(matrix: Matrix, table: pd.DataFrame, analysis: Analysis, *, colours: str) -> Figure:
+    """Draw the matrix beside the ranking of predictors under structure shifts.
 
     Parameters
     ----------
     matrix : Matrix
     table : pandas.DataFrame
-        The league, from :func:`hrtem_ood.analysis.ranking.predictor_ranking.rank_predictors`.
+        The ranking, from :func:`hrtem_ood.analysis.ranking.predictor_ranking.rank_predictors`.
     analysis : Analysis
     colours : str
         Name of a seaborn or matplotlib colour map.
@@ -80,12 +94,12 @@ def _matrix(axes: Axes, matrix: Matrix, analysis: Analysis, *, colours: str, siz
                 (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.8, clip_on=False, zorder=3
             )
         )
-    told: Any = {"textcoords": "offset points", "ha": "center", "va": "center"}
+    placed: Any = {"textcoords": "offset points", "ha": "center", "va": "center"}
     for row, column in np.argwhere(np.isfinite(score)) if size else ():
         red, green, blue, _ = image.cmap(image.norm(score[row, column]))
         colour = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "white"
         for text, below, smaller in ((f"{score[row, column]:.2f}", 3, 0), (f"{matrix.cells[row, column]}", -8, 2)):
-            axes.annotate(text, (column, row), (0, below), color=colour, fontsize=size - smaller, **told)
+            axes.annotate(text, (column, row), (0, below), color=colour, fontsize=size - smaller, **placed)
     tick_labels(axes, matrix.columns[:MOST], along="x")
     tick_labels(axes, matrix.rows[:MOST], along="y")
     axes.set(xlabel="tested on structures of", ylabel="trained on structures of")

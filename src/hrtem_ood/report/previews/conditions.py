@@ -7,21 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.ctf import envelope, phase_contrast_transfer
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.report.figures.style import BLUE, VERMILION, new_figure, render, theme
+from hrtem_ood.plotting import BLUE, VERMILION, draw_scale_bar, new_figure, render
+from hrtem_ood.report.style import theme
 
 ROWS = 8
 """Conditions in one picture."""
 DPI = 130
 WIDTH, CHARACTERS = 9.5, 130
 """Of a page [inch], and of a line of that width."""
-ROUND_A = (1, 2, 5, 10, 20, 50, 100, 200)
-"""Lengths of scale bars [Å]."""
 
 
 class ExampleImage(NamedTuple):
@@ -49,7 +47,7 @@ def draw_conditions(
         Under ``conditions``.
     conditions : sequence of Condition
     config : CampaignConfig
-        Of which the pixel size and the beam energy count.
+        Gives the pixel size and the beam energy.
     example_of : callable
         Returns the example image of a condition.
 
@@ -75,31 +73,26 @@ def _page(
             left, middle, right = part.subplots(1, 3, width_ratios=[2, 1.25, 1])
             part.suptitle(textwrap.fill(condition.label, CHARACTERS), fontsize=8)
             _curve(left, condition, nyquist, wavelength_A)
-            shown = _map(middle, condition, nyquist, wavelength_A)
-            part.colorbar(shown, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
+            image = _map(middle, condition, nyquist, wavelength_A)
+            part.colorbar(image, ax=middle, label="T(q)", ticks=(-1, 0, 1), shrink=0.8)
             _image(right, example_of(condition), condition, config.imaging.pixel_size_A)
         curves = [part.axes[0].get_legend_handles_labels() for part in parts]
-        told = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
-        figure.legend(list(told.values()), list(told), loc="outside lower center", ncols=len(told), frameon=False)
+        entries = {label: handle for handles, labels in curves for handle, label in zip(handles, labels, strict=True)}
+        figure.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries), frameon=False
+        )
         figure.suptitle(title, fontsize=9)
-        (image,) = render(figure, ["png"], DPI)
-        return image
+        (png,) = render(figure, ["png"], DPI)
+        return png
 
 
 def _image(axes: Axes, example: ExampleImage, condition: Condition, pixel_size_A: float) -> None:
     low, high = np.percentile(example.counts, [0.5, 99.5])
     axes.imshow(example.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), origin="lower")
-    drawn = "; one draw of what varies" if condition.jitter else ""
-    axes.set_title(f"{example.counts.mean():.1f} e/px{drawn}\n{example.source}", fontsize=7)
+    jitter = "; one draw of the jitter" if condition.jitter else ""
+    axes.set_title(f"{example.counts.mean():.1f} e/px{jitter}\n{example.source}", fontsize=7)
     axes.set(xticks=[], yticks=[])
-    # about a quarter of the side, of a round length
-    side_A = pixel_size_A * example.counts.shape[1]
-    length_A = max(length for length in ROUND_A if length <= max(side_A / 4, ROUND_A[0]))
-    label = f"{length_A:g} Å" if length_A < 10 else f"{length_A / 10:g} nm"
-    bar = AnchoredSizeBar(
-        axes.transData, length_A / pixel_size_A, label, "lower left", size_vertical=side_A / pixel_size_A / 60
-    )
-    axes.add_artist(bar)
+    draw_scale_bar(axes, pixel_size_A * example.counts.shape[1], fontsize=7)
 
 
 def _curve(axes: Axes, condition: Condition, nyquist: float, wavelength_A: float) -> None:

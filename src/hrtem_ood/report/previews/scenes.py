@@ -1,4 +1,4 @@
-"""Scenes of a structure set, seen along the beam and from the side."""
+"""Structures of a structure set, along the beam and from the side."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,21 +15,22 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, StructureRecipe
 from hrtem_ood.physics.structures.scene import draw_scene, prepare_recipe
 from hrtem_ood.physics.structures.scene_files import read_scenes
+from hrtem_ood.plotting import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_figure, render
 from hrtem_ood.progress import track
-from hrtem_ood.report.figures.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_figure, render, theme
+from hrtem_ood.report.style import theme
 
 FILM = "#C8C8C8"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-"""Of elements: those of chemists are too alike, such as the oranges of Cd and Se."""
+"""Of elements. The colours that are usual in chemistry are too similar, such as the oranges of Cd and Se."""
 DPI = 130
 WIDTH = 3.2
-"""Of one scene [inch]."""
+"""Of one structure [inch]."""
 CHARACTERS = 44
 """Of a title of that width, in one line."""
 
 
 def first_scenes(campaign: Campaign, name: str, number: int) -> list[Atoms]:
-    """Make the first scenes of a structure set, as the stage `build` does.
+    """Generate the first structures of a structure set, as the stage `build` does.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def first_scenes(campaign: Campaign, name: str, number: int) -> list[Atoms]:
     list of ase.Atoms
     """
     recipe, number = campaign.recipe(name), min(number, campaign.config.structure_sets[name].n_structures)
-    # told by name from before the first scene is made: that is when most that is wrong with a set is found
+    # progress starts before the first structure, as most errors of a set occur there
     return list(track(_scenes(recipe, number), f"structures of {name}", number))
 
 
@@ -58,7 +59,7 @@ def _scenes(recipe: StructureRecipe | StructureFileRecipe, number: int) -> Itera
 
 
 def key_of(scenes: Sequence[Atoms]) -> dict[str, Any]:
-    """Return the colours of what scenes hold.
+    """Return the colours of elements and film.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def key_of(scenes: Sequence[Atoms]) -> dict[str, Any]:
 
 
 def draw_scenes_of(name: str, scenes: list[Atoms]) -> bytes:
-    """Draw scenes from above, along the beam, and from the side, with the beam upwards.
+    """Draw structures from above, along the beam, and from the side, with the beam upwards.
 
     Parameters
     ----------
@@ -104,8 +105,8 @@ def draw_scenes_of(name: str, scenes: list[Atoms]) -> bytes:
             x, y, z = scene.cell.lengths()
             _view(grid[0, column], scene, (0, 1), depth=2, size=(x, y), key=key)
             _view(grid[1, column], scene, (0, 2), depth=1, size=(x, z), key=key)
-            grid[1, column].set_anchor("S")  # cells differ in height: their floors are level
-            grid[0, column].set_title(_told(scene), fontsize=8)
+            grid[1, column].set_anchor("S")  # cells differ in height: align their lower edges
+            grid[0, column].set_title(_describe(scene), fontsize=8)
             grid[0, column].set(xlabel="x [Å]", ylabel="y [Å]" if column == 0 else "")
             grid[1, column].set(xlabel="x [Å]", ylabel="z [Å], beam upwards" if column == 0 else "")
         title = f"{name}: along the beam (above), from the side (below)"
@@ -150,11 +151,11 @@ def _view(
     axes.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
 
 
-def _told(scene: Atoms) -> str:
+def _describe(scene: Atoms) -> str:
     tags = scene.get_tags()  # type: ignore[no-untyped-call]  # ASE's
     body = scene[tags > 0]
     formula = f"{body.symbols.formula.reduce()[0]:hill}"
-    lines = [f"scene {scene.info['structure']}: {formula}, {len(body):,} of {len(scene):,} atoms"]
+    lines = [f"structure {scene.info['structure']}: {formula}, {len(body):,} of {len(scene):,} atoms"]
     if "radius_A" in scene.info:
         radii = ", ".join(f"{radius:.1f}" for radius in np.atleast_1d(scene.info["radius_A"]))
         faults = ", ".join(map(str, np.atleast_1d(scene.info["stacking_faults"])))

@@ -1,0 +1,111 @@
+"""What is in-domain, and what changes from training to test where it is not: the one definition of both."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.physics.optics.condition import Condition
+
+IN_DOMAIN = "in-domain"
+
+IMAGING_SHIFTS = ("defocus", "dose", "aberrations", "several")
+"""Shifts of the imaging condition alone; ``several`` are two or all of the others at once."""
+
+STRUCTURE_SHIFTS = ("structure", "structure and imaging")
+"""Shifts of the structure recipe, under a training condition and under another one."""
+
+DEFOCUS_FIELDS = ("defocus_A", "defocus_sd_A")
+DOSE_FIELDS = ("dose_e_per_A2", "dose_sd_e_per_A2")
+
+
+def in_domain(campaign: Campaign, training_sets: Sequence[str], datasets: Sequence[str]) -> NDArray[np.bool_]:
+    """Decide which test datasets are in-domain for which training sets.
+
+    A test dataset is in-domain when its condition and its structure recipe are ones of the training set. Structures of
+    one recipe differ in seed and number only, so that no test image is a training image.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    training_sets : sequence of str, (training_set,)
+        Ids.
+    datasets : sequence of str, (condition,)
+        Ids of test datasets.
+
+    Returns
+    -------
+    bool array, (training_set, condition)
+    """
+    tested = [domain_of(campaign, id_) for id_ in datasets]
+    trained = [
+        {domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets
+    ]
+    rows = [[kind in kinds for kind in tested] for kinds in trained]
+    return np.array(rows, np.bool_).reshape(len(training_sets), len(datasets))
+
+
+def domain_of(campaign: Campaign, dataset: str) -> tuple[str, Condition]:
+    """Return structure recipe and condition of a dataset: a test dataset that shares both with training is in-domain."""
+    return campaign.recipe_id(campaign.structure_set_of_dataset[dataset]), campaign.datasets[dataset].condition
+
+
+def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Sequence[str]) -> NDArray[np.object_]:
+    """Name what changes from every training set to every test dataset.
+
+    Parameters
+    ----------
+    campaign, training_sets, datasets
+        As in :func:`in_domain`.
+
+    Returns
+    -------
+    object array of str, (training_set, condition)
+        :data:`IN_DOMAIN`, or one of :data:`IMAGING_SHIFTS` and :data:`STRUCTURE_SHIFTS`.
+    """
+    inside = in_domain(campaign, training_sets, datasets)
+    shifts = np.full(inside.shape, IN_DOMAIN, dtype=object)
+    tested = [domain_of(campaign, id_) for id_ in datasets]
+    for row, name in enumerate(training_sets):
+        kinds = [domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets]
+        for column in np.flatnonzero(~inside[row]):
+            recipe, condition = tested[column]
+            same = any(recipe == trained_recipe for trained_recipe, _ in kinds)
+            shifts[row, column] = classify_shift([trained for _, trained in kinds], condition, same_recipe=same)
+    return shifts
+
+
+def classify_shift(trained: Iterable[Condition], tested: Condition, *, same_recipe: bool) -> str:
+    """Name what changes from training to a test dataset that is not in-domain.
+
+    Parameters
+    ----------
+    trained : iterable of Condition
+        Of a mixture, the condition that differs in the fewest respects counts.
+    tested : Condition
+    same_recipe : bool
+        Whether the structure recipe is one of the training set.
+
+    Returns
+    -------
+    str
+        ``defocus``, ``dose`` or ``aberrations`` (anything else of the condition) alone; ``several`` of them; ``structure``
+        alone; ``structure and imaging``.
+
+    Raises
+    ------
+    ValueError
+        Where nothing changes.
+    """
+    changed = min((_changed_respects(condition, tested) for condition in trained), key=len)
+    if not same_recipe:
+        return "structure and imaging" if changed else "structure"
+    if not changed:
+        raise ValueError("Condition and structure recipe are ones of the training set: no shift.")
+    return next(iter(changed)) if len(changed) == 1 else "several"
+
+
+def _changed_respects(one: Condition, other: Condition) -> set[str]:
+    names = [name for name in Condition.model_fields if getattr(one, name) != getattr(other, name)]
+    return {"defocus" if name in DEFOCUS_FIELDS else "dose" if name in DOSE_FIELDS else "aberrations" for name in names}

@@ -1,0 +1,21 @@
+"""`hrtem-ood export`: a trained network as ONNX."""
+
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.options import FILE
+
+
+@click.command()
+@click.argument("network", type=FILE)
+@click.option("--output", type=FILE, required=True, help="ONNX file to write.")
+def export(network: Path, output: Path) -> None:
+    """Convert a trained network to ONNX.
+
+    Its input is an image in electron counts, its output the probability of particle.
+    """
+    from hrtem_ood.learning.inference.onnx_export import export as run
+
+    run(network, output)
+    click.echo(f"wrote {output}")

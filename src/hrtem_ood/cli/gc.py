@@ -1,0 +1,39 @@
+"""`hrtem-ood gc`: files that no campaign uses."""
+
+import json
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.options import json_option, results_option
+
+
+@click.command()
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@results_option
+@click.option("--delete", is_flag=True, help="Delete the files, after confirmation.")
+@click.option("--yes", is_flag=True, help="Delete without confirmation.")
+@json_option
+def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json: bool) -> None:
+    """List files that no given campaign uses, or delete them.
+
+    Each CONFIG is a campaign of its own. For one that is merged from several files, write a.yaml,b.yaml.
+    """
+    from hrtem_ood.campaign.load import load_campaign_from_files
+    from hrtem_ood.execution.planning import garbage
+
+    campaigns = [load_campaign_from_files([Path(name) for name in each.split(",")]) for each in configs]
+    unused = garbage.garbage(campaigns, results)
+    if as_json:
+        click.echo(json.dumps(unused.to_dict(), ensure_ascii=False))
+    else:
+        from hrtem_ood.cli.render.console import print_on_terminal
+        from hrtem_ood.cli.render.gc import garbage_table
+
+        print_on_terminal(garbage_table(unused))
+    if not delete or not unused.files:
+        return
+    if not yes and not click.confirm(f"Delete {len(unused.sizes):,} files?", err=True):
+        return
+    garbage.delete(unused, results)
+    click.echo(f"{len(unused.sizes):,} files are deleted.", err=as_json)

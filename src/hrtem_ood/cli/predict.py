@@ -1,0 +1,50 @@
+"""`hrtem-ood predict`: segmentation of micrographs."""
+
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_option
+
+
+@click.command()
+@click.argument("network", type=FILE)
+@click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...")
+@click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
+@click.option(
+    "--pixel-size-A",
+    "pixel_size_A",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Pixel size [Å].  [default: as in the files]",
+)
+@click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@results_option
+@device_option
+def predict(
+    network: Path,
+    images: tuple[Path, ...],
+    output: Path,
+    pixel_size_A: float | None,
+    condition: str | None,
+    results: Path,
+    device: Device,
+) -> None:
+    """Segment micrographs with a trained network.
+
+    Reads TIFF, MRC, DM3 and DM4. With --condition, shows how far the images are from the training conditions, and which
+    F1 to expect.
+    """
+    from hrtem_ood.cli.render import predict as text
+    from hrtem_ood.learning.inference import segment_micrographs
+    from hrtem_ood.learning.inference.condition_option import parse_condition
+
+    stated = None if condition is None else parse_condition(condition)
+    trained = segment_micrographs.load(network)
+    click.echo("\n".join(text.network_lines(trained)))
+    if stated is not None:
+        assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
+        click.echo("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
+    for result in segment_micrographs.predict(trained, images, output, pixel_size_A=pixel_size_A, device=device):
+        click.echo("\n".join(text.segmentation_lines(result, trained)))
+    if stated is None:
+        click.echo(text.condition_hint())

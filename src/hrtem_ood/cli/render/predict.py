@@ -1,0 +1,146 @@
+"""Predictions as text."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from hrtem_ood.learning.inference.condition_option import EXAMPLE
+from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
+from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
+from hrtem_ood.learning.inference.segment_micrographs import SegmentationResult, TrainedNetwork
+
+MAX_LINES = 10
+"""Particles, or training conditions, that are listed; the others are counted."""
+
+
+def network_lines(network: TrainedNetwork) -> Iterator[str]:
+    """Yield what a network was trained on."""
+    domain = network.training_domain
+    yield f"network {network.id}"
+    yield (
+        f"  trained at {domain.energy_eV / 1000:g} keV, {domain.pixel_size_A:g} Å pixels, "
+        f"{domain.side_px} × {domain.side_px} px, on"
+    )
+    for condition, images in domain.conditions[:MAX_LINES]:
+        yield f"    {condition.label}: {images} images"
+    if len(domain.conditions) > MAX_LINES:
+        yield f"    and {len(domain.conditions) - MAX_LINES} more conditions"
+
+
+def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> Iterator[str]:
+    """Yield the particles of an image, and notes on them."""
+    source, particles = result.micrograph, result.particles
+    height, width = result.shape
+    yield f"{source.name} ({source.path})"
+    if result.shape == source.image.shape and result.pixel_size_A == source.pixel_size_A:
+        yield f"  {height} × {width} px of {source.pixel_size_A:.4g} Å, not resampled"
+    else:
+        old = " × ".join(map(str, source.image.shape))
+        yield f"  {old} px of {source.pixel_size_A:.4g} Å, resampled to {height} × {width} px of {result.pixel_size_A:g} Å"
+    if result.tiles is not None:
+        yield f"  in tiles of {result.tiles.side} px" + ("" if result.tiles.exact else ", see the note below")
+    yield f"  particles cover {particles.covered:.1%} of the image; connected: {len(particles.particles)}"
+    yield from _sizes(particles.particles)
+    yield (
+        f"  mean predictive entropy {particles.entropy:.4f} nat per pixel "
+        f"(validation loss: {network.validation_loss:.4f}); a low value does not prove that the masks are right"
+    )
+    yield from (f"  note: {note}" for note in segmentation_notes(result))
+    yield f"  wrote {', '.join(str(path) for path in result.outputs)}"
+
+
+def _sizes(particles: pd.DataFrame) -> Iterator[str]:
+    if len(particles) > 1:
+        diameter = particles.diameter_A
+        yield f"  equivalent diameters: median {diameter.median():.1f} Å, {diameter.min():.1f} to {diameter.max():.1f} Å"
+    for index, one in enumerate(particles.head(MAX_LINES).itertuples()):
+        at_edge = ", at the edge" if one.at_edge else ""
+        yield f"    {index}: {one.area_A2:.0f} Å², diameter {one.diameter_A:.1f} Å, at ({one.y_A:.0f}, {one.x_A:.0f}) Å{at_edge}"
+    if len(particles) > MAX_LINES:
+        yield f"    and {len(particles) - MAX_LINES} smaller ones, see the table"
+
+
+def segmentation_notes(result: SegmentationResult) -> Iterator[str]:
+    """Yield reasons to check a result, from the image and the masks alone."""
+    source, particles = result.micrograph, result.particles
+    if not 0 < particles.covered < 1:
+        kind = "No particle found. Empty" if particles.covered == 0 else "Only particle found. Full"
+        yield f"{kind} masks are typical of out-of-domain images."
+    if source.pixel_size_A > result.pixel_size_A:
+        yield (
+            f"the image has frequencies up to {0.5 / source.pixel_size_A:.2f} 1/Å, training images up to "
+            f"{0.5 / result.pixel_size_A:.2f} 1/Å: the network was not trained on such smooth noise."
+        )
+    if result.tiles is not None and not result.tiles.exact:
+        yield (
+            "an output pixel of this network depends on the whole image, hence the result on the tiles, which are as "
+            "large as the training images."
+        )
+
+
+def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:
+    """Yield how far a condition is from training, and which F1 to expect."""
+    far = assessment.distance
+    yield f"condition {far.condition.label}"
+    yield from _distances(far, network)
+    if assessment.measured is None or assessment.expected is None:
+        yield "  expected F1: unknown, as no campaign in the results folder has tested this network"
+        yield from (f"  note: {note}" for note in _dose(far))
+        return
+    measured, expected = assessment.measured, assessment.expected
+    which = "this one included:" if expected.measured else "those nearest in σ:"
+    yield f"  measured in campaign {measured.campaign} at {len(measured.points)} test conditions; {which}"
+    several = measured.points.structure_set.nunique() > 1
+    for one in expected.points.itertuples():
+        where = f" [{one.structure_set}]" if several else ""
+        domain = ", in-domain" if one.in_domain else ""
+        yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{domain}"
+    yield (
+        f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
+        f"range {expected.low:.2f} to {expected.high:.2f}"
+    )
+    yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, far))
+
+
+def _distances(far: DomainDistance, network: TrainedNetwork) -> Iterator[str]:
+    low, high = far.trained_epsilon
+    count = len(network.training_domain.conditions)
+    if far.in_domain:
+        yield "  it is one of the training conditions"
+    yield f"  shared transfer σ with training: {far.sigma:.3f} (largest over {count} conditions)"
+    yield f"    nearest: {far.nearest.label}"
+    trained = f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f} to {high:.3f}"
+    yield f"  transfer ε: {far.epsilon:.3f} (training: {trained})"
+    yield f"  smallest |Δ defocus|: {far.defocus_A:g} Å; dose: {far.dose_ratio:.3g} times that of the nearest in dose"
+
+
+def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, far: DomainDistance) -> Iterator[str]:
+    """Yield reasons not to rely on an expected F1."""
+    if expected.measured:
+        yield "this F1 was measured on simulated images under the same condition."
+        return
+    if not expected.inside:
+        yield (
+            f"σ = {far.sigma:.3f} lies outside the measured {points.sigma.min():.3f} to {points.sigma.max():.3f}: "
+            "no F1 was measured there, so any value is possible."
+        )
+    if len(points) < FEWEST:
+        yield f"{len(points)} measured conditions do not show whether F1 follows σ."
+    elif not expected.orders:
+        rho = "is undefined" if expected.rho != expected.rho else f"is {expected.rho:.2f}"
+        yield (
+            f"Spearman's ρ of σ and F1 over these {len(points)} conditions {rho}: for this network, σ does not order F1. "
+            "Take the range of all measured conditions, "
+            f"{points.f1.min():.2f} to {points.f1.max():.2f}, rather than the nearest."
+        )
+    yield from _dose(far)
+
+
+def _dose(far: DomainDistance) -> Iterator[str]:
+    if not 0.5 <= far.dose_ratio <= 2:
+        yield "σ does not include the dose, which differs from training by more than a factor of 2."
+
+
+def condition_hint() -> str:
+    """Return how to compare the condition of the images with training."""
+    return f"To compare these images with the training conditions, give their condition: --condition '{EXAMPLE}'"

@@ -1,0 +1,24 @@
+"""`hrtem-ood summary`: scores of a finished campaign."""
+
+from pathlib import Path
+
+import click
+
+from hrtem_ood.cli.options import configs_argument, results_option
+
+
+@click.command()
+@configs_argument
+@results_option
+def summary(configs: tuple[Path, ...], results: Path) -> None:
+    """Show the scores of a finished campaign."""
+    from hrtem_ood.campaign.load import load_campaign_from_files
+    from hrtem_ood.campaign.report_files import REPORT
+    from hrtem_ood.campaign.results import Results
+    from hrtem_ood.cli.render.console import print_on_terminal
+    from hrtem_ood.report.summary import summary_table
+
+    campaign, folder = load_campaign_from_files(configs), Results(results)
+    print_on_terminal(summary_table(campaign, results))
+    click.echo(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
+    click.echo(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")

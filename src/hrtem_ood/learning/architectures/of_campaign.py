@@ -1,0 +1,49 @@
+"""The architectures of a campaign, and the images that they must take."""
+
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.learning.architectures.registry import build, check_size
+
+
+def image_sides(campaign: Campaign) -> list[int]:
+    """Return the different sides of the images of a campaign, for training and for tests [px], sorted."""
+    config = campaign.config
+    return sorted(
+        {
+            round(config.structure_sets[name].cell_A / config.imaging.pixel_size_A)
+            for name in campaign.used_structure_sets
+        }
+    )
+
+
+def architectures_of(campaign: Campaign) -> dict[Architecture, list[str]]:
+    """Return the architectures of a campaign, each with the names of its grids of networks, then those built in.
+
+    Those built in have their default size, and no name where the campaign does not use them.
+    """
+    names: dict[Architecture, list[str]] = {}
+    for name, grid in campaign.config.networks.items():
+        for architecture in grid.architecture:
+            names.setdefault(architecture, []).append(name)
+    for built_in in BUILT_IN:
+        names.setdefault(Architecture(name=built_in), [])
+    return names
+
+
+def check_user_architectures(campaign: Campaign) -> None:
+    """Build every architecture of a user's file, and try it on an image of every size of the campaign.
+
+    Parameters
+    ----------
+    campaign : Campaign
+
+    Raises
+    ------
+    ConfigError
+        Where one does not work.
+    """
+    for architecture in architectures_of(campaign):
+        if architecture.file is not None:
+            network = build(architecture)
+            for side in image_sides(campaign):
+                check_size(network, architecture, side)

@@ -1,0 +1,257 @@
+"""Plans: the same dag as the workflow's, every network counted, and reasons that name what changed."""
+
+import json
+import shutil
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.pretended import pretend
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS, STAGE_VERSIONS
+from hrtem_ood.campaign import dag, specs
+from hrtem_ood.campaign.load import load_campaign
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.execution.planning.differences import NEVER
+from hrtem_ood.execution.planning.plan import INPUTS_CHANGED, plan
+from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
+
+
+def stage(made, name):
+    (found,) = (each for each in made.stages if each.stage == name)
+    return found
+
+
+def test_of_nothing_everything_is_made(small, tmp_path):
+    made = plan(small, tmp_path)
+    for each in made.stages:
+        assert (each.there, each.to_make, each.not_needed) == (0, each.wanted, 0)
+    assert stage(made, "networks").wanted == len(small.networks)
+    assert sum(pack.to_train for pack in made.packs) == len(small.networks)
+    assert made.cells == len(small.networks) * sum(len(suite.datasets) for suite in small.suites.values())
+    assert made.cells_known == 0
+    assert {reason for each in made.stages for reason in each.why} == {
+        NEVER, "networks to train", INPUTS_CHANGED,
+    }  # fmt: skip
+    assert made.earlier is None
+
+
+def test_of_what_was_run_nothing_is_made(small, lived):
+    made = plan(small, lived)
+    assert made.jobs == {}
+    assert made.unreadable == {}
+    assert all((each.there, each.to_make) == (each.wanted, 0) for each in made.stages)
+
+
+CHANGES = [
+    (
+        {"networks": {"unet": {"learning_rate": 0.001}}},
+        {"networks": {"learning_rate 0.003 → 0.001": 8}, "packs": {"networks to train": 4}},
+    ),
+    ({"networks": {"unet": {"learning_rate": [0.003, 0.001]}}}, {"networks": {"new learning_rate 0.001": 8}}),
+    (
+        {"networks": {"unet": {"seed": [0, 1, 2]}}},
+        {
+            "networks": {"new seed 2": 4},
+            "evaluations": {"networks not tested before": 4},
+            "metrics": {INPUTS_CHANGED: 1},
+        },
+    ),
+    (
+        {
+            "conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 400}},
+            "test_suites": {"test": {"conditions": ["defocus", "far"]}},
+        },
+        {
+            "datasets": {"new defocus_A 200": 1},
+            "test_suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
+            "evaluations": {"test datasets new to the networks": 4},
+            "transfer": {"number of conditions 4 → 5": 1},
+        },
+    ),
+    (
+        {"conditions": {"defocus": {"dose_e_per_A2": 300}, "dose": {"dose_e_per_A2": [100, 300]}}},
+        {
+            "datasets": {"dose_e_per_A2 400 → 300": 6},
+            "networks": {"dose_e_per_A2 400 → 300": 8},
+            "transfer": {"dose_e_per_A2 400 → 300": 1},
+        },
+    ),
+    (
+        {"simulation": {"n_frozen_phonons": 4}},
+        {
+            "exit_waves": {"simulation.n_frozen_phonons 2 → 4": 4},
+            "datasets": {"simulation.n_frozen_phonons 2 → 4": 8},
+            "networks": {"simulation.n_frozen_phonons 2 → 4": 8},
+            "test_suites": {"simulation.n_frozen_phonons 2 → 4": 1},
+        },
+    ),
+    (
+        {"structure_sets": {"train": {"particles": {"radius_A": [9, 12]}}}},
+        {
+            "structures": {"particles.radius_A [8,12] → [9,12]": 3},
+            "exit_waves": {"particles.radius_A [8,12] → [9,12]": 3},
+            "networks": {"particles.radius_A [8,12] → [9,12]": 8},
+        },
+    ),
+    (
+        {"labels": {"blur_A": 2}},
+        {"networks": {"labels.blur_A 1.5 → 2": 8}, "test_suites": {"labels.blur_A 1.5 → 2": 1}},
+    ),
+    ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"n_images 16 → 12": 6}}),
+    ({"transfer": {"weighting": "per_q"}}, {"transfer": {"transfer.weighting per_area → per_q": 1}}),
+    ({"report": {"dpi": 90}}, {"reports": {"report.dpi 130 → 90": 1}}),
+    ({"campaign": "other"}, {"metrics": {NEVER: 1}, "reports": {INPUTS_CHANGED: 1}, "indexes": {NEVER: 1}}),
+    (
+        {"networks": {"unet": {"training_sets": "single"}}},
+        {"metrics": {'networks.unet.training_sets ["single","mixed"] → single': 1}},
+    ),
+    ({"execution": {"networks_per_job": 1}}, {"indexes": {"artifact list changed": 1}}),
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES)
+def test_what_changed_is_named(changed, lived, change, expected):
+    made = plan(changed(change), lived)
+    for name, why in expected.items():
+        assert stage(made, name).why == why
+    assert "campaign" in change or made.earlier.changes
+
+
+@pytest.mark.parametrize(
+    ("specs_", "stage_"),
+    [
+        ([specs.StructureShardSpec], "structures"),
+        ([specs.ExitWaveShardSpec], "exit_waves"),
+        ([specs.DatasetSpec], "datasets"),
+        ([specs.TrainingSetSpec, specs.NetworkSpec], "networks"),
+        ([specs.EvaluationSpec], "evaluations"),
+        ([specs.TransferSpec], "transfer"),
+    ],
+)
+def test_a_raised_version_is_named(raw, lived, monkeypatch, specs_, stage_):
+    version = specs_[0].version
+    monkeypatch.setitem(STAGE_VERSIONS, stage_, version + 1)
+    for spec in specs_:
+        monkeypatch.setattr(spec, "version", version + 1)
+    made = plan(load_campaign(raw), lived)
+    assert set(stage(made, stage_).why) == {f"version of {stage_} {version} → {version + 1}"}
+
+
+def test_a_changed_architecture_is_named(raw, tmp_path, monkeypatch):
+    raw["networks"]["unet"]["architecture"] = [{"name": "unet"}, {"name": "resnet_unet"}]
+    with monkeypatch.context() as before:
+        before.delitem(ARCHITECTURE_VERSIONS, "resnet_unet")
+        pretend(load_campaign(raw), tmp_path)
+    campaign = load_campaign(raw)
+    assert stage(plan(campaign, tmp_path), "networks").why == {"version of resnet_unet: 2": len(campaign.networks) // 2}
+
+
+def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(lived, results)
+    pack = next(iter(small.packs.values()))
+    lost, kept = pack.networks
+    Results(results).path("networks", lost.id).unlink()
+    assert plan(small, results).jobs == {}, "nothing needs it"
+    assert stage(plan(small, results), "networks").not_needed == 1
+    Results(results).path("packs", pack.id).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
+    made = plan(small, results)
+    assert made.jobs == {"train": 1, "metrics": 1}
+    assert [(each.id, each.networks, each.there, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
+    assert Results(results).exists("networks", kept.id)
+    (results / "benchmarks/packs").mkdir(parents=True)
+    (results / f"benchmarks/packs/{pack.id}.tsv").touch()
+    assert stage(plan(small, results), "packs").why == {"created before, then deleted or damaged": 1}
+
+
+def test_scores_that_are_known_are_counted(changed, lived):
+    grown = changed({"networks": {"unet": {"seed": [0, 1, 2]}}})
+    made = plan(grown, lived)
+    assert (made.cells, made.cells_known) == (12 * 4, 8 * 4)
+    singly = plan(changed({"execution": {"networks_per_evaluation": 1}, "campaign": "other"}), lived)
+    assert singly.cells == singly.cells_known == 8 * 4
+    assert stage(singly, "evaluations").why == {"grouping changed: all scores exist": 8}
+    assert stage(singly, "evaluations").estimate.cpu_hours == 0
+
+
+def test_costs_follow_from_what_is_finished(changed, lived, tmp_path):
+    finished = plan(changed({"networks": {"unet": {"seed": [0, 1, 2]}}}), lived)
+    networks = stage(finished, "networks").estimate
+    assert (networks.finished, networks.gpu_hours) == (8, None)
+    assert networks.cpu_hours == pytest.approx(4 * 36 / 3600), "as many as there are, of which each took 36 s"
+    assert networks.bytes == pytest.approx(4 * len("weights"))
+    more_epochs = plan(changed({"networks": {"unet": {"epochs": 5}}}), lived)
+    assert stage(more_epochs, "networks").estimate.cpu_hours == pytest.approx(8 * 5 * 36 / 3600)
+    pretend(changed({}), tmp_path / "results", device="NVIDIA H100")
+    on_gpu = plan(changed({"networks": {"unet": {"epochs": 5}}}), tmp_path / "results")
+    assert stage(on_gpu, "networks").estimate.cpu_hours is None
+    assert stage(on_gpu, "networks").estimate.gpu_hours == pytest.approx(8 * 5 * 36 / 3600)
+    assert (
+        stage(plan(changed({"execution": {"device": "cpu"}}), tmp_path / "no"), "networks").estimate.gpu_hours is None
+    )
+
+
+def test_an_unknown_architecture_is_told_of(raw, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text("Own = None\n")
+    raw["networks"]["unet"]["architecture"] = {"name": "Own", "file": "own.py"}
+    estimate = stage(plan(load_campaign(raw), tmp_path / "results"), "networks").estimate
+    assert (estimate.unknown, estimate.cpu_hours) == (8, None)
+
+
+def test_a_damaged_artifact_is_passed_over_and_named(changed, lived, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(lived, results)
+    path = next((results / "transfer").iterdir())
+    path.write_bytes(b"no zip")
+    made = plan(changed({"transfer": {"weighting": "per_q"}}), results)
+    assert list(made.unreadable) == [str(path)]
+    assert stage(made, "transfer").why == {NEVER: 1}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(data=st.data())
+def test_a_plan_is_what_a_walk_back_from_the_targets_finds(small, tmp_path_factory, data):
+    """Whatever is deleted: against a walk of its own, by recursion over files."""
+    every = [(stage_, id_) for stage_ in JOB_STAGES for id_ in dag.artifact_ids(small, stage_)]
+    gone = data.draw(st.sets(st.sampled_from(every), max_size=12))
+    results = tmp_path_factory.mktemp("walk")
+    for stage_, id_ in set(every) - gone:
+        for path in dag.job_outputs(stage_, id_, small):
+            (results / path).parent.mkdir(parents=True, exist_ok=True)
+            (results / path).touch()
+    made: set[tuple[str, str]] = set()
+
+    def need(stage_, id_):
+        if (stage_, id_) not in made and not all(
+            (results / path).exists() for path in dag.job_outputs(stage_, id_, small)
+        ):
+            made.add((stage_, id_))
+            for each in dag.job_inputs(small, stage_, id_):
+                need(*each)
+
+    for each in dag.default_targets(small):
+        need(*each)
+    assert made <= gone
+    counts = {JOB_STAGES[stage_].rule: sum(each[0] == stage_ for each in made) for stage_ in JOB_STAGES}
+    assert plan(small, results).jobs == {rule: count for rule, count in counts.items() if count}
+
+
+def test_all_is_told_as_json(small, lived, tmp_path):
+    told = json.loads(json.dumps(plan(small, tmp_path).to_dict()))
+    assert told["jobs"]["train"] == len(small.packs)
+    assert {each["id"] for each in told["packs"]} == set(small.packs)
+    assert (
+        store.artifact_id_of(next((lived / "configs").iterdir())) == plan(small, lived).to_dict()["earlier"]["config"]
+    )
+
+
+def test_scenes_of_a_file_are_planned_for():
+    """A file's scenes have no recipe: their ids still follow from what an artifact tells, and nothing fails."""
+    recipe = StructureFileRecipe(file="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
+    told = StructureFileRecipe.model_validate_json(recipe.model_dump_json())
+    assert structure_series(told, specs.StructureShardSpec.version) == recipe.series

@@ -1,0 +1,150 @@
+"""How a campaign is getting on: counts that add up, and jobs told of as they are."""
+
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.processes import process_start
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.cli import main
+from hrtem_ood.cli.render.status import status_table
+from hrtem_ood.execution.job_records import Record
+from hrtem_ood.execution.status import status
+
+
+@pytest.fixture
+def results(lived, tmp_path):
+    """Return the results of a finished campaign, which a test may change."""
+    shutil.copytree(lived, tmp_path / "results")
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def alive_pid():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
+def note(results, kind, id_, state, *, pid=2**22 + 1, host=None, ended=None, error=None):
+    """Leave a record; by default of a process that is not there."""
+    place, start = host or socket.gethostname(), process_start(pid)
+    record = Record(id_, kind, state, place, pid, start, None, "2026-11-24T10:00:00+00:00", ended, (), error)
+    store.write_json(record.path(results), asdict(record))
+
+
+def row(found, name):
+    (stage,) = (each for each in found.stages if each.stage == name)
+    return stage
+
+
+def text(found):
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(status_table(found))
+    return console.export_text()
+
+
+def test_of_nothing_structures_and_transfer_can_start(small, tmp_path):
+    found = status(small, tmp_path)
+    ready = {stage.stage: stage.ready for stage in found.stages if stage.ready}
+    assert ready == {"n_structures": 4, "transfer": 1, "indexes": 1}
+    assert row(found, "networks").blocked == len(small.networks)
+    assert all(each.wanted == each.ready + each.blocked for each in found.stages)
+    assert not found.done
+    assert "No job is running." in text(found)
+
+
+def test_when_all_is_there_it_is_done(small, results):
+    note(results, "packs", next(iter(small.packs)), "failed", error="of an earlier attempt")
+    found = status(small, results)
+    assert found.done
+    assert found.jobs == []
+    assert all(each.done == each.wanted for each in found.stages)
+    assert "The campaign is finished." in text(found)
+
+
+def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
+    """One pack of each kind: running, on a host that cannot be asked, failed, killed; and the rest waits."""
+    Results(results).path("metrics", small.metrics_id).unlink()
+    packs = list(small.packs.values())
+    assert len(packs) == 4
+    for pack in packs:
+        Results(results).path("packs", pack.id).unlink()
+        for network in pack.networks[1:]:
+            Results(results).path("networks", network.id).unlink()
+    running, away, failed, lost = packs
+    note(results, "packs", running.id, "running", pid=alive_pid)
+    note(results, "packs", away.id, "running", host="elsewhere.example")
+    note(results, "packs", failed.id, "failed", ended="2026-11-24T10:30:00+00:00", error="no room\nat all")
+    note(results, "packs", lost.id, "running")
+    note(results, "packs", "2networks-0123456789", "failed", error="of another campaign")
+    log = results / f"logs/packs/{failed.id}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("\n".join(f"line {number}" for number in range(20)))
+
+    found = status(small, results)
+    stage = row(found, "packs")
+    assert (stage.done, stage.running, stage.failed, stage.ready, stage.blocked) == (0, 2, 2, 0, 0)
+    networks = row(found, "networks")
+    assert (networks.done, networks.running, networks.ready, networks.blocked) == (4, 2, 0, 2)
+    assert networks.rate_per_h > 0
+    assert networks.remaining_h == pytest.approx(4 / networks.rate_per_h)
+    assert (row(found, "metrics").ready, row(found, "metrics").blocked) == (0, 1)
+    states = {job.id: job.state for job in found.jobs}
+    assert states == {running.id: "running", away.id: "unchecked", failed.id: "failed", lost.id: "lost"}
+    assert [job.state for job in found.jobs[:2]].count("failed") == 0, "running jobs come first"
+    told = next(job for job in found.jobs if job.id == failed.id)
+    assert told.last_lines[-1] == "line 19"
+    assert told.hours == pytest.approx(0.5)
+    assert told.networks == (1, 2)
+    shown_ = text(found)
+    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost, begun"):
+        assert words in shown_
+    assert "line 3" not in shown_
+
+    note(results, "packs", failed.id, "stopped", ended="2026-11-24T10:30:00+00:00")
+    stage = row(status(small, results), "packs")
+    assert (stage.failed, stage.ready) == (1, 1), "what was asked to stop goes on when it is run again"
+
+
+def test_the_rate_is_that_since_the_last_pause(small, results):
+    """Two datasets an hour ago, then three in a minute: 2 per 30 s."""
+    Results(results).path("metrics", small.metrics_id).unlink()
+    (Results(results).path("suites", next(iter(small.suites)))).unlink()
+    *made, gone = [Results(results).path("datasets", id_) for id_ in small.datasets]
+    gone.unlink()
+    for evaluation in small.evaluations:
+        Results(results).path("evaluations", evaluation).unlink()
+    now = time.time()
+    ages = [3000, 2990, 100, 70, 40, 10] + [5000] * len(made)
+    for path, age in zip(made, ages, strict=False):
+        os.utime(path, (now - age, now - age))
+    stage = row(status(small, results), "datasets")
+    assert stage.rate_per_h == pytest.approx(3 / 90 * 3600, rel=1e-3)
+    assert stage.remaining_h == pytest.approx(90 / 3 / 3600, rel=1e-3)
+
+
+def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Results(results).path("configs", small.config_id)
+    arguments = ["status", str(path), "--results", str(results)]
+    watched = CliRunner().invoke(main, [*arguments, "--watch"], catch_exceptions=False)
+    assert watched.exit_code == 0
+    assert "The campaign is finished." in watched.output
+    told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
+    assert told["done"]
+    Results(results).path("transfer", small.transfer.id).unlink()
+    Results(results).path("metrics", small.metrics_id).unlink()
+    watched = CliRunner().invoke(main, arguments)
+    assert "No job is running." in watched.output

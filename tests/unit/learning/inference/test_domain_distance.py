@@ -1,0 +1,215 @@
+"""What is said of a condition agrees with the campaign's metrics, and tells where it is not to be relied on."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from tests.unit import synthetic
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.cli.render import predict
+from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference.condition_option import parse_condition
+from hrtem_ood.learning.inference.domain_distance import assess_distance
+from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
+from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.stages.metrics import metrics
+from hrtem_ood.transfer.parameters import Transfer
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    """Return a synthetic campaign of the analysis' tests, with its metrics made by the analysis."""
+    config = synthetic.base_config()
+    config["conditions"]["focus"] |= {"defocus_A": [0, 60, 250], "C12": [0, 90], "dose_e_per_A2": [100, 400]}
+    made = synthetic.write(Campaign(CampaignConfig.model_validate(config)), tmp_path_factory.mktemp("made"))
+    metrics(made.campaign, made.results)
+    return made
+
+
+def trained_on(campaign, network):
+    training_set = campaign.training_set_by_id[network.training_set]
+    conditions = {campaign.datasets[id_].condition for id_ in training_set.datasets}
+    return TrainingDomain(tuple((one, 2) for one in sorted(conditions, key=str)), 300e3, 0.4, 32)
+
+
+@pytest.fixture
+def users(campaign, make_network):
+    """Return the networks of the campaign, with random weights."""
+    return {
+        id_: load(make_network(spec=spec, trained_on=trained_on(campaign.campaign, spec)))
+        for id_, spec in campaign.campaign.networks.items()
+    }
+
+
+def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
+    written = store.read_zarr(campaign.metrics)
+    assert len(users) > 2
+    for id_, user in users.items():
+        for dataset in written.condition.values:
+            condition = campaign.campaign.datasets[str(dataset)].condition
+            cell = written.sel(network=id_, condition=dataset)
+            far = assess_distance(condition, user.training_domain, find_measured(campaign.results, id_).transfer)
+            assert far.sigma == pytest.approx(float(cell.sigma), abs=2e-7)
+            assert far.epsilon == pytest.approx(float(cell.epsilon), abs=1e-9)
+            assert far.defocus_A == float(cell.abs_delta_defocus_A)
+            assert far.in_domain == bool(cell.in_domain)
+
+
+def test_points_are_those_of_the_metrics(campaign, users):
+    written = store.read_zarr(campaign.metrics)
+    for id_ in users:
+        measured = find_measured(campaign.results, id_)
+        assert measured.campaign == "synthetic"
+        assert measured.transfer == campaign.campaign.config.transfer != Transfer()
+        row = written.sel(network=id_)
+        np.testing.assert_array_equal(measured.points.f1, row.mean_f1.values.astype(float))
+        np.testing.assert_array_equal(measured.points.label, row.label.values.astype(object))
+    assert find_measured(campaign.results, "another") is None
+
+
+def test_the_campaign_with_most_of_the_networks_conditions_counts(campaign, users, tmp_path, capsys):
+    id_ = next(iter(users))
+    source = campaign.metrics
+    attributes = store.zarr_attributes(source)
+    written = store.read_zarr(source)
+    written["mean_f1"][:, 3] = np.nan  # not scored there
+    for name, part in (("a-0", written.isel(condition=slice(5))), ("b-0", written)):
+        parameters = json.loads(attributes["parameters"]) | {"campaign": name[0]}
+        told = attributes | {"id": name, "parameters": json.dumps(parameters)}
+        store.write_zarr(tmp_path / f"metrics/{name}.zarr.zip", part, told)
+    (tmp_path / "metrics/c-0.zarr.zip").write_bytes(source.read_bytes()[:1000])
+    measured = find_measured(tmp_path, id_)
+    assert measured.campaign == "b"
+    assert len(measured.points) == written.sizes["condition"] - 1
+    assert "c-0.zarr.zip is damaged" in capsys.readouterr().err
+
+
+def points(sigma, f1):
+    return pd.DataFrame(
+        {"label": "χ", "structure_set": "test", "sigma": sigma, "f1": f1, "in_domain": np.equal(sigma, 1)}
+    )
+
+
+def test_the_f1_to_expect_is_that_of_the_nearest_in_sigma():
+    sigma, f1 = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1]), np.array([0.1, 0.3, 0.2, 0.4, 0.8, 0.7, 0.9])
+    expected = expected_f1(points(sigma, f1), 0.92)
+    assert list(expected.points.sigma) == [0.9, 0.95, 1, 0.8, 0.7]
+    assert (expected.median, expected.low, expected.high) == (0.7, 0.2, 0.9)
+    assert expected.rho == pytest.approx(stats.spearmanr(sigma, f1).statistic)
+    assert expected.inside
+    assert expected.orders
+
+
+def test_a_condition_that_was_measured_is_not_interpolated():
+    table = points([0.5, 1.0, 1.0, 1.0], [0.1, 0.9, 0.15, 0.8])
+    table["label"] = ["a", "b", "low dose", "c"]
+    expected = expected_f1(table, 1.0, "low dose")
+    assert expected.measured
+    assert (expected.median, expected.low, expected.high, len(expected.points)) == (0.15, 0.15, 0.15, 1)
+    assert not expected_f1(table, 1.0, "new").measured
+    (note,) = predict.expectation_notes(expected, table, None)
+    assert "under the same condition" in note
+
+
+def test_conditions_as_near_as_the_last_count_too():
+    expected = expected_f1(points([0.5, *[1.0] * 8], np.linspace(0.1, 0.9, 9)), 1.0)
+    assert len(expected.points) == 8
+    assert expected.low == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "f1", "at", "said"),
+    [
+        (np.linspace(0.5, 1, 9), np.linspace(0.2, 0.9, 9), 0.7, []),
+        (np.linspace(0.5, 1, 9), np.linspace(0.2, 0.9, 9), 0.4, ["outside the measured 0.500 to 1.000"]),
+        (np.linspace(0.5, 1, 9), np.linspace(0.9, 0.2, 9), 0.7, ["is -1.00: for this network, σ does not order"]),
+        (np.linspace(0.5, 1, 6), [0.5, 0.9, 0.4, 0.8, 0.6, 0.7], 0.7, ["is 0.14.*range of all.*0.40 to 0.90"]),
+        (np.ones(6), np.linspace(0.2, 0.9, 6), 1.0, ["ρ of σ and F1 over these 6 conditions is undefined"]),
+        ([0.5, 0.7, 1.0], [0.2, 0.3, 0.9], 0.7, ["3 measured conditions do not show whether"]),
+        ([1.0], [0.9], 0.7, ["outside the measured", "1 measured conditions do not show"]),
+    ],
+)
+def test_warnings_say_where_it_is_not_to_be_relied_on(users, sigma, f1, at, said):
+    user = next(iter(users.values()))
+    far = assess_distance(user.training_domain.conditions[0][0], user.training_domain, Transfer(radial_points=16))
+    table = points(sigma, f1)
+    found = list(predict.expectation_notes(expected_f1(table, at), table, dataclasses.replace(far, sigma=at)))
+    assert len(found) == len(said)
+    for text, pattern in zip(found, said, strict=True):
+        assert re.search(pattern, text)
+
+
+def test_distances_are_to_the_nearest_training_condition():
+    def chi(**values):
+        return Condition(**{"defocus_A": 100, "dose_e_per_A2": 400} | values)
+
+    known = TrainingDomain(((chi(), 1), (chi(defocus_A=-150, dose_e_per_A2=50), 1)), 300e3, 0.4, 32)
+    far = assess_distance(chi(defocus_A=-140, dose_e_per_A2=100), known, Transfer())
+    assert far.defocus_A == 10
+    assert far.dose_ratio == 2
+    assert far.nearest.defocus_A == -150
+    assert not far.in_domain
+    each = [assess_distance(one, known, Transfer()).epsilon for one, _ in known.conditions]
+    assert far.trained_epsilon == (min(each), max(each))
+    assert min(each) < max(each)
+    again = assess_distance(chi(dose_e_per_A2=400), known, Transfer())
+    assert (again.in_domain, again.sigma, again.dose_ratio) == (True, pytest.approx(1, abs=1e-12), 1)
+    # another energy is another transfer
+    other = TrainingDomain(known.conditions, 80e3, 0.4, 32)
+    assert abs(assess_distance(far.condition, other, Transfer()).sigma - far.sigma) > 1e-4
+
+
+def test_without_metrics_only_the_distance_is_told(users, tmp_path):
+    user = next(iter(users.values()))
+    judged, path = assess_condition(user, Condition(defocus_A=30, dose_e_per_A2=100), tmp_path / "none", tmp_path)
+    text = "\n".join(predict.assessment_lines(judged, user))
+    assert judged.measured is None
+    assert f"shared transfer σ with training: {judged.distance.sigma:.3f}" in text
+    assert "expected F1: unknown, as no campaign in the results folder has tested this network" in text
+    assert "dose: 0.25 times" in text
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_path):
+    user = next(iter(users.values()))
+    judged, path = assess_condition(
+        user, Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20), campaign.results, tmp_path
+    )
+    text = "\n".join(predict.assessment_lines(judged, user))
+    assert "Δf +60 Å, 100 e/Å²" in text
+    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
+    assert "σ does not include the dose" in text
+    assert path.name == "trust.png"
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_stated_condition_is_read():
+    found = parse_condition(" defocus_A=120, dose_e_per_A2 = 3e2,C12=-40 ,")
+    assert found == Condition(defocus_A=120, dose_e_per_A2=300, C12=-40)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("defocus=120,dose_e_per_A2=300", r"defocus: unknown key; did you mean defocus_A\? Valid keys: defocus_A, def"),
+        ("defocus_A=120", r"dose_e_per_A2: is missing\. It is: Dose \[e/Å²\]"),
+        ("defocus_A=120,dose_e_per_A2=-3", "dose_e_per_A2: must be greater than 0, not -3"),
+        ("defocus_A=far,dose_e_per_A2=3", "defocus_A: must be a valid number, not far"),
+        ("defocus_A 120", "'defocus_A 120' is no key=value. Write it like defocus_A=120,"),
+        ("defocus_A=1,defocus_A=2", "defocus_A is there twice"),
+        ("", "defocus_A: is missing"),
+        ("defocus_A=nan,dose_e_per_A2=3", "defocus_A: must be a finite number, not nan"),
+    ],
+)
+def test_mistakes_in_a_condition_are_told(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_condition(text)

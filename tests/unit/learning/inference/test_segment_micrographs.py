@@ -1,0 +1,213 @@
+"""The verb `predict`: what it writes and says, and the mistakes that it tells."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+from click.testing import CliRunner
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.cli import main
+from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.checkpoint import drop_weights
+from hrtem_ood.learning.inference import segment_micrographs
+from hrtem_ood.learning.inference.micrograph import read_micrographs
+from hrtem_ood.learning.inference.particles import measure_particles
+from hrtem_ood.learning.inference.resample import resample
+from hrtem_ood.learning.inference.tiling import particle_probability
+
+
+@pytest.fixture
+def run(tmp_path, make_network, monkeypatch):
+    """Return a function that calls the command line in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    network = make_network()
+
+    def run(*arguments, network=network, code=0):
+        done = CliRunner().invoke(main, ["predict", str(network), *map(str, arguments)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    run.network = network
+    return run
+
+
+def expected(network, image):
+    user = segment_micrographs.load(network)
+    with torch.no_grad():
+        logits = user.network(standardise(torch.tensor(image, dtype=torch.float32))[None, None])
+    return logits.softmax(1)[0, 1].numpy()
+
+
+def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_path):
+    values = counts(64, 96)
+    source = write("sample.mrc", values, 0.4)
+    said = run(source)
+    folder = tmp_path / "predictions"
+    assert {path.name for path in folder.iterdir()} == {"sample.tif", "sample_mask.tif", "sample.csv", "sample.png"}
+    probability = tifffile.imread(folder / "sample.tif")
+    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, expected(run.network, values), atol=2e-6)
+    mask = tifffile.imread(folder / "sample_mask.tif")
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, probability > 0.5)
+    assert (folder / "sample.png").read_bytes()[:4] == b"\x89PNG"
+    found = measure_particles(probability, 0.4)
+    assert len(pd.read_csv(folder / "sample.csv")) == len(found.particles)
+    assert f"cover {found.covered:.1%} of the image; connected: {len(found.particles)}" in said
+    assert f"entropy {found.entropy:.4f} nat per pixel (validation loss: 0.2500)" in said
+    assert "64 × 96 px of 0.4 Å, not resampled" in said
+    assert "Δf −100 Å" in said
+    assert "give their condition: --condition 'defocus_A=" in said
+
+
+def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
+    run(write("sample.dm3", counts(90, 120), 0.31), "--output", tmp_path / "there")
+    for name in ("sample.tif", "sample_mask.tif"):
+        (again,) = read_micrographs(tmp_path / "there" / name)
+        assert again.pixel_size_A == pytest.approx(0.4, rel=1e-6)
+    with tifffile.TiffFile(tmp_path / "there/sample.tif") as file:
+        assert file.imagej_metadata["unit"] == "nm"
+        above, below = file.pages[0].tags["XResolution"].value
+        assert above / below == pytest.approx(25, rel=1e-6)  # pixels per nm
+
+
+def test_other_pixels_are_resampled(run, write, counts, tmp_path):
+    values = counts(165, 124)
+    said = run(write("sample.tif", values, 0.31), "--output", tmp_path / "there")
+    assert "165 × 124 px of 0.31 Å, resampled to 127 × 96 px of 0.4 Å" in said
+    image = resample(values.astype(np.float32), 0.31, 0.4)
+    found = tifffile.imread(tmp_path / "there/sample.tif")
+    assert found.shape == (127, 96)
+    network = segment_micrographs.load(run.network).network
+    np.testing.assert_allclose(found, particle_probability(network, image, torch.device("cpu")), atol=1e-5)
+    assert "the network was not trained on such smooth noise" not in said
+    said = run(write("sample.tif", values, 0.5), "--output", tmp_path / "there")
+    assert "up to 1.00 1/Å, training images up to 1.25 1/Å: the network was not trained on such smooth noise" in said
+
+
+def test_the_stated_pixel_counts(run, write, counts):
+    said = run(write("sample.tif", counts(165, 124), 0.31), "--pixel-size-A", "0.4")
+    assert "165 × 124 px of 0.4 Å, not resampled" in said
+    assert "Invalid value for '--pixel-size-A'" in run("sample.tif", "--pixel-size-A", "-1", code=2)
+
+
+def test_large_images_are_tiled(run, write, counts, monkeypatch):
+    source = write("sample.mrc", counts(150, 200))
+    run(source)
+    whole = tifffile.imread("predictions/sample.tif")
+    monkeypatch.setattr(segment_micrographs, "TILE_PX", 140)
+    monkeypatch.setattr(segment_micrographs, "tiling", partial(segment_micrographs.tiling, tile_px=120))
+    assert "in tiles of 120 px" in run(source)
+    np.testing.assert_allclose(tifffile.imread("predictions/sample.tif"), whole, atol=2e-6)
+
+
+def test_images_of_a_stack_and_of_several_files(run, write, counts, tmp_path):
+    said = run(write("a.mrc", counts(3, 64, 64)), write("b.tif", counts(64, 64)))
+    names = ["a_0", "a_1", "a_2", "b"]
+    assert sorted(path.name for path in (tmp_path / "predictions").glob("*.png")) == [f"{name}.png" for name in names]
+    assert all(f"{name} (" in said for name in names)
+
+
+def test_the_condition_is_judged_and_drawn(run, write, counts, tmp_path):
+    said = run(
+        write("a.mrc", counts(64, 64)), "--condition", "defocus_A=-90,dose_e_per_A2=200,focal_spread_A=20",
+        "--results", tmp_path / "nowhere",
+    )  # fmt: skip
+    assert "condition Δf −90 Å, 200 e/Å², focal spread 20 Å" in said
+    assert "nearest: Δf −100 Å" in said
+    assert "smallest |Δ defocus|: 10 Å; dose: 0.5 times" in said
+    assert "expected F1: unknown" in said
+    assert "give their condition" not in said
+    assert (tmp_path / "predictions/trust.png").exists()
+
+
+def test_a_mistake_in_the_condition_ends_with_code_2(run, write, counts):
+    said = run(write("a.mrc", counts(64, 64)), "--condition", "defocus=-90", code=2)
+    assert "did you mean defocus_A?" in said
+
+
+def test_inputs_are_never_written_over(run, write, counts, tmp_path):
+    source = write("predictions/a.tif", counts(64, 64))
+    before = source.read_bytes()
+    assert "a.tif would be written over an input" in run(source, code=2)
+    other = write("b_mask.tif", counts(64, 64))
+    (tmp_path / "predictions").rename(tmp_path / "in")
+    assert "would be written over an input" in run(
+        "in/a.tif", write("b.mrc", counts(64, 64)), other, "--output", ".", code=2
+    )
+    assert (tmp_path / "in/a.tif").read_bytes() == before
+    assert list(tmp_path.glob("*.png")) == []
+
+
+def test_images_of_one_name_are_not_written_over_each_other(run, write, counts, tmp_path):
+    first, second = write("x/a.mrc", counts(64, 64)), write("y/a.tif", counts(64, 64))
+    assert "written over that of" in run(first, second, code=2)
+    assert "written over that of" in run(first, first, code=2)
+    # known only when the stack is read
+    stack, image = write("b.mrc", counts(2, 64, 64)), write("b_1.mrc", counts(64, 64))
+    assert "b_1.tif would be written over that of" in run(image, stack, code=2)
+    assert not (tmp_path / "predictions/a.tif").exists()
+
+
+def test_networks_that_cannot_be_used(run, make_network, write, counts):
+    image = write("a.mrc", counts(64, 64))
+    diverged = make_network(diverged=True, channels=2)
+    assert "diverged in training and has no weights" in run(image, network=diverged, code=1)
+    dropped = make_network(channels=4)
+    drop_weights(dropped)
+    assert "keeps no weights" in run(image, network=dropped, code=1)
+    assert "missing.ckpt is missing" in run(image, network="missing.ckpt", code=1)
+    old = store.read_checkpoint(run.network)
+    del old["trained_on"]
+    store.write_checkpoint(run.network, old)
+    assert "does not tell its trained_on: an older version" in run(image, code=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixel_size_A", "told"),
+    [
+        ((64, 7), 0.4, "a has 64 × 7 px of 0.4 Å, 64 × 7 px of the network's 0.4 Å; the network needs 8 px or more"),
+        ((64, 64), 0.03, "4 × 4 px of the network's 0.4 Å; the network needs 8 px"),
+        ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å, more than memory"),
+    ],
+)
+def test_images_too_small_and_too_large(run, write, counts, shape, pixel_size_A, told):
+    assert told in run(write("a.mrc", counts(*shape), pixel_size_A), code=1)
+
+
+def test_the_smallest_image(run, write, counts):
+    run(write("a.mrc", counts(8, 9)))
+    assert tifffile.imread("predictions/a.tif").shape == (8, 9)
+
+
+def test_unreadable_images_are_told(run, write, counts, tmp_path):
+    assert "nothing.tif is missing" in run("nothing.tif", code=1)
+    assert "are read from .tif, .tiff, .mrc, .dm3, .dm4" in run("nothing.png", code=1)
+    values = counts(64, 64).astype(np.float32)
+    values[0, 0] = np.nan
+    assert "1 pixels of a are NaN" in run(write("a.tif", values), code=1)
+    assert "tells no pixel size" in run(write("b.dm4", counts(64, 64), None), code=1)
+    tifffile.imwrite(tmp_path / "c.tif", np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    assert "colour image" in run("c.tif", code=1)
+
+
+def test_entropy_is_no_alarm(run, write, counts):
+    """Entropy did not tell bad segmentations from good ones (docs/prediction.md): it is shown, not judged."""
+    content = store.read_checkpoint(run.network)
+    store.write_checkpoint(run.network, content | {"best_val_loss": 1e-3})
+    said = run(write("a.mrc", counts(64, 64)))
+    assert "(validation loss: 0.0010); a low value does not prove" in said
+    assert "note:" not in said
+
+
+def test_pixels_within_one_per_cent_are_taken_as_they_are(run, write, counts):
+    said = run(write("a.mrc", counts(64, 64), 0.4036))
+    assert "64 × 64 px of 0.4036 Å, not resampled" in said
+    (again,) = read_micrographs(Path("predictions/a.tif"))
+    assert again.pixel_size_A == pytest.approx(0.4036, rel=1e-5), "sizes are measured with the image's own pixel"
+    assert "resampled to" in run(write("a.mrc", counts(64, 64), 0.405))

@@ -1,0 +1,1 @@
+from tests.unit.synthetic import config, make, synthetic  # noqa: F401  # fixtures

@@ -1,0 +1,22 @@
+# With network_jobs: individual, see train.smk.
+rule evaluate:
+    input:
+        inputs_of("evaluations"),
+    output:
+        output_of("evaluations"),
+    log:
+        log_of("evaluations"),
+    benchmark:
+        benchmark_of("evaluations")
+    localrule: campaign.config.execution.network_jobs == "individual"
+    params:
+        resources=lambda wildcards, resources, threads: resources_json(resources, threads),
+    message:
+        "Evaluating: {wildcards.id}"
+    shell:
+        f"{CLI} evaluate --resources {{params.resources:q}} {WHERE}"
+
+
+rule evaluations:
+    input:
+        all_of("evaluations"),

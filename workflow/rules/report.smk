@@ -1,0 +1,13 @@
+rule report:
+    input:
+        inputs_of("reports"),
+    output:
+        [f"{RESULTS}/{path}" for path in dag.job_outputs("reports", "{id}", campaign)],
+    log:
+        log_of("reports"),
+    benchmark:
+        benchmark_of("reports")
+    message:
+        "Drawing figures and writing the report: {wildcards.id}"
+    shell:
+        f"{CLI} report {WHERE}"

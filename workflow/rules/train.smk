@@ -1,0 +1,23 @@
+# With network_jobs: individual, the job only waits for the tasks of its networks, so it runs beside Snakemake. Each task
+# gets the resources that the profile gives to the rule.
+rule train:
+    input:
+        inputs_of("packs"),
+    output:
+        output_of("packs"),
+    log:
+        log_of("packs"),
+    benchmark:
+        benchmark_of("packs")
+    localrule: campaign.config.execution.network_jobs == "individual"
+    params:
+        resources=lambda wildcards, resources, threads: resources_json(resources, threads),
+    message:
+        "Training: {wildcards.id}"
+    shell:
+        f"{CLI} train --resources {{params.resources:q}} {WHERE}"
+
+
+rule networks:
+    input:
+        all_of("packs"),
