@@ -93,7 +93,7 @@ from hrtem_ood.array_module import array_module
 from hrtem_ood.physics.simulation.exit_wave import exit_wave
 gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)
 for engine in ("builtin", "abtem"):
-    wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, phonons=1, engine=engine), array_module("cpu"))
+    wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, n_frozen_phonons=1, engine=engine), array_module("cpu"))
     print(hashlib.sha256(wave.tobytes()).hexdigest())
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
