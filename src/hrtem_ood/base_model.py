@@ -1,5 +1,6 @@
 """Field types of the configuration: numbers that are numbers, ranges, grids and names."""
 
+import math
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -127,3 +128,14 @@ Names = Annotated[
 ]
 NumberRange = _range_of(float)
 IntegerRange = _range_of(int)
+
+
+def _scalar(value: Any) -> Any:
+    # one message, where the union has one for each of its types
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"must be a number, text, true or false, not {value!r}")
+    # as canonical JSON, hence every job has it
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]

@@ -53,7 +53,7 @@ def feature_shift(
     feature : float array, (condition, image, channel), [1]
         Values beyond the number of images of a dataset are ignored.
     in_domain : bool array, (condition,)
-        Of the network's training set, from :func:`hrtem_ood.analysis.domain.in_domain`.
+        Of the network's training set, from :func:`hrtem_ood.campaign.domain.in_domain`.
     structures : sequence of (int array, int)
         Test datasets of the same structures, image by image, and their number of images: a partition.
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.domain import in_domain
 from hrtem_ood.analysis.feature_shift import MEASURES, feature_shift
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
+from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.packs import trie_key
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError

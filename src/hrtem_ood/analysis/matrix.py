@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hrtem_ood.analysis.domain import domain_shifts
 from hrtem_ood.analysis.metrics import training_conditions
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.domain import domain_shifts
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -53,7 +53,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
     -------
     xarray.Dataset
         ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
-        ``in_domain``, ``shift`` (see :func:`hrtem_ood.analysis.domain.domain_shifts`), ``sigma`` and
+        ``in_domain``, ``shift`` (see :func:`hrtem_ood.campaign.domain.domain_shifts`), ``sigma`` and
         ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
         ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
         ``mixed``, ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in

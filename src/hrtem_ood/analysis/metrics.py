@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from hrtem_ood.analysis import ood_gap
-from hrtem_ood.analysis.domain import in_domain
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
+from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import TrainingSetSpec
 from hrtem_ood.campaign.test_datasets import test_datasets

@@ -26,7 +26,7 @@ def gap(mean: NDArray[np.floating], in_domain: NDArray[np.bool_], groups: NDArra
     mean : float array, (network, condition), [1]
         Scores, averaged over images.
     in_domain : bool array, (network, condition)
-        From :func:`hrtem_ood.analysis.domain.in_domain`.
+        From :func:`hrtem_ood.campaign.domain.in_domain`.
     groups : array of str, (condition,)
         Structure set of each test dataset.
 

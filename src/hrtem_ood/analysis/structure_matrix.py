@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.domain import IN_DOMAIN
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.domain import IN_DOMAIN
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from itertools import chain
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import FILE_STAGES
-from hrtem_ood.config.analysis import PREDICTOR_NAMES
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.transfer.parameters import PREDICTOR_NAMES
 
 
 def config_errors(campaign: Campaign) -> list[str]:

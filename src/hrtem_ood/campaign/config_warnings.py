@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hrtem_ood.campaign import simulation_accuracy
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.domain import domain_of
 from hrtem_ood.campaign.optics_warnings import lens_warnings
 from hrtem_ood.config.structures import StructureFile
 
@@ -16,17 +17,17 @@ def config_warnings(campaign: Campaign) -> Iterator[str]:
         spreads = (dataset.condition.focal_spread_A for dataset in campaign.datasets.values())
         yield from simulation_accuracy.envelope_warnings(max(spreads, default=0.0), orientation)
     yield from lens_warnings(campaign)
-    tested = {campaign.datasets[id_].condition for suite in campaign.suites.values() for id_ in suite.datasets}
+    tested = {domain_of(campaign, id_) for id_ in campaign.test_dataset_ids}
     for name, training_sets in campaign.training_sets.items():
         missing = {
             campaign.datasets[id_].condition.label
             for training_set in training_sets
             for id_ in training_set.datasets
-            if campaign.datasets[id_].condition not in tested
+            if domain_of(campaign, id_) not in tested
         }
         if missing:
             yield (
-                f"training_sets.{name}: no suite tests under {', '.join(sorted(missing))}; "
+                f"training_sets.{name}: no suite tests its structure recipe under {', '.join(sorted(missing))}; "
                 "its networks have no in-domain score there, hence no gap."
             )
     grids = campaign.config.networks.values()

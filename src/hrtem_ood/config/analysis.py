@@ -5,64 +5,6 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from hrtem_ood.base_model import Model, Name, Names
-from hrtem_ood.config.training import Scalar
-
-PREDICTOR_NAMES = (
-    "sigma",
-    "sigma_object",
-    "signed_sigma",
-    "coverage",
-    "coverage_object",
-    "snr_sigma",
-    "information_shared",
-    "information_covered",
-    "log_cnr_difference",
-    "log_spectrum_theory",
-    "texture_divergence",
-    "wiener_excess",
-    "texture_accuracy",
-    "coverage_union",
-    "coverage_object_union",
-    "information_covered_union",
-    "texture_accuracy_union",
-    "texture_gap",
-    "texture_regret",
-    "object_overlap",
-    "test_information",
-    "test_log_cnr",
-    "abs_delta_defocus_A",
-    "delta_abs_defocus_A",
-    "delta_log_dose",
-    "parameter_distance",
-    "test_log_dose",
-    "log_spectrum",
-    "frechet",
-    "mmd",
-)
-"""Names of the predictors that come with the project, so that configurations are checked without loading them."""
-
-
-class OwnPredictor(Model):
-    """A predictor of your own: a function in a Python file."""
-
-    file: str = Field(
-        description="Python file that defines `name`, relative to the working directory; see docs/predictors.md. "
-        "Its content, not its path, is part of every identity."
-    )
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
-        description="The function of that file: of a training set and a test dataset, it returns a number."
-    )
-    direction: Literal["larger", "smaller"] = Field(
-        description="Which values mean that the test is nearer to the training; the league does not look for it."
-    )
-    symbol: Annotated[str, Field(max_length=40)] | None = Field(
-        None, description="For axes and tables; left out: the key."
-    )
-    unit: Annotated[str, Field(max_length=20)] = Field("1", description="Unit of the number.")
-    parameters: dict[str, Scalar] = Field({}, description="Keyword arguments of the function.")
-    sha256: str | None = Field(
-        None, description="Filled in when the file is read; set it to refuse a file with other content."
-    )
 
 
 class Claim(Model):

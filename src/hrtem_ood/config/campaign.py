@@ -6,7 +6,7 @@
 from pydantic import Field
 
 from hrtem_ood.base_model import Model, Name, grid_of
-from hrtem_ood.config.analysis import Analysis, OwnPredictor
+from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.config.conditions import ConditionGrid
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.config.report import Report
@@ -17,7 +17,7 @@ from hrtem_ood.config.training_sets import TrainingSetGrid
 from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.structures.parameters import Material
-from hrtem_ood.transfer.parameters import Transfer
+from hrtem_ood.transfer.parameters import OwnPredictor, Transfer
 
 
 class CampaignConfig(Model):

@@ -1,15 +1,14 @@
 """Networks: architecture and hyperparameters, and grids of them."""
 
 import difflib
-import math
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
-from hrtem_ood.base_model import Model, Names, identity_parameters
+from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
 from hrtem_ood.config.grids import grid_model
 
 BUILT_IN: dict[str, dict[str, int]] = {
@@ -17,17 +16,6 @@ BUILT_IN: dict[str, dict[str, int]] = {
     "resnet_unet": {"base_channels": 64, "depth": 5},
 }
 """Architectures that need no file, with their default parameters."""
-
-
-def _scalar(value: Any) -> Any:
-    # one message, where the union has one for each of its types
-    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"must be a number, text, true or false, not {value!r}")
-    # as canonical JSON, hence every job has it
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 
 
 class Architecture(Model):

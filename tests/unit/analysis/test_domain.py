@@ -10,11 +10,14 @@ import pytest
 import xarray as xr
 
 from hrtem_ood.analysis.diagnostics import uncertainty_correlation
-from hrtem_ood.analysis.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS, classify_shift, domain_shifts, in_domain
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.structure_matrix import structure_matrix
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.config_warnings import config_warnings
+from hrtem_ood.campaign.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS, classify_shift, domain_shifts, in_domain
+from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.plotting import VERMILION
 from hrtem_ood.report.figures import ood_matrix
@@ -42,7 +45,7 @@ def test_shifts_are_named_by_what_changes() -> None:
 
 
 @pytest.fixture
-def two_recipes(config: dict[str, Any], make: Callable[..., Any]) -> Any:
+def two_materials(config: dict[str, Any]) -> dict[str, Any]:
     """Networks on CdSe and on silver, each tested on both, under two training conditions and another one."""
     sets = config["structure_sets"]
     config["materials"]["Ag"] = {"formula": "Ag", "structure": "fcc", "a_A": 4.085}
@@ -51,7 +54,13 @@ def two_recipes(config: dict[str, Any], make: Callable[..., Any]) -> Any:
     config["training_sets"]["silver"] = config["training_sets"]["single"] | {"structure_set": "silver"}
     config["networks"]["unet"] |= {"training_sets": ["single", "mixed", "silver"], "seed": 0}
     config["test_suites"]["silver"] = {"structure_set": "silver_test", "conditions": ["trained", "focus"]}
-    written = make(config)
+    return config
+
+
+@pytest.fixture
+def two_recipes(two_materials: dict[str, Any], make: Callable[..., Any]) -> Any:
+    """Return that campaign with its metrics."""
+    written = make(two_materials)
     metrics(written.campaign, written.results)
     return written
 
@@ -125,6 +134,16 @@ def test_shifts_of_two_recipes(two_recipes: Any) -> None:
     assert set(np.unique(shifts)) == {"in-domain", "defocus", "structure", "structure and imaging"}
     assert set(np.unique(shifts)) < {"in-domain", *IMAGING_SHIFTS, *STRUCTURE_SHIFTS}
     np.testing.assert_array_equal(shifts == "in-domain", in_domain(campaign, sets, tested))
+
+
+def test_training_without_an_in_domain_test_is_warned_of(two_materials: dict[str, Any]) -> None:
+    def warned() -> set[str]:
+        campaign = Campaign(CampaignConfig.model_validate(two_materials))
+        return {text.partition(":")[0] for text in config_warnings(campaign) if "in-domain" in text}
+
+    assert warned() == set()
+    del two_materials["test_suites"]["silver"]  # its conditions are tested on CdSe
+    assert warned() == {"training_sets.silver"}
 
 
 def test_the_gap_to_another_recipe_refers_to_the_in_domain_score(two_recipes: Any) -> None:

@@ -19,10 +19,10 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.config.analysis import OwnPredictor
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.predictors import predictors
+from hrtem_ood.transfer.parameters import OwnPredictor
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, user_predictor
 
 PAGE = (Path(__file__).parents[3] / "docs/predictors.md").read_text()

@@ -5,9 +5,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.domain import IN_DOMAIN, domain_shifts
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.domain import IN_DOMAIN, domain_shifts
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
         Training sets and test datasets by id, sorted as in the predictors' store. Along both, with signs such that larger is
         better: ``score`` (median over the networks that did not diverge), ``gap`` = score − its mean over in-domain
         datasets, ``regret`` = score − that of the training set of this recipe and condition alone (the best, of
-        several; NaN without one), and ``shift`` (:func:`hrtem_ood.analysis.domain.domain_shifts`). Without change of
+        several; NaN without one), and ``shift`` (:func:`hrtem_ood.campaign.domain.domain_shifts`). Without change of
         sign, medians of the label-free outputs ``entropy``, ``confidence``, ``mahalanobis`` and ``feature_cka``. Along
         ``training_set``: ``in_domain_score`` (that mean) and ``mixed``. Along ``condition``: ``minimum_contrast`` and ``place``
         (a number per test condition).

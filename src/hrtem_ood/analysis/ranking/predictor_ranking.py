@@ -5,10 +5,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.domain import IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
+from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
 from hrtem_ood.config.analysis import Analysis
 
 OUTCOMES = ("gap", "regret")

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from hrtem_ood.config.analysis import PREDICTOR_NAMES, OwnPredictor
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.transfer.measure_registry import MEASURES, OF_UNIONS
+from hrtem_ood.transfer.parameters import PREDICTOR_NAMES, OwnPredictor
 from hrtem_ood.transfer.predictors import condition_distance, image_distance, mixtures
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 from hrtem_ood.user_code import load_user_module

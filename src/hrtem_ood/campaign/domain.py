@@ -38,14 +38,16 @@ def in_domain(campaign: Campaign, training_sets: Sequence[str], datasets: Sequen
     -------
     bool array, (training_set, condition)
     """
-    tested = [_kind(campaign, id_) for id_ in datasets]
-    trained = [{_kind(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets]
+    tested = [domain_of(campaign, id_) for id_ in datasets]
+    trained = [
+        {domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets
+    ]
     rows = [[kind in kinds for kind in tested] for kinds in trained]
     return np.array(rows, np.bool_).reshape(len(training_sets), len(datasets))
 
 
-def _kind(campaign: Campaign, dataset: str) -> tuple[str, Condition]:
-    """Return recipe and condition of a dataset."""
+def domain_of(campaign: Campaign, dataset: str) -> tuple[str, Condition]:
+    """Return structure recipe and condition of a dataset: a test dataset that shares both with training is in-domain."""
     return campaign.recipe_id(campaign.structure_set_of_dataset[dataset]), campaign.datasets[dataset].condition
 
 
@@ -64,9 +66,9 @@ def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Se
     """
     inside = in_domain(campaign, training_sets, datasets)
     shifts = np.full(inside.shape, IN_DOMAIN, dtype=object)
-    tested = [_kind(campaign, id_) for id_ in datasets]
+    tested = [domain_of(campaign, id_) for id_ in datasets]
     for row, name in enumerate(training_sets):
-        kinds = [_kind(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets]
+        kinds = [domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets]
         for column in np.flatnonzero(~inside[row]):
             recipe, condition = tested[column]
             same = any(recipe == trained_recipe for trained_recipe, _ in kinds)
