@@ -63,3 +63,10 @@ def test_the_import_order_is_that_of_the_linter(page):
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)`", CONTRIBUTING)) <= targets
+
+
+def test_the_places_that_the_design_names_exist():
+    design = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    places = [re.findall(r"`([^`]+\.py)`", row[1]) for row in rows(section(design, "Rooms")) if ".py" in row[1]]
+    assert len(places) >= 10
+    assert [path for paths in places for path in paths if not (PACKAGE / path).exists() and "/" in path] == []
