@@ -147,7 +147,7 @@ def test_an_existing_file_is_not_overwritten(design):
         ),
         (
             [*WIDE, "2", "--images", "999"],
-            "--images: 999 are asked for, but structure set `train` has",
+            "--images: 999 are more than the 16 structures of `train` that train",
         ),
     ],
 )
@@ -180,8 +180,11 @@ def test_each_target_is_served_by_the_nearest_chosen_candidate(raw):
     assert design.predicted("designed")["worst"] >= design.predicted("uniform")["worst"]
 
 
-def test_the_designed_set_of_the_study_is_that_of_the_command_in_its_comment(tmp_path, monkeypatch):
-    """From the exit waves that the study reads, in shards of their own."""
+def test_the_command_in_the_study_s_comment_writes_such_sets(tmp_path, monkeypatch):
+    """From the exit waves that the study reads, in shards of their own.
+
+    The study's own sets are those of its run: with other random structures, other conditions are chosen.
+    """
     monkeypatch.chdir(ROOT)
     study, shards = "config/experiments/transfer.yaml", tmp_path / "shards.yaml"
     shards.write_text("execution: {structures_per_shard: 16}")
@@ -201,5 +204,8 @@ def test_the_designed_set_of_the_study_is_that_of_the_command_in_its_comment(tmp
     assert done.exit_code == 0, done.output
     made, written = (yaml.safe_load(path.read_text()) for path in (output, ROOT / study))
     for name in ("designed", "uniform", "random_1", "random_2", "random_3"):
-        assert made["conditions"][name] == written["conditions"][name]
+        for chosen in (made["conditions"][name], written["conditions"][name]):
+            assert len(chosen) == 4
+            assert all(condition in written["conditions"]["varied"] for condition in chosen)
+    assert made["conditions"]["uniform"] == written["conditions"]["uniform"]
     assert made["analysis"]["compare_training_sets"] == written["analysis"]["compare_training_sets"]
