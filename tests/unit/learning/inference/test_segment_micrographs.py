@@ -128,7 +128,7 @@ def test_the_condition_is_judged_and_drawn(run, write, counts, tmp_path):
 
 def test_a_mistake_in_the_condition_ends_with_code_2(run, write, counts):
     said = run(write("a.mrc", counts(64, 64)), "--condition", "defocus=-90", code=2)
-    assert "did you mean defocus_A?" in said
+    assert "did you mean `defocus_A`?" in said
 
 
 def test_inputs_are_never_written_over(run, write, counts, tmp_path):
