@@ -46,7 +46,7 @@ def fits(needed: int, free: int) -> bool:
     return needed <= SHARE_OF_DEVICE * free
 
 
-def standardise(counts: Tensor) -> Tensor:
+def standardise(counts: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """Shift and scale each image to zero mean and unit variance, so that a network does not see the mean count.
 
     z = (I − ⟨I⟩) / s with s² = ⟨(I − ⟨I⟩)²⟩, means over the pixels of the image; a constant image becomes zeros.
@@ -54,6 +54,8 @@ def standardise(counts: Tensor) -> Tensor:
     Parameters
     ----------
     counts : real tensor, (…, y, x), [e/px]
+    dtype : torch.dtype, optional
+        In which means are taken.
 
     Returns
     -------
@@ -62,11 +64,11 @@ def standardise(counts: Tensor) -> Tensor:
     # two reductions, as PyTorch has a fast one for either but not for both together
     least, most = (bound(counts, dim=(-2, -1), keepdim=True) for bound in (torch.amin, torch.amax))
     # from the least count, as single precision resolves no differences of large numbers
-    image = (counts - least).to(torch.float32)
+    image = (counts - least).to(dtype)
     image -= image.mean(dim=(-2, -1), keepdim=True)
     deviation = image.square().mean(dim=(-2, -1), keepdim=True).sqrt()
     # The mean of many equal values is off by rounding, which must not be blown up.
-    return image.div_(torch.where(least == most, torch.inf, deviation))
+    return image.div_(torch.where(least == most, torch.inf, deviation)).to(torch.float32)
 
 
 def read_images(path: Path, structures: np.ndarray | None = None, *, variable: str = "counts") -> Images:

@@ -7,10 +7,12 @@ from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.measured_f1 import ExpectedF1, MeasuredPerformance
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.transfer.ctf_sampling import transfer_of
-from hrtem_ood.transfer.epsilon_sigma import epsilon, sigma
+from hrtem_ood.transfer.epsilon_sigma import epsilon
+from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
+from hrtem_ood.transfer.object_spectrum import UNIT_OBJECTS
 from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
+from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,14 @@ class ConditionAssessment:
     expected: ExpectedF1 | None
 
 
-def assess_distance(condition: Condition, trained_on: TrainingDomain, transfer: Transfer) -> DomainDistance:
-    """Measure how far a condition lies from training.
+def assess_distance(condition: Condition, training_domain: TrainingDomain, transfer: Transfer) -> DomainDistance:
+    """Compute the distance of a condition from training, with the functions of the registry of predictors.
 
     Parameters
     ----------
     condition : Condition
         At the beam energy of the training.
-    trained_on : TrainingDomain
+    training_domain : TrainingDomain
         The band of σ and ε ends at the Nyquist frequency of the network's pixel unless ``transfer`` says otherwise.
     transfer : Transfer
         How ε and σ are integrated.
@@ -79,24 +81,29 @@ def assess_distance(condition: Condition, trained_on: TrainingDomain, transfer: 
     -------
     DomainDistance
     """
-    grid = polar_grid(transfer, pixel_size_A=trained_on.pixel_size_A)
-    wavelength = electron_wavelength_A(trained_on.energy_eV)
-    here = transfer_of(condition, grid, wavelength_A=wavelength)
-    trained = [known for known, _ in trained_on.conditions]
-    shared, transferred = [], []
-    for known in trained:  # one by one, as mixtures may have hundreds
-        there = transfer_of(known, grid, wavelength_A=wavelength)
-        shared.append(sigma(here, there, grid.weight))
-        transferred.append(float(epsilon(there, grid.weight)))
-    most = max(shared)
-    ratios = [condition.dose_e_per_A2 / known.dose_e_per_A2 for known in trained]
+    pixel_size_A = training_domain.pixel_size_A
+    grid = polar_grid(transfer, pixel_size_A=pixel_size_A)
+    wavelength = electron_wavelength_A(training_domain.energy_eV)
+
+    def spectra(chosen: Condition) -> ImageSpectra:
+        return image_spectra(chosen, UNIT_OBJECTS, grid, wavelength_A=wavelength, pixel_size_A=pixel_size_A)
+
+    test = spectra(condition)
+    training_conditions = [each for each, _ in training_domain.conditions]
+    sigmas, epsilons = [], []
+    for each in training_conditions:  # one by one, because a mixture may have hundreds
+        train = spectra(each)
+        sigmas.append(PREDICTORS["sigma"].measure(train, test))
+        epsilons.append(float(epsilon(train.transfer, grid.weight)))
+    ratios = [condition.dose_e_per_A2 / each.dose_e_per_A2 for each in training_conditions]
+    delta_defocus = PREDICTORS["abs_delta_defocus_A"].measure
     return DomainDistance(
         condition=condition,
-        in_domain=condition in trained,
-        sigma=most,
-        nearest=trained[shared.index(most)],
-        epsilon=float(epsilon(here, grid.weight)),
-        trained_epsilon=(min(transferred), max(transferred)),
-        defocus_A=min(abs(condition.defocus_A - known.defocus_A) for known in trained),
+        in_domain=condition in training_conditions,
+        sigma=max(sigmas),
+        nearest=training_conditions[sigmas.index(max(sigmas))],
+        epsilon=float(epsilon(test.transfer, grid.weight)),
+        trained_epsilon=(min(epsilons), max(epsilons)),
+        defocus_A=min(delta_defocus(each, condition) for each in training_conditions),
         dose_ratio=min(ratios, key=lambda ratio: abs(math.log(ratio))),
     )

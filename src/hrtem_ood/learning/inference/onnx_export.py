@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError, HrtemOodError
 from hrtem_ood.learning.architectures.registry import stride_of
+from hrtem_ood.learning.batches import standardise
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
 
 OPSET = 18
@@ -43,21 +44,11 @@ class StandardisingNetwork(nn.Module):
 
     def forward(self, counts: Tensor) -> Tensor:
         """Return the probability, (image, 1, y, x), of counts of that shape, each image standardised on its own."""
-        probability: Tensor = self.network(standardise_exactly(counts)).softmax(dim=1)[:, 1:2]
+        # Runtimes add up in any order: in single precision, ONNX Runtime's mean of the squares of 128 × 128 pixels has an error
+        # of 10⁻⁵, which trained networks amplify to 6·10⁻⁴ of probability. PyTorch sums in parts, which has no such error.
+        image = standardise(counts, dtype=torch.float64)
+        probability: Tensor = self.network(image).softmax(dim=1)[:, 1:2]
         return probability
-
-
-def standardise_exactly(counts: Tensor) -> Tensor:
-    """Do as :func:`hrtem_ood.learning.batches.standardise` does, with the means taken in double precision.
-
-    Runtimes add up in any order they like: in single precision, ONNX Runtime's mean of the squares of 128 × 128 pixels is
-    off by 10⁻⁵, which trained networks blow up to 6·10⁻⁴ of probability. PyTorch's sums in parts and is not.
-    """
-    values = counts.to(torch.float64)
-    deviation = values - values.mean(dim=(-2, -1), keepdim=True)
-    variance = deviation.square().mean(dim=(-2, -1), keepdim=True)
-    constant = counts.amin(dim=(-2, -1), keepdim=True) == counts.amax(dim=(-2, -1), keepdim=True)
-    return torch.where(constant, 0.0, deviation / variance.sqrt()).to(torch.float32)
 
 
 def export(path: Path, output: Path) -> None:

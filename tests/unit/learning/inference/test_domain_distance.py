@@ -200,7 +200,10 @@ def test_a_stated_condition_is_read():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("defocus=120,dose_e_per_A2=300", r"defocus: unknown key; did you mean `defocus_A`\? Valid keys: defocus_A, def"),
+        (
+            "defocus=120,dose_e_per_A2=300",
+            r"defocus: unknown key; did you mean `defocus_A`\? Valid keys: defocus_A, def",
+        ),
         ("defocus_A=120", r"dose_e_per_A2: is missing\. It is: Dose \[e/Å²\]"),
         ("defocus_A=120,dose_e_per_A2=-3", "dose_e_per_A2: must be greater than 0, not -3"),
         ("defocus_A=far,dose_e_per_A2=3", "defocus_A: must be a valid number, not far"),
