@@ -64,7 +64,7 @@ def test_every_kind_is_trained_and_scored(varied):
     labels = set(map(str, metrics.architecture.values))
     assert labels == {"unet(base_channels=4, depth=2)", "resnet_unet(base_channels=4, depth=3)", "Tiny(channels=4)"}
     (mixed,) = campaign.training_sets["mixed"]
-    assert sorted(mixed.images) == [1, 3]
+    assert sorted(mixed.n_images) == [1, 3]
     assert varied.would_run() == {}
 
 

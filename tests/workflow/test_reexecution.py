@@ -222,7 +222,7 @@ def test_a_damaged_artifact_is_named_and_made_anew_once_it_is_deleted(finished, 
     project = finished.copy(tmp_path / "copy")
     campaign = project.campaign()
     (broken,) = (
-        id_ for id_, each in campaign.datasets.items() if each.structures == 6 and each.condition.defocus_A < 0
+        id_ for id_, each in campaign.datasets.items() if each.n_structures == 6 and each.condition.defocus_A < 0
     )
     path = project.folder / f"results/datasets/{broken}.zarr.zip"
     path.write_bytes(path.read_bytes()[:-3000])
