@@ -22,7 +22,7 @@ RENAMED_OPTIONS = {
     ("status", "--every"): "--interval",
     ("train", "--asked"): "--resources",
     ("evaluate", "--asked"): "--resources",
-    ("predict", "--pixel-size-A"): "--pixel-size-A",
+    ("predict", "--pixel-A"): "--pixel-size-A",
 }
 """Verb and old option to new option."""
 
