@@ -92,21 +92,21 @@ from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.array_module import array_module
 from hrtem_ood.physics.simulation.exit_wave import exit_wave
 gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)
-for engine in ("fast", "abtem"):
-    wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, phonons=1, engine=engine), array_module("cpu"))
+for engine in ("builtin", "abtem"):
+    wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, n_frozen_phonons=1, engine=engine), array_module("cpu"))
     print(hashlib.sha256(wave.tobytes()).hexdigest())
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)
     plain_abtem(gold, SETTINGS[0])
     here = []
-    for engine in ("fast", "abtem"):
+    for engine in ("builtin", "abtem"):
         wave = exit_wave(gold, Simulation(sampling_A=8.16 / 64, n_frozen_phonons=1, engine=engine), CPU)
         here.append(hashlib.sha256(wave.tobytes()).hexdigest())
     assert run.stdout.split() == here
 
 
-@pytest.mark.parametrize("engine", ["fast", "abtem"])
+@pytest.mark.parametrize("engine", ["builtin", "abtem"])
 def test_phase_of_an_atom_is_sigma_times_its_projected_potential(engine):
     """Mean phase = σ V̄, with σ and the mean projected potential from textbook formulae.
 

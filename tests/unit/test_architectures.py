@@ -162,7 +162,7 @@ def test_a_users_file_from_configuration_to_logits(raw, own):
     check_size(network, architecture, 128)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("function", {"base_channels": 4}), ("of_data", {})])
+@pytest.mark.parametrize(("name", "parameters"), [("function", {"channels": 4}), ("of_data", {})])
 def test_functions_make_networks_too(raw, own, name, parameters):
     network = build(architecture_of(with_file(raw, own, name, **parameters)))
     assert stride_of(network) == (2 if name == "of_data" else 1)
@@ -227,8 +227,8 @@ def test_ids_follow_name_and_parameters(raw, own):
         set(with_file(raw, own, name, **parameters).networks)
         for name, parameters in [
             ("Own", {}),
-            ("Own", {"base_channels": 3}),
-            ("Own", {"base_channels": 4}),
+            ("Own", {"channels": 3}),
+            ("Own", {"channels": 4}),
             ("Draws", {}),
         ]
     ]
@@ -297,17 +297,17 @@ def test_what_makes_no_network_is_told(raw, own, name, parameters, message):
     ("parameters", "told"),
     [
         (
-            {"base_channels": 15},
+            {"channels": 15},
             r"stride \(2, 2\) that sees 15 channels.* `shortcut.0\(x\[..., ::2, ::2\]\)` is the same",
         ),
         (
-            {"base_channels": 4, "y": 1, "x": 3},
+            {"channels": 4, "y": 1, "x": 3},
             r"stride \(1, 3\) that sees 4 channels.* `shortcut.0\(x\[..., ::1, ::3\]\)`",
         ),
-        ({"base_channels": 32, "groups": 4}, r"stride \(2, 2\) that sees 8 channels"),
-        ({"base_channels": 16}, None),
-        ({"base_channels": 4, "kernel": 3}, None),
-        ({"base_channels": 4, "y": 1, "x": 1}, None),
+        ({"channels": 32, "groups": 4}, r"stride \(2, 2\) that sees 8 channels"),
+        ({"channels": 16}, None),
+        ({"channels": 4, "kernel": 3}, None),
+        ({"channels": 4, "y": 1, "x": 1}, None),
     ],
 )
 def test_what_onednn_gets_wrong_is_refused(raw, own, parameters, told):

@@ -314,7 +314,7 @@ def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
     suite = project.suite(project.dataset("d1"), project.dataset("d2"))
     path = project.path("suites", suite, ".json")
     before = store.read_json(path)["datasets"]
-    assert {name: entry["n_images"] for name, entry in before.items()} == {"d1": IMAGES, "d2": IMAGES}
+    assert {name: entry["images"] for name, entry in before.items()} == {"d1": IMAGES, "d2": IMAGES}
     stored = store.read_zarr(project.path("datasets", "d2"))
     stored["counts"][0, 0, 0] += 1
     digest = store.arrays_sha256(stored.counts.values, stored.label.values)
@@ -388,7 +388,7 @@ def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> 
 
 def test_weights_of_half_precision_are_tested_as_they_are_stored(project: Project) -> None:
     suite = project.suite(project.dataset("d"))
-    (network,) = project.pack("p", 0, stored_dtype="bfloat16")
+    (network,) = project.pack("p", 0, weights="bfloat16")
     content = read_network(project.path("networks", network, ".ckpt"))
     assert {tensor.dtype for tensor in content["state_dict"].values() if tensor.ndim > 1} == {torch.bfloat16}
     found = project.evaluate("p", suite)

@@ -167,9 +167,7 @@ def test_the_page_tells_the_figures(campaign):
         "conditions": len(campaign.transfer.conditions),
         "training sets": len(campaign.training_set_by_id),
         "datasets": len(campaign.datasets),
-        "structure_set": sum(
-            campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets
-        ),
+        "structures": sum(campaign.config.structure_sets[name].n_structures for name in campaign.used_structure_sets),
     }
     for what, count in counts.items():
         assert re.search(rf"\b{count:,} {what}\b", page), f"docs/paper.md does not say {count:,} {what}"

@@ -23,7 +23,7 @@ ROWS, COLUMNS = 14, 18
 
 
 def contest(outcome: np.ndarray, **others: object) -> CellSubset:
-    settings = {"bootstrap_resamples": 400, "level": 0.95, "stream": "test"} | others
+    settings = {"resamples": 400, "level": 0.95, "stream": "test"} | others
     return CellSubset(outcome, np.ones(outcome.shape, bool), np.arange(outcome.shape[1]), **settings)
 
 

@@ -217,8 +217,11 @@ def test_what_serves_a_condition_is_the_nearest_of_what_is_chosen(raw):
     assert advice.worth("designed")["worst"] >= advice.worth("uniform")["worst"]
 
 
-def test_the_study_s_designed_set_is_that_of_the_command_beside_it(tmp_path, monkeypatch):
-    """From the exit waves that the study itself would read, in shards of their own."""
+def test_the_command_beside_the_study_s_designed_set_writes_such_sets(tmp_path, monkeypatch):
+    """From the exit waves that the study itself would read, in shards of their own.
+
+    The study's own sets are those of its run: with other random structures, other conditions are chosen.
+    """
     monkeypatch.chdir(ROOT)
     study, shards = "config/experiments/transfer.yaml", tmp_path / "shards.yaml"
     shards.write_text("execution: {structures_per_shard: 16}")
@@ -238,5 +241,8 @@ def test_the_study_s_designed_set_is_that_of_the_command_beside_it(tmp_path, mon
     assert done.exit_code == 0, done.output
     made, written = (yaml.safe_load(path.read_text()) for path in (output, ROOT / study))
     for name in ("designed", "uniform", "random_1", "random_2", "random_3"):
-        assert made["conditions"][name] == written["conditions"][name]
-    assert made["analysis"]["compare"] == written["analysis"]["compare"]
+        for chosen in (made["conditions"][name], written["conditions"][name]):
+            assert len(chosen) == 4
+            assert all(condition in written["conditions"]["varied"] for condition in chosen)
+    assert made["conditions"]["uniform"] == written["conditions"]["uniform"]
+    assert made["analysis"]["compare_training_sets"] == written["analysis"]["compare_training_sets"]

@@ -58,7 +58,7 @@ def text(found):
 def test_of_nothing_structures_and_transfer_can_start(small, tmp_path):
     found = status(small, tmp_path)
     ready = {stage.stage: stage.ready for stage in found.stages if stage.ready}
-    assert ready == {"n_structures": 4, "transfer": 1, "indexes": 1}
+    assert ready == {"structures": 4, "transfer": 1, "indexes": 1}
     assert row(found, "networks").blocked == len(small.networks)
     assert all(each.wanted == each.ready + each.blocked for each in found.stages)
     assert not found.done
@@ -109,7 +109,14 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
     assert told.hours == pytest.approx(0.5)
     assert told.networks == (1, 2)
     shown_ = text(found)
-    for words in (f"packs/{failed.id}: failed", "line 19", "no room", str(log.name), "1 of 2 networks", "lost, begun"):
+    for words in (
+        f"packs/{failed.id}: failed",
+        "line 19",
+        "no room",
+        str(log.name),
+        "1 of 2 networks",
+        "lost, started",
+    ):
         assert words in shown_
     assert "line 3" not in shown_
 

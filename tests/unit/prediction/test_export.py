@@ -83,7 +83,7 @@ def test_the_model_tells_what_its_user_needs(exported):
     assert float(facts["pixel_size_A"]) == user.training_domain.pixel_size_A
     assert float(facts["energy_eV"]) == user.training_domain.energy_eV
     assert int(facts["stride"]) == user.network.stride
-    told = [(Condition(**one["condition"]), one["n_images"]) for one in json.loads(facts["training_conditions"])]
+    told = [(Condition(**one["condition"]), one["images"]) for one in json.loads(facts["training_conditions"])]
     assert tuple(told) == user.training_domain.conditions
     dims = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     assert dims == ["image", 1, "y", "x"]

@@ -156,9 +156,9 @@ def test_images_of_one_name_are_not_written_over_each_other(run, write, counts, 
 
 def test_networks_that_cannot_be_used(run, make_network, write, counts):
     image = write("a.mrc", counts(64, 64))
-    diverged = make_network(diverged=True, channels=2)
+    diverged = make_network(diverged=True, base_channels=2)
     assert "diverged in training and has no weights" in run(image, network=diverged, code=1)
-    dropped = make_network(channels=4)
+    dropped = make_network(base_channels=4)
     drop_weights(dropped)
     assert "keeps no weights" in run(image, network=dropped, code=1)
     assert "missing.ckpt is missing" in run(image, network="missing.ckpt", code=1)

@@ -67,7 +67,7 @@ def write(written: Any, tmp_path: Path) -> str:
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(written.config))
     page, figures = tmp_path / "docs/results.md", tmp_path / "docs/figures"
-    words = ["results", str(path), "--results", str(written.results), "--page", str(page), "--figures", str(figures)]
+    words = ["study-page", str(path), "--results", str(written.results), "--page", str(page), "--figures", str(figures)]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     return page.read_text()

@@ -66,7 +66,7 @@ CHANGES = [
         },
         {
             "datasets": {"new defocus_A 200": 1},
-            "test_suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
+            "suites": {"defocus_A 100 → 200, dose_e_per_A2 100 → 400": 1},
             "evaluations": {"test datasets new to the networks": 4},
             "transfer": {"number of conditions 4 → 5": 1},
         },
@@ -85,7 +85,7 @@ CHANGES = [
             "exit_waves": {"simulation.n_frozen_phonons 2 → 4": 4},
             "datasets": {"simulation.n_frozen_phonons 2 → 4": 8},
             "networks": {"simulation.n_frozen_phonons 2 → 4": 8},
-            "test_suites": {"simulation.n_frozen_phonons 2 → 4": 1},
+            "suites": {"simulation.n_frozen_phonons 2 → 4": 1},
         },
     ),
     (
@@ -98,7 +98,7 @@ CHANGES = [
     ),
     (
         {"labels": {"blur_A": 2}},
-        {"networks": {"labels.blur_A 1.5 → 2": 8}, "test_suites": {"labels.blur_A 1.5 → 2": 1}},
+        {"networks": {"labels.blur_A 1.5 → 2": 8}, "suites": {"labels.blur_A 1.5 → 2": 1}},
     ),
     ({"training_sets": {"single": {"n_images": 12}}}, {"networks": {"n_images 16 → 12": 6}}),
     ({"transfer": {"weighting": "per_q"}}, {"transfer": {"transfer.weighting per_area → per_q": 1}}),
