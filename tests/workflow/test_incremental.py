@@ -47,8 +47,12 @@ def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finishe
         path.unlink()
     change = {"conditions": {"far": {"defocus_A": 200, "dose_e_per_A2": 1000}}}
     change["test_suites"] = {"test": {"conditions": ["over", "under", "far"]}}
+    campaign = project.campaign()
+    # those of the new condition's images, and those that stand for the recipe where predictors are computed
+    shards = {shard.id for _, shard in campaign.shards("test")}
+    shards |= {shard.id for group, _ in campaign.exit_waves_for_recipe.values() for shard in group}
     assert project.after(change) == {
-        "simulate": 1,
+        "simulate": len(shards),
         "image": 1,
         "suite": 1,
         "evaluate": 3,

@@ -39,7 +39,7 @@ CHANGE = {
             "architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 3},
             "epochs": 2,
             "batch_size": 4,
-            "precision": "bf16-mixed",
+            "numeric_precision": "bf16-mixed",
         },
     },
 }
