@@ -16,7 +16,7 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     from hrtem_ood.campaign.report_files import REPORT
     from hrtem_ood.campaign.results import Results
     from hrtem_ood.cli.render.console import print_on_terminal
-    from hrtem_ood.report.summary import summary_table
+    from hrtem_ood.cli.render.summary import summary_table
 
     campaign, folder = load_campaign_from_files(configs), Results(results)
     print_on_terminal(summary_table(campaign, results))

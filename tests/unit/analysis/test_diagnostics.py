@@ -10,7 +10,7 @@ from scipy import stats
 
 from hrtem_ood.analysis.diagnostics import architectures, diverged, uncertainty_correlation
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
-from hrtem_ood.report.summary import summary_table
+from hrtem_ood.cli.render.summary import summary_table
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.report import report as run_report
 

@@ -17,8 +17,8 @@ from tests.unit.synthetic import trained_on
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.campaign.report_files import REPORT, figure_names, report_files, table_names
+from hrtem_ood.cli.render.summary import summary_table
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.report.summary import summary_table
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.report import report as run_report
 

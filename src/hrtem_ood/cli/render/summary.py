@@ -1,0 +1,53 @@
+"""The scores of a finished campaign as a table."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.cli.render.console import make_table, numbers
+from hrtem_ood.report.templates import format_score
+
+
+def summary_table(campaign: Campaign, results: Path) -> Table:
+    """Return the table of a finished campaign: every training set in-domain and off-domain.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    cells = aggregate_by_training_set(campaign, read_metrics(campaign, results))
+    rows, key = by_training_set(cells), key_numbers(cells)
+    diverged = f" {key.diverged} of {key.networks} networks diverged; the report names them." if key.diverged else ""
+    several = rows.structure_set.nunique() > 1
+    table = make_table(
+        f"Campaign {campaign.name}: F1, median over the networks of each training set",
+        "training set",
+        *(["tested on"] if several else []),
+        *numbers("networks", "in-domain", "off-domain: median", "best"),
+        "under",
+        *numbers("worst"),
+        "under",
+        caption=f"In-domain away from minimum contrast: median F1 {format_score(key.in_domain_f1)}. "
+        f"Off-domain: median gap {format_score(key.gap, signed=True)} over {key.off_domain_cells} pairs of training set and "
+        f"test dataset.{diverged}",
+    )
+    for row in rows_as_dicts(rows):
+        table.add_row(
+            row["training_set"],
+            *([row["structure_set"]] if several else []),
+            str(row["networks"]),
+            *(format_score(row[name]) for name in ("in_domain_f1", "median_ood_f1", "best_ood_f1")),
+            row["best_ood"],
+            format_score(row["worst_ood_f1"]),
+            row["worst_ood"],
+        )
+    return table
