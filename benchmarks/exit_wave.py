@@ -158,7 +158,7 @@ def main() -> None:
         Budget("eight phonons: abTEM / ours", 3.0, "min"),
         Budget("two processes: throughput over one", 1.85, "min"),
         Budget("memory of a worker, eight phonons [GiB]", 0.7, "max"),
-        Budget(f"images of {name}, four conditions: largest error of fast [%]", 1.0, "max"),
+        Budget(f"images of {name}, four conditions: largest error of builtin [%]", 1.0, "max"),
     ]
     notes = [
         f"{len(scene)} atoms, {size} × {size} points, {number} slices, one thread; medians of {ROUNDS} rounds in turn.",

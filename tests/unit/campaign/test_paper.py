@@ -11,7 +11,7 @@ from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.physics.optics.condition import Condition
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAPER = ROOT / "config/paper.yaml"
 AXES = ("C30", "C12", "C23", "C21")
 PERIOD = {"phi12": math.pi, "phi23": 2 * math.pi / 3, "phi21": 2 * math.pi}

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import torch
-from tests.unit.gradients import WIDTHS
+from tests.unit.learning.architectures.gradients import WIDTHS
 
 HERE = Path(__file__).parent
-DILATED = HERE.parents[1] / "config/architectures/dilated.py"
+DILATED = HERE.parents[3] / "config/architectures/dilated.py"
 
 
 def instruction_sets() -> list[str]:

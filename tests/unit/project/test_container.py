@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = [
     shlex.split(line)
     for line in re.sub(r"\\\n\s*", "", (ROOT / "envs/Containerfile").read_text()).splitlines()

@@ -24,7 +24,7 @@ from hrtem_ood.learning.architectures.of_campaign import image_sides
 from hrtem_ood.learning.architectures.registry import CLASS_OF, build, check_size, stride_of
 from hrtem_ood.learning.torch_device import reproducible
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 OWN = '''
 import dataclasses

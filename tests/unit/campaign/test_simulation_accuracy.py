@@ -10,7 +10,7 @@ from hrtem_ood.campaign.config_warnings import config_warnings
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.physics.simulation.parameters import Simulation
 
-METHODS = (Path(__file__).parents[2] / "docs/methods.md").read_text()
+METHODS = (Path(__file__).parents[3] / "docs/methods.md").read_text()
 
 
 def said(**changes):

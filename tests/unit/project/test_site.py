@@ -10,7 +10,7 @@ pytest.importorskip("mkdocs", reason="the site's packages are installed by `make
 
 from mkdocs.exceptions import PluginError
 
-FILE = Path(__file__).parents[2] / "docs/mkdocs_hooks.py"
+FILE = Path(__file__).parents[3] / "docs/mkdocs_hooks.py"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import yaml
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.config.reference import reference_text, schema_text
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
