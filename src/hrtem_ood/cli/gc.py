@@ -33,7 +33,9 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
         print_on_terminal(garbage_table(unused))
     if not delete or not unused.files:
         return
-    if not yes and not click.confirm(f"Delete {len(unused.sizes):,} files?", err=True):
+    if not yes and not click.confirm(f"Delete {len(unused.states):,} files?", err=True):
         return
-    garbage.delete(unused, results)
-    click.echo(f"{len(unused.sizes):,} files are deleted.", err=as_json)
+    done = garbage.delete(unused, results)
+    for kept in done.kept:
+        echo(f"kept: {kept}", err=True)
+    click.echo(f"{len(done.deleted):,} files are deleted.", err=as_json)

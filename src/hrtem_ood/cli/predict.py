@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_option
+from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
 
 
 @click.command()
@@ -18,6 +18,7 @@ from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_o
     help="Pixel size [Å].  [default: as in the files]",
 )
 @click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@architecture_file_option
 @results_option
 @device_option
 def predict(
@@ -26,6 +27,7 @@ def predict(
     output: Path,
     pixel_size_A: float | None,
     condition: str | None,
+    architecture_file: Path | None,
     results: Path,
     device: Device,
 ) -> None:
@@ -39,7 +41,7 @@ def predict(
     from hrtem_ood.learning.inference.condition_option import parse_condition
 
     stated = None if condition is None else parse_condition(condition)
-    trained = segment_micrographs.load(network)
+    trained = segment_micrographs.load(network, architecture_file)
     click.echo("\n".join(text.network_lines(trained)))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)

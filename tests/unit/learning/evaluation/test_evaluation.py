@@ -1,6 +1,8 @@
 """Evaluations hold what their networks say about every image, and compute nothing twice."""
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import xarray as xr
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
-from hrtem_ood.errors import ArtifactError, DeviceError
+from hrtem_ood.errors import ArtifactError, ConfigError, DeviceError
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.checkpoint import (
     TrainingDomain,
@@ -412,3 +414,36 @@ def test_a_lack_of_memory_names_the_network(project: Project, monkeypatch: pytes
 @pytest.mark.parametrize(("side", "images"), [(32, 128), (128, 8), (640, 1), (4096, 1)])
 def test_batches_hold_a_bounded_number_of_pixels(side: int, images: int) -> None:
     assert stage.batch_size(side, torch.device("cpu")) == images
+
+
+def test_the_code_of_an_architecture_comes_from_the_configuration_alone(project: Project) -> None:
+    """A network's file names another file, or a command: neither is run; what the configuration names is."""
+    source = Path(__file__).parents[4] / "config/architectures/dilated.py"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    chosen = {"name": "Dilated", "file": str(source), "sha256": digest, "parameters": {"channels": 2, "blocks": 1}}
+    spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
+    architecture = spec.hyperparameters.architecture
+    trained = TrainingOutcome(build(architecture).state_dict(), 0, 0.5)
+    path = project.path("networks", spec.id, ".ckpt")
+    entry = write_network(path, spec, trained, TRAINED_ON, seconds=0, device="cpu")
+    store.write_json(project.path("packs", "own", ".json"), {"id": "own", "networks": {spec.id: entry}})
+    suite = project.suite(project.dataset("d1"))
+    evaluation = project.evaluation(suite, "own")
+    output = project.path("evaluations", evaluation.id)
+    inputs = ([project.path("packs", "own", ".json")], project.path("suites", suite, ".json"), project.results, output)
+
+    def rewrite(**changes: Any) -> None:
+        content = store.read_checkpoint(path)
+        store.write_checkpoint(path, content | {"architecture": content["architecture"] | changes})
+
+    with pytest.raises(ConfigError, match="A checkpoint does not choose what is run"):
+        evaluate(evaluation, *inputs, device="cpu")
+    rewrite(file="/no/such/file.py")  # trained elsewhere
+    evaluate(evaluation, *inputs, device="cpu", architectures={spec.id: architecture})
+    assert np.isfinite(store.read_zarr(output).f1.values).any()
+    output.unlink()
+    for changes in ({"name": "system", "file": os.__file__}, {"sha256": "0" * 64}, {"parameters": {}}):
+        rewrite(**changes)
+        with pytest.raises(ArtifactError, match=r"own.json: .* is of another architecture than the configuration asks"):
+            evaluate(evaluation, *inputs, device="cpu", architectures={spec.id: architecture})
+        rewrite(**chosen)
