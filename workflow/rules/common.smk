@@ -15,7 +15,7 @@ from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.signals import forward_signals
-from hrtem_ood.errors import HrtemOodError
+from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
@@ -30,7 +30,7 @@ try:
     campaign = load_campaign(config)
     exists = dag.existence_check(Path(RESULTS), campaign)
 except HrtemOodError as error:
-    print(f"hrtem-ood: {error}", file=sys.stderr)
+    print(f"hrtem-ood: {printable(str(error))}", file=sys.stderr)
     sys.exit(2)
 
 CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"

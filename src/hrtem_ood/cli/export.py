@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, architecture_file_option
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -19,4 +20,4 @@ def export(network: Path, output: Path, architecture_file: Path | None) -> None:
     from hrtem_ood.learning.inference.onnx_export import export as run
 
     run(network, output, architecture_file)
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")

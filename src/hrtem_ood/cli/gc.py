@@ -1,11 +1,11 @@
 """`hrtem-ood gc`: files that no campaign uses."""
 
-import json
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.options import json_option, results_option
+from hrtem_ood.cli.output import say, say_json
 
 
 @click.command()
@@ -25,7 +25,7 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
     campaigns = [load_campaign_from_files([Path(name) for name in each.split(",")]) for each in configs]
     unused = garbage.garbage(campaigns, results)
     if as_json:
-        click.echo(json.dumps(unused.to_dict(), ensure_ascii=False))
+        say_json(unused.to_dict())
     else:
         from hrtem_ood.cli.render.console import print_on_terminal
         from hrtem_ood.cli.render.gc import garbage_table
@@ -37,5 +37,5 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
         return
     done = garbage.delete(unused, results)
     for kept in done.kept:
-        echo(f"kept: {kept}", err=True)
-    click.echo(f"{len(done.deleted):,} files are deleted.", err=as_json)
+        say(f"kept: {kept}", err=True)
+    say(f"{len(done.deleted):,} files are deleted.", err=as_json)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -42,11 +43,11 @@ def predict(
 
     stated = None if condition is None else parse_condition(condition)
     trained = segment_micrographs.load(network, architecture_file)
-    click.echo("\n".join(text.network_lines(trained)))
+    say("\n".join(text.network_lines(trained)))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
-        click.echo("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
+        say("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
     for result in segment_micrographs.predict(trained, images, output, pixel_size_A=pixel_size_A, device=device):
-        click.echo("\n".join(text.segmentation_lines(result, trained)))
+        say("\n".join(text.segmentation_lines(result, trained)))
     if stated is None:
-        click.echo(text.condition_hint())
+        say(text.condition_hint())

@@ -151,9 +151,7 @@ def _folder(root: int, parts: Sequence[str]) -> Iterator[int]:
 
 
 def _remove_empty_reports(root: int, deleted: Sequence[Sequence[str]]) -> None:
-    folders = {
-        tuple(parts[:depth]) for parts in deleted if parts[0] == "reports" for depth in range(2, len(parts))
-    }
+    folders = {tuple(parts[:depth]) for parts in deleted if parts[0] == "reports" for depth in range(2, len(parts))}
     for parts in sorted(folders, key=len, reverse=True):
         with contextlib.suppress(OSError), _folder(root, parts[:-1]) as folder:  # mostly: not empty
             os.rmdir(parts[-1], dir_fd=folder)

@@ -560,7 +560,7 @@ def test_command_shows_the_table_or_the_mistake(raw, own, tmp_path, monkeypatch)
 
 def test_validate_runs_no_file_of_a_configuration(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = "open('ran', 'w')\n" + OWN + "\ndef near(train, test, *, power): return 1\n"
+    text = "import pathlib\npathlib.Path('ran').touch()\n" + OWN + "\ndef near(train, test, *, power): return 1\n"
     (tmp_path / "own.py").write_text(text)
     raw["predictors"] = {"near": {"file": "own.py", "name": "near", "direction": "smaller", "parameters": {"power": 2}}}
     raw["networks"]["unet"]["architecture"] = {"name": "Own", "file": "own.py"}

@@ -1,6 +1,8 @@
 """Evaluations hold what their networks say about every image, and compute nothing twice."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -23,7 +25,7 @@ from hrtem_ood.learning.checkpoint import (
     read_network,
     write_network,
 )
-from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
+from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights, networks_used_elsewhere
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
@@ -376,6 +378,55 @@ def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsy
     assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
     assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
     assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err
+
+
+def index_text(name: str, *networks: str) -> str:
+    """Write an index as the stage does, in few rows."""
+    rows = [["stage", "id", "path", "names", "parameters"]]
+    rows += [["networks", each, "x", "n", "{}"] for each in networks]
+    rows += [["evaluations", "e", "x", "n", json.dumps({"networks": networks})], ["transfer", "t", "x", name, "{}"]]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def test_an_index_that_is_not_whole_keeps_all_networks(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it is cut or damaged: it may have told of any network."""
+    suite = project.suite(project.dataset("d"))
+    one, other = project.pack("p", 0, 1)
+    project.evaluate("p", suite)
+    evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
+    path = project.results / "indexes/theirs-0123456789.csv"
+    whole = index_text("theirs", one).encode()
+    lines = whole.splitlines(keepends=True)
+    bad = [whole[:length] for length in range(len(whole))]
+    bad += [b"".join(lines[:drop] + lines[drop + 1 :]) for drop in range(len(lines))]
+    bad += [
+        whole.replace(one.encode(), other.encode(), 1),
+        whole.replace(b"theirs", b"mine"),
+        b"\xff" + whole,
+        b"\0" * 99,
+    ]
+    for content in bad:
+        store.write_bytes(path, content)
+        with pytest.raises(ArtifactError, match=r"theirs-0123456789.csv is damaged or cut off"):
+            networks_used_elsewhere(project.results, "mine")
+    drop_scored_weights([one, other], evaluations, project.results, "mine")
+    for link in (None, project.results / "elsewhere"):
+        if link is not None:
+            path.write_bytes(whole)
+            (project.results / "networks").rename(link)
+            (project.results / "networks").symlink_to(link)
+            drop_scored_weights([one, other], evaluations, project.results, "mine")
+        assert all(read_network(project.path("networks", id_, ".ckpt"))["state_dict"] for id_ in (one, other))
+    said = capsys.readouterr().err
+    assert f"all networks keep their weights, as another campaign may ask for them: {path} is damaged" in said
+    assert "networks is a link, so they may be those of another results folder" in said
+    (project.results / "networks").unlink()
+    link.rename(project.results / "networks")
+    drop_scored_weights([one, other], evaluations, project.results, "mine")
+    assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
+    assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
 
 
 def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> None:
