@@ -33,9 +33,10 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
     """
     if sys.stderr.isatty():
         from rich.console import Console
+        from rich.markup import escape
         from rich.progress import track as bar
 
-        yield from bar(items, description, total, console=Console(stderr=True))
+        yield from bar(items, escape(description), total, console=Console(stderr=True))
         return
     begin, step = time.monotonic(), max(1, total // LINES)
     log(f"{description}: 0/{total}")

@@ -4,15 +4,20 @@ Before, each callable was called with the parameters of the configuration: ``os.
 """
 
 import ast
+import json
+import os
+import pickle
 import random
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.config.training import Architecture
-from hrtem_ood.errors import ConfigError
+from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures import registry
 from hrtem_ood.user_code import UserDefinition
 
@@ -64,3 +69,32 @@ def test_any_name_of_the_standard_library_is_refused(refused):
     chosen = random.Random(16).sample(pairs, SAMPLE)  # no secret
     ran = [name for path, name in chosen if refused(path, name)]
     assert len(ran) < SAMPLE / 20
+
+
+class Payload:
+    def __reduce__(self):
+        return os.system, ("touch ran",)
+
+
+@pytest.mark.parametrize("codecs", [["pickle"], ["vlen-utf8", "pickle"]])
+@pytest.mark.parametrize("version", [2, None])
+def test_a_store_whose_codec_is_a_pickle_is_not_decoded(tmp_path, monkeypatch, codecs, version):
+    """Zarr's format 2 has a codec that unpickles; a store of hrtem-ood is of format 3, which has none."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x-0123456789.zarr.zip"
+    attributes = {"id": "x-0123456789"}
+    array = {
+        "zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "compressor": None, "fill_value": None, "order": "C",
+        "filters": [{"id": name} for name in codecs],
+    }  # fmt: skip
+    root = {"zarr_format": version, "node_type": "group", "attributes": attributes}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (
+            ("zarr.json", root), (".zgroup", {"zarr_format": 2}), (".zattrs", attributes), ("a/.zarray", array),
+            ("a/.zattrs", {"_ARRAY_DIMENSIONS": ["x"]}),
+        ):  # fmt: skip
+            archive.writestr(name, json.dumps(content))
+        archive.writestr("a/0", pickle.dumps(Payload()))
+    with pytest.raises(ArtifactError, match="is damaged or cut off"):
+        store.read_zarr(path)
+    assert not (tmp_path / "ran").exists()

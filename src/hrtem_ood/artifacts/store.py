@@ -245,7 +245,10 @@ def zarr_attributes(path: Path) -> dict[str, Any]:
     _check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            attributes: dict[str, Any] = json.loads(archive.read("zarr.json"))["attributes"]
+            root = json.loads(archive.read("zarr.json"))
+            attributes: dict[str, Any] = root["attributes"]
+            if root["zarr_format"] != 3:  # in format 2, which Zarr would read, codecs may be pickles
+                raise ValueError("it is not of Zarr's format 3")
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
     return attributes

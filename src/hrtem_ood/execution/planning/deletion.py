@@ -78,13 +78,17 @@ def check_unlocked(results: Path) -> None:
 
 def _working_directories(results: Path) -> list[Path]:
     """Return the folders that may be the working directory of a Snakemake that writes these results."""
-    folders, path = [Path.cwd()], Path(os.path.abspath(results))  # noqa: PTH100  # links are to be seen one by one
+    path = Path(os.path.abspath(results))  # noqa: PTH100  # links are to be seen one by one
+    folders = [results.resolve().parent]
+    with contextlib.suppress(OSError):  # neither of the two need be there
+        if Path("results").samefile(results):  # a link, while the folder itself is given
+            folders.append(Path.cwd())
     for _ in range(40):  # as many links as Linux follows
         folders += [path.parent, path.parent.resolve()]
         if not path.is_symlink():
             break
         path = Path(os.path.normpath(path.parent.resolve() / path.readlink()))
-    return list(dict.fromkeys([*folders, results.resolve().parent]))
+    return list(dict.fromkeys(folders))
 
 
 def delete_files(states: dict[Path, FileState], results: Path, *, unless_open: Collection[Path] = ()) -> Deletion:

@@ -256,7 +256,9 @@ def test_what_changes_between_the_list_and_the_deletion_stays(small, changed, re
     assert done.deleted or change == "folder"
 
 
-def test_results_that_are_a_link_are_locked_by_the_folder_that_holds_the_link(small, changed, results, tmp_path):
+def test_results_that_are_a_link_are_locked_by_the_folder_that_holds_the_link(
+    small, changed, results, tmp_path, monkeypatch
+):
     pretend(changed(ADDED), results)
     work, between = tmp_path / "work", tmp_path / "between"
     for folder in (work, between):
@@ -272,7 +274,14 @@ def test_results_that_are_a_link_are_locked_by_the_folder_that_holds_the_link(sm
         with pytest.raises(HrtemOodError, match=f"Snakemake is running in {holder}, or was killed there"):
             delete(found, work / "results")
         lock.unlink()
-    assert set(delete(found, work / "results").deleted) == found_in(found)
+    (work / ".snakemake/locks/0.input.lock").touch()
+    direct = garbage([small], results)
+    monkeypatch.chdir(work)
+    with pytest.raises(HrtemOodError, match=f"Snakemake is running in {work}"):
+        delete(direct, results)
+    monkeypatch.chdir(between)  # whose Snakemake would write elsewhere
+    (between / ".snakemake/locks/0.input.lock").touch()
+    assert set(delete(direct, results).deleted) == found_in(direct)
 
 
 def leftover(results, past_s):
