@@ -115,7 +115,7 @@ def delete_files(states: dict[Path, FileState], results: Path, *, unless_open: C
     root = os.open(results, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for path, state in states.items():
-            if path in unless_open and str(path.resolve()) in in_use:
+            if path in unless_open and os.path.realpath(path) in in_use:
                 kept.append(f"{path}: a process of this machine has it open")
                 continue
             try:

@@ -145,18 +145,18 @@ class _Search:
             return Garbage({}, {}, {}, self.kept)
         needed = self._needed()
         files = {stage: list(self._artifacts(stage, needed)) for stage in FILE_STAGES}
-        gone = {path for paths in files.values() for path in paths}
         files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
         files["logs and records"] = list(self._about_jobs(needed))
         files[TEMPORARY] = list(self._temporaries())
-        files["links"] = [
-            path for path in self.results.glob("*") if path.is_symlink() and _leads_into(path, gone, self.results)
-        ]
         states = self._states(files)
+        gone = {path for stage in FILE_STAGES for path in files[stage]} & states.keys()
+        links = [path for path in self.results.glob("*") if path.is_symlink()]
+        files["links"] = [path for path in links if _leads_into(path, gone, self.results)]
+        states |= self._states({"links": files["links"]})
         files = {group: kept for group, paths in files.items() if (kept := [path for path in paths if path in states])}
         if self.running:
             self.kept.append(f"files of the campaigns of {len(self.running)} running jobs")
-        return Garbage(files, states, self._others(gone & set(states)), self.kept, frozenset(self.running))
+        return Garbage(files, states, self._others(gone), self.kept, frozenset(self.running))
 
     def _states(self, files: Mapping[str, list[Path]]) -> dict[Path, FileState]:
         """Return the states of files, without those that lie behind a link, and hence maybe in another folder."""
@@ -329,7 +329,7 @@ def _of_record(record: Record, results: Path) -> Campaign:
 
 def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
     """Whether a link leads to a report that is to be deleted."""
-    target = link.resolve()
+    target = Path(os.path.realpath(link))  # which stops in a loop of links, where resolve() fails
     return target.parent == (results / "reports").resolve() and any(
-        path.resolve().is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
+        Path(os.path.realpath(path)).is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
     )

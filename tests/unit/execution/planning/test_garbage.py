@@ -220,6 +220,8 @@ def test_nothing_is_deleted_behind_a_link(small, changed, results, theirs):
     figures = results / "reports" / other.report_id / "figures"
     figures.rename(theirs / "figures")
     figures.symlink_to(theirs / "figures")
+    (results / "loop").symlink_to("loop")
+    (results / ".loop.0123456789ab.tmp").symlink_to(".loop.0123456789ab.tmp")
     before = every(theirs)
     found = garbage([small], results)
     assert found_in(found)
