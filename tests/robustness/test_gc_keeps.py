@@ -86,8 +86,11 @@ def change(rng: random.Random, results: Path, outside: Path) -> None:
     """Let something happen between the list and the deletion."""
     folders = [path for path in results.iterdir() if path.is_dir() and not path.is_symlink()]
     folder = rng.choice(folders)
-    folder.rename(results.parent / "moved")
-    shutil.copytree(results.parent / "moved", outside / "swapped", symlinks=True)
+    if rng.random() < 0.5:  # the very files that were listed, now elsewhere
+        folder.rename(outside / "swapped")
+    else:
+        folder.rename(results.parent / "moved")
+        shutil.copytree(results.parent / "moved", outside / "swapped", symlinks=True)
     folder.symlink_to(outside / "swapped")
 
 

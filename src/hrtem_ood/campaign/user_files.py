@@ -1,6 +1,6 @@
 """Python files that a configuration names: checked by their text, without running them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hrtem_ood.campaign.campaign import Campaign
@@ -35,7 +35,7 @@ def user_file_errors(campaign: Campaign) -> Iterator[str]:
         yield from _errors(f"predictors.{name}", predictor_definition(name, entry), entry.parameters, ARGUMENTS)
 
 
-def _errors(key: str, definition: UserDefinition, parameters: dict[str, object], positional: int = 0) -> Iterator[str]:
+def _errors(key: str, definition: UserDefinition, parameters: Iterable[str], positional: int = 0) -> Iterator[str]:
     try:
         for error in definition.errors(parameters, positional=positional):
             yield f"{key}: {error}"
