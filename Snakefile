@@ -1,5 +1,7 @@
 from snakemake.utils import min_version
 
+import snakemake_logger_plugin_hrtem_ood  # configurations are data; Snakemake's command line has imported it before
+
 min_version("9.27")
 
 

@@ -1,4 +1,29 @@
-"""Errors that are a user's to mend: shown as one message, never as a traceback."""
+"""Errors that are a user's to mend: shown as one message, never as a traceback; and how foreign text is shown."""
+
+import re
+
+UNPRINTABLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+"""Characters that a terminal obeys or cannot show, without tab and line feed: controls, reversals, half characters."""
+
+
+def printable(text: str) -> str:
+    r"""Return text with control characters, reversals of the direction and half characters as escapes.
+
+    Parameters
+    ----------
+    text : str
+        Maybe of a file of somebody else.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return re.sub(UNPRINTABLE, lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class HrtemOodError(Exception):

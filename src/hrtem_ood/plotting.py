@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
@@ -17,6 +18,10 @@ FONT = "DejaVu Sans"
 
 LARGEST_SHARE = 0.3
 """A scale bar takes at most this share of the width of an image."""
+
+
+matplotlib.rcParams["text.parse_math"] = False
+"""Names and symbols of users are text, whatever signs they hold; this project's own labels have no formulae."""
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import click
 
+from hrtem_ood.errors import printable
+
 Item = TypeVar("Item")
 
 LINES = 10
@@ -15,7 +17,7 @@ LINES = 10
 
 def log(message: str) -> None:
     """Write a line with the time of day to standard error."""
-    click.echo(f"{time.strftime('%H:%M:%S')} {message}", err=True)
+    click.echo(f"{time.strftime('%H:%M:%S')} {printable(message)}", err=True)
 
 
 def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
@@ -31,9 +33,10 @@ def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]
     """
     if sys.stderr.isatty():
         from rich.console import Console
+        from rich.markup import escape
         from rich.progress import track as bar
 
-        yield from bar(items, description, total, console=Console(stderr=True))
+        yield from bar(items, escape(description), total, console=Console(stderr=True))
         return
     begin, step = time.monotonic(), max(1, total // LINES)
     log(f"{description}: 0/{total}")

@@ -54,11 +54,13 @@ class Fails(nn.Module):
             raise ValueError("this network never trains")
         return images
 
-def Slow(channels, nap):
-    return nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), Nap(nap), nn.Conv2d(channels, 2, 1))
+class Slow(nn.Sequential):
+    def __init__(self, channels, nap):
+        super().__init__(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), Nap(nap), nn.Conv2d(channels, 2, 1))
 
-def Broken(channels):
-    return nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), Fails(), nn.Conv2d(channels, 2, 1))
+class Broken(nn.Sequential):
+    def __init__(self, channels):
+        super().__init__(nn.Conv2d(1, channels, 3, padding=1), Fails(), nn.Conv2d(channels, 2, 1))
 """
 """Architectures that take their time, but little of the processor's, and one that fails."""
 

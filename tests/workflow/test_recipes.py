@@ -15,8 +15,10 @@ from hrtem_ood.learning.checkpoint import read_network
 OWN = """
 from torch import nn
 
-def Tiny(channels):
-    return nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, 2, 3, padding=1))
+
+class Tiny(nn.Sequential):
+    def __init__(self, channels):
+        super().__init__(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, 2, 3, padding=1))
 """
 
 CHANGE = {

@@ -15,8 +15,8 @@ from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.execution.signals import forward_signals
-from hrtem_ood.errors import HrtemOodError
-from hrtem_ood.artifacts.store import write_if_absent
+from hrtem_ood.errors import HrtemOodError, printable
+from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
 # Snakemake's graph of jobs is all live objects; searching it for garbage often costs a quarter of a dry run.
@@ -30,7 +30,7 @@ try:
     campaign = load_campaign(config)
     exists = dag.existence_check(Path(RESULTS), campaign)
 except HrtemOodError as error:
-    print(f"hrtem-ood: {error}", file=sys.stderr)
+    print(f"hrtem-ood: {printable(str(error))}", file=sys.stderr)
     sys.exit(2)
 
 CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
@@ -44,8 +44,9 @@ if workflow.remote_exec:
 
 
 onstart:
-    # Jobs read this copy: command lines stay short, and editing a configuration during the run changes no job of it.
-    write_if_absent(Path(CONFIG), campaign.config_json)
+    # Jobs read this copy: command lines stay short, and editing a configuration during the run changes no job of it. One
+    # that somebody else has put there under this name is replaced.
+    write_if_different(Path(CONFIG), campaign.config_json)
 
 
 def output_of(stage):

@@ -212,6 +212,17 @@ def lease_holder(artifact: Path) -> str:
     return f"{job}process {record['pid']} on {record['where'].split()[0]}"
 
 
+def may_be_held(lease: Path) -> bool:
+    """Whether the holder of a lease may be alive: it is unless it was a process of this machine that has ended."""
+    try:
+        record = _parse(_read(lease))
+        if record is None or record["where"] != _where():
+            return True
+        return process_start(int(record["pid"])) is not None  # whatever the start times, which follow the clock
+    except (OSError, KeyError, TypeError, ValueError):
+        return True
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from hrtem_ood.artifacts.checkpoint_limits import check_checkpoint_size
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.progress import log
@@ -244,7 +245,10 @@ def zarr_attributes(path: Path) -> dict[str, Any]:
     _check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            attributes: dict[str, Any] = json.loads(archive.read("zarr.json"))["attributes"]
+            root = json.loads(archive.read("zarr.json"))
+            attributes: dict[str, Any] = root["attributes"]
+            if root["zarr_format"] != 3:  # in format 2, which Zarr would read, codecs may be pickles
+                raise ValueError("it is not of Zarr's format 3")
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
     return attributes
@@ -325,6 +329,16 @@ def write_if_absent(path: Path, text: str) -> None:
         write_text(path, text)
 
 
+def write_if_different(path: Path, text: str) -> None:
+    """Write a text file, unless a regular file with that very text is there."""
+    try:
+        there = path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        write_text(path, text)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a binary file in one step."""
     with atomic_replace(path) as temporary:
@@ -363,9 +377,13 @@ def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, An
     import torch
 
     _check_there(path)
+    check_checkpoint_size(path)
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+        reason = str(error).partition("\n")[0]  # torch goes on with advice to read without weights_only
+        raise ArtifactError(f"{path} is damaged or cut off ({reason:.200}). {_advice(path)}") from error
+    if not isinstance(content, dict):
+        raise ArtifactError(f"{path} holds {type(content).__name__}, no checkpoint of this program.")
     _check_id(path, content.get("id"), expect_id)
     return content

@@ -5,6 +5,7 @@ from itertools import chain
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import FILE_STAGES
+from hrtem_ood.campaign.user_files import user_file_errors
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.suggestions import did_you_mean
@@ -18,6 +19,7 @@ def config_errors(campaign: Campaign) -> list[str]:
     """
     groups = (
         (_name, _references, _predictors),
+        (user_file_errors,),
         (_cells, _shares, _compared),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
         (_cycles,),

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -21,4 +22,4 @@ def cancel(configs: tuple[Path, ...]) -> None:
     name = load_campaign_from_files(configs).name
     heads, jobs = slurm_queue.cancel_campaign(name, Path.cwd())
     (Path("results") / FOLDER / HEAD / f"{name}.json").unlink(missing_ok=True)
-    click.echo(f"cancelled: {heads} head, {jobs} jobs")
+    say(f"cancelled: {heads} head, {jobs} jobs")

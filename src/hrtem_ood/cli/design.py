@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, configs_argument, results_option
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -132,7 +133,7 @@ def design(
             f"    {run}",
         ]
         write_if_absent(output, yaml_text(content, head))
-        click.echo(
+        say(
             f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
             "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
         )

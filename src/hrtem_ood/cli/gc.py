@@ -1,11 +1,11 @@
 """`hrtem-ood gc`: files that no campaign uses."""
 
-import json
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.options import json_option, results_option
+from hrtem_ood.cli.output import say, say_json
 
 
 @click.command()
@@ -25,7 +25,7 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
     campaigns = [load_campaign_from_files([Path(name) for name in each.split(",")]) for each in configs]
     unused = garbage.garbage(campaigns, results)
     if as_json:
-        click.echo(json.dumps(unused.to_dict(), ensure_ascii=False))
+        say_json(unused.to_dict())
     else:
         from hrtem_ood.cli.render.console import print_on_terminal
         from hrtem_ood.cli.render.gc import garbage_table
@@ -33,7 +33,9 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
         print_on_terminal(garbage_table(unused))
     if not delete or not unused.files:
         return
-    if not yes and not click.confirm(f"Delete {len(unused.sizes):,} files?", err=True):
+    if not yes and not click.confirm(f"Delete {len(unused.states):,} files?", err=True):
         return
-    garbage.delete(unused, results)
-    click.echo(f"{len(unused.sizes):,} files are deleted.", err=as_json)
+    done = garbage.delete(unused, results)
+    for kept in done.kept:
+        say(f"kept: {kept}", err=True)
+    say(f"{len(done.deleted):,} files are deleted.", err=as_json)

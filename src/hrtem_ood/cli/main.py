@@ -11,6 +11,7 @@ from hrtem_ood.cli.design import design
 from hrtem_ood.cli.doctor import doctor
 from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
+from hrtem_ood.cli.output import say
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
 from hrtem_ood.cli.preview import preview
@@ -49,17 +50,17 @@ class _Commands(click.Group):
                 raise
             raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
         except ConfigError as error:
-            click.echo(f"hrtem-ood: {error}", err=True)
+            say(f"hrtem-ood: {error}", err=True)
             ctx.exit(2)
         except HrtemOodError as error:
-            click.echo(f"hrtem-ood: {error}", err=True)
+            say(f"hrtem-ood: {error}", err=True)
             ctx.exit(1)
         except BrokenPipeError:  # the reader, e.g. `head`, has closed the pipe; click exits silently
             raise
         except OSError as error:
             if error.strerror is None:  # not from the operating system, hence no full disk or missing permission
                 raise
-            click.echo(f"hrtem-ood: {error.filename or 'a file'}: {error.strerror}", err=True)
+            say(f"hrtem-ood: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
 
     def resolve_command(

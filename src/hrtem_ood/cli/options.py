@@ -26,3 +26,8 @@ device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to compute."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+architecture_file_option = click.option(
+    "--architecture-file",
+    type=FILE,
+    help="Python file of the network's architecture, if it is not built in; its sha256 must be the one in the network.",
+)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_option
+from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -18,6 +19,7 @@ from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_o
     help="Pixel size [Å].  [default: as in the files]",
 )
 @click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@architecture_file_option
 @results_option
 @device_option
 def predict(
@@ -26,6 +28,7 @@ def predict(
     output: Path,
     pixel_size_A: float | None,
     condition: str | None,
+    architecture_file: Path | None,
     results: Path,
     device: Device,
 ) -> None:
@@ -39,12 +42,12 @@ def predict(
     from hrtem_ood.learning.inference.condition_option import parse_condition
 
     stated = None if condition is None else parse_condition(condition)
-    trained = segment_micrographs.load(network)
-    click.echo("\n".join(text.network_lines(trained)))
+    trained = segment_micrographs.load(network, architecture_file)
+    say("\n".join(text.network_lines(trained)))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
-        click.echo("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
+        say("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
     for result in segment_micrographs.predict(trained, images, output, pixel_size_A=pixel_size_A, device=device):
-        click.echo("\n".join(text.segmentation_lines(result, trained)))
+        say("\n".join(text.segmentation_lines(result, trained)))
     if stated is None:
-        click.echo(text.condition_hint())
+        say(text.condition_hint())

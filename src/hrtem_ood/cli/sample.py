@@ -2,6 +2,8 @@
 
 import click
 
+from hrtem_ood.cli.output import say
+
 
 @click.command()
 @click.argument("ranges", nargs=-1, required=True, metavar="NAME=LOW:HIGH[:log]...")
@@ -17,4 +19,4 @@ def sample(ranges: tuple[str, ...], number: int, seed: int) -> None:
     from hrtem_ood.design.sobol import sample as run
 
     conditions = run([parse_range(text) for text in ranges], number, seed)
-    click.echo("\n".join(condition_lines([condition_to_yaml(each) for each in conditions], "")))
+    say("\n".join(condition_lines([condition_to_yaml(each) for each in conditions], "")))

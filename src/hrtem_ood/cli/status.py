@@ -1,6 +1,5 @@
 """`hrtem-ood status`: progress of a campaign."""
 
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument, json_option, results_option
+from hrtem_ood.cli.output import say_json
 
 
 @click.command()
@@ -31,7 +31,7 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, interval: floa
     campaign = load_campaign_from_files(configs)
     current = run(campaign, results)
     if as_json:
-        click.echo(json.dumps(current.to_dict(), ensure_ascii=False))
+        say_json(current.to_dict())
         return
     from rich.live import Live
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FOLDER, configs_argument
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -55,4 +56,4 @@ def submit(
         partition=partition,
         account=account,
     )
-    click.echo(f"submitted: SLURM job {job}; its output is {slurm_controller.LOGS / f'{job}_0_log.out'}")
+    say(f"submitted: SLURM job {job}; its output is {slurm_controller.LOGS / f'{job}_0_log.out'}")

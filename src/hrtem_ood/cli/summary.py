@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument, results_option
+from hrtem_ood.cli.output import say
 
 
 @click.command()
@@ -20,5 +21,5 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
 
     campaign, folder = load_campaign_from_files(configs), Results(results)
     print_on_terminal(summary_table(campaign, results))
-    click.echo(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
-    click.echo(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")
+    say(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
+    say(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")

@@ -24,7 +24,7 @@ class Architecture(Model):
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
         "unet",
         description="`unet`: plain U-Net. `resnet_unet`: U-Net with a residual encoder, ResNet-18's at 64 channels. "
-        "With `file`: the class or function of that name in the file.",
+        "With `file`: the class of that name in the file.",
     )
     base_channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,

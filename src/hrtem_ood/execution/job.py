@@ -10,7 +10,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.execution import Execution
-from hrtem_ood.errors import HrtemOodError
+from hrtem_ood.errors import ConfigError, HrtemOodError
 from hrtem_ood.execution.job_records import record_job
 
 
@@ -63,6 +63,7 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
         Where the campaign has no such artifact.
     """
     campaign = load_campaign_from_files(configs)
+    _check_name(configs, campaign)
     try:
         inputs = dag.job_inputs(campaign, stage, id_)
     except KeyError:
@@ -73,3 +74,14 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
     artifacts = Results(results)
     with record_job(stage, id_, results, configs) if record else nullcontext():
         yield Job(campaign, [artifacts.path(*each) for each in inputs], artifacts.path(stage, id_))
+
+
+def _check_name(configs: Sequence[Path], campaign: Campaign) -> None:
+    """Check that a configuration that the workflow wrote is the one that its name tells: jobs run files that it names."""
+    for path in configs:
+        written = path.parent.name == "configs" and path.suffix == ".json"
+        if written and path.name.removesuffix(".json") != campaign.config_id:
+            raise ConfigError(
+                f"{path}: holds another configuration than its name tells, {campaign.config_id}; it was changed since "
+                "Snakemake wrote it, or by another version. Run snakemake again, which writes it anew."
+            )

@@ -142,7 +142,7 @@ def read(path: Path) -> Record | None:
     try:
         content = store.read_json(path)
         return Record(**content | {"configs": tuple(content["configs"])})
-    except (ArtifactError, OSError, KeyError, TypeError):
+    except (ArtifactError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
 
 

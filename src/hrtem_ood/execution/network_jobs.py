@@ -79,13 +79,16 @@ def evaluate_networks(
         from hrtem_ood.stages.evaluate import evaluate, networks_to_score
 
         spec, *packs, suite = job.campaign.evaluations[id_].spec, *job.inputs
+        # what is run is what the configuration names, never what a network's file names
+        architectures = {each: job.campaign.networks[each].hyperparameters.architecture for each in spec.networks}
 
         def path_of(network: str) -> Path:
             return Results(results).path("evaluations", EvaluationSpec(networks=(network,), suite=spec.suite).id)
 
         if only is not None:
             alone = EvaluationSpec(networks=(only,), suite=spec.suite)
-            evaluate(alone, packs, suite, results, path_of(only), device=job.execution.device)
+            output, device = path_of(only), job.execution.device
+            evaluate(alone, packs, suite, results, output, device=device, architectures=architectures)
             return
         parts: list[Path] = []
         if job.execution.network_jobs == "individual":
@@ -99,7 +102,8 @@ def evaluate_networks(
             run_network_tasks(task, unscored, resources or {})
         # the task of an evaluation's only network has written it already
         if job.execution.network_jobs == "grouped" or not job.output.exists():
-            evaluate(spec, packs, suite, results, job.output, device=job.execution.device)
+            device = job.execution.device
+            evaluate(spec, packs, suite, results, job.output, device=device, architectures=architectures)
         for path in parts:
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:

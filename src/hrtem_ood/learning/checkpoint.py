@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.config.training import Architecture
-from hrtem_ood.errors import ArtifactError
+from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -140,7 +141,13 @@ def read_network(path: Path) -> dict[str, Any]:
     ArtifactError
     """
     content = store.read_checkpoint(path)
-    if not content["weights_dropped"] and weights_sha256(content["state_dict"]) != content["sha256_of_weights"]:
+    try:
+        damaged = (
+            not content["weights_dropped"] and weights_sha256(content["state_dict"]) != content["sha256_of_weights"]
+        )
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ArtifactError(f"{path} is no network of this program ({type(error).__name__}: {error!s:.80}).") from error
+    if damaged:
         raise ArtifactError(f"{path} holds damaged weights. Delete {path} and run snakemake again to make it anew.")
     return content
 
@@ -185,13 +192,76 @@ def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"epochs": len(content["curves"]["train_loss"])} | {key: content[key] for key in keys}
 
 
-def load_network(content: Mapping[str, Any]) -> nn.Module:
+def described_architecture(content: Mapping[str, Any], file: Path | None = None) -> Architecture:
+    """Return the architecture that a checkpoint describes; its class is never taken from a file that only it names.
+
+    Parameters
+    ----------
+    content : mapping
+        See :func:`read_network`.
+    file : Path, optional
+        Python file that its user gives, for an architecture that is not built in.
+
+    Returns
+    -------
+    Architecture
+        With the file that is given, and the digest that the checkpoint tells, which that file must have.
+
+    Raises
+    ------
+    ArtifactError
+        Where the checkpoint's words describe no architecture.
+    ConfigError
+        Where a file is needed and not given, or given and not needed.
+    """
+    id_, described = content["id"], _described(content)
+    if described.file is None:
+        if file is not None:
+            raise ConfigError(
+                f"--architecture-file: network {id_} is of the built-in architecture `{described.name}`, which needs no "
+                "file. Leave the option out."
+            )
+        return described
+    if file is None:
+        raise ConfigError(
+            f"network {id_} is of the architecture `{described.name}`, which is not built in. A checkpoint does not "
+            "choose what is run: give the Python file that defines it with --architecture-file. (It names "
+            f"{described.file!r:.80}.)"
+        )
+    if re.fullmatch("[0-9a-f]{64}", described.sha256 or "") is None:
+        raise ArtifactError(
+            f"network {id_} does not tell the sha256 of its architecture's file, so no file is run for it."
+        )
+    return described.model_copy(update={"file": str(file)})
+
+
+def _described(content: Mapping[str, Any]) -> Architecture:
+    try:
+        return Architecture(**content["architecture"])
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"network {content['id']} describes no architecture: {reason:.80}.") from error
+
+
+def _check_same(described: Architecture, wanted: Architecture, id_: str) -> None:
+    """Check that a checkpoint is of the architecture that it is loaded as, wherever that one's file is."""
+    if described.model_copy(update={"file": None}) != wanted.model_copy(update={"file": None}):
+        raise ArtifactError(
+            f"network {id_} is of another architecture than the configuration asks for, {wanted.label}. Delete its "
+            f"networks/{id_}.ckpt and its pack (packs/), and run snakemake again to train it anew."
+        )
+
+
+def load_network(content: Mapping[str, Any], architecture: Architecture | None = None) -> nn.Module:
     """Build the network that a checkpoint describes, with its weights, for evaluation.
 
     Parameters
     ----------
     content : mapping
         See :func:`read_network`.
+    architecture : Architecture, optional
+        Needed for one that is not built in, with the file that a user names: from a configuration, or from
+        :func:`described_architecture`.
 
     Returns
     -------
@@ -202,6 +272,8 @@ def load_network(content: Mapping[str, Any]) -> nn.Module:
     ------
     ArtifactError
         Where there are no weights, or the architecture is another by now.
+    ConfigError
+        Where the architecture is not built in and not given, or its file defines no such class.
     """
     id_ = content["id"]
     if content["diverged"]:
@@ -211,8 +283,12 @@ def load_network(content: Mapping[str, Any]) -> nn.Module:
             f"network {id_} keeps no weights, as execution.keep_weights was false. To train it again, delete its "
             f"networks/{id_}.ckpt and its pack (packs/), set keep_weights to true and run snakemake."
         )
+    if architecture is None:
+        architecture = described_architecture(content)
+    else:
+        _check_same(_described(content), architecture, id_)
     with torch.random.fork_rng(devices=[]):  # building draws weights, which are replaced
-        network = build(Architecture(**content["architecture"]))
+        network = build(architecture)
     try:
         network.load_state_dict(content["state_dict"])
     except RuntimeError as error:

@@ -4,6 +4,8 @@ from typing import Any
 
 import jinja2
 
+from hrtem_ood.errors import printable
+
 
 def load_template(name: str, *, html: bool) -> jinja2.Template:
     """Load a template of this package.
@@ -13,7 +15,7 @@ def load_template(name: str, *, html: bool) -> jinja2.Template:
     name : str
         File name.
     html : bool
-        Whether text is escaped; Markdown is not.
+        HTML or Markdown; both are escaped, each in its way.
 
     Returns
     -------
@@ -22,7 +24,8 @@ def load_template(name: str, *, html: bool) -> jinja2.Template:
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hrtem_ood.report", package_path=""),
-        autoescape=html,  # noqa: S701  # Markdown consists of this project's own words and numbers
+        autoescape=html,  # noqa: S701  # values in Markdown pass through `finalize`
+        finalize=None if html else markdown_value,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=not html,
@@ -30,6 +33,23 @@ def load_template(name: str, *, html: bool) -> jinja2.Template:
     )
     environment.filters |= {"score": format_score, "interval": format_row_interval, "plain": format_value}
     return environment.get_template(name)
+
+
+def markdown_value(value: Any) -> Any:
+    r"""Write a value into Markdown such that it opens no HTML, no link and no further cell or line.
+
+    Back-quotes and emphasis stay: values that hold them are this project's own, or names, which have only letters, digits
+    and ``_.-``.
+
+    Examples
+    --------
+    >>> markdown_value("<b>a|b [c](d)")
+    '&lt;b>a\\|b [c]\\(d)'
+    """
+    if not isinstance(value, str):
+        return value
+    line = " ".join(printable(value).splitlines())
+    return line.replace("<", "&lt;").replace("|", "\\|").replace("](", "]\\(")
 
 
 def format_score(value: float, *, signed: bool = False, digits: int = 2) -> str:

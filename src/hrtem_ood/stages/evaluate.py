@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import check_size
 from hrtem_ood.learning.batches import Batches, Images, read_images
-from hrtem_ood.learning.checkpoint import load_network, read_network
+from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
@@ -30,7 +30,14 @@ out differently in batches of another size. On CPUs larger batches are slower, a
 
 
 def evaluate(
-    spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path, output: Path, *, device: Device
+    spec: EvaluationSpec,
+    packs: Sequence[Path],
+    suite: Path,
+    results: Path,
+    output: Path,
+    *,
+    device: Device,
+    architectures: Mapping[str, Architecture] | None = None,
 ) -> None:
     """Score networks of one training set on every image of a suite; scores that another evaluation holds are copied.
 
@@ -46,13 +53,17 @@ def evaluate(
     output : Path
         ``evaluations/<id>.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
+    architectures : mapping of str to Architecture, optional
+        By network, from the configuration. Needed for those that are not built in: a network's file does not choose the
+        code that is run.
     """
     begin, where = time.monotonic(), torch_device(device)
     networks, cells = _empty(spec, packs, suite)
     cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
     if not cells.known.all():
         with reproducible():
-            _compute(cells, {id_: entry["pack"] for id_, entry in networks.items()}, suite, results, where)
+            packed = {id_: entry["pack"] for id_, entry in networks.items()}
+            _compute(cells, packed, suite, results, where, architectures or {})
     told = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
     store.write_zarr(output, cells.to_dataset(), told)
 
@@ -103,7 +114,14 @@ def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
     return int(images.pop())
 
 
-def _compute(cells: ScoreTable, packs: Mapping[str, Path], suite: Path, results: Path, device: torch.device) -> None:
+def _compute(
+    cells: ScoreTable,
+    packs: Mapping[str, Path],
+    suite: Path,
+    results: Path,
+    device: torch.device,
+    architectures: Mapping[str, Architecture],
+) -> None:
     """Compute the cells that are not known, reading every network and every dataset once."""
     ids, names = list(cells.networks), list(cells.datasets)
     missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
@@ -112,7 +130,8 @@ def _compute(cells: ScoreTable, packs: Mapping[str, Path], suite: Path, results:
     for column in track(columns, "test datasets", len(columns)):
         images = _images(Results(results).path("datasets", names[column]), cells.datasets[names[column]], suite)
         if not networks:
-            read = _networks(missing, packs, results, images.counts.shape[-1], device)
+            sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
+            read = _networks(sources, results, images.counts.shape[-1], device)
             networks = {id_: FeatureHook(network) for id_, network in read.items()}
         unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
         for id_, found in network_scores(unknown, images, device).items():
@@ -129,18 +148,25 @@ def _images(path: Path, sha256: str, suite: Path) -> Images:
     return read_images(path)
 
 
-def _networks(
-    sha256: Mapping[str, str | None], packs: Mapping[str, Path], results: Path, side: int, device: torch.device
-) -> dict[str, nn.Module]:
-    """Read networks, given the sha256 of their weights, and check that they take images of that size."""
+class _Source(NamedTuple):
+    """Where a network comes from: the sha256 of its weights, the pack that tells it, and the architecture asked for."""
+
+    sha256: str | None
+    pack: Path
+    architecture: Architecture | None
+
+
+def _networks(sources: Mapping[str, _Source], results: Path, side: int, device: torch.device) -> dict[str, nn.Module]:
+    """Read networks, and check that they take images of that size."""
     networks = {}
-    for id_, digest in sha256.items():
-        content = _checkpoint(Results(results).path("networks", id_), digest, packs[id_])
+    for id_, source in sources.items():
+        content = _checkpoint(Results(results).path("networks", id_), source.sha256, source.pack)
         try:
-            networks[id_] = load_network(content)
+            architecture = source.architecture or described_architecture(content)
+            networks[id_] = load_network(content, architecture)
         except ArtifactError as error:
-            raise ArtifactError(f"{packs[id_]}: {error}") from error
-        check_size(networks[id_], Architecture(**content["architecture"]), side)
+            raise ArtifactError(f"{source.pack}: {error}") from error
+        check_size(networks[id_], architecture, side)
     with explain_out_of_memory(f"{len(networks)} networks", "Use a smaller execution.networks_per_evaluation."):
         return {id_: network.to(device) for id_, network in networks.items()}
 

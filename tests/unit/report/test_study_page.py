@@ -1,5 +1,6 @@
 """The page of a study: its sentences follow from the numbers, with either result."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from hrtem_ood.campaign.report_files import REPORT, figure_names
 from hrtem_ood.cli import main
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.report import study_page
 from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.study_claims import Difference
 from hrtem_ood.report.study_page import page_text
@@ -116,6 +118,15 @@ def test_scores_that_follow_the_change_of_defocus_refute_the_claim(two_materials
     assert "| 1 | `abs_delta_defocus_A`" in plain
     assert "Nothing is claimed." in plain
     assert not re.search("Refuted|claimed predictor|The claim is|First of all", plain)
+    # what artifacts of others tell of themselves stays text
+    hostile = "<script>alert(1)</script> a|b [x](javascript:y)\n# \x1b[2J"
+    stages, software = study_page.campaign_provenance(campaign, written.results)
+    stages = [dataclasses.replace(stage, revisions=[hostile]) for stage in stages]
+    monkeypatch.setattr(study_page, "campaign_provenance", lambda *_: (stages, {**software, "torch": hostile}))
+    page = page_text(data, {}, "command")
+    escaped = r"&lt;script>alert(1)&lt;/script> a\|b [x]\(javascript:y) # \x1b[2J"
+    assert f"git revision {escaped}; torch {escaped}," in page
+    assert "<" not in page.replace("&lt;", "")
 
 
 @pytest.mark.parametrize(

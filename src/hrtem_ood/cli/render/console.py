@@ -1,20 +1,32 @@
-"""The terminal: its width, and one style for tables. Text is printed as it is, so a name such as ``[a]`` is no markup."""
+"""The terminal: its width, and one style for tables.
+
+Text is printed as it is, so a name such as ``[a]`` is no markup; its control characters are printed as escapes.
+"""
 
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from hrtem_ood.errors import printable
+
 WIDTH = 120
 """Width where the output is not a terminal [characters]."""
+
+
+class _Console(Console):
+    """Every text of a table, a group or a line passes through ``render_str``."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
 
 
 def make_console() -> Console:
     """Return a console for the standard output."""
     width = None if sys.stdout.isatty() else WIDTH
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    return _Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def print_on_terminal(*renderables: RenderableType) -> None:
@@ -50,7 +62,7 @@ def folded(head: str) -> Column:
 
 def note(message: str) -> Text:
     """Return a note on a result."""
-    return Text.assemble(("note:", "yellow"), f" {message}")
+    return Text.assemble(("note:", "yellow"), f" {printable(message)}")
 
 
 State = Literal["good", "absent", "wrong"]

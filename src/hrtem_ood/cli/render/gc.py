@@ -13,12 +13,12 @@ def garbage_table(unused: Garbage) -> RenderableType:
     """Return a table of the unused files by kind, with remarks on what to consider before they are deleted."""
     remarks = [*_of_other_campaigns(unused), *(f"Kept: {what}." for what in unused.kept)]
     if not unused.files:
-        return Group("The campaigns use all files.", *remarks)
+        return Group("Nothing to delete." if unused.kept else "The campaigns use all files.", *remarks)
     table = make_table("Used by none of the campaigns", "kind", *numbers("files", "size"))
     for group, paths in unused.files.items():
         table.add_row(group.replace("_", " "), f"{len(paths):,}", format_bytes(unused.bytes(group)))
     table.add_section()
-    table.add_row("", f"{len(unused.sizes):,}", format_bytes(sum(unused.sizes.values())))
+    table.add_row("", f"{len(unused.states):,}", format_bytes(sum(unused.sizes.values())))
     return Group(table, *remarks)
 
 

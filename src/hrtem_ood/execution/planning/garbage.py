@@ -4,8 +4,12 @@ Only files of this program are considered, recognised by folder and name: artifa
 checkpoints of interrupted training, logs and records of jobs, and temporary files of killed jobs.
 """
 
+import contextlib
+import os
 import re
+import socket
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,19 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.leases import may_be_held
+from hrtem_ood.artifacts.processes import process_start
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
 from hrtem_ood.errors import ConfigError, HrtemOodError
-from hrtem_ood.execution.job_records import FOLDER, Record, check_running, records
+from hrtem_ood.execution.job_records import FOLDER, Record, check_running, read, records
+from hrtem_ood.execution.planning.deletion import Deletion, FileState, check_unlocked, delete_files, link_above
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.previous_run import configurations
 from hrtem_ood.execution.planning.score_reuse import ReusableScores
+from hrtem_ood.execution.slurm_client import job_states
 
 TEMPORARY_S = 24 * 3600.0
-"""A temporary file that has not been written for so long [s] is of a killed job: jobs write one in minutes."""
+"""A temporary file that has not been written for so long [s], while no job runs, is of a killed one."""
+
+TEMPORARY = "temporary files"
 
 _ID = r"[A-Za-z0-9._+-]+-[0-9a-f]{10}"
 _TEMPORARY = re.compile(rf"\.({_ID}\.[a-z.]+|[a-z_]+\.[a-z]+)\.[0-9a-f]{{12}}\.tmp")
@@ -41,26 +51,35 @@ class Garbage:
     ----------
     files : dict of str to list of Path
         By stage, or by kind.
-    sizes : dict of Path to int, [B]
+    states : dict of Path to FileState
+        What the files are like, so that one that changes before it is deleted is kept.
     others : dict of str to int
         Other campaigns that were run here, with the number of these files that they use; -1 where their configuration
         is not valid any more.
     kept : list of str
         What is kept although no campaign uses it, and why.
+    running : frozenset of Record
+        Jobs that run, or may run.
     """
 
     files: dict[str, list[Path]]
-    sizes: dict[Path, int]
+    states: dict[Path, FileState]
     others: dict[str, int]
     kept: list[str] = field(default_factory=list)
+    running: frozenset[Record] = frozenset()
+
+    @property
+    def sizes(self) -> dict[Path, int]:
+        """Sizes of the files [B]."""
+        return {path: state.size for path, state in self.states.items()}
 
     def bytes(self, group: str) -> int:
         """Size of a group of files [B]."""
-        return sum(self.sizes[path] for path in self.files[group])
+        return sum(self.states[path].size for path in self.files[group])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON-like values: files with their sizes, by group."""
-        files = {group: {str(path): self.sizes[path] for path in paths} for group, paths in self.files.items()}
+        files = {group: {str(path): self.states[path].size for path in paths} for group, paths in self.files.items()}
         return {"files": files, "others": self.others, "kept": self.kept}
 
 
@@ -85,26 +104,26 @@ def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
     return _Search(campaigns, results).garbage()
 
 
-def delete(unused: Garbage, results: Path) -> None:
+def delete(unused: Garbage, results: Path) -> Deletion:
     """Delete files, and the folders of reports that are then empty.
+
+    Returns
+    -------
+    Deletion
+        What was deleted, and what was kept after all, with the reason.
 
     Raises
     ------
     HrtemOodError
-        While Snakemake is running: its next jobs may need any file.
+        While Snakemake is running, or where a job has started since the files were listed: they may need any file.
     """
-    locks = results.resolve().parent / ".snakemake/locks"
-    if locks.is_dir() and any(locks.iterdir()):
+    check_unlocked(results)
+    if _unreadable(results) or not set(_running(results)) <= unused.running:
         raise HrtemOodError(
-            f"Snakemake is running in {results.resolve().parent}, or was killed there. Wait until it ends, or run "
-            "`snakemake --unlock` if it is not running. Nothing was deleted."
+            f"A job has started in {results} since the files were listed, and may need them. Nothing was deleted; run gc "
+            "again."
         )
-    for paths in unused.files.values():
-        for path in paths:
-            path.unlink(missing_ok=True)
-    for folder in sorted((results / "reports").glob("*/**"), reverse=True):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    return delete_files(unused.states, results, unless_open=unused.files.get(TEMPORARY, ()))
 
 
 class _Search:
@@ -116,20 +135,45 @@ class _Search:
         self.kept: list[str] = []
 
     def garbage(self) -> Garbage:
+        unreadable = _unreadable(self.results)
+        if unreadable:
+            shown = ", ".join(map(str, unreadable[:3])) + (", …" if len(unreadable) > 3 else "")
+            self.kept.append(
+                f"all files, as it is unknown what the jobs of {shown} need: what is there is no record of a job that can "
+                "be read. Delete it if no such job is running"
+            )
+            return Garbage({}, {}, {}, self.kept)
         needed = self._needed()
         files = {stage: list(self._artifacts(stage, needed)) for stage in FILE_STAGES}
-        gone = {path for paths in files.values() for path in paths}
         files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
         files["logs and records"] = list(self._about_jobs(needed))
-        files["temporary files"] = list(self._temporaries())
-        files["links"] = [
-            path for path in self.results.glob("*") if path.is_symlink() and _leads_into(path, gone, self.results)
-        ]
-        files = {group: paths for group, paths in files.items() if paths}
-        sizes = {path: path.lstat().st_size for paths in files.values() for path in paths}
+        files[TEMPORARY] = list(self._temporaries())
+        states = self._states(files)
+        gone = {path for stage in FILE_STAGES for path in files[stage]} & states.keys()
+        links = [path for path in self.results.glob("*") if path.is_symlink()]
+        files["links"] = [path for path in links if _leads_into(path, gone, self.results)]
+        states |= self._states({"links": files["links"]})
+        files = {group: kept for group, paths in files.items() if (kept := [path for path in paths if path in states])}
         if self.running:
             self.kept.append(f"files of the campaigns of {len(self.running)} running jobs")
-        return Garbage(files, sizes, self._others(gone), self.kept)
+        return Garbage(files, states, self._others(gone), self.kept, frozenset(self.running))
+
+    def _states(self, files: Mapping[str, list[Path]]) -> dict[Path, FileState]:
+        """Return the states of files, without those that lie behind a link, and hence maybe in another folder."""
+        states: dict[Path, FileState] = {}
+        behind: Counter[Path] = Counter()
+        for path in (path for paths in files.values() for path in paths):
+            link = link_above(path, self.results)
+            if link is not None:
+                behind[link] += 1
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                states[path] = FileState.of(path.lstat())
+        self.kept += [
+            f"{count:,} files in {link}, a link to {link.readlink()}: gc deletes nothing behind links"
+            for link, count in behind.items()
+        ]
+        return states
 
     def _needed(self) -> set[Path]:
         """Return the paths of all artifacts of the campaigns, and of evaluations that hold scores of missing ones."""
@@ -140,10 +184,14 @@ class _Search:
             missing |= {id_: job for id_, job in campaign.evaluations.items() if not exists("evaluations", id_)}
         others = list(self._artifacts("evaluations", needed)) if missing else []
         if others:
-            cells = ReusableScores(StoredArtifacts(self.results))
+            stored = StoredArtifacts(self.results)
+            cells = ReusableScores(stored)
             sources = {source for job in missing.values() for source in cells.sources(job)}
             useful = [path for path in others if store.artifact_id_of(path) in sources]
-            needed.update(useful)
+            doubtful = [path for path in others if str(path) in stored.unreadable]
+            needed.update(useful, doubtful)
+            if doubtful:
+                self.kept.append(f"{len(doubtful)} evaluations that cannot be read, e.g. {doubtful[0]}")
             if useful:
                 self.kept.append(f"{len(useful)} evaluations from which scores will be copied")
         return needed
@@ -179,17 +227,34 @@ class _Search:
                         yield path
 
     def _temporaries(self) -> Iterator[Path]:
-        young = 0
+        """Yield temporary files that no job can be writing: their age alone tells nothing where clocks jump."""
+        kept: Counter[str] = Counter()
         folders = [*FILE_STAGES, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
         for path in sorted({path for folder in folders for path in self.results.glob(f"{folder}/.*.tmp")}):
             if not _TEMPORARY.fullmatch(path.name) and not path.is_symlink():
                 continue
-            if time.time() - path.lstat().st_mtime > TEMPORARY_S:
-                yield path
-            else:
-                young += 1
-        if young:
-            self.kept.append(f"{young} temporary files younger than a day")
+            with contextlib.suppress(FileNotFoundError):  # renamed or removed just now
+                reason = self._why_kept(path, time.time() - path.lstat().st_mtime)
+                if reason is None:
+                    yield path
+                else:
+                    kept[reason] += 1
+        self.kept += [f"{count} temporary files{reason}" for reason, count in kept.items()]
+
+    def _why_kept(self, path: Path, age_s: float) -> str | None:
+        """Return why a temporary file may still be written to, as the end of a sentence; None where it is not."""
+        if self.running:
+            return ", as jobs are running"
+        if path.parent.name in ("networks", "packs") and self._leases:
+            return f", as {self._leases[0]} is the lease of a job that may be running; delete it if that has ended"
+        if 0 <= age_s <= TEMPORARY_S:
+            return " younger than a day"
+        return " from the future" if age_s < 0 else None
+
+    @cached_property
+    def _leases(self) -> list[Path]:
+        """Leases of networks whose holders may be alive."""
+        return [path for path in sorted((self.results / "networks").glob(".*.lease")) if may_be_held(path)]
 
     @cached_property
     def _configurations(self) -> Mapping[str, list[str]]:
@@ -226,9 +291,27 @@ def referenced_artifacts(campaign: Campaign, results: Path) -> Iterable[Path]:
 
 
 def _running(results: Path) -> list[Record]:
-    """Return the records of jobs that run, or may run where this host cannot check."""
+    """Return the records of jobs that run or may run: where nothing proves that one has ended, it counts as running."""
     states = check_running([record for record in records(results) if record.state == "running"])
-    return [record for record, runs in states.items() if runs is not False]
+    ended = [record for record, runs in states.items() if runs is False]
+    numbers = {record.slurm_job for record in ended if record.slurm_job}
+    requeued = job_states(numbers) if numbers else {}
+    here = socket.gethostname()
+    return [
+        record
+        for record, runs in states.items()
+        if runs is not False
+        # SLURM will start it again, or does not tell
+        or (record.slurm_job is not None and (requeued is None or record.slurm_job in requeued))
+        # a process of that number runs: its start time, which differs, follows steps of the system's clock
+        or (record.host == here and process_start(record.pid) is not None)
+    ]
+
+
+def _unreadable(results: Path) -> list[Path]:
+    """Return what is in the place of records of jobs, but cannot be read as such."""
+    paths = (path for path in sorted((results / FOLDER).glob("*/*.json")) if not path.name.startswith("."))
+    return [path for path in paths if read(path) is None and os.path.lexists(path)]
 
 
 def _of_record(record: Record, results: Path) -> Campaign:
@@ -246,7 +329,7 @@ def _of_record(record: Record, results: Path) -> Campaign:
 
 def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
     """Whether a link leads to a report that is to be deleted."""
-    target = link.resolve()
+    target = Path(os.path.realpath(link))  # which stops in a loop of links, where resolve() fails
     return target.parent == (results / "reports").resolve() and any(
-        path.resolve().is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
+        Path(os.path.realpath(path)).is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
     )

@@ -2,7 +2,6 @@
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.config.training import BUILT_IN, Architecture
-from hrtem_ood.learning.architectures.registry import build, check_size
 
 
 def image_sides(campaign: Campaign) -> list[int]:
@@ -28,22 +27,3 @@ def architectures_of(campaign: Campaign) -> dict[Architecture, list[str]]:
     for built_in in BUILT_IN:
         names.setdefault(Architecture(name=built_in), [])
     return names
-
-
-def check_user_architectures(campaign: Campaign) -> None:
-    """Build every architecture of a user's file, and try it on an image of every size of the campaign.
-
-    Parameters
-    ----------
-    campaign : Campaign
-
-    Raises
-    ------
-    ConfigError
-        Where one does not work.
-    """
-    for architecture in architectures_of(campaign):
-        if architecture.file is not None:
-            network = build(architecture)
-            for side in image_sides(campaign):
-                check_size(network, architecture, side)

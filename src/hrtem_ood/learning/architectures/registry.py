@@ -2,19 +2,17 @@
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from hrtem_ood.campaign.user_files import definition_of
 from hrtem_ood.config.training import BUILT_IN, Architecture
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
 from hrtem_ood.learning.architectures.static_complexity import CLASSES
 from hrtem_ood.learning.architectures.unet import UNet
-from hrtem_ood.user_code import load_user_module
 
 CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
 assert CLASS_OF.keys() == BUILT_IN.keys()
@@ -43,10 +41,8 @@ def build(architecture: Architecture) -> nn.Module:
     Raises
     ------
     ConfigError
-        Where a user's file does not define such a network.
-    ArtifactError
         Where a user's file does not define such a network, or one that PyTorch does not train correctly.
-    ArtefactError
+    ArtifactError
         Where a user's file is not the one that is meant.
     """
     if architecture.file is None:
@@ -76,19 +72,20 @@ def stride_of(network: nn.Module) -> int:
 
 
 def _from_file(architecture: Architecture) -> nn.Module:
-    """Run a user's file, and call what it defines under the architecture's name."""
-    path = Path(str(architecture.file))
-    where = f"architecture `{architecture.name}` of {path}"
-    advice = "give the new one a name of its own and train again"
-    module = load_user_module(path, architecture.sha256, "the architecture of a network", advice)
-    maker: Any = getattr(module, architecture.name, None)
-    if not callable(maker):
-        raise ConfigError(f"{where}: the file defines no class or function `{architecture.name}`.")
+    """Run a user's file, and make a network of the class that it defines under the architecture's name."""
+    definition = definition_of(architecture)
+    where = f"architecture `{architecture.name}` of {definition.path}"
+    errors = definition.errors(architecture.parameters)
+    if errors:
+        raise ConfigError(f"architecture `{architecture.name}`: {' '.join(errors)}")
+    maker = definition.load()
+    if not issubclass(maker, nn.Module):
+        raise ConfigError(f"{where}: the class must be a subclass of torch.nn.Module.")
     try:
         network = maker(**architecture.parameters)
     except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
         raise ConfigError(f"{where}: {architecture.label} fails with {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):
+    if not isinstance(network, nn.Module):  # a class may make something else of itself
         raise ConfigError(f"{where}: {architecture.label} gives {type(network).__name__}, not a torch.nn.Module.")
     parameters = list(network.parameters())
     if any(is_lazy(parameter) for parameter in parameters) or not any(p.requires_grad for p in parameters):

@@ -51,7 +51,7 @@ class StandardisingNetwork(nn.Module):
         return probability
 
 
-def export(path: Path, output: Path) -> None:
+def export(path: Path, output: Path, architecture_file: Path | None = None) -> None:
     """Write a trained network as ONNX.
 
     Parameters
@@ -60,13 +60,15 @@ def export(path: Path, output: Path) -> None:
         ``networks/<id>.ckpt``.
     output : Path
         ONNX file.
+    architecture_file : Path, optional
+        Python file of an architecture that is not built in.
 
     Raises
     ------
     ArtifactError
         Where the network cannot be read, or PyTorch cannot translate it.
     """
-    store.write_bytes(output, onnx_bytes(load(path)))
+    store.write_bytes(output, onnx_bytes(load(path, architecture_file)))
 
 
 def onnx_bytes(user: TrainedNetwork) -> bytes:

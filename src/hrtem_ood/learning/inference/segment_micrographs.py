@@ -16,7 +16,13 @@ from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures.registry import stride_of
-from hrtem_ood.learning.checkpoint import TrainingDomain, load_network, read_network, training_domain
+from hrtem_ood.learning.checkpoint import (
+    TrainingDomain,
+    described_architecture,
+    load_network,
+    read_network,
+    training_domain,
+)
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
 from hrtem_ood.learning.inference.figures import draw_assessment, draw_segmentation
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
@@ -87,13 +93,22 @@ class SegmentationResult:
     outputs: tuple[Path, ...]
 
 
-def load(path: Path) -> TrainedNetwork:
+def load(path: Path, architecture_file: Path | None = None) -> TrainedNetwork:
     """Read a network that is to be used.
+
+    Parameters
+    ----------
+    path : Path
+        ``networks/<id>.ckpt``.
+    architecture_file : Path, optional
+        Python file of an architecture that is not built in. What the checkpoint names is not run.
 
     Raises
     ------
     ArtifactError
-        Where it is missing, damaged, has no weights, or was written by another version.
+        Where it is missing, damaged, has no weights, or was written by another version; or the file is another.
+    ConfigError
+        Where the file is needed and not given.
     """
     if path.suffix != ".ckpt":
         raise ArtifactError(f"{path} is no network. Give the path of one: results/networks/ID.ckpt.")
@@ -101,11 +116,14 @@ def load(path: Path) -> TrainedNetwork:
         raise ArtifactError(f"{path} is missing. Give the path of a network: results/networks/ID.ckpt.")
     content = read_network(path)
     try:
-        return TrainedNetwork(content["id"], load_network(content), training_domain(content), content["best_val_loss"])
+        network = load_network(content, described_architecture(content, architecture_file))
+        return TrainedNetwork(content["id"], network, training_domain(content), content["best_val_loss"])
     except KeyError as error:
         raise ArtifactError(
-            f"{path} does not tell its {error.args[0]}: an older version of hrtem-ood wrote it. Train it again."
+            f"{path} does not tell its {error.args[0]!s:.80}: an older version of hrtem-ood wrote it. Train it again."
         ) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path} is no network of this program ({type(error).__name__}: {error!s:.80}).") from error
 
 
 def predict(

@@ -10,7 +10,10 @@ from hrtem_ood.base_model import Model, Scalar
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 from hrtem_ood.transfer.predictors.registry import Predictor
-from hrtem_ood.user_code import load_user_module
+from hrtem_ood.user_code import UserDefinition
+
+ARGUMENTS = 2
+"""Positional arguments of a predictor's function: a training set and a test dataset."""
 
 
 class UserPredictor(Model):
@@ -36,6 +39,19 @@ class UserPredictor(Model):
     )
 
 
+def definition_of(name: str, entry: UserPredictor) -> UserDefinition:
+    """Return where the function of a predictor is defined.
+
+    Parameters
+    ----------
+    name : str
+        Key in the configuration.
+    entry : UserPredictor
+    """
+    what = f"the predictor {name}"
+    return UserDefinition(Path(entry.file), entry.sha256, entry.name, "function", what, "run snakemake again")
+
+
 def user_predictor(name: str, entry: UserPredictor) -> Predictor:
     """Load a predictor from a user's file.
 
@@ -57,12 +73,8 @@ def user_predictor(name: str, entry: UserPredictor) -> Predictor:
     ArtifactError
         If the content of the file is not that of ``entry.sha256``.
     """
-    path = Path(entry.file)
-    module = load_user_module(path, entry.sha256, f"the predictor {name}", "run snakemake again")
-    function = getattr(module, entry.name, None)
-    where = f"predictor `{name}` of {path}"
-    if not callable(function):
-        raise ConfigError(f"{where}: the file defines no function `{entry.name}`.")
+    function = definition_of(name, entry).load()
+    where = f"predictor `{name}` of {entry.file}"
 
     def measure(train: TrainingSet, test: Dataset) -> float:
         try:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.unit.pretended import pretend
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.leases import Leases
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.errors import HrtemOodError
@@ -195,3 +196,185 @@ def test_the_verb_asks_before_it_deletes(small, changed, results, tmp_path, monk
     done = CliRunner().invoke(main, ["gc", both, str(kept), "--results", str(results), "--delete", "--yes"])
     assert done.exit_code == 0
     assert every(results) == everything
+
+
+# --- doubt means keep ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A folder outside the results, with a file that gc would delete inside."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    return folder
+
+
+def test_nothing_is_deleted_behind_a_link(small, changed, results, theirs):
+    other = changed(ADDED | {"campaign": "other"})
+    pretend(other, results)
+    unused = sorted(found_in(garbage([small], results)))
+    assert unused
+    for stage in ("networks", "datasets"):
+        (results / stage).rename(theirs / stage)
+        (results / stage).symlink_to(theirs / stage)
+    figures = results / "reports" / other.report_id / "figures"
+    figures.rename(theirs / "figures")
+    figures.symlink_to(theirs / "figures")
+    (results / "loop").symlink_to("loop")
+    (results / ".loop.0123456789ab.tmp").symlink_to(".loop.0123456789ab.tmp")
+    before = every(theirs)
+    found = garbage([small], results)
+    assert found_in(found)
+    assert not any(path.is_relative_to(results / "networks") for path in found_in(found))
+    for link in (results / "networks", results / "datasets", figures):
+        assert any(f"files in {link}, a link to {theirs}" in kept for kept in found.kept)
+    delete(found, results)
+    assert every(theirs) == before
+    assert figures.is_symlink()
+
+
+@pytest.mark.parametrize("change", ["folder", "file", "content", "link"])
+def test_what_changes_between_the_list_and_the_deletion_stays(small, changed, results, theirs, change):
+    pretend(changed(ADDED | {"campaign": "other"}), results)
+    found = garbage([small], results)
+    path = found.files["networks"][0]
+    (theirs / path.name).write_text("mine")
+    if change == "folder":
+        (results / "networks").rename(results / "old")
+        (results / "networks").symlink_to(theirs)
+    elif change == "link":
+        path.unlink()
+        path.symlink_to(theirs / path.name)
+    else:
+        content = path.read_bytes()
+        if change == "file":
+            path.unlink()
+        path.write_bytes(content + b"more" * (change == "content"))
+    done = delete(found, results)
+    assert (theirs / path.name).read_text() == "mine"
+    assert path.exists()
+    assert path not in done.deleted
+    assert any(kept.startswith(f"{path}: ") for kept in done.kept)
+    assert done.deleted or change == "folder"
+
+
+def test_results_that_are_a_link_are_locked_by_the_folder_that_holds_the_link(
+    small, changed, results, tmp_path, monkeypatch
+):
+    pretend(changed(ADDED), results)
+    work, between = tmp_path / "work", tmp_path / "between"
+    for folder in (work, between):
+        folder.mkdir()
+    (between / "middle").symlink_to(results)
+    (work / "results").symlink_to("../between/middle")
+    found = garbage([small], work / "results")
+    assert found_in(found)
+    for holder in (work, between, results.parent):
+        lock = holder / ".snakemake/locks/0.input.lock"
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+        with pytest.raises(HrtemOodError, match=f"Snakemake is running in {holder}, or was killed there"):
+            delete(found, work / "results")
+        lock.unlink()
+    (work / ".snakemake/locks/0.input.lock").touch()
+    direct = garbage([small], results)
+    monkeypatch.chdir(work)
+    with pytest.raises(HrtemOodError, match=f"Snakemake is running in {work}"):
+        delete(direct, results)
+    monkeypatch.chdir(between)  # whose Snakemake would write elsewhere
+    (between / ".snakemake/locks/0.input.lock").touch()
+    assert set(delete(direct, results).deleted) == found_in(direct)
+
+
+def leftover(results, past_s):
+    path = results / "datasets/.df0-0123456789.zarr.zip.0123456789ab.tmp"
+    path.write_text("x")
+    then = time.time() - past_s
+    os.utime(path, (then, then))
+    return path
+
+
+DAY = 24 * 3600
+
+
+@pytest.mark.parametrize("past_s", [3 * DAY, 40 * 365 * DAY, -2 * DAY])
+def test_temporary_files_stay_while_a_job_may_run_whatever_the_clock_says(small, results, past_s):
+    path = leftover(results, past_s)
+    config = Results(results).path("configs", small.config_id)
+    with record_job("datasets", "df0-0123456789", results, [config]):
+        found = garbage([small], results)
+        assert path not in found_in(found)
+        assert "1 temporary files, as jobs are running" in found.kept
+        # the clock was set while it ran: its start time seems another, but a process of that number runs
+        record = Record(**json.loads((results / "jobs/datasets/df0-0123456789.json").read_text()))
+        stored = asdict(record) | {"process_start": record.process_start - 10**6}
+        store.write_json(record.path(results), stored)
+        assert path not in found_in(garbage([small], results))
+        store.write_json(record.path(results), asdict(record) | {"configs": list(record.configs)})
+    found = garbage([small], results)
+    assert (path in found_in(found)) == (past_s > 0)
+    assert past_s > 0 or "1 temporary files from the future" in found.kept
+
+
+def test_a_file_that_a_process_has_open_stays(small, results):
+    path = leftover(results, 2 * DAY)
+    found = garbage([small], results)
+    with path.open("a"):
+        done = delete(found, results)
+        assert done == ([], [f"{path}: a process of this machine has it open"])
+    assert delete(found, results).deleted == [path]
+
+
+def test_temporary_files_of_networks_stay_beside_a_lease(small, results):
+    path = results / "networks/.unet-0123456789.ckpt.0123456789ab.tmp"
+    path.write_text("x")
+    os.utime(path, (1, 1))
+    lease = results / "networks/.unet-0123456789.ckpt.lease"
+    for content in ("", "{", json.dumps({"where": "another host", "pid": 1, "start": 1.0, "token": "t"})):
+        lease.write_text(content)
+        found = garbage([small], results)
+        assert path not in found_in(found)
+        assert f"{lease} is the lease of a job that may be running" in found.kept[0]
+    lease.unlink()
+    with Leases() as leases:
+        assert leases.try_acquire(results / "networks/unet-0123456789.ckpt")
+        assert path not in found_in(garbage([small], results))
+    assert path in found_in(garbage([small], results))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"id": "x"}', "\0" * 99])
+def test_a_record_that_cannot_be_read_keeps_everything(small, changed, results, content):
+    pretend(changed(ADDED), results)
+    listed = garbage([small], results)
+    assert found_in(listed)
+    path = results / "jobs/packs/x-0123456789.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    found = garbage([small], results)
+    assert found.files == {}
+    assert str(path) in found.kept[0]
+    with pytest.raises(HrtemOodError, match="A job has started"):
+        delete(listed, results)
+    path.unlink()
+    assert set(delete(listed, results).deleted) == found_in(listed)
+
+
+def test_a_job_that_starts_after_the_list_stops_the_deletion(small, changed, results):
+    pretend(changed(ADDED), results)
+    found = garbage([small], results)
+    config = Results(results).path("configs", small.config_id)
+    with (
+        record_job("packs", "x-0123456789", results, [config]),
+        pytest.raises(HrtemOodError, match=r"A job has started .* Nothing was deleted; run gc again"),
+    ):
+        delete(found, results)
+    assert all(path.exists() for path in found_in(found))
+
+
+def test_an_evaluation_that_cannot_be_read_stays_where_scores_are_missing(small, changed, results):
+    bad = results / "evaluations/2networks-0123456789.zarr.zip"
+    bad.write_bytes(b"no zip")
+    assert bad in found_in(garbage([small], results)), "no score is missing"
+    found = garbage([changed({"execution": {"networks_per_evaluation": 1}})], results)
+    assert bad not in found_in(found)
+    assert any("1 evaluations that cannot be read" in kept for kept in found.kept)

@@ -197,7 +197,7 @@ def test_costs_follow_from_what_is_finished(changed, lived, tmp_path):
 
 def test_an_unknown_architecture_is_told_of(raw, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.py").write_text("Own = None\n")
+    (tmp_path / "own.py").write_text("class Own(Module): pass\n")
     raw["networks"]["unet"]["architecture"] = {"name": "Own", "file": "own.py"}
     estimate = stage(plan(load_campaign(raw), tmp_path / "results"), "networks").estimate
     assert (estimate.unknown, estimate.cpu_hours) == (8, None)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import py_compile
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hrtem_ood.learning.architectures.complexity import parameter_count, recepti
 from hrtem_ood.learning.architectures.of_campaign import image_sides
 from hrtem_ood.learning.architectures.registry import CLASS_OF, build, check_size, stride_of
 from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.user_code import LARGEST_FILE
 
 ROOT = Path(__file__).parents[4]
 
@@ -47,8 +49,13 @@ class Own(nn.Module):
         return self.last(torch.relu(self.norm(self.first(image))))
 
 
+class Plain(nn.Sequential):
+    def __init__(self, channels):
+        super().__init__(nn.Conv2d(1, channels, 3, padding=1), nn.Conv2d(channels, 2, 1))
+
+
 def function(channels):
-    return nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), nn.Conv2d(channels, 2, 1))
+    return Plain(channels)
 
 
 @dataclasses.dataclass
@@ -58,28 +65,49 @@ class Data:
     channels: "int" = 2
 
 
-def of_data():
-    return Own(Data().channels)
+class OfData(Own):
+    def __init__(self):
+        super().__init__(Data().channels)
 
 
-def halves():
-    return nn.Conv2d(1, 2, 3, stride=2)
+class Halves(nn.Conv2d):
+    def __init__(self):
+        super().__init__(1, 2, 3, stride=2)
 
 
-def one_logit():
-    return nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))
+class OneLogit(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 1, 3, padding=1))
 
 
-def no_module():
-    return [nn.Conv2d(1, 2, 1)]
+class NoModule(dict):
+    pass
 
 
-def lazy():
-    return nn.Sequential(nn.LazyConv2d(2, 1))
+class SomethingElse(nn.Module):
+    def __new__(cls):
+        return [nn.Conv2d(1, 2, 1)]
 
 
-def nothing_to_train():
-    return nn.Sequential(nn.ReLU())
+class Lazy(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.LazyConv2d(2, 1))
+
+
+class NothingToTrain(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.ReLU())
+
+
+class Baseless:
+    pass
+
+
+class Replaced(nn.Module):
+    pass
+
+
+Replaced = nn.Identity
 
 
 class Fails(nn.Module):
@@ -162,10 +190,10 @@ def test_a_users_file_from_configuration_to_logits(raw, own):
     check_size(network, architecture, 128)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("function", {"channels": 4}), ("of_data", {})])
-def test_functions_make_networks_too(raw, own, name, parameters):
+@pytest.mark.parametrize(("name", "parameters"), [("Plain", {"channels": 4}), ("OfData", {})])
+def test_classes_of_other_kinds_make_networks(raw, own, name, parameters):
     network = build(architecture_of(with_file(raw, own, name, **parameters)))
-    assert stride_of(network) == (2 if name == "of_data" else 1)
+    assert stride_of(network) == (2 if name == "OfData" else 1)
     assert network(torch.zeros(1, 1, 4, 4)).shape == (1, 2, 4, 4)
 
 
@@ -256,14 +284,14 @@ def test_a_file_that_changed_is_told(raw, own):
 
 def test_a_change_of_the_same_size_and_second_is_seen(raw, own):
     """Python's own cache of compiled files tells files apart by size and time only."""
-    first = build(architecture_of(with_file(raw, own, "function", channels=3)))
+    first = build(architecture_of(with_file(raw, own, "Plain", channels=3)))
     # as any importing of the file would leave it
     py_compile.compile(str(own), doraise=True)
     status = own.stat()
     own.write_text(OWN.replace("nn.Conv2d(1, channels, 3, padding=1)", "nn.Conv2d(1, channels, 5, padding=2)"))
     os.utime(own, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert own.stat().st_size == status.st_size
-    second = build(architecture_of(with_file(raw, own, "function", channels=3)))
+    second = build(architecture_of(with_file(raw, own, "Plain", channels=3)))
     assert (first[0].kernel_size, second[0].kernel_size) == ((3, 3), (5, 5))
 
 
@@ -277,14 +305,32 @@ def test_a_file_that_is_gone_is_told(raw, own):
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("Onw", {}, r"architecture `Onw` of .*own.py: the file defines no class or function `Onw`"),
-        ("number", {}, r"the file defines no class or function `number`"),
-        ("Own", {"width": 3}, r"Own\(width=3\) fails with TypeError: .*unexpected keyword argument 'width'"),
-        ("function", {}, r"function\(\) fails with TypeError: .*missing 1 required positional argument"),
+        ("Onw", {}, r"own.py: the file defines no class `Onw`; did you mean `Own`\? It defines: Own, Plain"),
+        ("number", {}, r"the file defines no class `number`"),
+        ("Replaced.x", {}, r"networks.unet.architecture.name"),
+        ("function", {"channels": 2}, r"`function` is a function; it must be a class, a subclass of torch.nn.Module"),
+        ("Baseless", {}, r"class `Baseless` must be a subclass of torch.nn.Module"),
+        ("Own", {"width": 3}, r"class `Own` takes no parameter `width`; It takes: channels, kernel, bias, mode"),
+        ("Draws", {"chanels": 3}, r"class `Draws` takes no parameter `chanels`; did you mean `channels`\?"),
+        ("Plain", {}, r"class `Plain` needs the parameters channels"),
+    ],
+)
+def test_what_the_text_of_a_file_tells_is_told_without_running_it(raw, own, name, parameters, message):
+    own.write_text(OWN + "\nopen('ran', 'w')\n")
+    with pytest.raises(ConfigError, match=message):
+        with_file(raw, own, name, **parameters)
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
         ("Own", {"kernel": 0}, r"Own\(kernel=0\) fails with "),
-        ("no_module", {}, r"no_module\(\) gives list, not a torch.nn.Module"),
-        ("lazy", {}, r"lazy\(\) needs parameters to train, with their sizes"),
-        ("nothing_to_train", {}, r"nothing_to_train\(\) needs parameters to train"),
+        ("NoModule", {}, r"the class must be a subclass of torch.nn.Module"),
+        ("Replaced", {}, r"`Replaced` is no class that the file itself defines.*torch.nn"),
+        ("SomethingElse", {}, r"SomethingElse\(\) gives list, not a torch.nn.Module"),
+        ("Lazy", {}, r"Lazy\(\) needs parameters to train, with their sizes"),
+        ("NothingToTrain", {}, r"NothingToTrain\(\) needs parameters to train"),
     ],
 )
 def test_what_makes_no_network_is_told(raw, own, name, parameters, message):
@@ -322,27 +368,62 @@ def test_what_onednn_gets_wrong_is_refused(raw, own, parameters, told):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("def Own(:\n", r"bad.py: cannot be run \(SyntaxError: "),
+        ("def Own(:\n", r"bad.py: is no Python file \(SyntaxError: "),
+        ("\0", r"bad.py: is no Python file \("),
+        ("(" * 5000 + ")" * 5000, r"bad.py: is no Python file \("),
+        ("async def Own(): pass", r"`Own` is a coroutine; it must be a class"),
+    ],
+)
+def test_a_file_that_is_no_python_is_told(raw, tmp_path, text, message):
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        with_file(raw, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
         ("import no_such_module\n", r"bad.py: cannot be run \(ModuleNotFoundError: No module named 'no_such_module'\)"),
         ("import sys\nsys.exit(3)\n", r"bad.py: cannot be run \(SystemExit: 3\)"),
         ("1 / 0\n", r"bad.py: cannot be run \(ZeroDivisionError: division by zero\)"),
-        ("\0", r"bad.py: cannot be run \("),
     ],
 )
 def test_a_file_that_does_not_run_is_told(raw, tmp_path, text, message):
     path = tmp_path / "bad.py"
-    path.write_text(text)
+    path.write_text(text + "class Own(dict): pass\n")
     architecture = architecture_of(with_file(raw, path))
     with pytest.raises(ConfigError, match=message):
+        build(architecture)
+
+
+def test_the_standard_library_is_no_architecture(raw):
+    """What a foreign configuration would name to run a command."""
+    with pytest.raises(ConfigError, match=r"os.py: the file defines no class `system`"):
+        with_file(raw, os.__file__, "system", command="touch ran")
+    with pytest.raises(ConfigError, match=r"subprocess.py: class `Popen` must be a subclass of torch.nn.Module"):
+        with_file(raw, subprocess.__file__, "Popen", args="touch ran")
+    path = Path(os.__file__).with_name("threading.py")
+    with pytest.raises(ConfigError, match=r"the class must be a subclass of torch.nn.Module"):
+        build(architecture_of(with_file(raw, path, "Timer", interval=0, function="f")))
+
+
+def test_a_file_that_is_no_file_or_too_large_is_told(raw, tmp_path):
+    large = tmp_path / "large.py"
+    large.write_text("#" * (LARGEST_FILE + 1))
+    with pytest.raises(ConfigError, match=r"large.py is too large; give a Python file of at most 1,048,576 bytes"):
+        with_file(raw, large)
+    architecture = Architecture(name="Own", file=str(tmp_path))
+    with pytest.raises(ArtifactError, match="is no regular file"):
         build(architecture)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("one_logit", r"architecture one_logit\(\): gives logits \(1, 1, 64, 64\) where \(1, 2, 64, 64\) are needed"),
+        ("OneLogit", r"architecture OneLogit\(\): gives logits \(1, 1, 64, 64\) where \(1, 2, 64, 64\) are needed"),
         ("Fails", r"architecture Fails\(\): fails on an image \(1, 1, 64, 64\): RuntimeError: "),
-        ("halves", r"Conv2d.stride is \(2, 2\); it must be the whole number of pixels"),
+        ("Halves", r"Halves.stride is \(2, 2\); it must be the whole number of pixels"),
     ],
 )
 def test_networks_that_do_not_segment_are_told(raw, own, name, message):
@@ -459,7 +540,7 @@ def test_table_has_a_column_for_every_size_of_images(raw):
 
 def test_table_tries_a_users_architecture(raw, own):
     with pytest.raises(ConfigError, match="gives logits"):
-        architectures_table(with_file(raw, own, "one_logit"))
+        architectures_table(with_file(raw, own, "OneLogit"))
 
 
 def test_command_shows_the_table_or_the_mistake(raw, own, tmp_path, monkeypatch):
@@ -474,4 +555,19 @@ def test_command_shows_the_table_or_the_mistake(raw, own, tmp_path, monkeypatch)
     for verb in ("architectures", "validate"):
         result = CliRunner().invoke(main, [verb, "c.yaml"])
         assert result.exit_code == 2
-        assert result.output.startswith("hrtem-ood: architecture `Missing` of own.py: the file defines no class")
+        assert "networks.unet.architecture: own.py: the file defines no class `Missing`" in result.output
+
+
+def test_validate_runs_no_file_of_a_configuration(raw, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "import pathlib\npathlib.Path('ran').touch()\n" + OWN + "\ndef near(train, test, *, power): return 1\n"
+    (tmp_path / "own.py").write_text(text)
+    raw["predictors"] = {"near": {"file": "own.py", "name": "near", "direction": "smaller", "parameters": {"power": 2}}}
+    raw["networks"]["unet"]["architecture"] = {"name": "Own", "file": "own.py"}
+    (tmp_path / "c.yaml").write_text(json.dumps(raw))
+    for words in (["validate"], ["plan"], ["dag"]):
+        result = CliRunner().invoke(main, [*words, "c.yaml"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert not (tmp_path / "ran").exists()
+    assert CliRunner().invoke(main, ["architectures", "c.yaml"], catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "ran").exists(), "to show what it costs, it must be run"

@@ -1,6 +1,10 @@
 """Evaluations hold what their networks say about every image, and compute nothing twice."""
 
+import csv
+import hashlib
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import xarray as xr
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import EvaluationSpec, NetworkSpec, SuiteSpec
-from hrtem_ood.errors import ArtifactError, DeviceError
+from hrtem_ood.errors import ArtifactError, ConfigError, DeviceError
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.checkpoint import (
     TrainingDomain,
@@ -21,7 +25,7 @@ from hrtem_ood.learning.checkpoint import (
     read_network,
     write_network,
 )
-from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights
+from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights, networks_used_elsewhere
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
@@ -376,6 +380,55 @@ def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsy
     assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err
 
 
+def index_text(name: str, *networks: str) -> str:
+    """Write an index as the stage does, in few rows."""
+    rows = [["stage", "id", "path", "names", "parameters"]]
+    rows += [["networks", each, "x", "n", "{}"] for each in networks]
+    rows += [["evaluations", "e", "x", "n", json.dumps({"networks": networks})], ["transfer", "t", "x", name, "{}"]]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def test_an_index_that_is_not_whole_keeps_all_networks(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it is cut or damaged: it may have told of any network."""
+    suite = project.suite(project.dataset("d"))
+    one, other = project.pack("p", 0, 1)
+    project.evaluate("p", suite)
+    evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
+    path = project.results / "indexes/theirs-0123456789.csv"
+    whole = index_text("theirs", one).encode()
+    lines = whole.splitlines(keepends=True)
+    bad = [whole[:length] for length in range(len(whole))]
+    bad += [b"".join(lines[:drop] + lines[drop + 1 :]) for drop in range(len(lines))]
+    bad += [
+        whole.replace(one.encode(), other.encode(), 1),
+        whole.replace(b"theirs", b"mine"),
+        b"\xff" + whole,
+        b"\0" * 99,
+    ]
+    for content in bad:
+        store.write_bytes(path, content)
+        with pytest.raises(ArtifactError, match=r"theirs-0123456789.csv is damaged or cut off"):
+            networks_used_elsewhere(project.results, "mine")
+    drop_scored_weights([one, other], evaluations, project.results, "mine")
+    for link in (None, project.results / "elsewhere"):
+        if link is not None:
+            path.write_bytes(whole)
+            (project.results / "networks").rename(link)
+            (project.results / "networks").symlink_to(link)
+            drop_scored_weights([one, other], evaluations, project.results, "mine")
+        assert all(read_network(project.path("networks", id_, ".ckpt"))["state_dict"] for id_ in (one, other))
+    said = capsys.readouterr().err
+    assert f"all networks keep their weights, as another campaign may ask for them: {path} is damaged" in said
+    assert "networks is a link, so they may be those of another results folder" in said
+    (project.results / "networks").unlink()
+    link.rename(project.results / "networks")
+    drop_scored_weights([one, other], evaluations, project.results, "mine")
+    assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
+    assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
+
+
 def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> None:
     suite = project.suite(project.dataset("d1"), project.dataset("d2"))
     project.pack("p", 0, 1, 2)
@@ -412,3 +465,36 @@ def test_a_lack_of_memory_names_the_network(project: Project, monkeypatch: pytes
 @pytest.mark.parametrize(("side", "images"), [(32, 128), (128, 8), (640, 1), (4096, 1)])
 def test_batches_hold_a_bounded_number_of_pixels(side: int, images: int) -> None:
     assert stage.batch_size(side, torch.device("cpu")) == images
+
+
+def test_the_code_of_an_architecture_comes_from_the_configuration_alone(project: Project) -> None:
+    """A network's file names another file, or a command: neither is run; what the configuration names is."""
+    source = Path(__file__).parents[4] / "config/architectures/dilated.py"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    chosen = {"name": "Dilated", "file": str(source), "sha256": digest, "parameters": {"channels": 2, "blocks": 1}}
+    spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
+    architecture = spec.hyperparameters.architecture
+    trained = TrainingOutcome(build(architecture).state_dict(), 0, 0.5)
+    path = project.path("networks", spec.id, ".ckpt")
+    entry = write_network(path, spec, trained, TRAINED_ON, seconds=0, device="cpu")
+    store.write_json(project.path("packs", "own", ".json"), {"id": "own", "networks": {spec.id: entry}})
+    suite = project.suite(project.dataset("d1"))
+    evaluation = project.evaluation(suite, "own")
+    output = project.path("evaluations", evaluation.id)
+    inputs = ([project.path("packs", "own", ".json")], project.path("suites", suite, ".json"), project.results, output)
+
+    def rewrite(**changes: Any) -> None:
+        content = store.read_checkpoint(path)
+        store.write_checkpoint(path, content | {"architecture": content["architecture"] | changes})
+
+    with pytest.raises(ConfigError, match="A checkpoint does not choose what is run"):
+        evaluate(evaluation, *inputs, device="cpu")
+    rewrite(file="/no/such/file.py")  # trained elsewhere
+    evaluate(evaluation, *inputs, device="cpu", architectures={spec.id: architecture})
+    assert np.isfinite(store.read_zarr(output).f1.values).any()
+    output.unlink()
+    for changes in ({"name": "system", "file": os.__file__}, {"sha256": "0" * 64}, {"parameters": {}}):
+        rewrite(**changes)
+        with pytest.raises(ArtifactError, match=r"own.json: .* is of another architecture than the configuration asks"):
+            evaluate(evaluation, *inputs, device="cpu", architectures={spec.id: architecture})
+        rewrite(**chosen)

@@ -110,8 +110,11 @@ def test_an_edited_file_makes_new_predictors_and_a_moved_one_does_not(here: Path
     [
         ("g = 1", "the file defines no function `f`"),
         ("f = 1", "the file defines no function `f`"),
-        ("def f(", r"f\.py: cannot be run \(SyntaxError"),
-        ("import nothing_of_that_name", r"f\.py: cannot be run \(ModuleNotFoundError"),
+        ("class f: pass", "`f` is a class; it must be a function"),
+        ("from os import system as f", "the file defines no function `f`"),
+        ("def f(train, test): pass\nfrom os import system as f", "`f` is no function that the file itself defines"),
+        ("def f(", r"f\.py: is no Python file \(SyntaxError"),
+        ("import nothing_of_that_name\ndef f(train, test): return 1", r"f\.py: cannot be run \(ModuleNotFoundError"),
         ("def f(train, test): return train.colour", "f fails with AttributeError: .*colour"),
         ("def f(train, test): raise SystemExit(3)", "f fails with SystemExit: 3"),
         ("def f(train, test): return 'near'", "f fails with ValueError"),
@@ -126,6 +129,30 @@ def test_mistakes_in_the_file_are_told_by_its_name(here: Path, content: str, mes
     with pytest.raises(ConfigError, match=message) as told:
         user_predictor("mine", UserPredictor(file=str(path), name="f", direction="larger")).function(None, None)  # type: ignore[arg-type]
     assert "f.py" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "parameters", "message"),
+    [
+        ("def g(a, b): pass", {}, r"predictors.mine: f.py: the file defines no function `f`; .*It defines: g"),
+        ("def f(train): pass", {}, r"predictors.mine: f.py: function `f` takes 1 arguments; it is called with 2"),
+        ("def f(train, test, power): pass", {}, r"function `f` needs the parameters power"),
+        ("def f(train, test, *, power=1): pass", {"powre": 2}, r"takes no parameter `powre`; did you mean `power`"),
+        ("def f(*all, **more): pass", {"x": 2}, None),
+        ("import functools\n@functools.cache\ndef f(a): pass", {"x": 2}, None),
+    ],
+)
+def test_a_configuration_is_checked_by_the_text_of_the_file(
+    here: Path, config: dict[str, Any], content: str, parameters: dict[str, Any], message: str | None
+) -> None:
+    (here / "f.py").write_text("open('ran', 'w')\n" + content)
+    entry = {"file": "f.py", "name": "f", "direction": "larger", "parameters": parameters}
+    if message is None:
+        load_campaign(config | {"predictors": {"mine": entry}})
+    else:
+        with pytest.raises(ConfigError, match=message):
+            load_campaign(config | {"predictors": {"mine": entry}})
+    assert not (here / "ran").exists()
 
 
 def test_parameters_arrive_and_nan_is_no_mistake(here: Path) -> None:

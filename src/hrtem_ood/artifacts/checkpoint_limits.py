@@ -1,0 +1,44 @@
+"""How large a checkpoint may be, looked at before PyTorch reads it."""
+
+import stat
+import zipfile
+from pathlib import Path
+
+from hrtem_ood.errors import ArtifactError
+
+LARGEST_CHECKPOINT = 8 * 2**30
+"""Largest file [B]: a network of a billion weights with the state of its optimiser."""
+
+LARGEST_PICKLE = 64 * 2**20
+"""Largest description of names, shapes and plain values [B]; tensors are beside it."""
+
+
+def check_checkpoint_size(path: Path) -> None:
+    """Refuse a checkpoint that is no regular file, is too large, or would grow when it is unpacked.
+
+    ``torch.save`` stores without compression, so an entry larger than the file is not its work.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtifactError(f"{path} is no regular file, so it is not read.")
+    if status.st_size > LARGEST_CHECKPOINT:
+        raise ArtifactError(
+            f"{path} has {status.st_size:,} bytes; checkpoints of up to {LARGEST_CHECKPOINT:,} are read."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ArtifactError(
+            f"{path} is damaged or cut off ({error}). Delete {path} and run snakemake again to create it anew."
+        ) from error
+    if sum(entry.file_size for entry in entries) > status.st_size:
+        raise ArtifactError(
+            f"{path} would be larger unpacked than it is; hrtem-ood did not write it, so it is not read."
+        )
+    if any(entry.file_size > LARGEST_PICKLE for entry in entries if entry.filename.endswith(".pkl")):
+        raise ArtifactError(f"{path} describes more than {LARGEST_PICKLE:,} bytes of names and values; it is not read.")
