@@ -2,7 +2,7 @@
 
 STAGE_VERSIONS = {
     "structures": 1,
-    "exit_waves": 2,
+    "exit_waves": 3,
     "datasets": 3,
     "networks": 1,
     "evaluations": 3,
