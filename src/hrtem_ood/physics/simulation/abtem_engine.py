@@ -96,7 +96,7 @@ def column(atoms: Atoms, simulation: Simulation) -> Column:
     below, above = max(0, reach - first), max(0, last + reach + 1 - number)
     empty = max(0, first - reach)
     top = (below + number + above) * thickness
-    placed = atoms.copy()
+    placed = atoms.copy()  # type: ignore[no-untyped-call]  # ASE's
     placed.positions[:, 2] += below * thickness
     # abTEM takes what is on the top face for the bottom's
     placed.positions[:, 2] = np.clip(placed.positions[:, 2], 0, top - FACE_A)
