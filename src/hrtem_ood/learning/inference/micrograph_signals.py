@@ -128,7 +128,7 @@ def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) ->
     tags: Any = header
     for key in ("ImageList", "TagGroup0", "ImageTags"):
         tags = tags.get(key) if hasattr(tags, "get") else None
-    meta = tags.get("Meta Data") if hasattr(tags, "get") else None
+    meta: Any = tags.get("Meta Data") if hasattr(tags, "get") else None
     kind = meta.get("Format") if hasattr(meta, "get") else None
     if kind in ("Spectrum image", "Spectrum") or (tags and "spim" in tags):
         return f"holds spectra, an array {tuple(axis['size'] for axis in axes)}, no micrographs. Give an image."
@@ -210,7 +210,8 @@ def _tiff_values(series: tifffile.TiffPageSeries, file_size: int) -> NDArray[Any
     grey = (kinds.MINISBLACK, kinds.MINISWHITE, kinds.LINEAR_RAW, kinds.PALETTE)
     if kind not in grey or "S" in series.axes:
         raise Unusable("is a colour image. Save the micrograph as grey levels, without scale bar or text.")
-    if series.dtype is None or series.size > LARGEST_VALUES:
+    dtype: Any = series.dtype  # none of values that NumPy has no type for
+    if dtype is None or series.size > LARGEST_VALUES:
         raise Unusable(f"claims to hold {series.shape} values of {page.bitspersample} bits, which are not read.")
     pages: list[Any] = list(series.pages)  # those of other files are missing
     for each in pages:
