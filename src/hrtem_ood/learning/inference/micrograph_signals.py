@@ -16,6 +16,9 @@ from hrtem_ood.learning.inference.mrc import read_mrc
 LARGEST_VALUES = 2**32
 """Arrays of more values are refused: a file of some bytes may claim any size."""
 
+MOST_PER_BYTE = 5000
+"""Values of a byte of a TIFF: five times what the best of usual compressions makes of zeros."""
+
 SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
 SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
 """Units and names of axes along which spectra are, in lower case."""
@@ -86,6 +89,8 @@ def _checked(
         why = "holds complex numbers, as Fourier transforms do. Give the image itself."
     elif data.dtype.kind not in "buif":
         why = f"holds values of type {data.dtype}. Give an image of numbers."
+    elif not data.size:
+        why = f"holds no pixels, an array {data.shape}. Give an image."
     elif data.ndim < 2:
         why = f"is a line of {data.size} values, as a profile or a spectrum. Give an image."
     elif data.ndim > 3:
@@ -211,7 +216,7 @@ def _tiff_values(series: tifffile.TiffPageSeries, file_size: int) -> NDArray[Any
     if kind not in grey or "S" in series.axes:
         raise Unusable("is a colour image. Save the micrograph as grey levels, without scale bar or text.")
     dtype: Any = series.dtype  # none of values that NumPy has no type for
-    if dtype is None or series.size > LARGEST_VALUES:
+    if dtype is None or series.size > min(LARGEST_VALUES, MOST_PER_BYTE * file_size):
         raise Unusable(f"claims to hold {series.shape} values of {page.bitspersample} bits, which are not read.")
     pages: list[Any] = list(series.pages)  # those of other files are missing
     for each in pages:

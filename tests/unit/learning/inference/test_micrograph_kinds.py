@@ -309,6 +309,34 @@ def test_a_compressed_page_that_is_cut_off(tmp_path):
         read(tmp_path / "a.tif")
 
 
+def test_random_damage_is_refused_without_a_traceback(tmp_path):
+    """Headers with wrong bytes: whatever is read is an image, and every refusal names the file."""
+    rng = np.random.default_rng(16)
+    tifffile.imwrite(tmp_path / "a.tif", ramp(2, 24, 40, dtype=np.uint8), imagej=True, compression="zlib")
+    (tmp_path / "a.mrc").write_bytes(mrc(ramp(24, 40), 1))
+    contents = {name: (tmp_path / name).read_bytes() for name in ("a.tif", "a.mrc")}
+    refused = 0
+    for turn in range(60):
+        name = ("a.tif", "a.mrc")[turn % 2]
+        content = bytearray(contents[name])
+        for place in rng.integers(0, 300, 4):
+            content[place] = rng.choice([0, 1, 127, 255])
+        (tmp_path / name).write_bytes(content)
+        try:
+            images = list(read_micrographs(tmp_path / name, pixel_size_A=PIXEL_A))
+        except ArtifactError as error:
+            refused += name in str(error)
+        else:
+            assert all(one.image.ndim == 2 and one.image.size for one in images)
+    assert refused > 10
+
+
+def test_an_array_without_pixels_is_named(tmp_path):
+    (tmp_path / "a.tif").write_bytes(tiff_by_hand(b"\0" * 8, 8, 0, 8))
+    with pytest.raises(ArtifactError, match=r"a\.tif"):
+        read(tmp_path / "a.tif")
+
+
 @pytest.fixture
 def digital_micrograph(tmp_path):
     """Return a function that writes a DM3 file of several images, each with its units by axis and tags."""
