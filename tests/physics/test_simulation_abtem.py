@@ -23,12 +23,12 @@ SIDE_A, POINTS = 20.0, 100
 def scene():
     """A gold cube on random carbon; wider along x than along y, so that a mix-up of axes shows."""
     rng = np.random.default_rng(0)
-    carbon = Atoms("C120", positions=rng.uniform([0, 0, 3], [SIDE_A, SIDE_A, 9], (120, 3)))
+    carbon = Atoms("C120", positions=rng.uniform([0, 0, 5], [SIDE_A, SIDE_A, 11], (120, 3)))
     gold = bulk("Au", "fcc", a=4.08, cubic=True).repeat((3, 2, 2))
-    gold.positions += [2.1, 5.3, 10.2]
+    gold.positions += [2.1, 5.3, 12.2]
     scene = carbon + gold
     scene.set_tags([0] * len(carbon) + [1] * len(gold))
-    scene.set_cell([SIDE_A, SIDE_A, 22])
+    scene.set_cell([SIDE_A, SIDE_A, 26])  # no atom reaches over a face, beyond which abTEM is periodic
     return displace(scene, 0.1, seed=1)
 
 

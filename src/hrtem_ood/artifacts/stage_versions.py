@@ -2,7 +2,7 @@
 
 STAGE_VERSIONS = {
     "structures": 1,
-    "exit_waves": 2,
+    "exit_waves": 3,
     "datasets": 3,
     "networks": 1,
     "evaluations": 3,
@@ -12,6 +12,9 @@ STAGE_VERSIONS = {
 }
 """Raise by hand whenever a stage would write something else for unchanged parameters: the version is part of every id of
 its artifacts, so that they are created anew. Training sets count as networks, reports as metrics."""
+
+CRYSTAL_FILE_VERSION = 2
+"""Version of the reading of crystals from files; structures of other crystals keep their ids."""
 
 ARCHITECTURE_VERSIONS = {"resnet_unet": 2}
 """Versions of built-in architectures whose code changed. Networks of an architecture that is not listed keep their ids.

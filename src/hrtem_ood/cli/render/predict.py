@@ -63,6 +63,10 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
 def segmentation_notes(result: SegmentationResult) -> Iterator[str]:
     """Yield reasons to check a result, from the image and the masks alone."""
     source, particles = result.micrograph, result.particles
+    for each in source.left_out[:MAX_LINES]:
+        yield f"not segmented: {each}"
+    if len(source.left_out) > MAX_LINES:
+        yield f"not segmented: {len(source.left_out) - MAX_LINES} more of this file"
     if not 0 < particles.covered < 1:
         kind = "No particle found. Empty" if particles.covered == 0 else "Only particle found. Full"
         yield f"{kind} masks are typical of out-of-domain images."

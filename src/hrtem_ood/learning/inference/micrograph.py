@@ -1,11 +1,10 @@
-"""Micrographs as people have them: TIFF, MRC, DM3 and DM4, read by RosettaSciIO, with their pixel size."""
+"""Micrographs as people have them: TIFF, MRC, DM3 and DM4, with their pixel size."""
 
 import gc
-import importlib
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_signals
 
-READERS = {".tif": "tiff", ".tiff": "tiff", ".mrc": "mrc", ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph"}
-"""RosettaSciIO's reader by suffix."""
+SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4")
+"""Of formats that are read."""
 
 UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10, "μm": 1e4, "um": 1e4, "micron": 1e4} | {
     "mm": 1e7, "m": 1e10,
@@ -25,6 +25,9 @@ UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10
 
 SQUARE = 0.01
 """Pixels whose sides differ by more than this share are refused."""
+
+MOST_REASONS = 10
+"""Why arrays of a file are no micrographs is told of so many."""
 
 STATE_IT = "State the pixel with --pixel-size-A."
 
@@ -42,23 +45,35 @@ class Micrograph:
     image : float32 array, (y, x)
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
     pixel_size_A : float, [Å]
+    left_out : tuple of str
+        What else the file holds that is no micrograph, and why; with its first one only.
     """
 
     name: str
     path: Path
     image: NDArray[np.float32]
     pixel_size_A: float
+    left_out: tuple[str, ...] = ()
 
 
-def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterator[Micrograph]:
+def read_micrographs(
+    path: Path,
+    *,
+    pixel_size_A: float | None = None,
+    refusal: Callable[[tuple[int, int], float], str | None] | None = None,
+) -> Iterator[Micrograph]:
     """Read the images of a file.
+
+    What is no micrograph, as a colour page or a line profile, is left out where the file holds one.
 
     Parameters
     ----------
     path : Path
-        The suffix tells the format, see :data:`READERS`. A stack is several images along its first axis.
+        The suffix tells the format, see :data:`SUFFIXES`. A stack is several images along its first axis.
     pixel_size_A : float, optional, [Å]
         Pixel; by default what the file says.
+    refusal : callable, optional
+        Tells why an image of a shape (y, x) and a pixel [Å] is of no use, in words that go on after its name.
 
     Yields
     ------
@@ -67,115 +82,118 @@ def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterat
     Raises
     ------
     ArtifactError
-        Where the file cannot be read, is no grey-level image, holds NaN, or does not tell its pixel.
+        Where the file cannot be read, or none of its images is of grey levels without NaN and has a pixel.
     """
-    planes = []
-    for signal in _signals(path):
-        stack = _stack(path, signal)
-        pixel = pixel_size_A if pixel_size_A is not None else _calibration(path, signal)
-        planes += [(plane, pixel) for plane in stack]
-    digits = len(str(len(planes) - 1))
-    for number, (plane, pixel) in enumerate(planes):
-        name = path.stem if len(planes) == 1 else f"{path.stem}_{number:0{digits}d}"
-        yield Micrograph(name, path, _values(path, name, plane), pixel)
+    usable: list[tuple[NDArray[Any], float]] = []
+    left_out: list[str] = []
+    signals = _signals(path)
+    for signal in signals:
+        subject = str(path) if len(signals) == 1 else signal.label
+        try:
+            pixel = _pixel_A(signal, pixel_size_A)
+            usable += [(plane, pixel) for plane in signal.data.reshape(-1, *signal.data.shape[-2:])]
+        except Unusable as error:
+            left_out.append(f"{subject} {error}")
+    digits = len(str(len(usable) - 1))
+    names = [path.stem if len(usable) == 1 else f"{path.stem}_{number:0{digits}d}" for number in range(len(usable))]
+    problems = [
+        _problem(name, plane) or _refused(name, plane, pixel, refusal)
+        for name, (plane, pixel) in zip(names, usable, strict=True)
+    ]
+    left_out += [problem for problem in problems if problem]
+    good = [place for place, problem in enumerate(problems) if not problem]
+    if not good:
+        raise ArtifactError(_nothing(path, left_out))
+    for place in good:
+        plane, pixel = usable[place]
+        values = plane.astype(np.float64)
+        image = np.asarray(values - values.min(), np.float32)
+        yield Micrograph(names[place], path, image, pixel, tuple(left_out) if place == good[0] else ())
 
 
-def _signals(path: Path) -> list[dict[str, Any]]:
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+def _signals(path: Path) -> list[Signal]:
+    if path.suffix.lower() not in SUFFIXES:
         raise ArtifactError(
-            f"{path}: micrographs are read from {', '.join(READERS)}, not from {path.suffix or 'a file without suffix'}."
+            f"{path}: micrographs are read from {', '.join(SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
         )
     if not path.is_file():
         raise ArtifactError(f"{path} is missing, or no file. Give the path of a micrograph.")
-    signals, told = _read(reader, path)
-    if told:
+    signals, why = _read(path)
+    if why:
         raise ArtifactError(
-            f"{path} cannot be read as {path.suffix[1:].upper()} ({told}). Is it damaged, cut off, or of another format?"
+            f"{path} cannot be read as {path.suffix[1:].upper()} ({why}). Is it damaged, cut off, or of another format?"
         )
     if not signals:
         raise ArtifactError(f"{path} holds no image.")
     return signals
 
 
-def _read(reader: str, path: Path) -> tuple[list[dict[str, Any]], str]:
+def _read(path: Path) -> tuple[list[Signal], str]:
     """Return what a reader gives, or what it stumbles on."""
     with warnings.catch_warnings():
         # readers leave files to the garbage collector
         warnings.simplefilter("ignore", ResourceWarning)
         try:
-            return importlib.import_module(f"rsciio.{reader}").file_reader(str(path)), ""
+            return read_signals(path), ""
         except Exception as error:  # whatever it is
-            told = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error!s:.200}"
         gc.collect()  # the error is let go of here, with the file that its frames hold
-        return [], told
+        return [], why
 
 
-def _stack(path: Path, signal: Mapping[str, Any]) -> NDArray[Any]:
-    """Return a signal's data as grey-level images (image, y, x)."""
-    data = np.asarray(signal["data"])
-    if data.dtype.names or any(axis.get("name") == "sample" for axis in signal["axes"]):
-        raise ArtifactError(f"{path} is a colour image. Save the micrograph as grey levels, without scale bar or text.")
-    if data.dtype.kind == "c":
-        raise ArtifactError(f"{path} holds complex numbers, as Fourier transforms do. Give the image itself.")
-    if data.ndim not in (2, 3):
-        raise ArtifactError(f"{path} holds an array {data.shape}; an image (y, x) or a stack (image, y, x) is needed.")
-    return data.reshape(-1, *data.shape[-2:])
+def _nothing(path: Path, left_out: list[str]) -> str:
+    """Tell why a file holds no micrograph."""
+    if len(left_out) == 1:
+        return left_out[0] if str(path) in left_out[0] else f"{path}: {left_out[0]}"
+    shown = " ".join(left_out[:MOST_REASONS]) + (
+        f" And {len(left_out) - MOST_REASONS} more." if left_out[MOST_REASONS:] else ""
+    )
+    return f"{path} holds no micrograph. {shown}"
 
 
-def _values(path: Path, name: str, plane: NDArray[Any]) -> NDArray[np.float32]:
-    values = plane.astype(np.float64)
-    bad = values.size - int(np.isfinite(values).sum())
+def _problem(name: str, plane: NDArray[Any]) -> str | None:
+    """Tell what makes an image unusable, if anything."""
+    bad = plane.size - int(np.isfinite(plane).sum())
     if bad:
-        raise ArtifactError(f"{path}: {bad} pixels of {name} are NaN or infinite. Crop or mend the image.")
-    if values.min(initial=np.inf) >= values.max(initial=-np.inf):
-        raise ArtifactError(f"{path}: all pixels of {name} have one value: there is nothing to see.")
-    return np.asarray(values - values.min(), np.float32)
+        return f"{bad} pixels of {name} are NaN or infinite. Crop or mend the image."
+    if plane.size == 0 or plane.min() >= plane.max():
+        return f"all pixels of {name} have one value: there is nothing to see."
+    return None
 
 
-def _calibration(path: Path, signal: Mapping[str, Any]) -> float:
-    """Return the pixel that a file tells [Å]."""
-    told = [(float(axis["scale"]), axis.get("units")) for axis in signal["axes"][-2:]]
-    header = signal["original_metadata"]
-    if _unset_mrc(header):
-        told = [(0.0, None)] * 2
-    elif not any(unit for _, unit in told) and str(header.get("ImageDescription", "")).startswith("ImageJ="):
-        told = _imagej(header)
-    sizes = [scale * _length_A(path, unit) for scale, unit in told]
-    if not all(np.isfinite(size) and size > 0 for size in sizes):
-        raise ArtifactError(f"{path} tells no pixel size. {STATE_IT}")
+def _refused(
+    name: str, plane: NDArray[Any], pixel_A: float, refusal: Callable[[tuple[int, int], float], str | None] | None
+) -> str | None:
+    why = refusal((plane.shape[0], plane.shape[1]), pixel_A) if refusal else None
+    return why and f"{name} {why}"
+
+
+def _pixel_A(signal: Signal, stated_A: float | None) -> float:
+    """Return the pixel of a signal: as stated, or as its file tells it [Å]."""
+    if signal.unusable:
+        raise Unusable(signal.unusable)
+    if stated_A is not None:
+        return stated_A
+    sizes = [scale * _length_A(unit) for scale, unit in signal.pixel]
+    if not sizes or not all(np.isfinite(size) and size > 0 for size in sizes):
+        raise Unusable(f"tells no pixel size. {STATE_IT}")
     high, wide = sizes
     if abs(high / wide - 1) > SQUARE:
-        raise ArtifactError(
-            f"{path}: pixels are {high:.4g} Å high and {wide:.4g} Å wide. Resample the image to square pixels, or state "
-            "the pixel with --pixel-size-A if the file is wrong."
+        raise Unusable(
+            f"has pixels that are {high:.4g} Å high and {wide:.4g} Å wide. Resample the image to square pixels, or state the "
+            "pixel with --pixel-size-A if the file is wrong."
         )
     return (high + wide) / 2
 
 
-def _unset_mrc(header: Mapping[str, Any]) -> bool:
-    """Whether an MRC header has no grid, for which the reader gives 1 nm."""
-    standard = header.get("std_header", {})
-    return "fei_header" not in header and any(int(np.max(standard.get(key, 1))) == 0 for key in ("MX", "MY"))
-
-
-def _imagej(header: Mapping[str, Any]) -> list[tuple[float, str | None]]:
-    """Return rows' and columns' pixel and unit of an ImageJ TIFF; the reader knows micrometres only."""
-    unit = re.search(r"^unit=(.*)$", header["ImageDescription"], re.MULTILINE)
-    per_unit = [header.get(tag, (0, 1)) for tag in ("YResolution", "XResolution")]
-    return [(below / above if above else 0.0, unit and unit[1]) for above, below in per_unit]
-
-
-def _length_A(path: Path, unit: object) -> float:
+def _length_A(unit: object) -> float:
     # ImageJ writes other letters than ASCII as \u00C5
     text = re.sub(r"\\u([0-9A-Fa-f]{4})", lambda match: chr(int(match[1], 16)), str(unit or "")).strip()
     text = unicodedata.normalize("NFKC", text)
     if text.lower() in ("", "px", "pixel", "pixels"):
-        raise ArtifactError(f"{path} tells no pixel size. {STATE_IT}")
+        raise Unusable(f"tells no pixel size. {STATE_IT}")
     if re.search(r"1 ?/|\^? ?\(?[-−]1", text):
-        raise ArtifactError(
-            f"{path} has pixels in {text}: is it a diffraction pattern or a Fourier transform? {STATE_IT}"
-        )
+        raise Unusable(f"has pixels in {text}: is it a diffraction pattern or a Fourier transform? {STATE_IT}")
     if text.lower() not in UNITS_A:
-        raise ArtifactError(f"{path} has pixels in {text!r}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
+        raise Unusable(f"has pixels in {text[:80]!r}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
     return float(UNITS_A[text.lower()])

@@ -158,7 +158,10 @@ def predict(
     where = torch_device(device)
     network = user.network.to(where)
     for path in images:
-        for micrograph in read_micrographs(path, pixel_size_A=pixel_size_A):
+        read = read_micrographs(
+            path, pixel_size_A=pixel_size_A, refusal=lambda shape, pixel: _refusal(shape, pixel, user)
+        )
+        for micrograph in read:
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
             image, pixel = _on_network_grid(micrograph, user)
@@ -200,23 +203,28 @@ def assess_condition(
 
 
 def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDArray[np.float32], float]:
-    """Bring an image to the network's pixel, and check that the network takes the result."""
+    """Bring an image to the network's pixel."""
     old, new = micrograph.pixel_size_A, user.training_domain.pixel_size_A
-    same = same_pixel(old, new)
-    sides = [side if same else resampled_side(side, old, new) for side in micrograph.image.shape]
-    told = f"{micrograph.path}: {micrograph.name} has {' × '.join(map(str, micrograph.image.shape))} px of {old:.4g} Å"
+    return (micrograph.image, old) if same_pixel(old, new) else (resample(micrograph.image, old, new), new)
+
+
+def _refusal(shape: tuple[int, int], old: float, user: TrainedNetwork) -> str | None:
+    """Tell why a network does not take an image of a shape (y, x) and a pixel [Å], if so."""
+    new = user.training_domain.pixel_size_A
+    sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
+    has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
     least = 2 * stride_of(user.network)  # of fewer, reflection and the lowest level would make most
     if min(sides) < least:
-        raise ArtifactError(
-            f"{told}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
+        return (
+            f"{has}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
             "each way. Is the pixel right? State it with --pixel-size-A."
         )
     if math.prod(sides) > LARGEST_PX:
-        raise ArtifactError(
-            f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
+        return (
+            f"{has}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
             "to hold. Is the pixel right? State it with --pixel-size-A; or cut the image."
         )
-    return (micrograph.image, old) if same else (resample(micrograph.image, old, new), new)
+    return None
 
 
 def _outputs(folder: Path, name: str) -> dict[str, Path]:

@@ -3,17 +3,23 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import abtem
 import abtem.core.fft
 import numpy as np
 import scipy.fft
+from abtem.integrals import QuadratureProjectionIntegrals
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation.multislice import propagator
 from hrtem_ood.physics.simulation.parameters import Simulation
+from hrtem_ood.physics.simulation.potential import FACE_A, slice_indices
 
 ENGINE = {
     # Everything in abTEM's configuration that changes numbers, so that a user's own abtem.yaml does not.
@@ -48,11 +54,31 @@ def abtem_settings(am: ArrayModule) -> Iterator[None]:
         abtem.core.fft._mkl_fft_dispatch = original
 
 
-def slice_thicknesses(atoms: Atoms, simulation: Simulation) -> tuple[float, ...]:
-    """Slice thicknesses of a scene, with the empty slices before the first atom made one.
+@dataclass(frozen=True)
+class Column:
+    """A scene in a cell that holds it altogether along the beam, cut into slices for abTEM.
 
-    A plane wave crosses empty slices unchanged, whatever their thickness: one thick slice in place of many gives the
-    same wave for less work. The others are as thick as without this, and where they were.
+    Attributes
+    ----------
+    atoms : ase.Atoms
+    thicknesses_A : tuple of float, [Å]
+        Of the slices, from the entrance to the top.
+    above_A : float, [Å]
+        How much higher the cell is at its top than the scene's.
+    """
+
+    atoms: Atoms
+    thicknesses_A: tuple[float, ...]
+    above_A: float
+
+
+def column(atoms: Atoms, simulation: Simulation) -> Column:
+    """Add slices below and above a scene's cell for what is outside it, and make the empty ones before the first atom one.
+
+    abTEM takes cells for periodic along the beam: it moves what is outside to the other face, and so it does with the
+    part of a finite projection that reaches beyond a face. Slices of the cell are where they were without those added.
+    A plane wave crosses empty slices unchanged, whatever their thickness: one thick slice in place of many gives the same
+    wave for less work.
 
     Parameters
     ----------
@@ -62,17 +88,29 @@ def slice_thicknesses(atoms: Atoms, simulation: Simulation) -> tuple[float, ...]
 
     Returns
     -------
-    tuple of float, [Å]
+    Column
     """
-    height = float(atoms.cell.lengths()[2])
-    number = math.ceil(height / simulation.slice_thickness_A)
-    thickness = height / number
-    # A finite projection spreads an atom over neighbouring slices, and, as the cell is periodic, over its top.
-    if simulation.projection == "finite" or not len(atoms):
-        return (thickness,) * number
-    lowest = float((atoms.positions[:, 2] % height).min())
-    empty = int(lowest / thickness - 1e-6)
-    return ((empty * thickness,) if empty else ()) + (thickness,) * (number - empty)
+    index, number, thickness = slice_indices(atoms, simulation.slice_thickness_A)
+    first, last = (int(index.min()), int(index.max())) if len(atoms) else (number, number - 1)
+    reach = math.ceil(_reach_A(atoms, simulation) / thickness)
+    below, above = max(0, reach - first), max(0, last + reach + 1 - number)
+    empty = max(0, first - reach)
+    top = (below + number + above) * thickness
+    placed = atoms.copy()  # type: ignore[no-untyped-call]  # ASE's
+    placed.positions[:, 2] += below * thickness
+    # abTEM takes what is on the top face for the bottom's
+    placed.positions[:, 2] = np.clip(placed.positions[:, 2], 0, top - FACE_A)
+    placed.cell[2, 2] = top
+    slices = ((empty * thickness,) if empty else ()) + (thickness,) * (below + number + above - empty)
+    return Column(placed, slices, above * thickness)
+
+
+def _reach_A(atoms: Atoms, simulation: Simulation) -> float:
+    """How far along the beam an atom acts from its nucleus [Å]."""
+    if simulation.projection == "infinite" or not len(atoms):
+        return 0.0
+    integrals = QuadratureProjectionIntegrals(parametrization=simulation.parametrization)
+    return max(integrals.cutoff(chemical_symbols[number]) for number in np.unique(atoms.numbers))
 
 
 def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:
@@ -81,7 +119,7 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
     Parameters
     ----------
     atoms : ase.Atoms
-        In a cell that is square along x and y, and periodic.
+        In a cell that is square along x and y, and periodic across the beam.
     simulation : Simulation
     size : int
         Grid points along x and y.
@@ -94,15 +132,20 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
         Spectrum of the wave at the top of the cell, not shifted, not normalised. abTEM lets atoms act at the entrance of
         their slice.
     """
+    held = column(atoms, simulation)
     with abtem_settings(am):
         potential = abtem.Potential(
-            atoms,
+            held.atoms,
             gpts=size,
-            slice_thickness=slice_thicknesses(atoms, simulation),
+            slice_thickness=held.thicknesses_A,
             parametrization=simulation.parametrization,
             projection=simulation.projection,
             device=am.name,
         )
         incident = abtem.PlaneWave(energy=simulation.energy_eV, device=am.name)
         wave = cast("abtem.Waves", incident.multislice(potential, lazy=False))
-    return am.fft.fft2(am.xp.asarray(wave.array).T)  # abTEM's axes are (x, y)
+    spectrum = am.fft.fft2(am.xp.asarray(wave.array).T)  # abTEM's axes are (x, y)
+    if not held.above_A:
+        return spectrum
+    wavelength_A, side_A = electron_wavelength_A(simulation.energy_eV), float(atoms.cell.lengths()[0])
+    return spectrum * am.xp.asarray(propagator(size, side_A, wavelength_A, -held.above_A))

@@ -65,7 +65,8 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     Parameters
     ----------
     atoms : ase.Atoms
-        In a cell that is square along x and y, and periodic.
+        In a cell that is square along x and y, and periodic across the beam; atoms a little outside it along the beam,
+        where phonons push them, act where they are.
     simulation : Simulation
     am : ArrayModule
         Neither engine has ever run on a GPU.

@@ -33,6 +33,9 @@ BETA = 2.03 * WIDTH
 """Shape of the kernel: Barnett et al. (2019), Eq. 4.5, γ π w (1 − 1/2ς) with γ = 0.97 and ς = 3/2, as the frequencies
 that matter fill 2/3 of the grid. Their aliases lie above 2/3 of the sampling frequency."""
 
+FACE_A = 1e-6
+"""Atoms no further outside the cell are on its face: files round positions [Å]."""
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -43,11 +46,42 @@ class Slice:
     species : tuple of (int, float64 array (atom, 2), [px])
         Atomic number, and positions (x, y) in grid points, wrapped into the cell.
     distance_A : float, [Å]
-        From here to the next slice that holds atoms, or to the top of the cell.
+        From here to the next slice that holds atoms, or to the top of the cell: negative where this slice is above it.
     """
 
     species: tuple[tuple[int, NDArray[np.float64]], ...]
     distance_A: float
+
+
+def slice_indices(atoms: Atoms, thickness_A: float) -> tuple[NDArray[np.int64], int, float]:
+    """Tell which slice the nucleus of each atom is in.
+
+    The cell is not periodic along the beam. Atoms that thermal displacements have pushed below the cell are in slices of
+    negative index, those above it in slices that continue upwards; those on a slice's lower face are in that slice, and
+    those on the top face of the cell in the last slice of the cell.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+    thickness_A : float, [Å]
+        The height is divided into the smallest number of equal slices that are no thicker.
+
+    Returns
+    -------
+    index : int array, (atom,)
+    number : int
+        Of slices between the bottom and the top of the cell.
+    thickness_A : float, [Å]
+        Of each.
+    """
+    height = float(atoms.cell.lengths()[2])
+    number = int(np.ceil(height / thickness_A))
+    thickness = height / number
+    depth = atoms.positions[:, 2]
+    index = np.floor(depth / thickness + 1e-9).astype(int)
+    index[(index == -1) & (depth >= -FACE_A)] = 0
+    index[(index == number) & (depth <= height + FACE_A)] = number - 1
+    return index, number, thickness
 
 
 def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
@@ -56,12 +90,15 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     Slices without atoms join the space between others. That atoms act in the middle makes the error of slices of
     finite thickness one of second order; at the slice's entrance, all would act half a slice too early.
 
+    Slices outside the cell are as good as those inside: a plane wave reaches those below unchanged, and behind those above
+    the wave goes back through free space to the top of the cell, from where all defocus counts.
+
     Parameters
     ----------
     atoms : ase.Atoms
-        The beam enters at z = 0; the cell is periodic.
+        The beam enters at z = 0; the cell is periodic across the beam.
     thickness_A : float, [Å]
-        The height is divided into the smallest number of equal slices that are no thicker.
+        See :func:`slice_indices`.
     size : int
         Grid points along x and y.
 
@@ -70,11 +107,8 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     list of Slice
         From the entrance to the top; none without atoms.
     """
-    side, _, height = atoms.cell.lengths()
-    number = int(np.ceil(height / thickness_A))
-    thickness = height / number
-    index = np.minimum((atoms.positions[:, 2] % height) / thickness + 1e-9, number - 1).astype(int)
-    pixels = atoms.positions[:, :2] / (side / size) % size
+    index, number, thickness = slice_indices(atoms, thickness_A)
+    pixels = atoms.positions[:, :2] / (float(atoms.cell.lengths()[0]) / size) % size
     occupied = np.unique(index)
     ends = np.append(occupied, number - 0.5)[1:]
     found = []

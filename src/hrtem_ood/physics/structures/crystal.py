@@ -1,15 +1,12 @@
 """A material's unit cell, and all atoms of the endless crystal around a point."""
 
-import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.data import covalent_radii
 from ase.formula import Formula
-from ase.io.cif import parse_cif
 from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal as of_space_group
 from numpy.typing import NDArray
@@ -27,9 +24,6 @@ FREE_C = ("hcp", "wurtzite")
 OVERLAP = 0.5
 """Atoms nearer than this share of the sum of their covalent radii are a mistake (duplicate sites, wrong unit)."""
 
-SHARE = 1e-3
-"""By which the share of an element may differ between a CIF's atoms and its formula."""
-
 
 def unit_cell(material: Material) -> Atoms:
     """Build or read the unit cell of a material.
@@ -37,7 +31,7 @@ def unit_cell(material: Material) -> Atoms:
     Parameters
     ----------
     material : Material
-        A formula for ``ase.build.bulk``, or a file of which ASE reads the last frame.
+        A formula for ``ase.build.bulk``, or a file, of which the last frame counts.
 
     Returns
     -------
@@ -135,43 +129,11 @@ def _read(path: Path, sha256: str | None) -> Atoms:
         key="material.file",
         what="a crystal file",
         valid="valid are CIF, extxyz, POSCAR and others, recognised by name and content",
+        last=True,
     )
     if not frames:
         raise ConfigError(f"material.file: {path} holds no atoms; give a crystal's unit cell.")
-    crystal = frames[-1]
-    occupancies = crystal.info.get("occupancy") or {}
-    if any(share != 1 for site in occupancies.values() for share in site.values()):
-        raise ConfigError(
-            f"material.file: {path} has partially occupied sites, which have no definite atoms; "
-            "give an ordered crystal (a supercell, if need be)."
-        )
-    told = _formula_of_cif(path) if path.suffix.lower() == ".cif" else {}
-    if told and not _alike(told, crystal):
-        formula = " ".join(f"{element}{number:g}" for element, number in told.items())
-        raise ConfigError(
-            f"material.file: {path} holds {crystal.get_chemical_formula()}, but its _chemical_formula_sum is {formula}: it may "  # type: ignore[no-untyped-call]  # ASE's
-            "be cut short, or lack sites; complete it, or correct that line."
-        )
-    return crystal
-
-
-def _formula_of_cif(path: Path) -> dict[str, float]:
-    """Return how many of each element a CIF says that it holds; nothing where it does not."""
-    blocks: list[Any] = [block for block in parse_cif(str(path)) if block.has_structure()]  # type: ignore[no-untyped-call]  # ASE's
-    text = str(blocks[-1].get("_chemical_formula_sum", "")) if blocks else ""
-    found: dict[str, float] = {}
-    for symbol, number in re.findall(r"([A-Z][a-z]?)([0-9.]*)", text):
-        element = "H" if symbol == "D" else symbol  # as ASE reads deuterium
-        found[element] = found.get(element, 0) + float(number or 1)
-    return found
-
-
-def _alike(told: dict[str, float], crystal: Atoms) -> bool:
-    """Whether the elements of a crystal have the ratios that are told."""
-    symbols, counts = np.unique(crystal.symbols, return_counts=True)
-    held = dict(zip(symbols.tolist(), (counts / len(crystal)).tolist(), strict=True))
-    whole = sum(told.values())
-    return held.keys() == told.keys() and all(abs(held[each] - told[each] / whole) < SHARE for each in held)
+    return frames[-1]
 
 
 def _problem(crystal: Atoms) -> str | None:

@@ -11,7 +11,7 @@ Length = Annotated[float, Field(gt=0)]
 
 
 class Material(Model):
-    """A crystal: a preset, built from a formula and a structure, or read from any file that ASE reads."""
+    """A crystal: a preset, built from a formula and a structure, or read from a CIF or any other file that ASE reads."""
 
     preset: Literal["ZnS", "CdSe", "Cu", "Ag", "C", "Si", "Fe", "Fe3O4", "Co3O4"] | None = Field(
         None,

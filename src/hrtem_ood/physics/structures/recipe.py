@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Literal
 
 from hrtem_ood.artifacts.identity import digest
-from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
+from hrtem_ood.artifacts.stage_versions import CRYSTAL_FILE_VERSION, STAGE_VERSIONS
 from hrtem_ood.base_model import Model, identity_parameters
 from hrtem_ood.physics.structures.parameters import Material, Particles, Substrate
 
@@ -44,4 +44,5 @@ def structure_series(recipe: StructureRecipe | StructureFileRecipe, version: int
     if isinstance(recipe, StructureFileRecipe):
         return digest(["structures of a file", version, identity_parameters(recipe, exclude={"file"})])
     path = {"material": {"file"}} if recipe.material.sha256 else None
-    return digest(["structures", version, identity_parameters(recipe, exclude=path)])
+    reading = [CRYSTAL_FILE_VERSION] if recipe.material.file else []
+    return digest(["structures", version, identity_parameters(recipe, exclude=path), *reading])

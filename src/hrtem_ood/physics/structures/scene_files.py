@@ -18,6 +18,9 @@ CARBON = 6
 CELL_TOLERANCE_A = 1e-4
 """By which a cell's side may differ from the configuration's [Å]."""
 
+FACE_A = 1e-6
+"""Atoms no further outside the cell along z are on its face: programs round [Å]."""
+
 NEAREST_A = 0.5
 """Atoms nearer to one another are a mistake: the shortest bond, of hydrogen, is 0.74 Å long."""
 
@@ -83,10 +86,10 @@ def _problem(frame: Atoms, recipe: StructureFileRecipe) -> str | None:
     if sides[2] <= 0:
         return "the cell has no height along z; give one that holds all atoms."
     low, high = positions[:, 2].min(), positions[:, 2].max()
-    if low < 0 or high > sides[2]:
+    if low < -FACE_A or high > sides[2] + FACE_A:
         return (
-            f"atoms lie at z from {low:g} to {high:g} Å, but the cell goes from 0 to {sides[2]:g} Å; shift the atoms, or "
-            "make the cell higher."
+            f"atoms lie at z from {low:g} to {high:g} Å, but the cell goes from 0 to {sides[2]:g} Å and is not periodic along "
+            "the beam; shift the atoms, or make the cell higher."
         )
     unknown = sorted(set(frame.numbers[(frame.numbers < 1) | (frame.numbers >= len(chemical_symbols))].tolist()))
     if unknown:

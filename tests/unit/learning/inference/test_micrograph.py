@@ -79,7 +79,7 @@ def test_units_that_are_no_length(tmp_path, counts, unit, told):
 
 def test_pixels_that_are_not_square(tmp_path, counts):
     tifffile.imwrite(tmp_path / "a.tif", counts(24, 40), imagej=True, resolution=(20, 25), metadata={"unit": "nm"})
-    with pytest.raises(ArtifactError, match=r"pixels are 0\.4 Å high and 0\.5 Å wide"):
+    with pytest.raises(ArtifactError, match=r"has pixels that are 0\.4 Å high and 0\.5 Å wide"):
         list(read_micrographs(tmp_path / "a.tif"))
 
 

@@ -211,3 +211,16 @@ def test_pixels_within_one_per_cent_are_taken_as_they_are(run, write, counts):
     (again,) = read_micrographs(Path("predictions/a.tif"))
     assert again.pixel_size_A == pytest.approx(0.4036, rel=1e-5), "sizes are measured with the image's own pixel"
     assert "resampled to" in run(write("a.mrc", counts(64, 64), 0.405))
+
+
+def test_what_is_left_out_of_a_file_is_named(run, tmp_path, counts):
+    """A page of colours and one that is too small for the network, beside a micrograph."""
+    values = counts(64, 64)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+        file.write(values.astype(np.uint16))
+        file.write(counts(6, 64).astype(np.uint8))
+    said = run(tmp_path / "a.tif", "--pixel-size-A", "0.4", "--output", tmp_path / "there")
+    assert "note: not segmented: page 1 is a colour image" in said
+    assert "note: not segmented: a_1 has 6 × 64 px of 0.4 Å" in said
+    assert sorted(path.name for path in (tmp_path / "there").glob("*.csv")) == ["a_0.csv"]

@@ -12,10 +12,11 @@ from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import ExitWaveShardSpec
 from hrtem_ood.errors import ArtifactError, ConfigError
-from hrtem_ood.physics.simulation.abtem_engine import abtem_settings, slice_thicknesses
+from hrtem_ood.physics.simulation.abtem_engine import abtem_settings, column
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave, grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
 from hrtem_ood.physics.simulation.parameters import Simulation
+from hrtem_ood.physics.simulation.potential import slice_atoms, slice_indices
 from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure
 from hrtem_ood.stages.simulate import empty_dataset, phonon_seed, simulate, write_waves
 
@@ -50,14 +51,33 @@ def test_grid_is_exact():
 
 def test_empty_slices_before_the_first_atom_become_one():
     atoms = Atoms("C2", positions=[[1, 1, 4.3], [1, 1, 6]], cell=(5, 5, 9.5))
-    assert slice_thicknesses(atoms, SIMULATION) == pytest.approx((3.8,) + (0.95,) * 6)
-    finite = SIMULATION.model_copy(update={"projection": "finite", "engine": "abtem"})
-    assert slice_thicknesses(atoms, finite) == pytest.approx((0.95,) * 10)
+    held = column(atoms, SIMULATION)
+    assert held.thicknesses_A == pytest.approx((3.8,) + (0.95,) * 6)
+    assert held.above_A == 0
+    np.testing.assert_array_equal(held.atoms.positions, atoms.positions)
 
 
-def test_no_slice_is_merged_where_an_atom_reaches_through_the_periodic_boundary():
-    atoms = Atoms("C2", positions=[[1, 1, 9.6], [1, 1, 6]], cell=(5, 5, 9.5))
-    assert slice_thicknesses(atoms, SIMULATION) == pytest.approx((0.95,) * 10)
+def test_a_finite_projection_has_slices_as_far_as_atoms_reach():
+    """A potential of carbon ends 3.99 Å from the nucleus: five slices, one of them below the cell, and two above."""
+    atoms = Atoms("C2", positions=[[1, 1, 4.3], [1, 1, 6]], cell=(5, 5, 9.5))
+    held = column(atoms, SIMULATION.model_copy(update={"projection": "finite", "engine": "abtem"}))
+    assert held.thicknesses_A == pytest.approx((0.95,) * 13)
+    assert held.above_A == pytest.approx(2 * 0.95)
+    np.testing.assert_allclose(held.atoms.positions[:, 2], [4.3 + 0.95, 6 + 0.95])
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [(0, 0), (-1e-7, 0), (-0.01, -1), (-1.2, -2), (9.4, 9), (9.5, 9), (9.5 + 1e-7, 9), (9.51, 10), (10.5, 11)],
+)
+def test_slices_continue_beyond_the_cell(depth, expected):
+    """None is wrapped: atoms on a face are in the cell's own slice, others where they are."""
+    atoms = Atoms("C2", positions=[[1, 1, depth], [1, 1, 6]], cell=(5, 5, 9.5))
+    index, number, thickness = slice_indices(atoms, 1)
+    assert index.tolist() == [expected, 6]
+    assert (number, thickness) == (10, 0.95)
+    depths = (np.array(sorted({expected, 6})) + 0.5) * 0.95
+    np.testing.assert_allclose([each.distance_A for each in slice_atoms(atoms, 1, 16)], np.diff([*depths, 9.5]))
 
 
 def test_displacements_have_their_standard_deviation_and_follow_the_seed():

@@ -118,7 +118,7 @@ def test_a_changed_file_is_refused(tmp_path):
 def test_what_is_no_scene_is_named(tmp_path):
     path = tmp_path / "it.extxyz"
     path.write_text("what?\n")
-    with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of structures that ASE reads"):
+    with pytest.raises(ConfigError, match=r"it\.extxyz is not a file of structures that can be read"):
         build(StructureShardSpec(recipe=recipe(path), start=0, stop=1), tmp_path / "x.extxyz")
 
 
@@ -203,7 +203,7 @@ def test_nothing_is_begun_with_a_file_that_cannot_be_read(raw, tmp_path, monkeyp
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(configured(raw, "it.extxyz")))
     done = CliRunner().invoke(main, [verb, "mine.yaml"])
     assert done.exit_code == 2, done.output
-    assert "structure_sets.test.file: it.extxyz is not a file of structures that ASE reads" in done.output
+    assert "structure_sets.test.file: it.extxyz is not a file of structures that can be read" in done.output
 
 
 def test_one_file_does_not_train_and_test(raw, tmp_path):

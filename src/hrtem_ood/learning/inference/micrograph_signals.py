@@ -1,0 +1,240 @@
+"""What image files hold: arrays with the words of their files about pixels, before any is taken for a micrograph."""
+
+import gc
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from hrtem_ood.learning.inference.mrc import read_mrc
+
+LARGEST_VALUES = 2**32
+"""Arrays of more values are refused: a file of some bytes may claim any size."""
+
+MOST_PER_BYTE = 5000
+"""Values of a byte of a TIFF: five times what the best of usual compressions makes of zeros."""
+
+SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
+SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
+"""Units and names of axes along which spectra are, in lower case."""
+
+
+class Unusable(Exception):  # noqa: N818 - nothing went wrong; it is no micrograph
+    """Why an array is no micrograph: words that go on after its name."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One array of a file.
+
+    Attributes
+    ----------
+    label : str
+        As `page 2`, for messages.
+    data : array
+        Grey levels, (y, x) or (image, y, x); of no pixels where it is unusable.
+    pixel : tuple of (float, str or None)
+        Of rows and of columns: scale and its unit; none where the file does not say.
+    unusable : str or None
+        Why it is no micrograph.
+    """
+
+    label: str
+    data: NDArray[Any]
+    pixel: tuple[tuple[float, str | None], ...] = ()
+    unusable: str | None = field(default=None)
+
+
+def read_signals(path: Path) -> list[Signal]:
+    """Read all arrays of a file.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3` or `.dm4`.
+
+    Returns
+    -------
+    list of Signal
+        Unusable ones among them, each with the reason.
+
+    Raises
+    ------
+    Exception
+        Whatever the reader of a format stumbles on.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".mrc":
+        data, pixel = read_mrc(path)
+        return [_checked(f"image of {path.name}", data, pixel)]
+    return list(_tiff_signals(path) if suffix in (".tif", ".tiff") else _dm_signals(path))
+
+
+def _checked(
+    label: str,
+    data: NDArray[Any],
+    pixel: tuple[tuple[float, str | None], ...],
+    axes: list[Mapping[str, Any]] | None = None,
+) -> Signal:
+    """Make a signal of an array, unusable where it is no image or stack of images."""
+    why = None
+    if data.dtype.names or any(axis.get("name") == "sample" for axis in axes or ()):
+        why = "is a colour image. Save the micrograph as grey levels, without scale bar or text."
+    elif data.dtype.kind == "c":
+        why = "holds complex numbers, as Fourier transforms do. Give the image itself."
+    elif data.dtype.kind not in "buif":
+        why = f"holds values of type {data.dtype}. Give an image of numbers."
+    elif not data.size:
+        why = f"holds no pixels, an array {data.shape}. Give an image."
+    elif data.ndim < 2:
+        why = f"is a line of {data.size} values, as a profile or a spectrum. Give an image."
+    elif data.ndim > 3:
+        why = f"holds an array {data.shape}; an image (y, x) or a stack (image, y, x) is needed."
+    return Signal(label, data if why is None else np.empty((0, 0)), pixel, why)
+
+
+def _spectral(axes: list[Mapping[str, Any]]) -> str | None:
+    """Tell what makes an array spectra, by its axes, if anything."""
+    for axis in axes:
+        unit, name = str(axis.get("units") or "").strip(), str(axis.get("name") or "")
+        if unit.lower() in SPECTRAL_UNITS or name.lower() in SPECTRAL_NAMES:
+            return (
+                f"holds spectra, {axis['size']} channels{f' in {unit}' if unit else ''}, no micrographs. Give an image."
+            )
+    return None
+
+
+def _pixel_of(axes: list[Mapping[str, Any]]) -> tuple[tuple[float, str | None], ...]:
+    return tuple((float(axis["scale"]), axis.get("units")) for axis in axes[-2:])
+
+
+def _dm_signals(path: Path) -> Iterator[Signal]:
+    """Yield what RosettaSciIO reads from DM3 and DM4."""
+    from rsciio.digitalmicrograph import file_reader
+
+    for number, read in enumerate(file_reader(str(path))):
+        title = str(read["metadata"].get("General", {}).get("title") or "")
+        label = f"image {number + 1}" + (f" ({title[:80]})" if title else "")
+        axes = read["axes"]
+        signal = _checked(label, np.asarray(read["data"]), _pixel_of(axes), axes)
+        why = _spectral(axes) or _spectrum_image(read["original_metadata"], axes)
+        if why and signal.unusable is None:
+            signal = Signal(label, np.empty((0, 0)), unusable=why)
+        yield signal
+
+
+def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) -> str | None:
+    """Tell whether Digital Micrograph counts an image as spectra, whatever the units of its axes."""
+    tags: Any = header
+    for key in ("ImageList", "TagGroup0", "ImageTags"):
+        tags = tags.get(key) if hasattr(tags, "get") else None
+    meta: Any = tags.get("Meta Data") if hasattr(tags, "get") else None
+    kind = meta.get("Format") if hasattr(meta, "get") else None
+    if kind in ("Spectrum image", "Spectrum") or (tags and "spim" in tags):
+        return f"holds spectra, an array {tuple(axis['size'] for axis in axes)}, no micrographs. Give an image."
+    return None
+
+
+def _tiff_signals(path: Path) -> Iterator[Signal]:
+    """Yield the series of a TIFF, each a page or a stack of like pages; other files that it names are left alone."""
+    told = _tiff_headers(path)
+    with tifffile.TiffFile(path, _multifile=False) as file:
+        for number, series in enumerate(file.series):
+            axes, header = told[number] if number < len(told) else ([], {})
+            label = _page_label(series)
+            try:
+                data = _tiff_values(series, file.filehandle.size)
+            except Unusable as error:
+                yield Signal(label, np.empty((0, 0)), unusable=str(error))
+                continue
+            except Exception as error:  # tifffile raises whatever its decoders stumble on
+                if len(file.series) == 1:
+                    raise
+                yield Signal(
+                    label, np.empty((0, 0)), unusable=f"cannot be read ({type(error).__name__}: {error!s:.200})."
+                )
+                continue
+            signal = _checked(label, data, _tiff_pixel(axes, header), axes)
+            why = _spectral(axes)
+            yield Signal(label, np.empty((0, 0)), unusable=why) if why and signal.unusable is None else signal
+
+
+def _tiff_headers(path: Path) -> list[tuple[list[Mapping[str, Any]], Mapping[str, Any]]]:
+    """Return axes and tags of each series as RosettaSciIO tells them; none where it stumbles."""
+    from rsciio.tiff import file_reader
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # it leaves a file that is read lazily to the garbage collector
+        try:
+            return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True)]
+        except Exception:  # whatever it is; the pixel can still be stated
+            return []
+        finally:
+            gc.collect()
+
+
+def _tiff_pixel(axes: list[Mapping[str, Any]], header: Mapping[str, Any]) -> tuple[tuple[float, str | None], ...]:
+    pixel = _pixel_of(axes)
+    description = str(header.get("ImageDescription", ""))
+    if any(unit for _, unit in pixel) or not description.startswith("ImageJ="):
+        return pixel
+    # RosettaSciIO knows ImageJ's micrometres only
+    lines = (line.partition("=") for line in description.splitlines())
+    unit = next((value for key, _, value in lines if key == "unit"), None)
+    per_unit = [header.get(tag, (0, 1)) for tag in ("YResolution", "XResolution")]
+    return tuple((below / above if above else 0.0, unit) for above, below in per_unit)
+
+
+def _page_label(series: tifffile.TiffPageSeries) -> str:
+    pages = [page.index + 1 for page in series.pages if page is not None]
+    return f"page {pages[0]}" if len(pages) < 2 else f"pages {pages[0]} to {pages[-1]}"
+
+
+def _tiff_values(series: tifffile.TiffPageSeries, file_size: int) -> NDArray[Any]:
+    """Decode a series to grey levels that grow from black to white.
+
+    Raises
+    ------
+    Unusable
+        Where it is a thumbnail, has colours, or is cut off.
+    """
+    page = series.keyframe
+    kinds = tifffile.PHOTOMETRIC
+    kind = page.photometric
+    if page.is_reduced:
+        raise Unusable("is a reduced copy of another page, as thumbnails are.")
+    if page.is_mask:
+        raise Unusable("is a mask, as the file says.")
+    grey = (kinds.MINISBLACK, kinds.MINISWHITE, kinds.LINEAR_RAW, kinds.PALETTE)
+    if kind not in grey or "S" in series.axes:
+        raise Unusable("is a colour image. Save the micrograph as grey levels, without scale bar or text.")
+    dtype: Any = series.dtype  # none of values that NumPy has no type for
+    if dtype is None or series.size > min(LARGEST_VALUES, MOST_PER_BYTE * file_size):
+        raise Unusable(f"claims to hold {series.shape} values of {page.bitspersample} bits, which are not read.")
+    pages: list[Any] = list(series.pages)  # those of other files are missing
+    for each in pages:
+        ends = [] if each is None else [a + b for a, b in zip(each.dataoffsets, each.databytecounts, strict=False)]
+        if not ends or max(ends) > file_size or min(each.databytecounts) <= 0:
+            raise ValueError("pixels are missing: the file is cut off, or its images are in other files")
+    values = np.asarray(series.asarray())
+    if kind == kinds.PALETTE:
+        return _by_palette(values, page.colormap)
+    # what is white has the least number; only differences count
+    return -values.astype(np.float64) if kind == kinds.MINISWHITE else values
+
+
+def _by_palette(values: NDArray[Any], colours: NDArray[Any] | None) -> NDArray[Any]:
+    """Look indices up in a palette of greys."""
+    if colours is None or not (np.array_equal(colours[0], colours[1]) and np.array_equal(colours[0], colours[2])):
+        raise Unusable(
+            "is a colour image, by its palette. Save the micrograph as grey levels, without scale bar or text."
+        )
+    grey: NDArray[Any] = np.asarray(colours[0])[values]
+    return grey

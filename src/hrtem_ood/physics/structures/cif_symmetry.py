@@ -1,0 +1,221 @@
+"""Symmetry of a crystal as a CIF tells it: operations, a Hall symbol, a Hermann–Mauguin symbol, or a number with a setting."""
+
+import re
+from dataclasses import dataclass
+
+import gemmi
+import numpy as np
+from numpy.typing import NDArray
+
+METRIC = 0.02
+"""Share by which an operation may change the cell's metric: parameters are rounded, and settings are told by far more."""
+
+HALL = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall")
+HERMANN_MAUGUIN = (
+    "_space_group_name_H-M_alt",
+    "_symmetry_space_group_name_H-M",
+    "_space_group_name_H-M_full",
+    "_space_group_name_H-M_ref",
+)
+NUMBER = ("_space_group_IT_number", "_symmetry_Int_Tables_number", "_symmetry_space_group_IT_number")
+CODE = ("_space_group_IT_coordinate_system_code", "_symmetry_IT_coordinate_system_code")
+OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+
+
+class CifError(ValueError):
+    """What a CIF says makes no crystal; the message goes on after the file's name."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Operations of a space group in one setting.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    rotations : float array, (operation, 3, 3), [1]
+        Of fractional coordinates, as columns.
+    translations : float array, (operation, 3), [1]
+    """
+
+    name: str
+    rotations: NDArray[np.float64]
+    translations: NDArray[np.float64]
+
+
+def value_of(block: gemmi.cif.Block, *tags: str) -> str | None:
+    """Return the first of several data items that a CIF gives; nothing for `.`, `?` and empty text.
+
+    Tags count without regard to case, and with a point in place of the first underscore of their name, as in dictionaries
+    of the second generation.
+    """
+    for tag in tags:
+        for written in (tag, re.sub(r"^(_space_group|_symmetry|_cell|_chemical|_exptl_crystal)_", r"\1.", tag)):
+            for text in block.find_values(written):
+                value = " ".join(gemmi.cif.as_string(text).split())
+                if text not in (".", "?") and value:
+                    return value
+    return None
+
+
+def symmetries(block: gemmi.cif.Block, metric: NDArray[np.float64]) -> list[Symmetry]:
+    """Tell all settings that a CIF may mean: one, if it says which.
+
+    Parameters
+    ----------
+    block : gemmi.cif.Block
+    metric : float array, (3, 3), [Å²]
+        Scalar products of the cell's vectors.
+
+    Returns
+    -------
+    list of Symmetry
+        Several where the origin is not told; none where nothing about the symmetry is.
+
+    Raises
+    ------
+    CifError
+        Where what is told is unknown, contradicts itself, or does not fit the cell.
+    """
+    listed, hall = _listed(block), value_of(block, *HALL)
+    named = _named(block, strict=listed is None and hall is None)
+    if listed is not None:
+        found = [listed]
+        if named and len(_distinct(listed)) != len(_distinct(named[0])):
+            raise CifError(
+                f"lists operations of {len(_distinct(listed))} orientations, but its space group {named[0].name} has "
+                f"{len(_distinct(named[0]))}; complete the list, or correct the name."
+            )
+    else:
+        found = named if hall is None else [_of_hall(hall, named)]
+    fitting = [each for each in found if _fits(each, metric)]
+    if found and not fitting:
+        raise CifError(
+            f"has a cell that the operations of {found[0].name} do not leave as it is; check the lattice constants, or name "
+            "the setting of the space group."
+        )
+    return fitting
+
+
+def _listed(block: gemmi.cif.Block) -> Symmetry | None:
+    """Return the operations that a CIF lists."""
+    for tag in (*OPERATIONS, "_space_group_symop.operation_xyz"):
+        texts = [gemmi.cif.as_string(text).strip() for text in block.find_values(tag) if text not in (".", "?")]
+        if not texts:
+            continue
+        operations = []
+        for text in texts:
+            try:
+                operations.append(gemmi.Op(text).wrap())
+            except (RuntimeError, ValueError) as error:
+                raise CifError(f"lists the operation `{text[:80]}`, which is none of a space group's.") from error
+        held = len({operation.triplet() for operation in operations})
+        whole = _with_products(operations)
+        if whole != held:
+            raise CifError(
+                f"lists {held} operations, which make up no group{f': with their products they are {whole}' if whole else ''}; "
+                "complete the list."
+            )
+        return _of_operations(f"its list of {held} operations", operations)
+    return None
+
+
+def _with_products(operations: list[gemmi.Op]) -> int | None:
+    """Return how many operations some make up with all their products; nothing where there are too many."""
+    group = gemmi.GroupOps(operations)
+    try:
+        group.add_missing_elements()
+    except RuntimeError:
+        return None
+    return len(group)
+
+
+def _named(block: gemmi.cif.Block, *, strict: bool) -> list[Symmetry]:
+    """Return the settings that a Hermann–Mauguin symbol or a number stands for; those unknown are errors if it counts."""
+    name, number = value_of(block, *HERMANN_MAUGUIN), value_of(block, *NUMBER)
+    rows = _rows_of_name(name) if name else []
+    if number is not None:
+        rows = _with_number(rows, number, name)
+    if name and not rows and strict:
+        raise CifError(f"names the space group `{name[:80]}`, which is not known; add its symmetry operations.")
+    code = (value_of(block, *CODE) or "").lower()
+    if rows and code and strict:
+        rows = _of_code(rows, code)
+    return [_of_operations(row.xhm(), list(row.operations())) for row in rows]
+
+
+def _of_code(rows: list[gemmi.SpaceGroup], code: str) -> list[gemmi.SpaceGroup]:
+    alike = [row for row in gemmi.spacegroup_table() if row.number == rows[0].number]
+    chosen = [row for row in rows if code in _codes(row)]
+    several = len({row.ext for row in alike if row.hm == rows[0].hm})
+    if not chosen and len(rows) == several:  # the name leaves the setting open
+        chosen = [row for row in alike if code in _codes(row)]
+    if not chosen:
+        raise CifError(
+            f"gives the setting `{code[:80]}` for {rows[0].xhm() if len(rows) == 1 else rows[0].hm}; known are "
+            f"{', '.join(sorted(max(_codes(row), key=len) for row in alike))}."
+        )
+    return chosen[:1]
+
+
+def _rows_of_name(name: str) -> list[gemmi.SpaceGroup]:
+    """Return the settings of a Hermann–Mauguin symbol: one, if it ends in `:1`, `:2`, `:H`, `:R`, `S` or `Z`; else all.
+
+    ICSD writes S and Z for the first and the second origin, and HR for hexagonal axes.
+    """
+    match = re.fullmatch(r"(.*?)\s*(?::\s*|\(?\s*origin (?:choice )?)([12HRSZ]|HR)\s*\)?", name, re.IGNORECASE)
+    match = match or re.fullmatch(r"(.*?)\s*(HR|[HRSZ])", name)
+    base, ending = (match[1], match[2].upper()) if match else (name, "")
+    first: gemmi.SpaceGroup | None = gemmi.find_spacegroup_by_name(base)  # wrongly typed there
+    if first is None:
+        return []
+    settings = [row for row in gemmi.spacegroup_table() if row.number == first.number and row.hm == first.hm]
+    wanted = {"S": "1", "Z": "2", "HR": "H"}.get(ending, ending) or ("H" if base.startswith(("H", "h")) else "")
+    return [row for row in settings if row.ext == wanted] or settings
+
+
+def _with_number(rows: list[gemmi.SpaceGroup], number: str, name: str | None) -> list[gemmi.SpaceGroup]:
+    value = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+    if not 1 <= value <= 230:
+        raise CifError(f"has the space group number `{number[:80]}`; valid are 1 to 230.")
+    if not rows:
+        first = gemmi.find_spacegroup_by_number(value)
+        return [row for row in gemmi.spacegroup_table() if row.number == value and row.hm == first.hm]
+    if rows[0].number != value:
+        raise CifError(
+            f"names the space group {name}, which has number {rows[0].number}, and gives the number {value}; correct one."
+        )
+    return rows
+
+
+def _codes(row: gemmi.SpaceGroup) -> set[str]:
+    """Return the codes that the CIF dictionary has for a setting, as `2`, `h`, `-b1` or `2cab`."""
+    origin = row.ext.strip("\0 ").lower()
+    codes = {origin + row.qualifier} if row.qualifier else {origin, origin + "abc"}
+    return {code for code in codes | {row.qualifier.removesuffix("1")} if code}
+
+
+def _of_hall(symbol: str, named: list[Symmetry]) -> Symmetry:
+    try:
+        operations = list(gemmi.symops_from_hall(symbol))
+    except (RuntimeError, ValueError) as error:
+        raise CifError(f"has the Hall symbol `{symbol[:80]}`, which cannot be read ({error}).") from error
+    found = _of_operations(f"Hall symbol {symbol}", operations)
+    if named and len(_distinct(found)) != len(_distinct(named[0])):
+        raise CifError(f"has the Hall symbol {symbol}, which is not of its space group {named[0].name}; correct one.")
+    return found
+
+
+def _of_operations(name: str, operations: list[gemmi.Op]) -> Symmetry:
+    rotations = np.array([operation.rot for operation in operations], float) / gemmi.Op.DEN
+    return Symmetry(name, rotations, np.array([operation.tran for operation in operations], float) / gemmi.Op.DEN)
+
+
+def _distinct(symmetry: Symmetry) -> set[bytes]:
+    return {np.round(rotation).astype(int).tobytes() for rotation in symmetry.rotations}
+
+
+def _fits(symmetry: Symmetry, metric: NDArray[np.float64]) -> bool:
+    turned = np.swapaxes(symmetry.rotations, 1, 2) @ metric @ symmetry.rotations
+    return bool(np.abs(turned - metric).max() <= METRIC * np.abs(metric).max())
