@@ -1,10 +1,31 @@
 """Preempted jobs go back into the queue by themselves."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job, this_job
 from hrtem_ood.progress import log
+
+
+@contextmanager
+def requeued_by_warning() -> Iterator[None]:
+    """Put this job back into SLURM's queue when SLURM warns it by SIGUSR2 of its time limit or of a preemption."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        job = this_job()
+        if job is not None:
+            log(f"job {job} ends, and SLURM will start it again; its jobs go on")
+            requeue_job(job)
+        raise SystemExit(128 + signal.SIGUSR2)
+
+    before = signal.signal(signal.SIGUSR2, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 @contextmanager
