@@ -111,7 +111,7 @@ def cancel(campaign: Campaign) -> None:
     assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"
 
 
-def profile_with(campaign: Campaign, **resources: str) -> Path:
+def profile_with(campaign: Campaign, **resources: str | int) -> Path:
     """Write a profile that asks for other resources for training."""
     profile = campaign.folder / "site"
     profile.mkdir(exist_ok=True)
@@ -125,9 +125,9 @@ def refused_for_good(campaign: Campaign) -> None:
     """What SLURM never takes ends at once, with its words and the key of the profile."""
     with pytest.raises(AssertionError, match=r"(?s)Invalid partition name.*--partition nosuch"):
         campaign.submit(partition="nosuch")
-    words = {
+    words: dict[str, tuple[str | int, str]] = {
         "slurm_partition": ("nosuch", "Invalid partition name specified"),
-        "mem_mb": ("999000", "Memory specification can not be satisfied"),
+        "mem_mb": (999000, "Memory specification can not be satisfied"),
         "slurm_account": ("nosuch", "account nosuch appears to be invalid"),
     }
     for key, (value, text) in words.items():
@@ -144,7 +144,7 @@ def refused_for_good(campaign: Campaign) -> None:
 
 def never_starts(campaign: Campaign) -> None:
     """A job that SLURM takes but never starts is cancelled, and `status` tells of it before."""
-    campaign.profile = profile_with(campaign, runtime="9999")
+    campaign.profile = profile_with(campaign, runtime=9999)
     head = campaign.submit()
     wait(lambda: "PartitionTimeLimit" in campaign.hrtem_ood("status"), "the reason in the status")
     campaign.over(head)
