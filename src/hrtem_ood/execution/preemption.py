@@ -9,21 +9,30 @@ from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job
 from hrtem_ood.progress import log
 
 
+class _WarnedError(SystemExit):
+    """SLURM has sent SIGUSR2."""
+
+
 @contextmanager
 def requeued_by_warning() -> Iterator[None]:
-    """Put this job back into SLURM's queue when SLURM warns it by SIGUSR2 of its time limit or of a preemption."""
+    """Put the head back into SLURM's queue when SLURM warns it by SIGUSR2 of its time limit or of a preemption."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        job = this_job()
-        if job is not None:
-            log(f"job {job} ends, and SLURM will start it again; its jobs go on")
-            requeue_job(job)
-        raise SystemExit(128 + signal.SIGUSR2)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM repeats it
+        raise _WarnedError(128 + signal.SIGUSR2)
 
     before = signal.signal(signal.SIGUSR2, end)
     try:
         yield
+    except _WarnedError:
+        log("the head ends; its jobs go on, and SLURM will start the head again")
+        job = this_job()
+        try:
+            if job is not None:
+                requeue_job(job)
+        except SlurmError as error:
+            log(str(error))
+        raise
     finally:
         signal.signal(signal.SIGUSR2, before)
 

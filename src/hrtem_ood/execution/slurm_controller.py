@@ -66,7 +66,7 @@ class CampaignController:
             When Snakemake ends with failed jobs, or SLURM refuses jobs for good.
         """
         campaign = load_campaign_from_files(self.configs)
-        with requeued_by_warning(), requeued_when_preempted(), record_job(HEAD, campaign.name, RESULTS, self.configs):
+        with requeued_when_preempted(), requeued_by_warning(), record_job(HEAD, campaign.name, RESULTS, self.configs):
             self._go_on(campaign, Path.cwd())
 
     def _go_on(self, campaign: Campaign, here: Path) -> None:
