@@ -11,6 +11,7 @@ from hrtem_ood.cli.design import design
 from hrtem_ood.cli.doctor import doctor
 from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
+from hrtem_ood.cli.job import job
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
 from hrtem_ood.cli.preview import preview
@@ -92,3 +93,4 @@ for _verbs in SECTIONS.values():
     for _verb in _verbs:
         main.add_command(_verb)
 main.add_command(stage)
+main.add_command(job)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hrtem_ood.cli.launched import head, network_task
 from hrtem_ood.cli.options import config_option, results_option
 
 if TYPE_CHECKING:
@@ -55,10 +54,6 @@ def _job(stage: str, id_: str, config: Sequence[Path], results: Path) -> Iterato
 @click.group(hidden=True)
 def stage() -> None:
     """Create one artifact, as the workflow's rules do."""
-
-
-stage.add_command(head)
-stage.add_command(network_task)
 
 
 @stage.command()

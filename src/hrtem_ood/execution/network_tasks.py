@@ -73,10 +73,10 @@ class NetworkTask:
         return STAGES[self.stage].rule
 
     def command(self, networks: Sequence[str], token: str, index: str) -> str:
-        """Return the command line of a task; see :func:`hrtem_ood.cli.launched.network_task`."""
+        """Return the command line of a task; see :func:`hrtem_ood.cli.job.network_task`."""
         configs = [word for path in self.configs for word in ("--config", str(path))]
         words = [*configs, "--results", str(self.results), "--token", token, "--index", index]
-        return python_command("stage", "network-task", *words, self.stage, self.id, *networks)
+        return python_command("job", "network-task", *words, self.stage, self.id, *networks)
 
 
 class _Launcher(Protocol):

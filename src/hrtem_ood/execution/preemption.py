@@ -9,6 +9,18 @@ from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job
 from hrtem_ood.progress import log
 
 
+_early: list[int] = []
+"""Warnings that came before there was anything to end."""
+
+
+def keep_warnings() -> None:
+    """Keep SIGUSR2 for :func:`requeued_by_warning`, instead of dying of it; to be called first of all in a head.
+
+    SLURM may warn a minute earlier than it is asked to, and Python takes a while to import what a head needs.
+    """
+    signal.signal(signal.SIGUSR2, lambda number, _frame: _early.append(number))
+
+
 class _WarnedError(SystemExit):
     """SLURM has sent SIGUSR2."""
 
@@ -23,6 +35,9 @@ def requeued_by_warning() -> Iterator[None]:
 
     before = signal.signal(signal.SIGUSR2, end)
     try:
+        if _early:
+            _early.clear()
+            raise _WarnedError(128 + signal.SIGUSR2)
         yield
     except _WarnedError:
         log("the head ends; its jobs go on, and SLURM will start the head again")

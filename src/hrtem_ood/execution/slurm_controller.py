@@ -174,7 +174,7 @@ def submit(
         **{key: value for key, value in given.items() if value},
     }
     configs = [word for path in head.configs for word in ("--config", str(path))]
-    words = ["stage", "head", *configs, "--profile", str(head.profile), "--", *head.arguments]
+    words = ["job", "head", *configs, "--profile", str(head.profile), "--", *head.arguments]
     chosen = {"slurm_partition": partition, "slurm_account": account, "runtime": minutes, "mem_mb": memory_GB}
     try:
         (number,) = submit_command(LOGS, python_command(*words), parameters)
@@ -208,8 +208,8 @@ def _explain_head(refusal: Refusal, profile: Path, chosen: Mapping[str, object])
     options = {"slurm_partition": "--partition", "slurm_account": "--account"}
     options |= {"runtime": "--minutes", "mem_mb": "--memory-GB"}
     if refusal.verdict == "for now":
-        return f"SLURM says: {refusal.words}. It may take it later: submit again."
+        return f"SLURM says: {refusal.words.rstrip('.')}. It may take it later: submit again."
     used = [f"{options[key]} {chosen[key]}" for key in refusal.keys if chosen.get(key) is not None]
     if used:
-        return f"SLURM says: {refusal.words}. The request has {', '.join(used)}."
+        return f"SLURM says: {refusal.words.rstrip('.')}. The request has {', '.join(used)}."
     return explain(refusal, profile)

@@ -221,7 +221,7 @@ def explain(
     -------
     str
     """
-    text = f"SLURM says: {refusal.words}."
+    text = f"SLURM says: {refusal.words.rstrip('.')}."
     if not refusal.keys:
         return text
     given = [place for key in refusal.keys for place in profile_places(profile, key, rule)]

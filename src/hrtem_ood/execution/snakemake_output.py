@@ -44,7 +44,7 @@ class SubmissionLog:
         if match := _ERROR_IN.match(line):
             self._rule = match[1]
         if NOT_SUBMITTED in line:
-            refusal = classify_message(line.split(NOT_SUBMITTED, 1)[1])
+            refusal = classify_message(line.split(NOT_SUBMITTED, 1)[1].partition(" Available accounts")[0])
             return self._add(self._rule, None, refusal)
         if REFUSED in line:
             self._message = []

@@ -1,4 +1,4 @@
-"""`hrtem-ood stage head` and `network-task`: what the jobs run that this program itself submits to SLURM or starts here."""
+"""`hrtem-ood job`: what the jobs run that this program itself submits to SLURM or starts here."""
 
 from pathlib import Path
 
@@ -7,18 +7,26 @@ import click
 from hrtem_ood.cli.options import FOLDER, config_option, results_option
 
 
-@click.command()
+@click.group(hidden=True)
+def job() -> None:
+    """Be a job that this program has submitted."""
+
+
+@job.command()
 @config_option
 @click.option("--profile", type=FOLDER, required=True, help="Profile of Snakemake.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def head(config: tuple[Path, ...], profile: Path, arguments: tuple[str, ...]) -> None:
     """Run a campaign to its end, with further ARGUMENTS for Snakemake."""
+    from hrtem_ood.execution.preemption import keep_warnings
+
+    keep_warnings()
     from hrtem_ood.execution.slurm_controller import CampaignController
 
     CampaignController(config, profile, arguments)()
 
 
-@click.command("network-task")
+@job.command("network-task")
 @config_option
 @results_option
 @click.option("--token", required=True, help="Of the submission, which the outcome repeats.")
