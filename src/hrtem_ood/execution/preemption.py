@@ -8,7 +8,6 @@ from types import FrameType
 from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job, this_job
 from hrtem_ood.progress import log
 
-
 _early: list[int] = []
 """Warnings that came before there was anything to end."""
 
