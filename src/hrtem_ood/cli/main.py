@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Trained networks": (predict, export),
     "Documentation": (reference,),
 }
-"""Verbs that people type, as `hrtem-ood --help` lists them. The workflow calls those of `stage`; those of `job` are SLURM jobs."""
+"""Verbs that people type, as `hrtem-ood --help` lists them. The workflow calls those of `stage`; those of `job` are jobs."""
 
 
 class _Commands(click.Group):
