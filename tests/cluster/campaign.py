@@ -103,6 +103,7 @@ class Campaign:
     project: Project
     reference: Future[dict[str, xr.Dataset]]
     heads: list[subprocess.Popen[str]] = field(default_factory=list)
+    profile: Path = PROFILE
 
     def __post_init__(self) -> None:
         threading.Thread(target=self._keep_logs, daemon=True).start()
@@ -153,7 +154,7 @@ class Campaign:
         """Submit a head as users do; return its SLURM job."""
         words = [f"--snakemake={word}" for word in ["networks", *OFTEN, *arguments]]
         where = ["--minutes", str(minutes), "--partition", partition]
-        told = self.hrtem_ood("submit", "--profile", str(PROFILE), *where, *words)
+        told = self.hrtem_ood("submit", "--profile", str(self.profile), *where, *words)
         job = told.split()[3].rstrip(";")
         assert job.isdigit(), told
         return job

@@ -8,9 +8,12 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+import yaml
 from tests import warm
 from tests.cluster.campaign import ENVIRONMENT, OFTEN, PROFILE, Campaign, slurm, wait
 from tests.cluster.conftest import ARRAY, Row
+
+from hrtem_ood.execution.slurm_queue import cancel_campaign, prefix
 
 
 def gpus_of(network: str) -> set[str]:
@@ -54,7 +57,7 @@ def gpus(campaign: Campaign) -> None:
 
 def tasks(campaign: Campaign, id_: str) -> Counter[str]:
     """Tasks that a job was divided into, by the array's number."""
-    paths = campaign.folder.glob(f"results/logs/tasks/{id_}/*_submitted.pkl")
+    paths = campaign.folder.glob(f"results/logs/tasks/{id_}/*_0_log.out")
     return Counter(path.name.split("_")[0] for path in paths)
 
 
@@ -108,7 +111,74 @@ def cancel(campaign: Campaign) -> None:
     assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"
 
 
-SIDE_BY_SIDE: list[Row] = [gpus, tasks_of_their_own, more_tasks_than_slurm_takes, cancel]
+def profile_with(campaign: Campaign, **resources: str | int) -> Path:
+    """Write a profile that asks for other resources for training."""
+    profile = campaign.folder / "site"
+    profile.mkdir(exist_ok=True)
+    content = yaml.safe_load((PROFILE / "config.yaml").read_text())
+    content["set-resources"]["train"] |= {"gres": "''"} | resources
+    (profile / "config.yaml").write_text(yaml.safe_dump(content))
+    return profile
+
+
+def refused_for_good(campaign: Campaign) -> None:
+    """What SLURM never takes ends at once, with its words and the key of the profile."""
+    with pytest.raises(AssertionError, match=r"(?s)Invalid partition name.*--partition nosuch"):
+        campaign.submit(partition="nosuch")
+    words: dict[str, tuple[str | int, str]] = {
+        "slurm_partition": ("nosuch", "Invalid partition name specified"),
+        "mem_mb": (999000, "Memory specification can not be satisfied"),
+        "slurm_account": ("nosuch", "account nosuch appears to be invalid"),
+    }
+    for key, (value, text) in words.items():
+        campaign.profile = profile_with(campaign, **{key: value})
+        head = campaign.submit()
+        campaign.over(head)
+        out = (campaign.folder / f"results/logs/head/{head}_0_log.out").read_text()
+        assert f"set-resources.train.{key}: {value}" in out
+        assert text in out
+        assert "hrtem-ood: SLURM refuses jobs of this campaign" in out
+        assert "Traceback" not in out.split("hrtem-ood: SLURM refuses")[1]
+        assert not campaign.jobs()
+
+
+def never_starts(campaign: Campaign) -> None:
+    """A job that SLURM takes but never starts is cancelled, and `status` tells of it before."""
+    campaign.profile = profile_with(campaign, runtime=9999)
+    head = campaign.submit()
+    wait(lambda: "PartitionTimeLimit" in campaign.hrtem_ood("status"), "the reason in the status")
+    campaign.over(head)
+    out = (campaign.folder / f"results/logs/head/{head}_0_log.out").read_text()
+    assert "set-resources.train.runtime: 9999" in out
+    assert not campaign.jobs()
+
+
+def neighbours(campaign: Campaign) -> None:
+    """Jobs of other campaigns in the same folder are left alone, however alike their names."""
+    sleep = ("--parsable", "--output=/dev/null", "--wrap=sleep 300", f"--chdir={campaign.folder}")
+    names = ["tiny", "tiny_b", "tiny.1", "tiny-1"]
+    uuid = "123e4567-e89b-42d3-a456-426614174000"
+    jobs = {
+        name: slurm("sbatch", *sleep, f"--job-name={prefix(name, campaign.folder)}_{uuid}").strip() for name in names
+    }
+    elsewhere = slurm("sbatch", *sleep, f"--job-name={prefix('tiny', campaign.folder.parent)}_{uuid}").strip()
+    assert len({slurm("squeue", "-h", "-j", job, "-o", "%j") for job in jobs.values()}) == len(names)
+    cancel_campaign("tiny", campaign.folder)
+    campaign.over(jobs.pop("tiny"))
+    left = slurm("squeue", "--noheader", "--format=%A").split()
+    assert {*jobs.values(), elsewhere} <= set(left)
+    slurm("scancel", *jobs.values(), elsewhere)
+
+
+SIDE_BY_SIDE: list[Row] = [
+    gpus,
+    tasks_of_their_own,
+    more_tasks_than_slurm_takes,
+    cancel,
+    refused_for_good,
+    never_starts,
+    neighbours,
+]
 
 
 @pytest.mark.parametrize("row", SIDE_BY_SIDE, ids=lambda row: row.__name__)

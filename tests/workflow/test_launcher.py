@@ -14,7 +14,7 @@ from hrtem_ood.learning.checkpoint import read_network
 
 def tasks(project: Project, id_: str) -> int:
     """Count the tasks that a job was divided into."""
-    return len(list(project.folder.glob(f"results/logs/tasks/{id_}/*_submitted.pkl")))
+    return len(list(project.folder.glob(f"results/logs/tasks/{id_}/*_0_log.out")))
 
 
 def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +54,4 @@ def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatc
     xr.testing.assert_equal(scores, expected_scores)
     left = {path.name.removesuffix(".zarr.zip") for path in (project.folder / "results/evaluations").iterdir()}
     assert left == {alone.spec.id, both.spec.id}, "what the task made is gathered and gone"
+    assert not list((project.folder / "results").rglob("*.pkl")), "what tasks tell is data"

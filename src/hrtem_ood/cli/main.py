@@ -11,6 +11,7 @@ from hrtem_ood.cli.design import design
 from hrtem_ood.cli.doctor import doctor
 from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
+from hrtem_ood.cli.job import job
 from hrtem_ood.cli.output import say
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
@@ -34,7 +35,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Trained networks": (predict, export),
     "Documentation": (reference,),
 }
-"""Verbs that people type, as `hrtem-ood --help` lists them. The workflow calls those of `stage`."""
+"""Verbs that people type, as `hrtem-ood --help` lists them. The workflow calls those of `stage`; those of `job` are jobs."""
 
 
 class _Commands(click.Group):
@@ -93,3 +94,4 @@ for _verbs in SECTIONS.values():
     for _verb in _verbs:
         main.add_command(_verb)
 main.add_command(stage)
+main.add_command(job)

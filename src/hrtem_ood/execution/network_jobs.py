@@ -1,5 +1,6 @@
 """Training and evaluation jobs, and their tasks of one network each (``network_jobs: individual``)."""
 
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
 from hrtem_ood.execution.job import Job, load_job
+from hrtem_ood.execution.preemption import requeued_when_preempted
+from hrtem_ood.execution.task_outcomes import Outcome, error_message, write_outcome
 
 
 def train_networks(
@@ -41,7 +44,7 @@ def train_networks(
                 ids = [network.id for network in spec.networks]
                 return [each for each in ids if not Results(results).exists("networks", each)]
 
-            task = NetworkTask(train_networks, "packs", id_, job.campaign.name, tuple(configs), results)
+            task = NetworkTask("packs", id_, job.campaign.name, tuple(configs), results)
             run_network_tasks(task, untrained, resources or {})
         train(
             spec,
@@ -98,7 +101,7 @@ def evaluate_networks(
                 return networks_to_score(spec, packs, suite, results)
 
             parts = [path for path in map(path_of, unscored()) if path != job.output and not path.exists()]
-            task = NetworkTask(evaluate_networks, "evaluations", id_, job.campaign.name, tuple(configs), results)
+            task = NetworkTask("evaluations", id_, job.campaign.name, tuple(configs), results)
             run_network_tasks(task, unscored, resources or {})
         # the task of an evaluation's only network has written it already
         if job.execution.network_jobs == "grouped" or not job.output.exists():
@@ -108,6 +111,35 @@ def evaluate_networks(
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:
             _drop_weights(job, spec, results)
+
+
+def run_network(stage: str, id_: str, network: str, configs: Sequence[Path], results: Path, token: str) -> None:
+    """Train or score one network as a task, and leave word of what became of it.
+
+    Parameters
+    ----------
+    stage : str
+        ``packs`` or ``evaluations``.
+    id_ : str
+        Of the pack or evaluation.
+    network : str
+        Id of the network.
+    configs : sequence of Path
+    results : Path
+        The results folder.
+    token : str
+        Of the submission, see :class:`hrtem_ood.execution.task_outcomes.Outcome`.
+    """
+    run = train_networks if stage == "packs" else evaluate_networks
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # a warning, which training handles, and scoring ignores
+        signal.signal(number, signal.SIG_IGN)
+    with requeued_when_preempted():
+        try:
+            run(id_, configs, results, only=network)
+        except Exception as error:
+            write_outcome(results, id_, Outcome(network, token, error_message(error)))
+            raise
+        write_outcome(results, id_, Outcome(network, token, None))
 
 
 def _drop_weights(job: Job, spec: EvaluationSpec, results: Path) -> None:

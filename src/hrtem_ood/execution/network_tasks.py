@@ -1,59 +1,186 @@
 """The networks of a pack as tasks of their own, each a SLURM job or a process of this machine, by submitit."""
 
 import os
-import signal
 import time
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import submitit
+from typing import Any, Literal, Protocol
 
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.errors import HrtemOodError
-from hrtem_ood.execution.preemption import requeued_when_preempted
-from hrtem_ood.execution.slurm_client import SlurmError, queued_accounts, queued_ids, slurm_available, submit_limits
-from hrtem_ood.execution.slurm_queue import prefix
+from hrtem_ood.execution.command_executor import (
+    TASK_INDEX,
+    RefusedError,
+    python_command,
+    start_commands,
+    submit_command,
+)
+from hrtem_ood.execution.patience import NeverStarting, Patience
+from hrtem_ood.execution.slurm_client import (
+    SlurmError,
+    cancel_jobs,
+    queued_accounts,
+    queued_tasks,
+    slurm_available,
+    submit_limits,
+)
+from hrtem_ood.execution.slurm_queue import TASKS, prefix
+from hrtem_ood.execution.slurm_refusals import Refusal, classify_message, explain
+from hrtem_ood.execution.task_outcomes import read_outcome, task_folder
 from hrtem_ood.progress import log
 
 ROUNDS = 4
 """How often in all a task is started that ended without a result, by a time limit or by being killed."""
+
+MAX_ARRAY = 1000
+"""Tasks of an array, whose networks are all named in one command line."""
 
 POLL_S = 2.0
 
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """The work of a job on one network; submitit calls it with a network's id, once per task.
+    """The work of a job on its networks, one task each.
 
     Attributes
     ----------
-    run : callable
-        Trains or scores one network: takes ``id``, ``configs`` and ``results``, and the network as ``only``.
     stage : {"packs", "evaluations"}
         Stage of the job.
     id : str
         Id of the artifact that the job creates.
     campaign : str
-        Name of the campaign, with which the names of SLURM jobs start.
+        Name of the campaign.
     configs : tuple of Path
     results : Path
     """
 
-    run: Callable[..., None]
     stage: Literal["packs", "evaluations"]
     id: str
     campaign: str
     configs: tuple[Path, ...]
     results: Path
 
-    def __call__(self, network: str) -> None:
-        """Train or score one network."""
-        for number in (signal.SIGUSR1, signal.SIGUSR2):  # a warning, which training handles; submitit would interrupt
-            signal.signal(number, signal.SIG_IGN)
-        with requeued_when_preempted():
-            self.run(self.id, self.configs, self.results, only=network)
+    @property
+    def folder(self) -> Path:
+        """Folder of the tasks' logs and outcomes."""
+        return task_folder(self.results, self.id)
+
+    @property
+    def rule(self) -> str:
+        """Rule of the job."""
+        return STAGES[self.stage].rule
+
+    def command(self, networks: Sequence[str], token: str, index: str) -> str:
+        """Return the command line of a task; see :func:`hrtem_ood.cli.job.network_task`."""
+        configs = [word for path in self.configs for word in ("--config", str(path))]
+        words = [*configs, "--results", str(self.results), "--token", token, "--index", index]
+        return python_command("job", "network-task", *words, self.stage, self.id, *networks)
+
+
+class _Launcher(Protocol):
+    """Starts tasks, and tells which have ended."""
+
+    name: str
+
+    def room(self, running: int) -> int: ...
+
+    def start(self, networks: Sequence[str], token: str) -> None: ...
+
+    def ended(self) -> list[str]: ...
+
+    def never(self) -> Refusal | None: ...
+
+
+class _Slurm:
+    """Tasks of SLURM arrays."""
+
+    name = "SLURM"
+
+    def __init__(self, work: NetworkTask, resources: Mapping[str, Any]) -> None:
+        self._work, self._account = work, resources.get("slurm_account")
+        optional = {"partition": "slurm_partition", "account": "slurm_account"}
+        optional |= {key: key for key in ("gres", "qos", "constraint")}
+        self._parameters = {
+            "job_name": f"{prefix(work.campaign, Path.cwd())}_{TASKS}",
+            "comment": f"rule_{work.rule}_wildcards_{work.id}",  # by which a later head recognises it
+            "time": int(resources.get("runtime", 60)),
+            "mem": f"{int(resources.get('mem_mb', 4000))}MB",
+            "cpus_per_task": int(resources.get("threads", 1)),
+            "array_parallelism": 100_000,
+            "stderr_to_stdout": True,
+            "additional_parameters": {"requeue": True},
+            **{key: resources[name] for key, name in optional.items() if resources.get(name)},
+        }
+        self._jobs: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
+        self._never = NeverStarting()
+
+    def room(self, running: int) -> int:
+        """Return how many more tasks SLURM would accept now, as one array."""
+        try:
+            limits = submit_limits(self._account)
+            accounts = queued_accounts()
+        except SlurmError as error:
+            log(str(error))
+            return 0
+        most = min(limits.array, MAX_ARRAY)
+        if limits.jobs is None:
+            return most
+        queued = accounts.count(limits.account or "")
+        return max(0, min(most, limits.jobs - max(queued, running)))
+
+    def start(self, networks: Sequence[str], token: str) -> None:
+        """Submit an array."""
+        command = self._work.command(networks, token, TASK_INDEX)
+        numbers = submit_command(self._work.folder, command, self._parameters, tasks=len(networks))
+        self._jobs |= dict(zip(networks, numbers, strict=True))
+
+    def ended(self) -> list[str]:
+        """Return the networks whose tasks have left the queue."""
+        try:
+            queued = queued_tasks()
+        except SlurmError as error:  # temporary: it will answer again
+            log(str(error))
+            return []
+        self._reasons = {job: queued[job] for job in self._jobs.values() if queued.get(job)}
+        return [network for network, job in self._jobs.items() if job not in queued]
+
+    def never(self) -> Refusal | None:
+        """Return why tasks never start, if so, after cancelling them."""
+        never = self._never.look(self._reasons)
+        if not never:
+            return None
+        cancel_jobs(*never)
+        return next(iter(never.values()))
+
+
+class _Local:
+    """Processes of this machine."""
+
+    name = "processes of this machine"
+
+    def __init__(self, work: NetworkTask, resources: Mapping[str, Any]) -> None:
+        self._work, self._jobs = work, dict[str, Any]()
+        self._parameters = {"timeout_min": int(resources.get("runtime", 60 * 24 * 7))}
+
+    def room(self, running: int) -> int:
+        """Return how many processors of this machine are free."""
+        return max(0, len(os.sched_getaffinity(0)) - running)
+
+    def start(self, networks: Sequence[str], token: str) -> None:
+        """Start a process for each network."""
+        commands = [self._work.command([network], token, "0") for network in networks]
+        self._jobs |= dict(zip(networks, start_commands(self._work.folder, commands, self._parameters), strict=True))
+
+    def ended(self) -> list[str]:
+        """Return the networks whose processes have ended."""
+        return [network for network, job in self._jobs.items() if job.done()]
+
+    def never(self) -> Refusal | None:
+        """Return None: processes start at once."""
+        return None
 
 
 def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], resources: Mapping[str, Any]) -> None:
@@ -70,20 +197,27 @@ def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], re
     Raises
     ------
     HrtemOodError
-        Where networks failed, after the others have ended.
+        Where networks failed, after the others have ended; or where SLURM takes no task, or never starts one.
     """
-    executor, slurm = _executor(work, resources)
+    launcher: _Launcher = _Slurm(work, resources) if slurm_available() else _Local(work, resources)
     failed: dict[str, str] = {}
     wanted = len(left())
     for _ in range(ROUNDS):
         ahead = [id_ for id_ in left() if id_ not in failed]
         if not ahead:
             break
-        log(f"{len(ahead)} networks of {work.id} go to {'SLURM' if slurm else 'processes of this machine'}, one each")
-        failed |= _run(executor, work, ahead, resources.get("slurm_account"), slurm=slurm)
+        log(f"{len(ahead)} networks of {work.id} go to {launcher.name}, one each")
+        errors, refusal = _run(launcher, work, ahead)
+        failed |= errors
+        if refusal is not None:
+            missing = len(left())
+            raise HrtemOodError(
+                f"{missing} of {wanted} networks of {work.id} are not made: no task can run. "
+                f"{explain(refusal, None, work.rule, resources)}"
+            )
     else:
         lost = [id_ for id_ in left() if id_ not in failed]
-        failed |= dict.fromkeys(lost, f"its task ended {ROUNDS} times without a result; see {executor.folder}")
+        failed |= dict.fromkeys(lost, f"its task ended {ROUNDS} times without a result; see {work.folder}")
     if failed:
         messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
         raise HrtemOodError(
@@ -91,84 +225,35 @@ def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], re
         )
 
 
-def _executor(work: NetworkTask, resources: Mapping[str, Any]) -> tuple["submitit.Executor", bool]:
-    folder = work.results / "logs/tasks" / work.id
-    if not slurm_available():
-        local = submitit.LocalExecutor(folder)
-        local.update_parameters(timeout_min=int(resources.get("runtime", 60 * 24 * 7)))
-        return local, False
-    executor = submitit.SlurmExecutor(folder)
-    optional = {"partition": "slurm_partition", "account": "slurm_account", "gres": "gres", "qos": "qos"}
-    executor.update_parameters(
-        job_name=f"{prefix(work.campaign)}_tasks",
-        comment=f"rule_{STAGES[work.stage].rule}_wildcards_{work.id}",  # by which a later head recognises it
-        time=int(resources.get("runtime", 60)),
-        mem=f"{int(resources.get('mem_mb', 4000))}MB",
-        cpus_per_task=int(resources.get("threads", 1)),
-        array_parallelism=100_000,
-        stderr_to_stdout=True,
-        additional_parameters={"requeue": True},
-        **{key: resources[name] for key, name in optional.items() if resources.get(name)},
-    )
-    return executor, True
-
-
-def _run(
-    executor: "submitit.Executor", work: NetworkTask, networks: Sequence[str], account: str | None, *, slurm: bool
-) -> dict[str, str]:
-    """Run a task per network, as many at once as limits allow; return error messages, by network."""
-    ahead, running = list(networks), dict[str, Any]()
+def _run(launcher: _Launcher, work: NetworkTask, networks: Sequence[str]) -> tuple[dict[str, str], Refusal | None]:
+    """Run a task per network, as many at once as limits allow; return error messages by network, and what ended it all."""
+    token, patience, refused = uuid.uuid4().hex, Patience(), None
+    ahead, running = list(networks), set[str]()
     failed: dict[str, str] = {}
+    most, again = MAX_ARRAY, 0.0
     while ahead or running:
-        chunk = ahead[: _room(account, len(running)) if slurm else _idle(len(running))]
+        chunk = ahead[: min(most, launcher.room(len(running)))] if ahead and time.monotonic() >= again else []
         if chunk:
             try:
-                submitted = executor.map_array(work, chunk)
-            except submitit.core.utils.FailedJobError as error:
-                log(f"SLURM accepts no more tasks for now: {str(error).strip().splitlines()[-1]}")
+                launcher.start(chunk, token)
+            except RefusedError as error:
+                refusal = classify_message(str(error))
+                pause_s = patience.pause_s(refusal)
+                if pause_s is None:
+                    refused, ahead = refusal, []
+                else:
+                    most, again = max(1, len(chunk) // 2), time.monotonic() + pause_s
+                    log(f"SLURM accepts no more tasks for now, next try in {pause_s:g} s: {refusal.words}")
             else:
-                running |= dict(zip(chunk, submitted, strict=True))
+                patience.accepted()
+                most = min(MAX_ARRAY, 2 * most)
+                running.update(chunk)
                 ahead = ahead[len(chunk) :]
-        time.sleep(POLL_S if slurm else 0.2)
-        for network in _over(running, slurm=slurm):
-            job = running.pop(network)
-            wrong = job.exception() if job.paths.result_pickle.exists() else None
-            if wrong is not None:
-                failed[network] = _last_line(str(wrong))
-    return failed
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip() and not line.startswith(("---", "Job "))]
-    return lines[-1].rpartition("HrtemOodError: ")[2].strip() if lines else "it ended without an error message"
-
-
-def _over(running: Mapping[str, Any], *, slurm: bool) -> list[str]:
-    """Return the networks whose tasks have ended, with or without a result."""
-    if not slurm:
-        return [network for network, job in running.items() if job.done()]
-    try:
-        queued = queued_ids()
-    except SlurmError as error:  # temporary: it will answer again
-        log(str(error))
-        return []
-    return [network for network, job in running.items() if job.paths.result_pickle.exists() or job.job_id not in queued]
-
-
-def _idle(running: int) -> int:
-    """Return how many processors of this machine are free."""
-    return max(0, len(os.sched_getaffinity(0)) - running)
-
-
-def _room(account: str | None, running: int) -> int:
-    """Return how many more tasks SLURM would accept now, as one array."""
-    try:
-        limits = submit_limits(account)
-        accounts = queued_accounts()
-    except SlurmError as error:
-        log(str(error))
-        return 0
-    if limits.jobs is None:
-        return limits.array
-    queued = accounts.count(limits.account or "")
-    return max(0, min(limits.array, limits.jobs - max(queued, running)))
+        time.sleep(POLL_S if launcher.name == _Slurm.name else 0.2)
+        gone = set(launcher.ended())
+        outcomes = {network: read_outcome(work.results, work.id, network, token) for network in sorted(running)}
+        failed |= {network: each.error for network, each in outcomes.items() if each is not None and each.error}
+        running -= {network for network, each in outcomes.items() if each is not None or network in gone}
+        if (never := launcher.never()) is not None:
+            refused, ahead = never, []
+    return failed, refused

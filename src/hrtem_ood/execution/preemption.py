@@ -1,10 +1,54 @@
 """Preempted jobs go back into the queue by themselves."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job, this_job
 from hrtem_ood.progress import log
+
+_early: list[int] = []
+"""Warnings that came before there was anything to end."""
+
+
+def keep_warnings() -> None:
+    """Keep SIGUSR2 for :func:`requeued_by_warning`, instead of dying of it; to be called first of all in a head.
+
+    SLURM may warn a minute earlier than it is asked to, and Python takes a while to import what a head needs.
+    """
+    signal.signal(signal.SIGUSR2, lambda number, _frame: _early.append(number))
+
+
+class _WarnedError(SystemExit):
+    """SLURM has sent SIGUSR2."""
+
+
+@contextmanager
+def requeued_by_warning() -> Iterator[None]:
+    """Put the head back into SLURM's queue when SLURM warns it by SIGUSR2 of its time limit or of a preemption."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM repeats it
+        raise _WarnedError(128 + signal.SIGUSR2)
+
+    before = signal.signal(signal.SIGUSR2, end)
+    try:
+        if _early:
+            _early.clear()
+            raise _WarnedError(128 + signal.SIGUSR2)
+        yield
+    except _WarnedError:
+        log("the head ends; its jobs go on, and SLURM will start the head again")
+        job = this_job()
+        try:
+            if job is not None:
+                requeue_job(job)
+        except SlurmError as error:
+            log(str(error))
+        raise
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 @contextmanager

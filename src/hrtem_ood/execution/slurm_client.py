@@ -114,6 +114,10 @@ def submit_limits(account: str | None = None) -> Limits:
 # --- jobs in the queue -------------------------------------------------------------------------
 
 
+SEPARATOR = "\x1f"
+"""Between the fields of a line of ``squeue``."""
+
+
 class QueueRow(NamedTuple):
     """A line of ``squeue``; of an array of jobs, one line for all tasks that wait and one for each that runs.
 
@@ -124,6 +128,8 @@ class QueueRow(NamedTuple):
     name : str
     state : str
         ``PENDING``, ``RUNNING``, …
+    reason : str
+        Why it waits: ``Priority``, ``Resources``, ``PartitionTimeLimit``, …; ``None`` where SLURM gives none.
     folder : str
         Working directory at submission.
     comment : str
@@ -132,6 +138,7 @@ class QueueRow(NamedTuple):
     number: str
     name: str
     state: str
+    reason: str
     folder: str
     comment: str
 
@@ -143,19 +150,28 @@ def user_queue() -> list[QueueRow]:
     ------
     SlurmError
     """
-    # the comment comes last: it may hold the separator
-    answer = run_slurm_command("squeue", "--me", "--noheader", "--format=%F|%j|%T|%Z|%k")
-    return [QueueRow(*line.split("|", 4)) for line in answer.splitlines()]
+    # names of folders hold about anything, but hardly this character; the comment comes last
+    command = ("squeue", "--me", "--noheader", "--format=" + SEPARATOR.join(["%F", "%j", "%T", "%r", "%Z", "%k"]))
+    rows = (line.split(SEPARATOR, 5) for line in run_slurm_command(*command).split("\n"))
+    return [QueueRow(*row) for row in rows if len(row) == len(QueueRow._fields)]
 
 
-def queued_ids() -> set[str]:
-    """Return the ids of all jobs and tasks of this user that have not ended, in each form that SLURM and submitit use.
+def queued_tasks() -> dict[str, str]:
+    """Return all jobs and tasks of this user that have not ended.
+
+    Returns
+    -------
+    dict of str to str
+        Why each waits, as in :class:`QueueRow`, or an empty text where it does not wait; by its id, a task's as
+        ``<job>_<task>``.
 
     Raises
     ------
     SlurmError
     """
-    return set(run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i\n%F_%K\n%A").split())
+    answer = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i|%T|%r")
+    rows = (line.strip().split("|", 2) for line in answer.splitlines() if line.count("|") >= 2)
+    return {number: reason if state == "PENDING" else "" for number, state, reason in rows}
 
 
 def queued_accounts() -> list[str]:

@@ -1,29 +1,34 @@
 """The head of a campaign: a SLURM job that runs Snakemake, which may end at any time and is continued by a later one."""
 
-import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import submitit
-import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.errors import ConfigError, HrtemOodError
+from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution import slurm_queue
+from hrtem_ood.execution.command_executor import RefusedError, python_command, submit_command
 from hrtem_ood.execution.job_records import HEAD, record_job
-from hrtem_ood.execution.preemption import requeued_when_preempted
+from hrtem_ood.execution.patience import Patience
+from hrtem_ood.execution.preemption import requeued_by_warning, requeued_when_preempted
 from hrtem_ood.execution.slurm_client import SlurmError, cancel_jobs
+from hrtem_ood.execution.slurm_refusals import (
+    GOOD,
+    Refusal,
+    classify_message,
+    classify_reason,
+    explain,
+    read_profile,
+)
+from hrtem_ood.execution.snakemake_run import Refusals, SnakemakeRun
 from hrtem_ood.progress import log
 
 RESULTS = Path("results")
 LOGS = RESULTS / "logs" / HEAD
-
-REFUSED = "SLURM sbatch failed"
-"""Message of the executor plugin for a job that SLURM did not accept."""
 
 POLL_S = 10.0
 WARNING_S = 90
@@ -31,7 +36,7 @@ WARNING_S = 90
 
 @dataclass
 class CampaignController:
-    """Runs a campaign to its end, in a working directory; ``submitit`` calls it again after a time limit or preemption.
+    """Runs a campaign to its end, in a working directory; SLURM starts it again after a time limit or preemption.
 
     Its whole state is in the results and in SLURM's queue, so it may be killed at any time. It kills Snakemake when it
     ends: the jobs go on, and the next head neither submits nor cancels them.
@@ -43,15 +48,14 @@ class CampaignController:
     profile : Path
     arguments : tuple of str
         Further arguments for Snakemake.
-    again_s : float, [s]
-        Time after which jobs that SLURM did not accept are submitted again.
+    patience : Patience
+        After what time jobs that SLURM did not accept are submitted again.
     """
 
     configs: tuple[Path, ...]
     profile: Path
     arguments: tuple[str, ...] = ()
-    again_s: float = 60.0
-    _snakemake: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    patience: Patience = field(default_factory=lambda: Patience(first_s=60.0))
 
     def __call__(self) -> None:
         """Run the campaign.
@@ -59,10 +63,10 @@ class CampaignController:
         Raises
         ------
         HrtemOodError
-            When Snakemake ends with failed jobs.
+            When Snakemake ends with failed jobs, or SLURM refuses jobs for good.
         """
         campaign = load_campaign_from_files(self.configs)
-        with requeued_when_preempted(), record_job(HEAD, campaign.name, RESULTS, self.configs):
+        with requeued_when_preempted(), requeued_by_warning(), record_job(HEAD, campaign.name, RESULTS, self.configs):
             self._go_on(campaign, Path.cwd())
 
     def _go_on(self, campaign: Campaign, here: Path) -> None:
@@ -74,46 +78,44 @@ class CampaignController:
             for job in left:
                 log(f"SLURM job {job.number} works on {job.stage}/{job.id}, which is left to it")
             outputs = [str(Results(RESULTS).path(job.stage, job.id)) for job in left if job.stage and job.id]
-            code, refused = self._run(slurm_queue.prefix(campaign.name), outputs)
+            run = SnakemakeRun(self._command(slurm_queue.prefix(campaign.name, here), outputs), campaign.name, here)
+            code = run()
+            if run.hopeless:
+                raise HrtemOodError(self._explain(run.hopeless))
+            if run.submissions.accepted:
+                self.patience.accepted()
             if left:
                 _wait_for({job.number for job in left}, campaign, here)
-            elif refused:
-                log(f"SLURM did not accept all jobs; they are submitted again in {self.again_s:g} s")
-                time.sleep(self.again_s)
+            elif run.submissions.refusals:
+                self._wait(run.submissions.refusals)
             elif code:
                 raise HrtemOodError(f"Snakemake ended with exit code {code}: jobs failed; see its output above.")
             else:
                 return
 
-    def _run(self, prefix: str, of_others: list[str]) -> tuple[int, bool]:
-        """Run Snakemake, without outputs of other jobs and what needs them; return exit code, and whether SLURM refused jobs."""
+    def _command(self, prefix: str, of_others: list[str]) -> list[str]:
+        """Return the command of Snakemake, without outputs of other jobs and what needs them."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", str(self.profile), "--nolock"]
         command += ["--slurm-jobname-prefix", prefix, *self.arguments]
         if self.configs:
             command += ["--configfile", *map(str, self.configs)]
-        if of_others:
-            command += ["--omit-from", *of_others]
-        refused = False
-        log(" ".join(command[2:]))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as self._snakemake:  # noqa: S603  # fixed commands
-            assert self._snakemake.stdout is not None
-            try:
-                for line in self._snakemake.stdout:
-                    sys.stderr.write(line.decode(errors="replace"))
-                    sys.stderr.flush()
-                    refused |= REFUSED.encode() in line
-            except BaseException:
-                self._snakemake.kill()
-                raise
-        return self._snakemake.returncode, refused
+        return command + (["--omit-from", *of_others] if of_others else [])
 
-    def checkpoint(self) -> submitit.helpers.DelayedSubmission:
-        """End Snakemake and return how to continue; submitit calls it before a time limit or a preemption."""
-        if self._snakemake is not None:
-            self._snakemake.kill()
-        log("the head ends; its jobs go on, and SLURM will start the head again")
-        again = CampaignController(self.configs, self.profile, self.arguments, self.again_s)
-        return submitit.helpers.DelayedSubmission(again)
+    def _wait(self, refusals: Refusals) -> None:
+        """Wait before jobs that SLURM refused are submitted again."""
+        unknown = [each for each in refusals if each[1].verdict == "unknown"]
+        pause_s = self.patience.pause_s((unknown or refusals)[0][1])
+        if pause_s is None:
+            raise HrtemOodError(self._explain(unknown))
+        log(f"SLURM did not accept all jobs; they are submitted again in {pause_s:g} s: {refusals[0][1].words}")
+        time.sleep(pause_s)
+
+    def _explain(self, refusals: Refusals) -> str:
+        texts = [f"{rule or 'jobs'}: {explain(refusal, self.profile, rule)}" for rule, refusal in refusals]
+        return (
+            "SLURM refuses jobs of this campaign; those that it runs go on, and `hrtem-ood submit` continues.\n  "
+            + "\n  ".join(dict.fromkeys(texts))
+        )
 
 
 def _wait_for(numbers: set[str], campaign: Campaign, here: Path) -> None:
@@ -155,33 +157,59 @@ def submit(
             f"campaign {name} has a head already: SLURM job {there[0].number}, {there[0].state.lower()}. "
             "`hrtem-ood cancel` ends it."
         )
-    defaults = _defaults(head.profile)
-    executor = submitit.SlurmExecutor(LOGS, max_num_timeout=1_000_000)
+    content = read_profile(head.profile).get("default-resources")
+    defaults = content if isinstance(content, dict) else {}
     given = {
-        "partition": partition or defaults.get("slurm_partition"),
-        "account": account or defaults.get("slurm_account"),
+        "partition": partition or _word(defaults.get("slurm_partition")),
+        "account": account or _word(defaults.get("slurm_account")),
     }
-    executor.update_parameters(
-        job_name=slurm_queue.controller_name(name),
-        time=minutes,
-        mem=f"{memory_GB}GB",
-        cpus_per_task=1,
-        signal_delay_s=WARNING_S,
-        stderr_to_stdout=True,
-        additional_parameters={"requeue": True},
+    parameters = {
+        "job_name": slurm_queue.controller_name(name, Path.cwd()),
+        "time": minutes,
+        "mem": f"{memory_GB}GB",
+        "cpus_per_task": 1,
+        "signal_delay_s": WARNING_S,
+        "stderr_to_stdout": True,
+        "additional_parameters": {"requeue": True},
         **{key: value for key, value in given.items() if value},
-    )
+    }
+    configs = [word for path in head.configs for word in ("--config", str(path))]
+    words = ["job", "head", *configs, "--profile", str(head.profile), "--", *head.arguments]
+    chosen = {"slurm_partition": partition, "slurm_account": account, "runtime": minutes, "mem_mb": memory_GB}
     try:
-        return str(executor.submit(head).job_id)
-    except submitit.core.utils.FailedJobError as error:
-        raise SlurmError(f"SLURM did not accept the head: {error}") from None
+        (number,) = submit_command(LOGS, python_command(*words), parameters)
+    except RefusedError as error:
+        refusal = classify_message(str(error))
+        raise SlurmError(f"SLURM did not accept the head. {_explain_head(refusal, head.profile, chosen)}") from None
+    if (never := _never_starts(number)) is not None:
+        cancel_jobs(number)
+        raise SlurmError(f"The head would never start. {_explain_head(never, head.profile, chosen)}")
+    return number
 
 
-def _defaults(profile: Path) -> dict[str, str]:
-    """Read the default resources of a profile."""
-    path = profile / "config.yaml"
-    if not path.is_file():
-        raise ConfigError(f"{profile} is not a profile: {path} is missing. profiles/slurm is one.")
-    content = yaml.safe_load(path.read_text()) or {}
-    given = content.get("default-resources") or {}
-    return {key: str(value).strip("\"'") for key, value in given.items()} if isinstance(given, dict) else {}
+def _word(value: object) -> str | None:
+    """Return a value of a profile, which Snakemake wants in quotes of its own."""
+    return None if value is None else str(value).strip("\"'")
+
+
+def _never_starts(number: str) -> Refusal | None:
+    """Whether a job that was submitted just now says that it never starts, which SLURM mostly knows at once."""
+    for _ in range(3):
+        time.sleep(0.5)
+        waiting = [job.reason for job in slurm_queue.queued_jobs() if job.number == number and job.state == "PENDING"]
+        refusal = classify_reason(waiting[0]) if waiting else None
+        if refusal is not None and refusal.verdict == GOOD:
+            return refusal
+    return None
+
+
+def _explain_head(refusal: Refusal, profile: Path, chosen: Mapping[str, object]) -> str:
+    """Say why SLURM refuses the head, and by which option or key of the profile."""
+    options = {"slurm_partition": "--partition", "slurm_account": "--account"}
+    options |= {"runtime": "--minutes", "mem_mb": "--memory-GB"}
+    if refusal.verdict == "for now":
+        return f"SLURM says: {refusal.words.rstrip('.')}. It may take it later: submit again."
+    used = [f"{options[key]} {chosen[key]}" for key in refusal.keys if chosen.get(key) is not None]
+    if used:
+        return f"SLURM says: {refusal.words.rstrip('.')}. The request has {', '.join(used)}."
+    return explain(refusal, profile)

@@ -1,5 +1,7 @@
 """The jobs of a campaign in SLURM's queue, recognised by name, folder and comment: no list of them is kept."""
 
+import hashlib
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -8,6 +10,9 @@ from pathlib import Path
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution.slurm_client import cancel_jobs, kill_job, user_queue
+
+TASKS = "tasks"
+"""End of the name of an array of networks; other jobs end with the UUID of a run of Snakemake."""
 
 STAGE_OF_RULE = {stage.rule: name for name, stage in JOB_STAGES.items()}
 
@@ -23,6 +28,8 @@ class QueuedJob:
     name : str
     state : str
         ``PENDING``, ``RUNNING``, …
+    reason : str
+        Why it waits, if it does.
     folder : Path
         Working directory at submission.
     stage, id : str or None
@@ -32,19 +39,25 @@ class QueuedJob:
     number: str
     name: str
     state: str
+    reason: str
     folder: Path
     stage: str | None
     id: str | None
 
 
-def controller_name(campaign: str) -> str:
-    """Name of the SLURM job that runs a campaign."""
-    return f"hrtem-ood-{campaign}"
+def controller_name(campaign: str, folder: Path) -> str:
+    """Name of the SLURM job that runs a campaign in a folder."""
+    return f"hrtem-ood-{prefix(campaign, folder)}"
 
 
-def prefix(campaign: str) -> str:
-    """Prefix of the names of the SLURM jobs that a campaign's head submits."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", campaign)
+def prefix(campaign: str, folder: Path) -> str:
+    """Prefix of the names of the SLURM jobs that a campaign's head submits from a folder.
+
+    Names of jobs allow few characters: the digest tells apart what they cannot, such as campaigns ``x.1`` and ``x-1``.
+    """
+    exact = json.dumps([campaign, str(folder)])
+    digest = hashlib.sha256(exact.encode(errors="surrogateescape")).hexdigest()[:10]
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '-', campaign)[:32]}-{digest}"
 
 
 def queued_jobs() -> list[QueuedJob]:
@@ -59,19 +72,22 @@ def queued_jobs() -> list[QueuedJob]:
         rule = re.fullmatch(r"rule_(\w+)_wildcards_(\S+)", row.comment)
         stage, id_ = (STAGE_OF_RULE.get(rule[1]), rule[2]) if rule else (None, None)
         if row.number not in jobs or row.state != "PENDING":  # of an array, a task that runs counts
-            jobs[row.number] = QueuedJob(row.number, row.name, row.state, Path(row.folder), stage, id_)
+            jobs[row.number] = QueuedJob(row.number, row.name, row.state, row.reason, Path(row.folder), stage, id_)
     return list(jobs.values())
 
 
 def controller_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
     """Return the jobs that run a campaign in a folder: one, or none."""
-    return [job for job in queued_jobs() if job.name == controller_name(campaign) and job.folder == folder]
+    name = controller_name(campaign, folder)
+    return [job for job in queued_jobs() if job.name == name and job.folder == folder]
 
 
 def submitted_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
-    """Return the jobs that heads of a campaign have submitted from a folder."""
-    start = f"{prefix(campaign)}_"
-    return [job for job in queued_jobs() if job.name.startswith(start) and job.folder == folder]
+    """Return the jobs that heads of a campaign have submitted from a folder; those of no other campaign."""
+    name = re.compile(
+        rf"{re.escape(prefix(campaign, folder))}_({TASKS}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
+    )
+    return [job for job in queued_jobs() if name.fullmatch(job.name) and job.folder == folder]
 
 
 def running_jobs(campaign: Campaign, folder: Path) -> list[QueuedJob]:

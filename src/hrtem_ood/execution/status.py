@@ -1,8 +1,9 @@
 """Progress of a campaign: from existing artifacts and the records of jobs."""
 
+import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
+from hrtem_ood.execution.slurm_client import SlurmError
+from hrtem_ood.execution.slurm_refusals import GOOD, classify_reason
 
 WINDOW_S = 3600.0
 """Rates are averages over the last so many seconds [s]."""
@@ -91,6 +95,32 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
+class WaitingJob:
+    """A job in SLURM's queue that does not just wait for its turn.
+
+    Attributes
+    ----------
+    slurm_job : str
+        Its number.
+    stage, id : str or None
+        Of the artifact that it is to create; None of a head.
+    reason : str
+        SLURM's own, as ``PartitionTimeLimit``.
+    never : bool
+        Whether it will never start.
+    keys : tuple of str
+        Keys of the profile that ask for what it does not get.
+    """
+
+    slurm_job: str
+    stage: str | None
+    id: str | None
+    reason: str
+    never: bool
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Status:
     """Progress of a campaign.
 
@@ -102,12 +132,15 @@ class Status:
         Running ones, then those that did not end well, the latest first.
     done : bool
         Whether nothing is missing.
+    waiting : list of WaitingJob
+        Jobs in SLURM's queue that will not start before somebody does something.
     """
 
     campaign: str
     stages: list[StageStatus]
     jobs: list[JobStatus]
     done: bool
+    waiting: list[WaitingJob] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON-like values."""
@@ -148,7 +181,24 @@ def status(campaign: Campaign, results: Path) -> Status:
         rate = _rate(_times(stage, done, results) if each else [], going_on=bool(running))
         counts = (len(running), len(each) - len(running) - len(waiting), len(ready), len(waiting) - len(ready))
         stages.append(StageStatus(stage, len(ids), len(done), *counts, rate, _left(len(each), rate)))
-    return Status(campaign.name, stages, jobs, not wanted)
+    return Status(campaign.name, stages, jobs, not wanted, _waiting(campaign.name, results))
+
+
+def _waiting(campaign: str, results: Path) -> list[WaitingJob]:
+    """Return the jobs of a campaign that SLURM keeps waiting for more than their turn; asks only where SLURM was used."""
+    if not any((results / "logs" / name).exists() for name in (HEAD, "slurm", "tasks")) or not shutil.which("squeue"):
+        return []
+    here = results.absolute().parent.resolve()
+    try:
+        queued = [*slurm_queue.controller_jobs(campaign, here), *slurm_queue.submitted_jobs(campaign, here)]
+    except SlurmError:
+        return []
+    refusals = [(job, classify_reason(job.reason)) for job in queued if job.state == "PENDING"]
+    return [
+        WaitingJob(job.number, job.stage, job.id, job.reason, each.verdict == GOOD, each.keys)
+        for job, each in refusals
+        if each is not None
+    ]
 
 
 def _states(job_records: Iterable[Record]) -> dict[Record, str]:

@@ -19,7 +19,9 @@ from hrtem_ood.artifacts.processes import process_start
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
 from hrtem_ood.cli.render.status import status_table
+from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import Record
+from hrtem_ood.execution.slurm_queue import QueuedJob
 from hrtem_ood.execution.status import status
 
 
@@ -155,3 +157,30 @@ def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypat
     Results(results).path("metrics", small.metrics_id).unlink()
     watched = CliRunner().invoke(main, arguments)
     assert "No job is running." in watched.output
+
+
+def test_jobs_that_slurm_does_not_start(small, tmp_path, monkeypatch):
+    here = tmp_path.resolve()
+    reasons = {"11": "PartitionTimeLimit", "12": "Priority", "13": "ReqNodeNotAvail"}
+    jobs = [
+        QueuedJob(number, "name", "PENDING", reason, here, "packs", f"id-{number}")
+        for number, reason in reasons.items()
+    ]
+    asked = []
+
+    def submitted_jobs(campaign, folder):
+        asked.append((campaign, folder))
+        return jobs
+
+    monkeypatch.setattr(slurm_queue, "controller_jobs", lambda *_: [])
+    monkeypatch.setattr(slurm_queue, "submitted_jobs", submitted_jobs)
+    monkeypatch.setattr(shutil, "which", lambda _program: "/usr/bin/squeue")
+    assert not status(small, tmp_path / "results").waiting
+    assert not asked, "SLURM is asked only where it was used"
+    (tmp_path / "results/logs/slurm").mkdir(parents=True)
+    found = status(small, tmp_path / "results")
+    assert asked == [(small.name, here)]
+    assert [(job.slurm_job, job.never) for job in found.waiting] == [("11", True), ("13", False)]
+    assert "packs/id-11: SLURM job 11 never starts, SLURM says PartitionTimeLimit; see runtime" in text(found)
+    assert "packs/id-13: SLURM job 13 waits, SLURM says ReqNodeNotAvail" in text(found)
+    json.dumps(found.to_dict())

@@ -57,6 +57,11 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"  log: {job.log}"
     if len(ended) > MAX_JOBS:
         yield f"and {len(ended) - MAX_JOBS} more jobs that failed, see results/jobs"
+    for waiting in status.waiting[:MAX_JOBS]:
+        what = f"{waiting.stage}/{waiting.id}" if waiting.stage else "a job of this campaign"
+        fate = "never starts" if waiting.never else "waits"
+        keys = f"; see {', '.join(waiting.keys)} in the profile" if waiting.keys else ""
+        yield f"{what}: SLURM job {waiting.slurm_job} {fate}, SLURM says {waiting.reason}{keys}"
     if status.done:
         yield "The campaign is finished."
     elif not running:

@@ -1,0 +1,93 @@
+"""Plain commands as jobs of SLURM or processes of this machine, by submitit, without its pickles.
+
+submitit by itself writes the function of a job into a pickle beside its log, which the job loads, and the job writes
+another, which its caller loads. Whoever may write to that folder could have either run what they like. Here submitit
+writes the batch script, submits it and names the logs; the job is a command of this program, and what it has to tell is
+in a JSON file.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError
+
+from hrtem_ood.execution.slurm_client import SlurmError
+
+TASK_INDEX = '"$SLURM_ARRAY_TASK_ID"'
+"""The number of a task of an array, for the shell that starts it."""
+
+
+class RefusedError(SlurmError):
+    """``sbatch`` did not take a job; the message is what it says."""
+
+
+def python_command(*words: str) -> str:
+    """Return a command line of this program, quoted for the shell.
+
+    Parameters
+    ----------
+    *words : str
+        What follows ``hrtem-ood``; :data:`TASK_INDEX` is left as it is.
+    """
+    quoted = [word if word == TASK_INDEX else shlex.quote(word) for word in words]
+    return " ".join([shlex.quote(sys.executable), "-u", "-m", "hrtem_ood", *quoted])
+
+
+def submit_command(folder: Path, command: str, parameters: dict[str, Any], *, tasks: int | None = None) -> list[str]:
+    """Submit a command to SLURM, as a job or as an array.
+
+    Parameters
+    ----------
+    folder : Path
+        For the batch script and the logs.
+    command : str
+        Command line.
+    parameters : dict
+        Parameters of submitit's ``SlurmExecutor``.
+    tasks : int, optional
+        Number of tasks of an array.
+
+    Returns
+    -------
+    list of str
+        Id of the job, or of each task.
+
+    Raises
+    ------
+    RefusedError
+        With SLURM's words.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    executor = submitit.SlurmExecutor(folder)
+    executor.update_parameters(**parameters)
+    if tasks is not None:
+        executor.parameters["map_count"] = tasks
+    try:
+        number = str(executor._submit_command(command).job_id)
+    except FailedJobError as error:
+        raise RefusedError(str(error).strip()) from None
+    return [number] if tasks is None else [f"{number}_{task}" for task in range(tasks)]
+
+
+def start_commands(folder: Path, commands: Sequence[str], parameters: dict[str, Any]) -> "list[submitit.LocalJob[Any]]":
+    """Start commands as processes of this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        For the logs.
+    commands : sequence of str
+    parameters : dict
+        Parameters of submitit's ``LocalExecutor``.
+
+    Returns
+    -------
+    list of submitit.LocalJob
+    """
+    executor = submitit.LocalExecutor(folder)
+    executor.update_parameters(**parameters)
+    return [executor._submit_command(command) for command in commands]

@@ -1,0 +1,71 @@
+"""What Snakemake's output tells of submissions: which rules SLURM accepted jobs of, and what it refused."""
+
+import re
+from dataclasses import dataclass, field
+
+from hrtem_ood.execution.slurm_refusals import Refusal, classify_message
+
+REFUSED = "SLURM sbatch failed"
+"""Message of the executor plugin for a job that SLURM did not accept; its words follow in quotes."""
+
+NOT_SUBMITTED = "Job submission failed with exception: "
+"""Message of the executor plugin for a job that it did not hand to SLURM, as with an account that it does not find."""
+
+ACCEPTED = re.compile(r"has been submitted with SLURM jobid (\d+) \(log: (\S+)\)")
+_RULE = re.compile(r"--comment '?(rule_([A-Za-z0-9]+(?:_[A-Za-z0-9]+)*?)(?:_wildcards_[^\s']*)?)'?(?:\s|$)")
+_ERROR_IN = re.compile(r"^Error in rule (\w+)")
+MOST_LINES = 40
+"""Lines in which the message of a refusal ends."""
+
+
+@dataclass
+class SubmissionLog:
+    """Reads Snakemake's output line by line.
+
+    Attributes
+    ----------
+    accepted : set of str
+        Rules of which SLURM has taken a job.
+    refusals : list of (str or None, Refusal)
+        What SLURM refused, with the rule. Of a job that was refused for now before, what follows does not count: each
+        attempt asks for more, so that it may be refused for good in the end though the job is in order.
+    """
+
+    accepted: set[str] = field(default_factory=set)
+    refusals: list[tuple[str | None, Refusal]] = field(default_factory=list)
+    _message: list[str] | None = None
+    _rule: str | None = None
+    _waiting: set[str] = field(default_factory=set)
+
+    def read(self, line: str) -> tuple[str | None, Refusal] | None:
+        """Take in a line; return the refusal that it completes, with its rule."""
+        if match := ACCEPTED.search(line):
+            self.accepted.update(re.findall(r"/rule_(\w+)/", match[2]))
+        if match := _ERROR_IN.match(line):
+            self._rule = match[1]
+        if NOT_SUBMITTED in line:
+            refusal = classify_message(line.split(NOT_SUBMITTED, 1)[1].partition(" Available accounts")[0])
+            return self._add(self._rule, None, refusal)
+        if REFUSED in line:
+            self._message = []
+        if self._message is None:
+            return None
+        self._message.append(line)
+        match = _RULE.search(line)
+        if match is None and len(self._message) < MOST_LINES:
+            return None
+        text, self._message = "\n".join(self._message), None
+        words = re.search(r"error message was '(.*?)'\.?\s*\n", text + "\n", re.DOTALL)
+        return self._add(match[2] if match else self._rule, match[1] if match else None, _refusal(words, text))
+
+    def _add(self, rule: str | None, job: str | None, refusal: Refusal) -> tuple[str | None, Refusal] | None:
+        if job is not None and job in self._waiting:
+            return None
+        if job is not None and refusal.verdict == "for now":
+            self._waiting.add(job)
+        self.refusals.append((rule, refusal))
+        return rule, refusal
+
+
+def _refusal(words: re.Match[str] | None, text: str) -> Refusal:
+    return classify_message(words[1] if words else text)

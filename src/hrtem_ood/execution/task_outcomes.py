@@ -1,0 +1,93 @@
+"""What became of the task of a network: a small JSON file beside its log, which is data and nothing else."""
+
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.errors import HrtemOodError
+
+MAX_BYTES = 100_000
+MAX_ERROR = 2_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended by itself; one that was killed leaves no outcome.
+
+    Attributes
+    ----------
+    id : str
+        Of the network.
+    token : str
+        Of the submission: outcomes of earlier ones do not count.
+    error : str or None
+        Message, where it failed.
+    """
+
+    id: str
+    token: str
+    error: str | None
+
+
+def task_folder(results: Path, id_: str) -> Path:
+    """Folder of the tasks of a pack or an evaluation."""
+    return results / "logs/tasks" / id_
+
+
+def write_outcome(results: Path, id_: str, outcome: Outcome) -> None:
+    """Write what became of a network's task, in one step.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    id_ : str
+        Of the pack or evaluation.
+    outcome : Outcome
+    """
+    store.write_json(task_folder(results, id_) / f"{outcome.id}.json", asdict(outcome))
+
+
+def read_outcome(results: Path, id_: str, network: str, token: str) -> Outcome | None:
+    """Read what became of a network's task.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    id_ : str
+        Of the pack or evaluation.
+    network : str
+        Id of the network.
+    token : str
+        Of the submission.
+
+    Returns
+    -------
+    Outcome or None
+        None where the task has not ended, or where the file is not such an outcome.
+    """
+    try:
+        # neither a pipe, which would keep its reader waiting, nor more than an outcome takes
+        descriptor = os.open(task_folder(results, id_) / f"{network}.json", os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+                return None
+            content = json.loads(file.read(MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.get("id") != network or content.get("token") != token:
+        return None
+    error = content.get("error")
+    return Outcome(network, token, None if error is None else str(error)[:MAX_ERROR])
+
+
+def error_message(error: BaseException) -> str:
+    """Return the message of an error: the last line, which names the network, of this program's own."""
+    text = str(error) if isinstance(error, HrtemOodError) else f"{type(error).__name__}: {error}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:MAX_ERROR] if lines else type(error).__name__
