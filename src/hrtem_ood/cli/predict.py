@@ -18,6 +18,12 @@ from hrtem_ood.cli.options import FILE, FOLDER, Device, device_option, results_o
     help="Pixel size [Å].  [default: as in the files]",
 )
 @click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@click.option(
+    "--repair/--no-repair",
+    default=True,
+    show_default=True,
+    help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
+)
 @results_option
 @device_option
 def predict(
@@ -26,6 +32,7 @@ def predict(
     output: Path,
     pixel_size_A: float | None,
     condition: str | None,
+    repair: bool,
     results: Path,
     device: Device,
 ) -> None:
@@ -44,7 +51,9 @@ def predict(
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
         click.echo("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
-    for result in segment_micrographs.predict(trained, images, output, pixel_size_A=pixel_size_A, device=device):
+    for result in segment_micrographs.predict(
+        trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
+    ):
         click.echo("\n".join(text.segmentation_lines(result, trained)))
     if stated is None:
         click.echo(text.condition_hint())

@@ -42,12 +42,16 @@ class Micrograph:
     image : float32 array, (y, x)
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
     pixel_size_A : float, [Å]
+    zero : float
+        Value of ``image`` without electrons: that of 0 in the file. 0 where most of the file's values are negative, as in
+        counts with an offset of their own.
     """
 
     name: str
     path: Path
     image: NDArray[np.float32]
     pixel_size_A: float
+    zero: float
 
 
 def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterator[Micrograph]:
@@ -77,7 +81,8 @@ def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterat
     digits = len(str(len(planes) - 1))
     for number, (plane, pixel) in enumerate(planes):
         name = path.stem if len(planes) == 1 else f"{path.stem}_{number:0{digits}d}"
-        yield Micrograph(name, path, _values(path, name, plane), pixel)
+        image, zero = _values(path, name, plane)
+        yield Micrograph(name, path, image, pixel, zero)
 
 
 def _signals(path: Path) -> list[dict[str, Any]]:
@@ -123,14 +128,17 @@ def _stack(path: Path, signal: Mapping[str, Any]) -> NDArray[Any]:
     return data.reshape(-1, *data.shape[-2:])
 
 
-def _values(path: Path, name: str, plane: NDArray[Any]) -> NDArray[np.float32]:
+def _values(path: Path, name: str, plane: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
+    """Return values above the least one, and the value of no electrons among them."""
     values = plane.astype(np.float64)
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
         raise ArtifactError(f"{path}: {bad} pixels of {name} are NaN or infinite. Crop or mend the image.")
     if values.min(initial=np.inf) >= values.max(initial=-np.inf):
         raise ArtifactError(f"{path}: all pixels of {name} have one value: there is nothing to see.")
-    return np.asarray(values - values.min(), np.float32)
+    least = float(values.min())
+    zero = -least if np.median(values) > max(0, -least) else 0.0
+    return np.asarray(values - least, np.float32), zero
 
 
 def _calibration(path: Path, signal: Mapping[str, Any]) -> float:

@@ -22,7 +22,8 @@ from hrtem_ood.learning.inference.figures import draw_assessment, draw_segmentat
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import ParticleMeasurements, measure_particles, threshold
-from hrtem_ood.learning.inference.resample import resample, resampled_side, same_pixel
+from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
+from hrtem_ood.learning.inference.resample import nearest_pixels, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.physics.optics.condition import Condition
@@ -68,6 +69,8 @@ class SegmentationResult:
     ----------
     micrograph : Micrograph
         As it was read.
+    repaired : RepairedImage or None
+        Without defects, on the micrograph's grid; None where it was not repaired.
     shape : tuple of int, [px]
         Of the image as the network saw it.
     pixel_size_A : float, [Å]
@@ -80,6 +83,7 @@ class SegmentationResult:
     """
 
     micrograph: Micrograph
+    repaired: RepairedImage | None
     shape: tuple[int, int]
     pixel_size_A: float
     tiles: Tiling | None
@@ -114,6 +118,7 @@ def predict(
     output: Path,
     *,
     pixel_size_A: float | None = None,
+    repair: bool = True,
     device: Device = "auto",
 ) -> Iterator[SegmentationResult]:
     """Segment micrographs, and write per image a probability, a mask, a table of particles and a picture.
@@ -126,6 +131,9 @@ def predict(
         Folder.
     pixel_size_A : float, optional, [Å]
         Of all images; by default what their files say.
+    repair : bool, optional
+        Whether defects of the images are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
+        then are no particle.
     device : {"auto", "cpu", "gpu"}
 
     Yields
@@ -143,12 +151,17 @@ def predict(
         for micrograph in read_micrographs(path, pixel_size_A=pixel_size_A):
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
-            image, pixel = _on_network_grid(micrograph, user)
+            repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
+            image, pixel = _on_network_grid(micrograph, micrograph.image if repaired is None else repaired.image, user)
             tiles = user.tiles if max(image.shape) > TILE_PX else None
             probability = particle_probability(network, image, where, tiles)
+            if repaired is not None and repaired.dead.any():
+                probability[nearest_pixels(repaired.dead, micrograph.pixel_size_A, pixel, image.shape)] = 0
             found = measure_particles(probability, pixel)
             _write(outputs, image, probability, found, pixel, micrograph.name)
-            yield SegmentationResult(micrograph, probability.shape, pixel, tiles, found, tuple(outputs.values()))
+            yield SegmentationResult(
+                micrograph, repaired, probability.shape, pixel, tiles, found, tuple(outputs.values())
+            )
 
 
 def assess_condition(
@@ -181,7 +194,9 @@ def assess_condition(
     return result, path
 
 
-def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDArray[np.float32], float]:
+def _on_network_grid(
+    micrograph: Micrograph, image: NDArray[np.float32], user: TrainedNetwork
+) -> tuple[NDArray[np.float32], float]:
     """Bring an image to the network's pixel, and check that the network takes the result."""
     old, new = micrograph.pixel_size_A, user.training_domain.pixel_size_A
     same = same_pixel(old, new)
@@ -198,7 +213,7 @@ def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDAr
             f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
             "to hold. Is the pixel right? State it with --pixel-size-A; or cut the image."
         )
-    return (micrograph.image, old) if same else (resample(micrograph.image, old, new), new)
+    return (image, old) if same else (resample(image, old, new), new)
 
 
 def _outputs(folder: Path, name: str) -> dict[str, Path]:
