@@ -19,6 +19,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.evaluation.metrics import confusion, f1
 from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.segment_micrographs import load
 from hrtem_ood.physics.optics.condition import Condition
@@ -65,14 +66,14 @@ def defects() -> dict[str, Callable[[Image], Image]]:
         "none": lambda image: image,
         "one hot pixel of 100 times the mean": replaced(1, 100),
         "20 spikes of 10 times the mean": replaced(20, 10),
-        "brightness gradient of 10 %": multiplied(lambda y, x: 1 + 0.1 * x + 0 * y),
-        "brightness gradient of 50 %": multiplied(lambda y, x: 1 + 0.5 * x + 0 * y),
+        "brightness gradient of 10 %": multiplied(lambda _, x: 1 + 0.1 * x),
+        "brightness gradient of 50 %": multiplied(lambda _, x: 1 + 0.5 * x),
         "vignetting of 20 %": multiplied(lambda y, x: 1 - 0.1 * (x**2 + y**2)),
         "vignetting of 40 %": multiplied(lambda y, x: 1 - 0.2 * (x**2 + y**2)),
         "2 dead rows": dead_rows(2),
         "8 dead rows": dead_rows(8),
         "border of zeros, 4 px": border,
-        "beam stop": multiplied(lambda y, x: 1.0 * (np.hypot(x + 1, y) > 0.6)),
+        "beam stop": multiplied(lambda y, x: np.where(np.hypot(x + 1, y) > 0.6, 1, 0)),
         "hole in the film, 1.6 times brighter": multiplied(lambda y, x: 1 + 0.6 * (np.hypot(x + 0.7, y + 0.7) < 0.4)),
         "contrast inverted": lambda image: image.max() - image,
     }
@@ -117,13 +118,12 @@ def main() -> None:
 
 
 def _f1(networks: list[torch.nn.Module], images: Image, labels: NDArray[np.bool_], live: NDArray[np.bool_]) -> float:
-    label = labels & live
+    counted = torch.from_numpy(live)
     scores = []
     for network in networks:
         with torch.inference_mode():
-            mask = (network(standardise(torch.from_numpy(images))[:, None]).argmax(dim=1) == 1).numpy() & live
-        both = (mask & label).sum(axis=(1, 2))
-        scores.append(np.median(2 * both / np.maximum((mask.sum(axis=(1, 2)) + label.sum(axis=(1, 2))), 1)))
+            mask = network(standardise(torch.from_numpy(images))[:, None]).argmax(dim=1) == 1
+        scores.append(np.median(f1(confusion(mask & counted, torch.from_numpy(labels) & counted)).numpy()))
     return float(np.mean(scores))
 
 

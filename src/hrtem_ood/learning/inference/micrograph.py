@@ -43,8 +43,8 @@ class Micrograph:
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
     pixel_size_A : float, [Å]
     zero : float
-        Value of ``image`` without electrons: that of 0 in the file. 0 where most of the file's values are negative, as in
-        counts with an offset of their own.
+        Value of ``image`` without electrons: that of 0 in the file. Where values lie further below 0 than their median lies
+        above it, the file has an offset of its own, and the least value is taken.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 A network standardises an image by its mean and deviation over all pixels. A single X-ray spike, a few dead rows or a
 slope of the illumination changes these, hence the whole segmentation. :func:`repair_image` removes such defects before,
-and leaves an image without them as it is, but for rounding:
+and leaves an image without them as it is:
 
 1. dead pixels are those of constant patches and lines, which noise does not make;
 2. spikes are replaced by the median around them;
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from hrtem_ood.learning.inference.resample import block_mean
 
 CHANCE = 1e-3
 """Constant lines and patches are dead if noise would make one in fewer than this share of images."""
@@ -85,7 +87,7 @@ def repair_image(image: NDArray[np.float32], *, zero: float = 0.0) -> RepairedIm
     Parameters
     ----------
     image : float32 array, (y, x), [counts]
-        Sides of at least 8 px.
+        In any unit.
     zero : float, optional, [counts]
         Value of a pixel without electrons.
 
@@ -118,8 +120,9 @@ def dead_pixels(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Find pixels in constant lines and patches: dead rows and columns, borders, beam stops, saturated regions.
 
     A line of n equal pixels is dead if noise would make one in fewer than :data:`CHANCE` images: if N pⁿ⁻¹ < CHANCE, with
-    N pixels in the image and the probability p that a pixel equals its neighbour, estimated from the image. A patch is
-    of 3 × 3 pixels or more, with the same rule for its 9 pixels.
+    N pixels in the image and the probability p that a pixel equals its neighbour, see :func:`_share_of_equal_neighbours`.
+    A square patch is dead if its side is half as long, and 3 px or more: it has far more pixels, though in a smooth image they
+    depend on each other.
 
     Parameters
     ----------
@@ -130,23 +133,34 @@ def dead_pixels(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     bool array, (y, x)
     """
     dead = np.zeros(image.shape, bool)
-    lengths = []
-    for axis in (0, 1):
-        equal = np.diff(image, axis=axis) == 0
-        # the median of lines, so that dead ones do not count; pairs after equal pairs, as noise may be correlated
-        share = max(
-            float(np.median(equal.mean(axis=axis))), float(np.median(equal.mean(axis=1 - axis))), 1 / image.size
-        )
-        length = 1 + math.ceil(math.log(CHANCE / image.size) / math.log(min(share, 0.999)))
-        lengths.append(length)
-        size = min(length, image.shape[axis])
-        if size == image.shape[axis] and length > size:
-            continue
-        dead |= _in_constant_window(image, (size, 1) if axis == 0 else (1, size))
-    side = max(3, math.ceil(math.sqrt(max(lengths))))
-    if side <= min(image.shape):
-        dead |= _in_constant_window(image, (side, side))
+    longest = 0
+    for axis, side in enumerate(image.shape):
+        share = min(max(_share_of_equal_neighbours(image, axis), 1 / image.size), 0.999)
+        length = max(2, 1 + math.ceil(math.log(CHANCE / image.size) / math.log(share)))
+        longest = max(longest, length)
+        if length <= side:
+            dead |= _in_constant_window(image, (length, 1) if axis == 0 else (1, length))
+    patch = max(3, math.ceil(longest / 2))
+    if patch <= min(image.shape):
+        dead |= _in_constant_window(image, (patch, patch))
     return dead
+
+
+def _share_of_equal_neighbours(image: NDArray[np.float32], axis: int) -> float:
+    """Estimate the probability that noise makes a pixel equal to the one before it along an axis.
+
+    The lower quartile over lines, in either direction, as dead regions may take many of them. In smooth images, equal pixels
+    follow equal pixels: hence also the share among those, which is the larger one there.
+    """
+    equal = np.diff(image, axis=axis) == 0
+    if min(equal.shape) < 2:
+        return 1.0  # nothing can be told of lines of two pixels
+    before, after = (
+        equal.take(range(*part), axis=axis) for part in ((0, equal.shape[axis] - 1), (1, equal.shape[axis]))
+    )
+    pairs, both = before.sum(axis=axis), (before & after).sum(axis=axis)
+    following = both / np.maximum(pairs, 1)
+    return max(float(np.percentile(shares, 25)) for shares in (equal.mean(axis=0), equal.mean(axis=1), following))
 
 
 def _in_constant_window(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -177,11 +191,11 @@ def _find_spikes(image: NDArray[np.float32], live: NDArray[np.bool_]) -> tuple[N
     """Return the median around each pixel, and which pixels are spikes, each (y, x)."""
     median = ndimage.median_filter(image, 5, mode="reflect")
     distance = np.abs(image - median)
-    # Of a spike little counts: distances are cut at 5 standard deviations, of which the median is a first estimate.
-    most = 5 * 1.4826 * float(np.median(distance)) + 1e-6
-    deviation = 1.25 * float(np.minimum(distance, most).mean())
-    if deviation < 1e-5:
+    typical = float(np.median(distance))
+    if typical == 0:  # hardly an electron per pixel: the noise cannot be estimated
         return median, np.zeros(image.shape, bool)
+    # Of a spike little counts: distances are cut at 5 standard deviations, of which the median is a first estimate.
+    deviation = 1.25 * float(np.minimum(distance, 5 * 1.4826 * typical).mean())
     # Where all pixels stand out, as in a crystal at a high dose, the noise is that of there.
     local = 1.25 * ndimage.uniform_filter(np.minimum(distance, 10 * deviation), SPIKE_WINDOW_PX, mode="reflect")
     return median, (distance > SPIKE * np.maximum(deviation, local)) & live
@@ -206,11 +220,12 @@ def fit_background(image: NDArray[np.float32], live: NDArray[np.bool_]) -> tuple
         Share of the live pixels beyond the step; 0 where there is none.
     """
     least = _LEAST_LEVEL * float(image[live].mean())
-    block = max(1, math.ceil(max(image.shape) / FIT_PX))
+    block = min(math.ceil(max(image.shape) / FIT_PX), *image.shape)
     share, level, variance = _local_statistics(image, live, block)
     # Film has the noise of its counts only. Crystals vary more, and their mean level is none of the film's.
     excess = variance / np.maximum(level, least)
-    used = (share > 0.1) & (excess < EXCESS * float(np.percentile(excess[share > 0.1], 25)))
+    known = share > 0.1
+    used = known & (excess < EXCESS * float(np.percentile(excess[known], 25))) if known.any() else known
     if used.sum() < FEWEST_PX:
         return np.full(image.shape, image[live].mean(), np.float32), 0.0
     y, x = (_pixel_positions(side, block) for side in image.shape)
@@ -243,7 +258,7 @@ def _local_statistics(
     values = np.where(live, image, 0)
     sigma = max(BLUR_PX / block, 0.5)
     share, total, square = (
-        ndimage.gaussian_filter(_block_mean(part, block), sigma, mode="nearest")
+        ndimage.gaussian_filter(block_mean(part, block), sigma, mode="nearest")
         for part in (live.astype(np.float32), values, values**2)
     )
     mean, mean_square = (np.asarray(part / np.maximum(share, 1e-3), np.float32) for part in (total, square))
@@ -273,7 +288,7 @@ def _robust_fit(basis: NDArray[np.float32], values: NDArray[np.float32]) -> tupl
         root = np.sqrt(weight)
         coefficients = np.linalg.lstsq(matrix * root[:, None], values * root, rcond=None)[0]
         residual = np.abs(values - matrix @ coefficients)
-        weight = 1 / (1 + (residual / (_CAUCHY * residual.mean() + 1e-12)) ** 2)
+        weight = 1 / (1 + (residual / (_CAUCHY * (residual.mean() or 1.0))) ** 2)
     return coefficients.astype(np.float32), float(residual.mean())
 
 
@@ -289,12 +304,6 @@ def _middle_of_two_classes(values: NDArray[np.float32]) -> float:
             break
         middle = new
     return middle
-
-
-def _block_mean(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    height, width = (side // block for side in values.shape)
-    cut = values[: height * block, : width * block]
-    return np.asarray(cut.reshape(height, block, width, block).mean(axis=(1, 3)), np.float32)
 
 
 def _pixel_positions(side: int, block: int) -> NDArray[np.float32]:

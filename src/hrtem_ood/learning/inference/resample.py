@@ -73,6 +73,24 @@ def nearest_pixels(
     return np.asarray(mask[np.ix_(rows, columns)])
 
 
+def block_mean(image: Floats, block: int) -> Floats:
+    """Return means over square blocks of pixels; what is left at the far edges is cut off.
+
+    Parameters
+    ----------
+    image : float32 array, (y, x)
+    block : int, [px]
+        Side of a block, not above the image's.
+
+    Returns
+    -------
+    float32 array, (y // block, x // block)
+    """
+    height, width = (side // block for side in image.shape)
+    cut = image[: height * block, : width * block]
+    return np.asarray(cut.reshape(height, block, width, block).mean(axis=(1, 3)), np.float32)
+
+
 def _cosines(old: int, new: int, ratio: float) -> Floats:
     """Values (new pixel, frequency) of the cosines at the new pixels, with the weights of the inverse transform."""
     frequency = np.arange(min(old, math.ceil(old / ratio - 1e-6)))

@@ -151,8 +151,11 @@ def predict(
         for micrograph in read_micrographs(path, pixel_size_A=pixel_size_A):
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
+            pixel = _checked_pixel_size_A(micrograph, user)  # before the repair, which takes time
             repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
-            image, pixel = _on_network_grid(micrograph, micrograph.image if repaired is None else repaired.image, user)
+            image = micrograph.image if repaired is None else repaired.image
+            if pixel != micrograph.pixel_size_A:
+                image = resample(image, micrograph.pixel_size_A, pixel)
             tiles = user.tiles if max(image.shape) > TILE_PX else None
             probability = particle_probability(network, image, where, tiles)
             if repaired is not None and repaired.dead.any():
@@ -194,10 +197,11 @@ def assess_condition(
     return result, path
 
 
-def _on_network_grid(
-    micrograph: Micrograph, image: NDArray[np.float32], user: TrainedNetwork
-) -> tuple[NDArray[np.float32], float]:
-    """Bring an image to the network's pixel, and check that the network takes the result."""
+def _checked_pixel_size_A(micrograph: Micrograph, user: TrainedNetwork) -> float:
+    """Return the pixel on which an image is segmented [Å], and check that the network takes it there.
+
+    It is the network's, or the image's own where they are the same.
+    """
     old, new = micrograph.pixel_size_A, user.training_domain.pixel_size_A
     same = same_pixel(old, new)
     sides = [side if same else resampled_side(side, old, new) for side in micrograph.image.shape]
@@ -213,7 +217,7 @@ def _on_network_grid(
             f"{told}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
             "to hold. Is the pixel right? State it with --pixel-size-A; or cut the image."
         )
-    return (image, old) if same else (resample(image, old, new), new)
+    return old if same else new
 
 
 def _outputs(folder: Path, name: str) -> dict[str, Path]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from hrtem_ood.learning.inference.repair import dead_pixels, fit_background, repair_image
 from hrtem_ood.learning.inference.resample import nearest_pixels
@@ -27,10 +28,42 @@ def test_an_image_without_defects_stays(dose, seed):
     repaired = repair_image(image)
     assert not repaired.dead.any()
     assert repaired.bright == 0
+    assert repaired.slope == 0
     assert repaired.spikes <= 1  # Poisson's tail at low doses
-    if repaired.slope == 0:
-        changed = repaired.image != image
-        assert changed.sum() == repaired.spikes
+    assert (repaired.image != image).sum() == repaired.spikes
+
+
+@pytest.mark.parametrize("blur", [1, 2, 4])
+@pytest.mark.parametrize("levels", [10, 30, 255])
+def test_smooth_images_of_few_grey_levels_have_no_dead_pixels(blur, levels):
+    """Neighbours are equal more often than in noise, and follow each other."""
+    image = ndimage.gaussian_filter(np.random.default_rng(0).poisson(60, (256, 256)).astype(float), blur)
+    image = np.round((image - image.min()) / np.ptp(image) * levels).astype(np.float32)
+    assert dead_pixels(image).mean() < 1e-3
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (2, 2), (16, 16), (20000, 16), (16, 20000)])
+def test_images_of_any_shape_are_repaired(shape):
+    image = np.random.default_rng(0).poisson(60, shape).astype(np.float32)
+    repaired = repair_image(image)
+    assert repaired.image.shape == shape
+    assert np.isfinite(repaired.image).all()
+    assert not repaired.dead.any()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1e6])
+def test_the_unit_of_values_does_not_matter(unit):
+    image = micrograph() * np.linspace(0.8, 1.2, SIDE, dtype=np.float32)
+    image[3, 3] = 6000
+    here, there = repair_image(image), repair_image(image * np.float32(unit))
+    assert (there.spikes, there.slope) == (1, pytest.approx(here.slope, rel=1e-3))
+    np.testing.assert_allclose(there.image / np.float32(unit), here.image, rtol=1e-3)
+
+
+def test_few_live_pixels_among_dead_ones_are_no_error():
+    image = np.zeros((512, 512), np.float32)
+    image.flat[np.random.default_rng(0).choice(image.size, 100, replace=False)] = np.arange(1, 101)
+    assert np.isfinite(repair_image(image).image).all()
 
 
 def test_columns_of_a_crystal_are_no_spikes():
