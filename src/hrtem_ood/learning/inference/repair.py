@@ -10,6 +10,7 @@ and leaves an image without them as it is:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,10 +120,12 @@ def _fill(image: NDArray[np.float32], live: NDArray[np.bool_]) -> NDArray[np.flo
 def dead_pixels(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Find pixels in constant lines and patches: dead rows and columns, borders, beam stops, saturated regions.
 
-    A line of n equal pixels is dead if noise would make one in fewer than :data:`CHANCE` images: if N pⁿ⁻¹ < CHANCE, with
-    N pixels in the image and the probability p that a pixel equals its neighbour, see :func:`_share_of_equal_neighbours`.
-    A square patch is dead if its side is half as long, and 3 px or more: it has far more pixels, though in a smooth image they
-    depend on each other.
+    A line of n equal pixels is dead if noise would make one in fewer than :data:`CHANCE` images: if 2 N pⁿ⁻¹ < CHANCE, with
+    N pixels in the image, lines along y and x, and the probability p that a pixel equals the one before it. A square patch is
+    dead if its side is half as long, and 3 px or more: it has far more pixels, though in a smooth image they depend on each
+    other.
+
+    The image gives p: first all pixels do, of which dead ones make it too large, then those not found dead.
 
     Parameters
     ----------
@@ -132,35 +135,43 @@ def dead_pixels(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     -------
     bool array, (y, x)
     """
+    equal = [np.diff(image, axis=axis) == 0 for axis in (0, 1)]
+    dead = _constant_regions(image, [_share(each) for each in equal])
+    shares = []
+    for axis, each in enumerate(equal):
+        live = ~(_before(dead, axis) | _after(dead, axis))
+        # In smooth images equal pixels follow equal ones: their share among those is larger than among all.
+        after_equal = _after(each, axis)[_before(each & live, axis) & _after(live, axis)]
+        shares.append(max(_share(each[live]), _share(after_equal)))
+    return _constant_regions(image, shares)
+
+
+def _share(equal: NDArray[np.bool_]) -> float:
+    return float(equal.mean()) if equal.size else 0.0
+
+
+def _before(pixels: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    return pixels[:-1] if axis == 0 else pixels[:, :-1]
+
+
+def _after(pixels: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    return pixels[1:] if axis == 0 else pixels[:, 1:]
+
+
+def _constant_regions(image: NDArray[np.float32], shares: Sequence[float]) -> NDArray[np.bool_]:
+    """Find constant lines and patches, given the probability of equal neighbours along y and x, see :func:`dead_pixels`."""
     dead = np.zeros(image.shape, bool)
     longest = 0
-    for axis, side in enumerate(image.shape):
-        share = min(max(_share_of_equal_neighbours(image, axis), 1 / image.size), 0.999)
-        length = max(2, 1 + math.ceil(math.log(CHANCE / image.size) / math.log(share)))
+    for axis, share in enumerate(shares):
+        probability = min(max(share, 1 / image.size), 0.999)
+        length = 1 + math.ceil(math.log(CHANCE / (2 * image.size)) / math.log(probability))
         longest = max(longest, length)
-        if length <= side:
+        if length <= image.shape[axis]:
             dead |= _in_constant_window(image, (length, 1) if axis == 0 else (1, length))
     patch = max(3, math.ceil(longest / 2))
     if patch <= min(image.shape):
         dead |= _in_constant_window(image, (patch, patch))
     return dead
-
-
-def _share_of_equal_neighbours(image: NDArray[np.float32], axis: int) -> float:
-    """Estimate the probability that noise makes a pixel equal to the one before it along an axis.
-
-    The lower quartile over lines, in either direction, as dead regions may take many of them. In smooth images, equal pixels
-    follow equal pixels: hence also the share among those, which is the larger one there.
-    """
-    equal = np.diff(image, axis=axis) == 0
-    if min(equal.shape) < 2:
-        return 1.0  # nothing can be told of lines of two pixels
-    before, after = (
-        equal.take(range(*part), axis=axis) for part in ((0, equal.shape[axis] - 1), (1, equal.shape[axis]))
-    )
-    pairs, both = before.sum(axis=axis), (before & after).sum(axis=axis)
-    following = both / np.maximum(pairs, 1)
-    return max(float(np.percentile(shares, 25)) for shares in (equal.mean(axis=0), equal.mean(axis=1), following))
 
 
 def _in_constant_window(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
