@@ -77,7 +77,7 @@ study: env  ## run the laptop study (config/experiments/transfer.yaml, about an 
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
 
-bench: env  ## run all benchmarks (most of an hour) and write docs/benchmarks.md
+bench: demo  ## run all benchmarks (most of an hour, the demo first) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py
 
 clean:  ## remove .venv, build/ and caches; results/ is never touched

@@ -173,7 +173,7 @@ def main() -> None:
         "accuracy",
         figures,
         [
-            Budget("random: fast, sampling 0.1 Å [%]", 1.0, "max"),
+            Budget("random: builtin, sampling 0.1 Å [%]", 1.0, "max"),
             Budget("largest departure from what the campaign knows [%]", 10.0, "max"),
         ],
         [

@@ -20,6 +20,12 @@ from hrtem_ood.cli.output import say
 )
 @click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
 @architecture_file_option
+@click.option(
+    "--repair/--no-repair",
+    default=True,
+    show_default=True,
+    help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
+)
 @results_option
 @device_option
 def predict(
@@ -29,6 +35,7 @@ def predict(
     pixel_size_A: float | None,
     condition: str | None,
     architecture_file: Path | None,
+    repair: bool,
     results: Path,
     device: Device,
 ) -> None:
@@ -47,7 +54,9 @@ def predict(
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
         say("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
-    for result in segment_micrographs.predict(trained, images, output, pixel_size_A=pixel_size_A, device=device):
+    for result in segment_micrographs.predict(
+        trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
+    ):
         say("\n".join(text.segmentation_lines(result, trained)))
     if stated is None:
         say(text.condition_hint())

@@ -7,6 +7,7 @@ import pandas as pd
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
 from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
+from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.segment_micrographs import SegmentationResult, TrainedNetwork
 
 MAX_LINES = 10
@@ -37,6 +38,8 @@ def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> I
     else:
         old = " × ".join(map(str, source.image.shape))
         yield f"  {old} px of {source.pixel_size_A:.4g} Å, resampled to {height} × {width} px of {result.pixel_size_A:g} Å"
+    if result.repaired is not None:
+        yield from _repairs(result.repaired)
     if result.tiles is not None:
         yield f"  in tiles of {result.tiles.side} px" + ("" if result.tiles.exact else ", see the note below")
     yield f"  particles cover {particles.covered:.1%} of the image; connected: {len(particles.particles)}"
@@ -47,6 +50,20 @@ def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> I
     )
     yield from (f"  note: {note}" for note in segmentation_notes(result))
     yield f"  wrote {', '.join(str(path) for path in result.outputs)}"
+
+
+def _repairs(repaired: RepairedImage) -> Iterator[str]:
+    done = []
+    if repaired.spikes:
+        done.append(f"{repaired.spikes} {'spike' if repaired.spikes == 1 else 'spikes'} replaced")
+    if repaired.slope:
+        done.append(f"background divided out (varies by {repaired.slope:.0%})")
+    if repaired.bright:
+        done.append(f"{repaired.bright:.1%} of the image, brighter than the film, scaled to it")
+    if repaired.dead.any():
+        done.append(f"{repaired.dead.mean():.1%} of the pixels are dead, and count as no particle")
+    if done:
+        yield f"  repaired: {'; '.join(done)} (--no-repair leaves the image as it is)"
 
 
 def _sizes(particles: pd.DataFrame) -> Iterator[str]:

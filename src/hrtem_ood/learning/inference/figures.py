@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment
 from hrtem_ood.learning.inference.particles import threshold
+from hrtem_ood.learning.inference.resample import block_mean
 from hrtem_ood.plotting import BLUE, FONT, GREY, ORANGE, VERMILION, draw_scale_bar, new_figure, render
 
 DRAWN_PX = 1024
@@ -40,7 +41,7 @@ def draw_segmentation(
         PNG.
     """
     block = max(1, math.ceil(max(image.shape) / DRAWN_PX))
-    image, probability = (_averaged(values, block) for values in (image, probability))
+    image, probability = (block_mean(values, block) for values in (image, probability))
     height, width = (side * block * pixel_size_A / 10 for side in image.shape)
     extent = (0, width, height, 0)
     with mpl.rc_context(RC):
@@ -98,10 +99,3 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
         (png,) = render(figure, ["png"], DPI)
         return png
-
-
-def _averaged(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """Return means over square blocks; what is left at the far edges is cut off."""
-    height, width = (side // block for side in values.shape)
-    cut = values[: height * block, : width * block]
-    return np.asarray(cut.reshape(height, block, width, block).mean(axis=(1, 3)), np.float32)

@@ -45,6 +45,9 @@ class Micrograph:
     image : float32 array, (y, x)
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
     pixel_size_A : float, [Å]
+    zero : float
+        Value of ``image`` without electrons: that of 0 in the file. Where values lie further below 0 than their median lies
+        above it, the file has an offset of its own, and the least value is taken.
     left_out : tuple of str
         What else the file holds that is no micrograph, and why; with its first one only.
     """
@@ -53,6 +56,7 @@ class Micrograph:
     path: Path
     image: NDArray[np.float32]
     pixel_size_A: float
+    zero: float
     left_out: tuple[str, ...] = ()
 
 
@@ -106,9 +110,8 @@ def read_micrographs(
         raise ArtifactError(_nothing(path, left_out))
     for place in good:
         plane, pixel = usable[place]
-        values = plane.astype(np.float64)
-        image = np.asarray(values - values.min(), np.float32)
-        yield Micrograph(names[place], path, image, pixel, tuple(left_out) if place == good[0] else ())
+        image, zero = _values(plane)
+        yield Micrograph(names[place], path, image, pixel, zero, tuple(left_out) if place == good[0] else ())
 
 
 def _signals(path: Path) -> list[Signal]:
@@ -159,6 +162,14 @@ def _problem(name: str, plane: NDArray[Any]) -> str | None:
     if plane.size == 0 or plane.min() >= plane.max():
         return f"all pixels of {name} have one value: there is nothing to see."
     return None
+
+
+def _values(plane: NDArray[Any]) -> tuple[NDArray[np.float32], float]:
+    """Return values above the least one, and the value of no electrons among them."""
+    values = plane.astype(np.float64)
+    least = float(values.min())
+    zero = -least if np.median(values) > max(0, -least) else 0.0
+    return np.asarray(values - least, np.float32), zero
 
 
 def _refused(

@@ -49,6 +49,48 @@ def resample(image: Floats, pixel_size_A: float, new_pixel_A: float) -> Floats:
     return np.asarray(down @ kept @ across.T + np.float32(mean), np.float32)
 
 
+def nearest_pixels(
+    mask: NDArray[np.bool_], pixel_size_A: float, new_pixel_A: float, shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Bring a mask to other pixels: each new one takes the value of the old one that its centre lies in.
+
+    Parameters
+    ----------
+    mask : bool array, (y, x)
+    pixel_size_A, new_pixel_A : float, [Å]
+    shape : tuple of int, [px]
+        Sides (y', x') of the result.
+
+    Returns
+    -------
+    bool array, (y', x')
+    """
+    ratio = new_pixel_A / pixel_size_A
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * ratio).astype(int), old - 1)
+        for new, old in zip(shape, mask.shape, strict=True)
+    )
+    return np.asarray(mask[np.ix_(rows, columns)])
+
+
+def block_mean(image: Floats, block: int) -> Floats:
+    """Return means over square blocks of pixels; what is left at the far edges is cut off.
+
+    Parameters
+    ----------
+    image : float32 array, (y, x)
+    block : int, [px]
+        Side of a block, not above the image's.
+
+    Returns
+    -------
+    float32 array, (y // block, x // block)
+    """
+    height, width = (side // block for side in image.shape)
+    cut = image[: height * block, : width * block]
+    return np.asarray(cut.reshape(height, block, width, block).mean(axis=(1, 3)), np.float32)
+
+
 def _cosines(old: int, new: int, ratio: float) -> Floats:
     """Values (new pixel, frequency) of the cosines at the new pixels, with the weights of the inverse transform."""
     frequency = np.arange(min(old, math.ceil(old / ratio - 1e-6)))

@@ -28,7 +28,8 @@ from hrtem_ood.learning.inference.figures import draw_assessment, draw_segmentat
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import ParticleMeasurements, measure_particles, threshold
-from hrtem_ood.learning.inference.resample import resample, resampled_side, same_pixel
+from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
+from hrtem_ood.learning.inference.resample import nearest_pixels, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.physics.optics.condition import Condition
@@ -74,6 +75,8 @@ class SegmentationResult:
     ----------
     micrograph : Micrograph
         As it was read.
+    repaired : RepairedImage or None
+        Without defects, on the micrograph's grid; None where it was not repaired.
     shape : tuple of int, [px]
         Of the image as the network saw it.
     pixel_size_A : float, [Å]
@@ -86,6 +89,7 @@ class SegmentationResult:
     """
 
     micrograph: Micrograph
+    repaired: RepairedImage | None
     shape: tuple[int, int]
     pixel_size_A: float
     tiles: Tiling | None
@@ -132,6 +136,7 @@ def predict(
     output: Path,
     *,
     pixel_size_A: float | None = None,
+    repair: bool = True,
     device: Device = "auto",
 ) -> Iterator[SegmentationResult]:
     """Segment micrographs, and write per image a probability, a mask, a table of particles and a picture.
@@ -144,6 +149,9 @@ def predict(
         Folder.
     pixel_size_A : float, optional, [Å]
         Of all images; by default what their files say.
+    repair : bool, optional
+        Whether defects of the images are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
+        then are no particle.
     device : {"auto", "cpu", "gpu"}
 
     Yields
@@ -164,12 +172,21 @@ def predict(
         for micrograph in read:
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
-            image, pixel = _on_network_grid(micrograph, user)
+            grid = user.training_domain.pixel_size_A
+            pixel = micrograph.pixel_size_A if same_pixel(micrograph.pixel_size_A, grid) else grid
+            repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
+            image = micrograph.image if repaired is None else repaired.image
+            if pixel != micrograph.pixel_size_A:
+                image = resample(image, micrograph.pixel_size_A, pixel)
             tiles = user.tiles if max(image.shape) > TILE_PX else None
             probability = particle_probability(network, image, where, tiles)
+            if repaired is not None and repaired.dead.any():
+                probability[nearest_pixels(repaired.dead, micrograph.pixel_size_A, pixel, image.shape)] = 0
             found = measure_particles(probability, pixel)
             _write(outputs, image, probability, found, pixel, micrograph.name)
-            yield SegmentationResult(micrograph, probability.shape, pixel, tiles, found, tuple(outputs.values()))
+            yield SegmentationResult(
+                micrograph, repaired, probability.shape, pixel, tiles, found, tuple(outputs.values())
+            )
 
 
 def assess_condition(
@@ -200,12 +217,6 @@ def assess_condition(
     path = output / ASSESSMENT_FILE
     store.write_bytes(path, draw_assessment(result, user.id))
     return result, path
-
-
-def _on_network_grid(micrograph: Micrograph, user: TrainedNetwork) -> tuple[NDArray[np.float32], float]:
-    """Bring an image to the network's pixel."""
-    old, new = micrograph.pixel_size_A, user.training_domain.pixel_size_A
-    return (micrograph.image, old) if same_pixel(old, new) else (resample(micrograph.image, old, new), new)
 
 
 def _refusal(shape: tuple[int, int], old: float, user: TrainedNetwork) -> str | None:

@@ -46,7 +46,7 @@ def expected(network, image):
 def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_path):
     values = counts(64, 96)
     source = write("sample.mrc", values, 0.4)
-    said = run(source)
+    said = run(source, "--no-repair")
     folder = tmp_path / "predictions"
     assert {path.name for path in folder.iterdir()} == {"sample.tif", "sample_mask.tif", "sample.csv", "sample.png"}
     probability = tifffile.imread(folder / "sample.tif")
@@ -78,7 +78,7 @@ def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
 
 def test_other_pixels_are_resampled(run, write, counts, tmp_path):
     values = counts(165, 124)
-    said = run(write("sample.tif", values, 0.31), "--output", tmp_path / "there")
+    said = run(write("sample.tif", values, 0.31), "--no-repair", "--output", tmp_path / "there")
     assert "165 × 124 px of 0.31 Å, resampled to 127 × 96 px of 0.4 Å" in said
     image = resample(values.astype(np.float32), 0.31, 0.4)
     found = tifffile.imread(tmp_path / "there/sample.tif")
@@ -224,3 +224,20 @@ def test_what_is_left_out_of_a_file_is_named(run, tmp_path, counts):
     assert "note: not segmented: page 1 is a colour image" in said
     assert "note: not segmented: a_1 has 6 × 64 px of 0.4 Å" in said
     assert sorted(path.name for path in (tmp_path / "there").glob("*.csv")) == ["a_0.csv"]
+
+
+def test_defects_are_repaired_before_segmentation(run, write, tmp_path):
+    values = np.random.default_rng(3).poisson(60, (64, 96)).astype(np.int16)
+    run(write("clean.mrc", values, 0.4))
+    damaged = values.copy()
+    damaged[20, 30] = 30000
+    damaged[:, 50] = 0
+    said = run(write("damaged.mrc", damaged, 0.4))
+    assert "repaired: 1 spike replaced; 1.0% of the pixels are dead, and count as no particle (--no-repair" in said
+    clean, repaired = (tifffile.imread(tmp_path / f"predictions/{name}.tif") for name in ("clean", "damaged"))
+    assert (repaired[:, 50] == 0).all()
+    away = np.abs(np.arange(96) - 50) > 12
+    assert np.abs(repaired - clean)[:, away].mean() < 0.02
+    assert "repaired:" not in run(tmp_path / "damaged.mrc", "--no-repair", "--output", tmp_path / "as_it_is")
+    as_it_is = tifffile.imread(tmp_path / "as_it_is/damaged.tif")
+    assert np.abs(as_it_is - clean)[:, away].mean() > 0.1
