@@ -1,6 +1,7 @@
 """Losses, optimisers, schedules, clipping and precision are what they are called."""
 
 import copy
+import hashlib
 import shutil
 from typing import Any
 
@@ -13,7 +14,7 @@ from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.batches import Batches, Images
-from hrtem_ood.learning.checkpoint import load_network, read_network, weights_sha256
+from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network, weights_sha256
 from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.learning.training import fit as fitting
 from hrtem_ood.learning.training.losses import LOSS, pixel_cross_entropy, soft_dice
@@ -163,9 +164,11 @@ def test_tables_of_integers_are_stored_as_they_are(lab: Any, tmp_path: Any, weig
         "    def forward(self, image):\n"
         "        return self.convolution(image)\n"
     )
-    pack = lab.pack(0, epochs=1, stored_dtype=weights, architecture={"name": "Table", "file": str(file)})
+    architecture = {"name": "Table", "file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    pack = lab.pack(0, epochs=1, stored_dtype=weights, architecture=architecture)
     lab.run(pack)
-    state = load_network(read_network(lab.network(pack.networks[0]))).state_dict()
+    stored = read_network(lab.network(pack.networks[0]))
+    state = load_network(stored, described_architecture(stored, file)).state_dict()
     assert torch.equal(state["table"], torch.arange(400).view(20, 20) + 16_777_217)
 
 

@@ -96,8 +96,9 @@ def test_layers_that_draw_go_on_alike(lab: Any, monkeypatch: pytest.MonkeyPatch,
     file = tmp_path / "dropping.py"
     file.write_text(
         "from torch import nn\n"
-        "def Dropping():\n"
-        "    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Dropout(0.5), nn.ReLU(), nn.Conv2d(4, 2, 1))\n"
+        "class Dropping(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Conv2d(1, 4, 3, padding=1), nn.Dropout(0.5), nn.ReLU(), nn.Conv2d(4, 2, 1))\n"
     )
     pack = lab.pack(0, epochs=4, architecture={"name": "Dropping", "file": str(file)})
     expected = weights_of(lab.at("whole").run(pack))

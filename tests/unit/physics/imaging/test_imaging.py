@@ -39,7 +39,7 @@ def shard(folder, start, stop, series="scenes"):
         phase = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-4 * q**2)).real
         waves.exit_wave[place] = np.exp(1j * phase)
         waves.particle_phase[place] = phase.mean(axis=0)
-        waves.zero_defocus_A[place] = 10 * structure
+        waves.zero_defocus_A[place] = 40 * structure
     path = folder / f"{spec.id}.zarr.zip"
     store.write_zarr(path, waves, {"id": spec.id})
     return path
@@ -182,7 +182,7 @@ def test_defocus_counts_from_zero_defocus_and_jitters(tmp_path):
     spec = dataset_spec()
     data = imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])
     defoci = [sample_condition(CONDITION, spec.series, structure).defocus_A for structure in range(400)]
-    np.testing.assert_allclose(data.defocus_A, defoci[:3] + 10.0 * np.arange(3), rtol=1e-6)
+    np.testing.assert_allclose(data.defocus_A, defoci[:3] + 40.0 * np.arange(3), rtol=1e-6)
     jitter = np.array(defoci) - 80
     assert jitter.mean() == pytest.approx(0, abs=2)
     assert jitter.std() == pytest.approx(10, rel=0.1)
@@ -292,7 +292,8 @@ def test_images_are_formed_at_the_stored_defocus(tmp_path):
         defocus_A = float(data.defocus_A[number])
         noise = 6 / np.sqrt(1e6 * 0.4**2)
         assert np.abs(found - seen(defocus_A)).max() < noise * 2, structure
-        for wrong in (seen(-defocus_A), seen(condition.defocus_A) if structure else 0, seen(defocus_A, 300e3)):
+        without_zero = seen(defocus_A - float(waves.zero_defocus_A[number])) if structure else 0
+        for wrong in (seen(-defocus_A), without_zero, seen(defocus_A, 300e3)):
             assert np.abs(found - wrong).max() > noise * 2
 
 
