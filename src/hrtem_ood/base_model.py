@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from hrtem_ood.quoting import quoted
+
 
 def _takes_bool(annotation: Any) -> bool:
     """Whether a field, or one item of a grid, is true or false."""
@@ -92,7 +94,8 @@ def _as_tuple(value: Any) -> Any:
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        twice = next(value for place, value in enumerate(values) if value in values[:place])
+        seen: set[Any] = set()
+        twice = next(value for value in values if value in seen or seen.add(value))  # type: ignore[func-returns-value]
         raise ValueError(f"a grid lists each value once; {_shown(twice)} is there twice")
     return values
 
@@ -128,7 +131,7 @@ IntegerRange = _range_of(int)
 def _scalar(value: Any) -> Any:
     # one message, where the union has one for each of its types
     if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"must be a number, text, true or false, not {value!r}")
+        raise ValueError(f"must be a number, text, true or false, not {quoted(value)}")
     # as canonical JSON, hence every job has it
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

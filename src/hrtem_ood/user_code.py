@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.user_files import read_bytes
 
 
 def load_user_module(path: Path, sha256: str | None, what: str, advice: str) -> ModuleType:
@@ -33,7 +34,7 @@ def load_user_module(path: Path, sha256: str | None, what: str, advice: str) -> 
         Where it cannot be run.
     """
     try:
-        source = path.read_bytes()
+        source = read_bytes(path, "Python file")
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}); it defines {what}. Put it back.") from error
     if sha256 is not None and hashlib.sha256(source).hexdigest() != sha256:

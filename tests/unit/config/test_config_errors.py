@@ -69,7 +69,7 @@ MISTAKES = {
     ),
     "a parameter that is not finite": (
         {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "parameters": {"a": float("nan")}}}}},
-        ["networks.unet.architecture.parameters.a: must be a number", "not nan"],
+        ["networks.unet.architecture.parameters.a: must be a finite number", "not nan"],
     ),
     "missing file of an architecture": (
         {"networks": {"unet": {"architecture": [{}, {"name": "Own", "file": "no/such.py"}]}}},

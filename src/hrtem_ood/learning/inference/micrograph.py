@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.user_files import check_regular
 
 READERS = {".tif": "tiff", ".tiff": "tiff", ".mrc": "mrc", ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph"}
 """RosettaSciIO's reader by suffix."""
@@ -86,8 +87,10 @@ def _signals(path: Path) -> list[dict[str, Any]]:
         raise ArtifactError(
             f"{path}: micrographs are read from {', '.join(READERS)}, not from {path.suffix or 'a file without suffix'}."
         )
-    if not path.is_file():
-        raise ArtifactError(f"{path} is missing, or no file. Give the path of a micrograph.")
+    try:
+        check_regular(path, "micrograph")
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}). Give the path of a micrograph.") from None
     signals, told = _read(reader, path)
     if told:
         raise ArtifactError(

@@ -1,6 +1,5 @@
 """Reading files of atoms that a user names."""
 
-import hashlib
 from pathlib import Path
 
 from ase import Atoms
@@ -8,9 +7,11 @@ from ase.data import atomic_numbers
 from ase.io import read
 
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.quoting import shortened
+from hrtem_ood.user_files import FileKind, file_sha256
 
 
-def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: str) -> list[Atoms]:
+def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: str, kind: FileKind) -> list[Atoms]:
     """Read all frames of a file.
 
     Parameters
@@ -22,6 +23,8 @@ def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: s
         That names the file, for messages.
     what, valid : str
         What the file should be, and which files are.
+    kind : {"crystal", "structures"}
+        For its largest size.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: s
         When the file is not the one that ``sha256`` names.
     """
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = file_sha256(path, kind)
     except OSError as error:
         raise ConfigError(
             f"{key}: {path} cannot be read ({error.strerror}); give the path of {what}, relative to the working directory."
@@ -63,4 +66,4 @@ def _why(error: Exception) -> str:
         and error.args[0] not in atomic_numbers
     ):
         return f"unknown element {error.args[0]}"
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {shortened(str(error), 200)}"

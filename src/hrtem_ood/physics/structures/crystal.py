@@ -135,6 +135,7 @@ def _read(path: Path, sha256: str | None) -> Atoms:
         key="material.file",
         what="a crystal file",
         valid="valid are CIF, extxyz, POSCAR and others, recognised by name and content",
+        kind="crystal",
     )
     if not frames:
         raise ConfigError(f"material.file: {path} holds no atoms; give a crystal's unit cell.")
