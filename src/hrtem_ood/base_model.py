@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from hrtem_ood.quoting import quoted
+from hrtem_ood.quoting import quoted, shortened
 
 
 def _takes_bool(annotation: Any) -> bool:
@@ -84,12 +84,22 @@ class _OneToo:
         return {"anyOf": [item, schema]}
 
 
-def _range_of(item: Any) -> Any:
+def range_of(item: Any) -> Any:
+    """Return the type of a range: [min, max] of two ``item``, or one for both."""
     return Annotated[tuple[item, item], BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()]
 
 
+LONGEST_LIST = 10_000
+"""Values of one axis of a grid, or names in a list."""
+
+
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not isinstance(value, list | tuple):
+        return (value,)
+    # before the items are looked at one by one
+    if len(value) > LONGEST_LIST:
+        raise ValueError(f"a list of {len(value):,} values is too long; {LONGEST_LIST:,} are the limit")
+    return tuple(value)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -107,7 +117,7 @@ def _shown(value: Any) -> str:
         return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in told.items()) + "}"
     if isinstance(value, tuple):
         return _shown(value[0]) if len(value) == 1 else "[" + ", ".join(map(_shown, value)) + "]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else shortened(str(value))
 
 
 def grid_of(item: Any) -> Any:
@@ -124,8 +134,24 @@ def grid_of(item: Any) -> Any:
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
 ]
-NumberRange = _range_of(float)
-IntegerRange = _range_of(int)
+
+
+def zero_or_from(least: float, unit: str) -> AfterValidator:
+    """Return the check of a size that is absent, 0, or large enough to have an effect.
+
+    Parameters
+    ----------
+    least : float
+    unit : str
+        For the message.
+    """
+
+    def check(value: float) -> float:
+        if 0 < value < least:
+            raise ValueError(f"must be 0, or {least:g} {unit} and more; {value:g} has no effect")
+        return value
+
+    return AfterValidator(check)
 
 
 def _scalar(value: Any) -> Any:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
@@ -17,6 +18,17 @@ FONT = "DejaVu Sans"
 
 LARGEST_SHARE = 0.3
 """A scale bar takes at most this share of the width of an image."""
+
+
+def colour_map(name: str) -> Colormap | None:
+    """Return a colour map of seaborn or matplotlib, or None where there is none of that name."""
+    import seaborn as sns  # in a second, which figures without colour maps do not need
+
+    try:
+        colours = sns.color_palette(name, as_cmap=True)
+    except (ValueError, TypeError, KeyError):  # names may hold parameters, which may be wrong, too
+        return None
+    return colours if isinstance(colours, Colormap) else None  # some names are lists of a few colours
 
 
 def new_figure(width: float, height: float) -> Figure:

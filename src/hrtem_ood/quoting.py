@@ -26,7 +26,10 @@ class _Short(reprlib.Repr):
         # in the order of the file; reprlib sorts
         if level <= 0 and x:
             return "{...}"
-        items = [f"{self.repr1(key, level - 1)}: {self.repr1(x[key], level - 1)}" for key, _ in zip(x, range(8), strict=False)]
+        items = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(x[key], level - 1)}"
+            for key, _ in zip(x, range(8), strict=False)
+        ]
         return "{" + ", ".join([*items, "..."] if len(x) > 8 else items) + "}"
 
 

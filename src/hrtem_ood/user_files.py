@@ -50,7 +50,7 @@ def check_regular(path: Path, kind: FileKind) -> None:
         Where there is no such file, it is no regular file, or is too large; ``strerror`` says what is wrong.
     """
     try:
-        _check(os.stat(path), path, kind)
+        _check(path.stat(), path, kind)
     except ValueError as error:  # a NUL in the path
         raise OSError(errno.EINVAL, f"{error}", str(path)) from None
 

@@ -83,7 +83,9 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
     if not paths:
-        raise ConfigError(f"there is no configuration: {_NO_DEFAULT.format(folder=Path.cwd())}, or name a configuration.")
+        raise ConfigError(
+            f"there is no configuration: {_NO_DEFAULT.format(folder=Path.cwd())}, or name a configuration."
+        )
     merged: dict[str, Any] = {}
     for path in paths:
         merged = merge(merged, read_yaml(path))
@@ -127,7 +129,9 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
         messages = [_tell(details, written) for details in mistakes[:MOST_MISTAKES]]
-        if not DEFAULT.exists() and any(len(details["loc"]) == 1 and details["type"] == "missing" for details in mistakes):
+        if not DEFAULT.exists() and any(
+            len(details["loc"]) == 1 and details["type"] == "missing" for details in mistakes
+        ):
             messages.append(f"{_NO_DEFAULT.format(folder=Path.cwd())}.")
         raise _config_error(messages, len(mistakes)) from None
     campaign = Campaign(config)
