@@ -45,8 +45,8 @@ def _too_bright(campaign: Campaign, name: str, condition: Condition) -> Iterator
     if mean * BRIGHTEST > _LARGEST:
         times = f", a gain of {gain:g}" if gain != 1 else ""
         yield (
-            f"conditions.{name}.dose_e_per_A2: {_highest_dose(condition):g} e/Å² on pixels of {pixel_size_A:g} Å{times} (imaging) "
-            f"make {mean:.3g} per pixel on average; stored numbers end at {_LARGEST:,}, so that "
+            f"conditions.{name}.dose_e_per_A2: {_highest_dose(condition):g} e/Å² on pixels of {pixel_size_A:g} Å{times} "
+            f"(imaging) make {mean:.3g} per pixel on average; stored numbers end at {_LARGEST:,}, so that "
             f"{_LARGEST // BRIGHTEST:,} are the limit."
         )
 
@@ -56,8 +56,8 @@ def _too_dark(campaign: Campaign, name: str, dose_e_per_A2: float, cell_A: float
     electrons = dose_e_per_A2 * cell_A**2 * counted
     if electrons < FEWEST_ELECTRONS:
         yield (
-            f"conditions.{name}.dose_e_per_A2: {dose_e_per_A2:g} e/Å² on a cell of {cell_A:g} Å are {electrons:.2g} electrons in an "
-            f"image, which shows nothing; {FEWEST_ELECTRONS / (cell_A**2 * counted):.2g} e/Å² or more are needed."
+            f"conditions.{name}.dose_e_per_A2: {dose_e_per_A2:g} e/Å² on a cell of {cell_A:g} Å are {electrons:.2g} electrons "
+            f"in an image, which shows nothing; {FEWEST_ELECTRONS / (cell_A**2 * counted):.2g} e/Å² or more are needed."
         )
     mean = dose_e_per_A2 * pixel_size_A**2 * counted
     if gain < 1 and (mean + 5 * mean**0.5) * gain < 0.5:

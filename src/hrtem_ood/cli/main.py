@@ -11,6 +11,7 @@ from hrtem_ood.cli.design import design
 from hrtem_ood.cli.doctor import doctor
 from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
+from hrtem_ood.cli.plain_output import tolerate_locale
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
 from hrtem_ood.cli.preview import preview
@@ -38,6 +39,10 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 
 class _Commands(click.Group):
     """Shows an error as one message: exit code 2 for the configuration and the command line, 1 for anything else."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        tolerate_locale()
+        return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

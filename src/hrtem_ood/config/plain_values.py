@@ -87,9 +87,7 @@ def _text_problem(text: str) -> str | None:
     if len(text) > LONGEST_TEXT:
         return f"text of {len(text):,} characters is too long; {LONGEST_TEXT:,} are the limit."
     strange = next((character for character in text if _is_strange(character)), None)
-    return (
-        None if strange is None else f"{quoted(text)} holds the character {ascii(strange)}, which no name or path has."
-    )
+    return None if strange is None else f"{quoted(text)} holds the character {strange!a}, which no name or path has."
 
 
 def _is_strange(character: str) -> bool:

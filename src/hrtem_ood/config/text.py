@@ -18,7 +18,7 @@ class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]  # chosen at impor
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode):
                 raise _mistake("a key must be plain text", key)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
@@ -75,34 +75,42 @@ def parse_yaml(text: str) -> Any:
         Where it is none; nests deeper than :data:`DEEPEST`; holds itself; or stands, its aliases written out, for more
         than :data:`MOST_VALUES` values, as a few lines of aliases of aliases can for 10⁹.
     """
-    _check_size(text)
-    return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+    try:
+        _check_size(text)
+        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+    except yaml.reader.ReaderError as error:  # tells no line
+        raise _character_mistake(text, error) from None
+
+
+def _character_mistake(text: str, error: yaml.reader.ReaderError) -> yaml.YAMLError:
+    before = text[: error.position]
+    line, column = before.count("\n"), error.position - (before.rfind("\n") + 1)
+    mark = yaml.Mark("", error.position, line, column, None, None)
+    problem = f"the character {text[error.position : error.position + 1]!a} has no place in YAML"
+    mistake: yaml.YAMLError = yaml.scanner.ScannerError(None, None, problem, mark)
+    return mistake
 
 
 def _check_size(text: str) -> None:
     """Count the values of a file, with all aliases written out, before any is made."""
     total = 0
     sizes: dict[str, int] = {}
-    open_: list[tuple[str | None, int]] = []
+    within: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, _Loader):
-        anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent):
-            if any(name == anchor for name, _ in open_):
-                raise _mistake(f"`*{shortened(str(anchor))}` is inside of what it stands for, which has no end", event)
-            total += sizes.get(str(anchor), 1)  # one that is not there is told of later
-        elif isinstance(event, yaml.ScalarEvent):
+            if any(name == event.anchor for name, _ in within):
+                raise _mistake(f"`*{shortened(event.anchor)}` is inside of what it stands for, which has no end", event)
+            total += sizes.get(event.anchor, 1)  # one that is not there is told of later
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             total += 1
-            if anchor is not None:
-                sizes[anchor] = 1
-        elif isinstance(event, yaml.CollectionStartEvent):
-            total += 1
-            open_.append((anchor, total))
-            if len(open_) > DEEPEST:
-                raise _mistake(f"nests more than {DEEPEST} levels deep, which no configuration does", event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                within.append((event.anchor, total))
         elif isinstance(event, yaml.CollectionEndEvent):
-            name, before = open_.pop()
+            name, before = within.pop()
             if name is not None:
                 sizes[name] = total - before + 1
+        if len(within) > DEEPEST:
+            raise _mistake(f"nests more than {DEEPEST} levels deep, which no configuration does", event)
         if total > MOST_VALUES:
             raise _mistake(f"stands for more than {MOST_VALUES:,} values, with its aliases written out", event)
 

@@ -182,6 +182,6 @@ def _defaults(profile: Path) -> dict[str, str]:
     path = profile / "config.yaml"
     if not path.is_file():
         raise ConfigError(f"{profile} is not a profile: {path} is missing. profiles/slurm is one.")
-    content = yaml.safe_load(path.read_text()) or {}
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     given = content.get("default-resources") or {}
     return {key: str(value).strip("\"'") for key, value in given.items()} if isinstance(given, dict) else {}

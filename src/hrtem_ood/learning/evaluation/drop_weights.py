@@ -55,7 +55,7 @@ def networks_used_elsewhere(results: Path, campaign: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path in sorted((results / "indexes").glob("*.csv")):
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         names = {row["names"] for row in rows if row["stage"] == "transfer"}  # of the campaign
         if campaign not in names:
