@@ -128,12 +128,11 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
         config = CampaignConfig.model_validate(written)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
-        messages = [_tell(details, written) for details in mistakes[:MOST_MISTAKES]]
-        if not DEFAULT.exists() and any(
-            len(details["loc"]) == 1 and details["type"] == "missing" for details in mistakes
-        ):
-            messages.append(f"{_NO_DEFAULT.format(folder=Path.cwd())}.")
-        raise _config_error(messages, len(mistakes)) from None
+        missing = [str(each["loc"][0]) for each in mistakes if each["type"] == "missing" and len(each["loc"]) == 1]
+        if missing and not DEFAULT.exists():
+            folder = _NO_DEFAULT.format(folder=Path.cwd())
+            raise _config_error([f"{folder}. Without it, {', '.join(missing)} are missing."]) from None
+        raise _config_error([_tell(details, written) for details in mistakes[:MOST_MISTAKES]], len(mistakes)) from None
     campaign = Campaign(config)
     found = config_errors(campaign)
     if found:
