@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.physics.imaging.detector import COUNTS
+from hrtem_ood.physics.imaging.parameters import LARGEST_COUNT
 from hrtem_ood.physics.optics.condition import Condition
 
 BRIGHTEST = 20
@@ -13,8 +11,6 @@ BRIGHTEST = 20
 
 FEWEST_ELECTRONS = 10
 """In an image: fewer show nothing."""
-
-_LARGEST = int(np.iinfo(COUNTS[-1]).max)
 
 
 def count_errors(campaign: Campaign) -> Iterator[str]:
@@ -42,12 +38,12 @@ def _detector(campaign: Campaign) -> tuple[float, float]:
 def _too_bright(campaign: Campaign, name: str, condition: Condition) -> Iterator[str]:
     (gain, counted), pixel_size_A = _detector(campaign), campaign.config.imaging.pixel_size_A
     mean = _highest_dose(condition) * pixel_size_A**2 * counted * gain
-    if mean * BRIGHTEST > _LARGEST:
+    if mean * BRIGHTEST > LARGEST_COUNT:
         times = f", a gain of {gain:g}" if gain != 1 else ""
         yield (
             f"conditions.{name}.dose_e_per_A2: {_highest_dose(condition):g} e/Å² on pixels of {pixel_size_A:g} Å{times} "
-            f"(imaging) make {mean:.3g} per pixel on average; stored numbers end at {_LARGEST:,}, so that "
-            f"{_LARGEST // BRIGHTEST:,} are the limit."
+            f"(imaging) make {mean:.3g} per pixel on average; stored numbers end at {LARGEST_COUNT:,}, so that "
+            f"{LARGEST_COUNT // BRIGHTEST:,} are the limit."
         )
 
 

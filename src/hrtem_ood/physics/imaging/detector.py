@@ -7,7 +7,7 @@ import numpy as np
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.physics.imaging.parameters import Detector
+from hrtem_ood.physics.imaging.parameters import LARGEST_COUNT, Detector
 from hrtem_ood.physics.imaging.poisson import poisson_counts
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.detector_curves import interpolate_detector_curve
@@ -115,7 +115,7 @@ def smallest_unsigned(counts: np.ndarray) -> np.ndarray:
     fitting = [dtype for dtype in COUNTS if most <= np.iinfo(dtype).max]
     if not fitting:
         raise ConfigError(
-            f"conditions, dose_e_per_A2: a pixel has {most:.3g}, more than the {np.iinfo(COUNTS[-1]).max:,} that are stored; "
+            f"conditions, dose_e_per_A2: a pixel has {most:.3g}, more than the {LARGEST_COUNT:,} that are stored; "
             "use a lower dose, smaller pixels or a lower gain."
         )
     return counts.astype(fitting[0])

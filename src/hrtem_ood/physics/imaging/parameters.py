@@ -7,6 +7,10 @@ from pydantic import AfterValidator, Field, model_validator
 from hrtem_ood.base_model import Model
 
 
+LARGEST_COUNT = 2**32 - 1
+"""Of a pixel: images are stored as unsigned integers of 32 bits at most."""
+
+
 class Labels(Model):
     """How label masks follow from the exit wave of the particles alone in vacuum."""
 
