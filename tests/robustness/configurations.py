@@ -103,7 +103,9 @@ def names_place(case: Case, message: str) -> bool:
     """Whether a refusal says where: a line of the file, the whole file, or a key, of the configuration or one touched."""
     from hrtem_ood.config.campaign import CampaignConfig
 
-    if re.search(r"line \d+|byte \d+|must be a mapping of keys to values; see|is too large: ", message):
+    whole = r"line \d+|byte \d+|must be a mapping of keys to values; see|is too large: |the key `.*` is there twice"
+    whole += r"|JSON\.\n *nests more than|on which others are merged"
+    if re.search(whole, message):
         return True
     keys = {*CampaignConfig.model_fields, "configuration", *(key[:30] for key in case.keys)}
     ahead = re.findall(r"^(?:hrtem-ood: +| *)(.{1,500}?): ", message, re.MULTILINE)

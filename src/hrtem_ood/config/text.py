@@ -138,7 +138,7 @@ def parse_json(text: str) -> Any:
         Where it is none, gives a key twice, or nests too deep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
+        return json.loads(text, object_pairs_hook=_each_once, parse_int=_integer)
     except RecursionError:
         raise ValueError(f"nests more than {DEEPEST} levels deep, which no configuration does") from None
 
@@ -152,5 +152,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+def _integer(text: str) -> int | float:
+    # Python reads no more digits than some thousands; infinity is refused with its key, as NaN is, by plain_value_errors
+    return int(text) if len(text) < 1000 else math.inf

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.quoting import quoted
 from hrtem_ood.user_files import check_regular
 
 READERS = {".tif": "tiff", ".tiff": "tiff", ".mrc": "mrc", ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph"}
@@ -180,5 +181,5 @@ def _length_A(path: Path, unit: object) -> float:
             f"{path} has pixels in {text}: is it a diffraction pattern or a Fourier transform? {STATE_IT}"
         )
     if text.lower() not in UNITS_A:
-        raise ArtifactError(f"{path} has pixels in {text!r}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
+        raise ArtifactError(f"{path} has pixels in {quoted(text)}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
     return float(UNITS_A[text.lower()])

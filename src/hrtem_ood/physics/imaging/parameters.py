@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hrtem_ood.base_model import Model
 
-
 LARGEST_COUNT = 2**32 - 1
 """Of a pixel: images are stored as unsigned integers of 32 bits at most."""
 
