@@ -84,9 +84,8 @@ class _OneToo:
         return {"anyOf": [item, schema]}
 
 
-def range_of(item: Any) -> Any:
-    """Return the type of a range: [min, max] of two ``item``, or one for both."""
-    return Annotated[tuple[item, item], BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()]
+AS_PAIR, ASCENDING, ONE_TOO = BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()
+"""What makes a range of a pair of numbers: one stands for both, and the first is not the larger."""
 
 
 LONGEST_LIST = 10_000

@@ -63,12 +63,8 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
     def number_of(names: Iterable[str]) -> int:
         return sum(conditions[name] for name in names)
 
-    users = {"training_sets": config.training_sets, "test_suites": config.test_suites}
-    datasets = {
-        f"{kind}.{name}": number_of(user.conditions)
-        for kind, section in users.items()
-        for name, user in section.items()
-    }
+    datasets = {f"training_sets.{name}": number_of(each.conditions) for name, each in config.training_sets.items()}
+    datasets |= {f"test_suites.{name}": number_of(each.conditions) for name, each in config.test_suites.items()}
     yield from _beyond("", datasets, MOST_DATASETS, "datasets")
     sets = {name: 1 if each.mixture else number_of(each.conditions) for name, each in config.training_sets.items()}
     networks = {
@@ -115,7 +111,7 @@ def _too_large(campaign: Campaign) -> Iterator[str]:
             f"{MOST_TRANSFER_VALUES:,} values; use fewer points."
         )
     for name, networks in config.networks.items():
-        for each in networks.architecture:  # type: ignore[attr-defined]  # a field built at import
+        for each in networks.architecture:
             channels = (each.base_channels or 1) * 2 ** (each.depth or 0)
             if channels > MOST_CHANNELS:
                 yield (

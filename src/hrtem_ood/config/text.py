@@ -21,7 +21,8 @@ class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]  # chosen at impor
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        # by its tag it is a mapping, which it need not be
+        for key, _ in node.value if node.id == "mapping" else ():
             if not isinstance(key, yaml.ScalarNode):
                 raise _mistake("a key must be plain text", key)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
@@ -56,7 +57,7 @@ for _kind in ("int", "float", "bool", "timestamp", "binary"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_scalar_strictly)
 
 
-def _mistake(problem: str, at: yaml.Node | yaml.Event) -> yaml.YAMLError:
+def _mistake(problem: str, at: Any) -> yaml.YAMLError:
     error: yaml.YAMLError = yaml.constructor.ConstructorError(None, None, problem, at.start_mark)
     return error
 
@@ -88,7 +89,7 @@ def parse_yaml(text: str) -> Any:
 def _character_mistake(text: str, error: yaml.reader.ReaderError) -> yaml.YAMLError:
     before = text[: error.position]
     line, column = before.count("\n"), error.position - (before.rfind("\n") + 1)
-    mark = yaml.Mark("", error.position, line, column, None, None)
+    mark = yaml.Mark("", error.position, line, column, None, 0)
     problem = f"the character {text[error.position : error.position + 1]!a} has no place in YAML"
     mistake: yaml.YAMLError = yaml.scanner.ScannerError(None, None, problem, mark)
     return mistake
@@ -101,9 +102,10 @@ def _check_size(text: str) -> None:
     within: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent):
-            if any(name == event.anchor for name, _ in within):
-                raise _mistake(f"`*{shortened(event.anchor)}` is inside of what it stands for, which has no end", event)
-            total += sizes.get(event.anchor, 1)  # one that is not there is told of later
+            anchor = str(event.anchor)
+            if any(name == anchor for name, _ in within):
+                raise _mistake(f"`*{shortened(anchor)}` is inside of what it stands for, which has no end", event)
+            total += sizes.get(anchor, 1)  # one that is not there is told of later
         elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             total += 1
             if isinstance(event, yaml.CollectionStartEvent):

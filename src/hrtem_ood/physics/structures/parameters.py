@@ -4,14 +4,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrtem_ood.base_model import Model, range_of
+from hrtem_ood.base_model import AS_PAIR, ASCENDING, ONE_TOO, Model
 from hrtem_ood.physics.structures.materials import PRESETS
 
 MillerIndex = Annotated[int, Field(ge=-50, le=50)]
 CellShare = Annotated[float, Field(ge=-10, le=10)]
-CountRange = range_of(Annotated[int, Field(ge=1, le=1000)])
-FaultRange = range_of(Annotated[int, Field(ge=0, le=1000)])
-RadiusRange = range_of(Annotated[float, Field(gt=2, le=250)])
+Count = Annotated[int, Field(ge=1, le=1000)]
+Faults = Annotated[int, Field(ge=0, le=1000)]
+Radius = Annotated[float, Field(gt=2, le=250)]
+CountRange = Annotated[tuple[Count, Count], AS_PAIR, ASCENDING, ONE_TOO]
+FaultRange = Annotated[tuple[Faults, Faults], AS_PAIR, ASCENDING, ONE_TOO]
+RadiusRange = Annotated[tuple[Radius, Radius], AS_PAIR, ASCENDING, ONE_TOO]
 
 
 class Material(Model):
