@@ -104,7 +104,7 @@ def names_place(case: Case, message: str) -> bool:
     from hrtem_ood.config.campaign import CampaignConfig
 
     whole = r"line \d+|byte \d+|must be a mapping of keys to values; see|is too large: |the key `.*` is there twice"
-    whole += r"|JSON\.\n *nests more than|on which others are merged"
+    whole += r"|JSON\.\n *nests more than|on which others are merged|: unknown key|holds the character"
     if re.search(whole, message):
         return True
     keys = {*CampaignConfig.model_fields, "configuration", *(key[:30] for key in case.keys)}
