@@ -21,7 +21,7 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 def run(script: Path) -> tuple[str, dict[str, Any]]:
     """Run a benchmark, and return what it printed and its last line's figures."""
-    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own
+    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  # our own
     if done.returncode:
         sys.exit(f"{script.name} ended with exit code {done.returncode}; docs/benchmarks.md is left as it was.")
     *table, last = done.stdout.splitlines()
@@ -34,7 +34,11 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        names = [
+            line.partition(":")[2].strip()
+            for line in cpuinfo.read_text(encoding="utf-8").splitlines()
+            if "model name" in line
+        ]
         model = names[0] if names else model
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
@@ -52,7 +56,7 @@ def sections() -> dict[str, str]:
     """Return the sections of the page as it is, by name."""
     if not PAGE.exists():
         return {}
-    parts = PAGE.read_text().rstrip().split("\n\n## ")[1:]
+    parts = PAGE.read_text(encoding="utf-8").rstrip().split("\n\n## ")[1:]
     return {part.split("\n", 1)[0]: f"## {part}" for part in parts}
 
 
@@ -68,7 +72,9 @@ def main(names: list[str]) -> None:
     )
     for name in names or scripts:
         found = sections() | {name: section(scripts[name])}
-        PAGE.write_text("\n\n".join([head, *(found[each] for each in scripts if each in found)]) + "\n")
+        PAGE.write_text(
+            "\n\n".join([head, *(found[each] for each in scripts if each in found)]) + "\n", encoding="utf-8"
+        )
     sys.stdout.write(f"{PAGE.relative_to(HERE.parent)}\n")
 
 

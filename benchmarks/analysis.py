@@ -56,7 +56,7 @@ class Process:
 
 def run(words: Sequence[str]) -> Process:
     """Run a verb to its end and measure it."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
         begin = perf_counter()
         process = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, "-m", "hrtem_ood", *words], stdout=told, stderr=subprocess.STDOUT, cwd=ROOT

@@ -104,7 +104,7 @@ class Folder:
         configs = [self.path / "config/paper.yaml"]
         if change:
             configs.append(self.path / f"change{len(list(self.path.glob('change*')))}.yaml")
-            configs[-1].write_text(yaml.safe_dump(dict(change)))
+            configs[-1].write_text(yaml.safe_dump(dict(change)), encoding="utf-8")
         return [*self._snakemake(ROOT / "Snakefile", words), "--configfile", *map(str, configs)]
 
     def verb(self, *words: str, change: Mapping[str, object]) -> list[str]:
@@ -114,7 +114,7 @@ class Folder:
 
     def other(self, text: str, *words: str) -> list[str]:
         """Return the words that call Snakemake on another workflow."""
-        (self.path / "Snakefile").write_text(text)
+        (self.path / "Snakefile").write_text(text, encoding="utf-8")
         return self._snakemake(self.path / "Snakefile", words)
 
     def _snakemake(self, snakefile: Path, words: Sequence[str]) -> list[str]:
@@ -126,7 +126,7 @@ class Folder:
 
 def run(command: Sequence[str]) -> Process:
     """Run a process to its end and measure it."""
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
         begin = perf_counter()
         process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603  # our own words
         _, status, usage = os.wait4(process.pid, 0)

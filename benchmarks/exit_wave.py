@@ -70,7 +70,7 @@ def worker(folder: Path, phonons: int) -> None:
 
 def peak_GiB() -> float:
     """Return the most memory that this process has held [GiB]; getrusage would count its parent's before it began."""
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 2**20
 
 
@@ -78,7 +78,9 @@ def at_once(folder: Path, number: int, phonons: int) -> list[list[float]]:
     """Let some workers simulate at the same time: seconds and GiB of each."""
     command = [sys.executable, __file__, "worker", str(folder), str(phonons)]
     workers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603  # our own
+        subprocess.Popen(  # noqa: S603  # our own
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
+        )
         for _ in range(number)
     ]
     for each in workers:

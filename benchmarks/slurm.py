@@ -68,7 +68,7 @@ def snakemake(folder: Path, *arguments: str) -> None:
     """Run Snakemake on the project in a folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)  # noqa: S603  # our own
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment, check=False)  # noqa: S603  # our own
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
 
@@ -77,7 +77,7 @@ def slurm_cpu_s(since: str) -> float:
     """Processor time of all jobs that began after some time, as the database tells it."""
     time.sleep(3)  # it learns of a job's end a little later
     command = ["sacct", "--noheader", "--parsable2", "--starttime", since, "--format=JobID,TotalCPU"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603  # our own
+    lines = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()  # noqa: S603  # our own
     steps = [line.split("|") for line in lines if "." in line.split("|")[0]]
     return sum(_seconds(told) for _, told in steps)
 
@@ -95,7 +95,7 @@ def run(kind: str, folder: Path, first_seed: int) -> Cost:
     count, execution = KINDS[kind]["networks"], KINDS[kind]["execution"]
     seeds = list(range(first_seed, first_seed + count))
     raw = configured({"networks": {"unet": {"training_sets": ["single"], "seed": seeds}}, "execution": execution})
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     since = time.strftime("%Y-%m-%dT%H:%M:%S")
     time.sleep(1)
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -128,7 +128,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "config").mkdir()
         raw = configured({"networks": {"unet": {"training_sets": ["single"]}}})
-        (folder / "config/config.yaml").write_text(yaml.safe_dump(raw))
+        (folder / "config/config.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
         snakemake(folder, "datasets", "--cores", "2")
         costs = {kind: run(kind, folder, 1000 * (1 + number)) for number, kind in enumerate(KINDS)}
     figures: dict[str, float] = {}

@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from hrtem_ood.quoting import quoted, shortened
+
 
 def _takes_bool(annotation: Any) -> bool:
     """Whether a field, or one item of a grid, is true or false."""
@@ -82,17 +84,27 @@ class _OneToo:
         return {"anyOf": [item, schema]}
 
 
-def _range_of(item: Any) -> Any:
-    return Annotated[tuple[item, item], BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()]
+AS_PAIR, ASCENDING, ONE_TOO = BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()
+"""What makes a range of a pair of numbers: one stands for both, and the first is not the larger."""
+
+
+LONGEST_LIST = 10_000
+"""Values of one axis of a grid, or names in a list."""
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not isinstance(value, list | tuple):
+        return (value,)
+    # before the items are looked at one by one
+    if len(value) > LONGEST_LIST:
+        raise ValueError(f"a list of {len(value):,} values is too long; {LONGEST_LIST:,} are the limit")
+    return tuple(value)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
-        twice = next(value for place, value in enumerate(values) if value in values[:place])
+        seen: set[Any] = set()
+        twice = next(value for value in values if value in seen or seen.add(value))  # type: ignore[func-returns-value]
         raise ValueError(f"a grid lists each value once; {_shown(twice)} is there twice")
     return values
 
@@ -104,7 +116,7 @@ def _shown(value: Any) -> str:
         return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in told.items()) + "}"
     if isinstance(value, tuple):
         return _shown(value[0]) if len(value) == 1 else "[" + ", ".join(map(_shown, value)) + "]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else shortened(str(value))
 
 
 def grid_of(item: Any) -> Any:
@@ -121,14 +133,30 @@ def grid_of(item: Any) -> Any:
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
 ]
-NumberRange = _range_of(float)
-IntegerRange = _range_of(int)
+
+
+def zero_or_from(least: float, unit: str) -> AfterValidator:
+    """Return the check of a size that is absent, 0, or large enough to have an effect.
+
+    Parameters
+    ----------
+    least : float
+    unit : str
+        For the message.
+    """
+
+    def check(value: float) -> float:
+        if 0 < value < least:
+            raise ValueError(f"must be 0, or {least:g} {unit} and more; {value:g} has no effect")
+        return value
+
+    return AfterValidator(check)
 
 
 def _scalar(value: Any) -> Any:
     # one message, where the union has one for each of its types
     if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"must be a number, text, true or false, not {value!r}")
+        raise ValueError(f"must be a number, text, true or false, not {quoted(value)}")
     # as canonical JSON, hence every job has it
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
@@ -22,6 +23,17 @@ LARGEST_SHARE = 0.3
 
 matplotlib.rcParams["text.parse_math"] = False
 """Names and symbols of users are text, whatever signs they hold; this project's own labels have no formulae."""
+
+
+def colour_map(name: str) -> Colormap | None:
+    """Return a colour map of seaborn or matplotlib, or None where there is none of that name."""
+    import seaborn as sns  # in a second, which figures without colour maps do not need
+
+    try:
+        colours = sns.color_palette(name, as_cmap=True)
+    except (ValueError, TypeError, KeyError):  # names may hold parameters, which may be wrong, too
+        return None
+    return colours if isinstance(colours, Colormap) else None  # some names are lists of a few colours
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -8,7 +8,6 @@ text, and again before it is called.
 
 import ast
 import hashlib
-import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.suggestions import did_you_mean
-
-LARGEST_FILE = 2**20
-"""Largest Python file that is read [B]."""
+from hrtem_ood.user_files import read_bytes
 
 Kind = Literal["class", "function"]
 
@@ -62,16 +59,10 @@ class UserDefinition:
             Where it cannot be read, is no regular file, is too large, or is not the content that is meant.
         """
         try:
-            status = self.path.stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-                kind = "is too large" if stat.S_ISREG(status.st_mode) else "is no regular file"
-                raise ArtifactError(f"{self.path} {kind}; give a Python file of at most {LARGEST_FILE:,} bytes.")
-            with self.path.open("rb") as file:
-                source = file.read(LARGEST_FILE + 1)
-        except (OSError, ValueError) as error:  # ValueError: a path with a NUL
-            reason = getattr(error, "strerror", None) or error
+            source = read_bytes(self.path, "Python file")
+        except OSError as error:
             raise ArtifactError(
-                f"{self.path} cannot be read ({reason}); it defines {self.what}. Put it back."
+                f"{self.path} cannot be read ({error.strerror}); it defines {self.what}. Put it back."
             ) from error
         if self.sha256 is not None and hashlib.sha256(source).hexdigest() != self.sha256:
             raise ArtifactError(

@@ -36,7 +36,9 @@ except HrtemOodError as error:
 CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
 # SIGUSR2 is a warning before the time limit, SIGTERM ends a job. Training has handlers. Other stages ignore the warning
 # (trap), and there is no shell between Snakemake and them that a signal could kill (exec).
-CLI = f"trap '' USR1 USR2; exec {shlex.quote(sys.executable)} -m hrtem_ood stage"
+# Braces in a path are no wildcards. Packages read files of users as UTF-8, too, whatever the locale.
+PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
+CLI = f"trap '' USR1 USR2; export PYTHONUTF8=1; exec {PYTHON} -m hrtem_ood stage"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:

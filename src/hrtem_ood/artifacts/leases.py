@@ -259,7 +259,7 @@ def _this_process() -> dict[str, Any]:
 def _where() -> str:
     """Return within what process numbers have a meaning: a machine, since it was started, and a container."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:  # not Linux: equal to no other
         return f"{socket.gethostname()} {secrets.token_hex(6)}"

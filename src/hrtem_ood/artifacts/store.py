@@ -37,7 +37,9 @@ def git_revision() -> str:
     """Revision of the checkout that this package is run from, with ``-dirty`` where it has changes, or ``unknown``."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603  # fixed words
+        answer = subprocess.run(  # noqa: S603  # fixed words
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return answer.stdout.strip() or "unknown"
@@ -268,7 +270,7 @@ def write_structures(path: Path, structures: "list[Atoms]", attributes: Mapping[
     write_extxyz(text, structures)
     first.info = info
     with atomic_replace(path) as temporary:
-        temporary.write_text(text.getvalue())
+        temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
 def read_structures(path: Path) -> "list[Atoms]":
@@ -277,7 +279,7 @@ def read_structures(path: Path) -> "list[Atoms]":
 
     _check_there(path)
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             structures = list(read_extxyz(file, slice(None)))
         frames = int(structures[0].info["frames"])
     except Exception as error:  # ASE's parser raises many kinds
@@ -294,7 +296,7 @@ def structures_attributes(path: Path) -> dict[str, Any]:
 
     _check_there(path)
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             file.readline()
             attributes: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
             return attributes
@@ -320,7 +322,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with atomic_replace(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_if_absent(path: Path, text: str) -> None:
@@ -354,7 +356,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object and check that its ``id`` is the one in its name."""
     _check_there(path)
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
     _check_id(path, content.get("id"), None)

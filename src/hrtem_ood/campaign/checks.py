@@ -4,12 +4,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.count_checks import count_errors
+from hrtem_ood.campaign.size_checks import size_errors
 from hrtem_ood.campaign.stage_table import FILE_STAGES
 from hrtem_ood.campaign.user_files import user_file_errors
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.quoting import quoted
 from hrtem_ood.suggestions import did_you_mean
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
+
+COLOUR_MAPS = ("crest", "flare", "mako", "rocket", "viridis", "cividis")
+"""Some that seaborn has."""
 
 
 def config_errors(campaign: Campaign) -> list[str]:
@@ -18,10 +24,10 @@ def config_errors(campaign: Campaign) -> list[str]:
     Checks that need others to hold run only when those hold, so that one mistake gives one message.
     """
     groups = (
-        (_name, _references, _predictors),
-        (user_file_errors,),
+        (_name, _references, _predictors, _palette),
+        (user_file_errors, size_errors),
         (_cells, _shares, _compared),
-        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps),
+        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps, _band, count_errors),
         (_cycles,),
     )
     for group in groups:
@@ -180,9 +186,28 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
                 f"{reach:.4g} 1/Å, but imaging.pixel_size_A = {imaging.pixel_size_A:g} Å carries them up to {nyquist:.4g} 1/Å "
                 f"only; use pixel_size_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
             )
-    upper = campaign.config.transfer.q_max_per_A
-    if upper is not None and upper <= campaign.config.transfer.q_min_per_A:
-        yield f"transfer.q_max_per_A: must be above q_min_per_A = {campaign.config.transfer.q_min_per_A:g}, not {upper:g}."
+
+
+def _band(campaign: Campaign) -> Iterator[str]:
+    """Find a band of frequencies that ends before it begins."""
+    transfer, pixel_size_A = campaign.config.transfer, campaign.config.imaging.pixel_size_A
+    lower, upper = transfer.q_min_per_A, transfer.q_max_per_A
+    if upper is not None and upper <= lower:
+        yield f"transfer.q_max_per_A: must be above q_min_per_A = {lower:g}, not {upper:g}."
+    elif upper is None and lower >= 1 / (2 * pixel_size_A):
+        yield (
+            f"transfer.q_min_per_A: must be below the Nyquist frequency of imaging.pixel_size_A = {pixel_size_A:g} Å, "
+            f"{1 / (2 * pixel_size_A):.4g} 1/Å, not {lower:g}."
+        )
+
+
+def _palette(campaign: Campaign) -> Iterator[str]:
+    name = campaign.config.report.palette
+    if name not in COLOUR_MAPS:  # for others, matplotlib and seaborn are imported, which takes a second
+        from hrtem_ood.plotting import colour_map
+
+        if colour_map(name) is None:
+            yield f"report.palette: seaborn has no colour map {quoted(name)}; try {', '.join(COLOUR_MAPS)}."
 
 
 def _training_sizes(campaign: Campaign) -> Iterator[str]:

@@ -1,9 +1,8 @@
 """From YAML files to a validated campaign; every mistake is told with its key and what would be valid."""
 
-import hashlib
-import json
 import types
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -14,49 +13,55 @@ from pydantic_core import ErrorDetails
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.config.campaign import CampaignConfig
+from hrtem_ood.config.plain_values import key_text, plain_value_errors
 from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
+from hrtem_ood.config.text import parse_json, parse_yaml
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.quoting import quoted, shortened
 from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.user_files import FileKind, file_sha256, read_text
 
 DEFAULT = Path("config/config.yaml")
 """The configuration on which all others are merged, by the Snakefile and by the command line alike."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a mapping that names a key twice, of which YAML would silently take the last."""
+_NO_DEFAULT = f"{DEFAULT}, on which others are merged, is not in {{folder}}; run the command in the folder that has it"
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key.start_mark)
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key.value}` is there twice; keep one", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+MOST_MISTAKES = 20
+"""That one message lists."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML file, or one JSON file.
+    """Read one YAML file, or one JSON file, in UTF-8.
 
     Raises
     ------
     ConfigError
-        When it is missing, is not YAML, or is not a mapping.
+        When it is missing, no regular file or too large, is not YAML, or is not a mapping.
     """
+    is_json = path.suffix == ".json"
     try:
-        text = path.read_text()
+        text = read_text(path, "saved configuration" if is_json else "configuration")
         # YAML 1.1 takes JSON's 1e-05 for text
-        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+        content = parse_json(text) if is_json else parse_yaml(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}). Give the path of a YAML file.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not text in UTF-8 (byte {error.start}: {error.reason}).") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: is not valid {'JSON' if path.suffix == '.json' else 'YAML'}.\n{error}") from error
+        problem = _about(error, path)
+        raise ConfigError(f"{path}: is not valid {'JSON' if is_json else 'YAML'}.\n{problem}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; see docs/configuration.md.")
     return content
+
+
+def _about(error: Exception, path: Path) -> str:
+    """Return what a parser says about a file, with the place there and without long lines of it."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return "\n".join(shortened(line, 200) for line in str(error).splitlines()[:5])
+    return f"{shortened(problem, 200)}\n  in {path}, line {mark.line + 1}, column {mark.column + 1}"
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +82,10 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     whole = any(path.parent.name == "configs" and path.suffix == ".json" for path in paths)
     if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
+    if not paths:
+        raise ConfigError(
+            f"there is no configuration: {_NO_DEFAULT.format(folder=Path.cwd())}, or name a configuration."
+        )
     merged: dict[str, Any] = {}
     for path in paths:
         merged = merge(merged, read_yaml(path))
@@ -111,11 +120,19 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     ConfigError
         Names every mistake at once.
     """
+    problems = list(islice(plain_value_errors(raw), MOST_MISTAKES))
+    if problems:
+        raise _config_error(problems)
     written = _with_file_digests(_without_nulls(raw))
     try:
         config = CampaignConfig.model_validate(written)
     except ValidationError as error:
-        raise _config_error([_tell(details, written) for details in error.errors(include_url=False)]) from None
+        mistakes = error.errors(include_url=False)
+        missing = [str(each["loc"][0]) for each in mistakes if each["type"] == "missing" and len(each["loc"]) == 1]
+        if missing and not DEFAULT.exists():
+            folder = _NO_DEFAULT.format(folder=Path.cwd())
+            raise _config_error([f"{folder}. Without it, {', '.join(missing)} are missing."]) from None
+        raise _config_error([_tell(details, written) for details in mistakes[:MOST_MISTAKES]], len(mistakes)) from None
     campaign = Campaign(config)
     found = config_errors(campaign)
     if found:
@@ -123,8 +140,11 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     return campaign
 
 
-def _config_error(messages: Sequence[str]) -> ConfigError:
+def _config_error(messages: Sequence[str], number: int = 0) -> ConfigError:
     unique = list(dict.fromkeys(messages))
+    more = max(number, len(messages)) - MOST_MISTAKES
+    if more > 0:
+        unique = [*unique[:MOST_MISTAKES], f"and {more} more."]
     head = "The configuration has a mistake:" if len(unique) == 1 else f"The configuration has {len(unique)} mistakes:"
     return ConfigError("\n  ".join([head, *unique]))
 
@@ -138,41 +158,41 @@ def _without_nulls(value: Any) -> Any:
 def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
     """Note the content of crystal files, scenes and architectures, so that ids follow the content and not the name."""
     result = dict(raw)
-    kinds = (
-        ("materials", None, "file", "a crystal file that ASE reads (CIF, extxyz, …)"),
-        ("structure_sets", None, "file", "a file of structures that ASE reads (extxyz, …)"),
-        ("networks", "architecture", "file", "the Python file that defines the architecture"),
-        ("predictors", None, "file", "the Python file that defines the predictor"),
+    kinds: tuple[tuple[str, str | None, FileKind, str], ...] = (
+        ("materials", None, "crystal", "a crystal file that ASE reads (CIF, extxyz, …)"),
+        ("structure_sets", None, "structures", "a file of structures that ASE reads (extxyz, …)"),
+        ("networks", "architecture", "Python file", "the Python file that defines the architecture"),
+        ("predictors", None, "Python file", "the Python file that defines the predictor"),
     )
-    for section, key, file, what in kinds:
+    for section, key, kind, what in kinds:
         entries = raw.get(section)
         if not isinstance(entries, dict):
             continue
         result[section] = dict(entries)
         for name, entry in entries.items():
             if key is None:
-                result[section][name] = _with_digest(entry, f"{section}.{name}", file, what)
+                result[section][name] = _with_digest(entry, f"{section}.{name}", kind, what)
             elif isinstance(entry, dict) and key in entry:
                 items = entry[key]
                 told = [
-                    _with_digest(item, f"{section}.{name}.{key}", file, what)
+                    _with_digest(item, f"{section}.{name}.{key}", kind, what)
                     for item in (items if isinstance(items, list) else [items])
                 ]
                 result[section][name] = {**entry, key: told if isinstance(items, list) else told[0]}
     return result
 
 
-def _with_digest(entry: Any, key: str, file: str, what: str) -> Any:
+def _with_digest(entry: Any, key: str, kind: FileKind, what: str) -> Any:
     """Add to a mapping that names a file the digest of that file."""
-    if not isinstance(entry, dict) or not isinstance(entry.get(file), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
         return entry
-    path = Path(entry[file])
+    path = Path(entry["file"])
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = file_sha256(path, kind)
     except OSError as error:
         raise _config_error(
             [
-                f"{key}.{file}: {path} cannot be read ({error.strerror}); "
+                f"{key}.file: {shortened(str(path), 200)} cannot be read ({error.strerror}); "
                 f"give the path of {what}, relative to the working directory."
             ]
         ) from None
@@ -191,7 +211,7 @@ def _with_digest(entry: Any, key: str, file: str, what: str) -> Any:
 def _tell(details: ErrorDetails, written: Any) -> str:
     kind, given = details["type"], details["input"]
     path = _written_path(details["loc"], written, missing=kind == "missing")
-    key = ".".join(str(part) for part in path) or "configuration"
+    key = key_text(path)
     valid = _valid_keys(path[:-1], written)
     keys = tuple(part for part in path if isinstance(part, str))
     if kind == "extra_forbidden":
@@ -205,7 +225,7 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     if kind == "too_short" and given in ([], (), {}):
         return f"{key}: an empty grid asks for nothing; give at least one value. {meaning}".rstrip()
     if kind in ("model_type", "dict_type"):
-        return f"{key}: must be a mapping of keys to values, not {given!r}. {meaning}".rstrip()
+        return f"{key}: must be a mapping of keys to values, not {quoted(given)}. {meaning}".rstrip()
     message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     # YAML has lists only
     message = message.replace("a valid tuple", "a list").replace("Tuple should have", "must have")
@@ -215,7 +235,7 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     new_value = renamed_value(keys, given)
     if new_value is not None:
         return f"{key}: `{given}` is written `{new_value}` now."
-    shown = f", not {given!r}" if kind != "value_error" and not isinstance(given, dict) else ""
+    shown = f", not {quoted(given)}" if kind != "value_error" and not isinstance(given, dict) else ""
     return f"{key}: {message}{shown}. {meaning}".rstrip()
 
 

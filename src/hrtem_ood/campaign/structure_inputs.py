@@ -1,6 +1,7 @@
 """Checks of the crystals and structure files that a campaign names, before anything is made."""
 
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.size_checks import too_many_slices
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe
@@ -21,7 +22,11 @@ def check_inputs(campaign: Campaign) -> None:
         recipe, wanted = campaign.recipe(name), campaign.config.structure_sets[name]
         try:
             if isinstance(recipe, StructureFileRecipe):
-                read_scenes(recipe, 0, wanted.n_structures)
+                scenes = read_scenes(recipe, 0, wanted.n_structures)
+                height_A = max((float(scene.cell.lengths()[2]) for scene in scenes), default=0.0)
+                problem = too_many_slices(height_A, campaign.config.simulation.slice_thickness_A)
+                if problem:
+                    raise ConfigError(f"file: {problem}")
             else:
                 prepare_recipe(recipe)
         except ConfigError as error:

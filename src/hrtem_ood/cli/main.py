@@ -13,6 +13,7 @@ from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
 from hrtem_ood.cli.job import job
 from hrtem_ood.cli.output import say
+from hrtem_ood.cli.plain_output import tolerate_locale
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
 from hrtem_ood.cli.preview import preview
@@ -40,6 +41,10 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
 
 class _Commands(click.Group):
     """Shows an error as one message: exit code 2 for the configuration and the command line, 1 for anything else."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        tolerate_locale()
+        return super().main(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -11,5 +11,5 @@ class Report(Model):
     """How figures look; changes no number."""
 
     dpi: Annotated[int, Field(ge=50, le=600)] = Field(130, description="Resolution of PNG figures.")
-    palette: str = Field("crest", description="Seaborn colour map of the OOD matrix.")
+    palette: Annotated[str, Field(max_length=60)] = Field("crest", description="Seaborn colour map of the OOD matrix.")
     examples: Annotated[int, Field(ge=1, le=16)] = Field(2, description="Example images per condition.")

@@ -12,7 +12,7 @@ class StructureSet(Model):
     """N random scenes drawn from one recipe."""
 
     n_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(description="Number of structures.")
-    seed: Annotated[int, Field(ge=0)] = Field(
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
         description="Seeds the random scenes. Sets with different seeds share no structure."
     )
     material: Name = Field(description="A name under `materials`.")

@@ -92,31 +92,31 @@ class Hyperparameters(Model):
     """How a network is trained."""
 
     architecture: Architecture = Field(Architecture(), description="The network.")
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
+    epochs: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None, description="Passes over the training images; give this or `steps`."
     )
-    steps: Annotated[int, Field(ge=1)] | None = Field(
+    steps: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
         None, description="Batches in all, instead of `epochs`; the last epoch ends where they are used up."
     )
-    batch_size: Annotated[int, Field(ge=1)] = Field(8, description="Images per step.")
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(8, description="Images per step.")
     loss: Literal["cross_entropy", "cross_entropy_dice"] = Field(
         "cross_entropy", description="Pixel-wise cross-entropy, alone or plus the soft Dice loss of the particle class."
     )
     optimizer: Literal["adamw", "adam"] = Field("adamw", description="AdamW, or Adam.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+    learning_rate: Annotated[float, Field(ge=1e-9, le=1)] = Field(
         3e-3, description="Largest learning rate: at the top of `one_cycle`, at the start of `exponential`."
     )
     lr_schedule: Literal["one_cycle", "exponential"] = Field(
         "one_cycle",
         description="Learning rate over the steps: up and down once, or lower by `lr_decay` after every epoch.",
     )
-    lr_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+    lr_decay: Annotated[float, Field(ge=0.01, le=1)] = Field(
         0.95, description="Factor of the learning rate per epoch, for `exponential`; 1 keeps it constant."
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
         1e-2, description="Weight decay of AdamW; for Adam, the L2 penalty's coefficient."
     )
-    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
+    gradient_clip: Annotated[float, Field(ge=1e-6, le=1e6)] | None = Field(
         None, description="Largest norm of the gradient of all weights together; left out: not clipped."
     )
     augmentation: Literal["dihedral", "none"] = Field(
@@ -137,7 +137,9 @@ class Hyperparameters(Model):
         description="How weights are stored, hence tested; `bfloat16` halves the files. "
         "`execution.keep_weights: false` stores none, once all is scored.",
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seeds initial weights, batches and augmentation.")
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
+        0, description="Seeds initial weights, batches and augmentation."
+    )
 
     @property
     def slug(self) -> str:

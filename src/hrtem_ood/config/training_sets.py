@@ -13,7 +13,7 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
+Count = Annotated[int, Field(ge=1, le=100_000_000), BeforeValidator(_no_truth)]
 
 
 Counts = Annotated[
@@ -36,6 +36,6 @@ class TrainingSetGrid(Model):
         description="Training images per training set, in equal shares whatever the number of conditions. With `mixture`, "
         "a mapping of every name under `conditions` to its images, in equal shares of its conditions."
     )
-    n_validation_structures: Annotated[int, Field(ge=1)] = Field(
+    n_validation_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Structures at the end of the set that validate, dealt over the conditions; none of them trains."
     )

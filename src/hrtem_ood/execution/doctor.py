@@ -137,7 +137,7 @@ def folder(results: Path) -> Check:
     try:
         with tempfile.TemporaryDirectory(dir=where) as name:
             first, second = Path(name) / "a", Path(name) / "b"
-            first.write_text("a")
+            first.write_text("a", encoding="utf-8")
             os.close(os.open(second, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             first.replace(second)
     except OSError as error:

@@ -28,7 +28,9 @@ def run_slurm_command(*command: str, timeout_s: float = 60.0) -> str:
         With SLURM's own message.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)  # noqa: S603  # fixed commands
+        done = subprocess.run(  # noqa: S603  # fixed commands
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout_s, check=False
+        )
     except FileNotFoundError:
         raise SlurmError(f"There is no command `{command[0]}`: is this a machine of a SLURM cluster?") from None
     except subprocess.TimeoutExpired:

@@ -9,11 +9,12 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
 
+from hrtem_ood.campaign.checks import COLOUR_MAPS
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.plotting import FONT
+from hrtem_ood.plotting import FONT, colour_map
+from hrtem_ood.quoting import quoted
 
 DENSE = 16
 """Beyond this many rows or columns a heat map is too dense for numbers in its cells."""
@@ -49,14 +50,9 @@ def palette(name: str) -> Any:
     ConfigError
         When it is neither one of seaborn nor of matplotlib.
     """
-    try:
-        colours = sns.color_palette(name, as_cmap=True)
-    except ValueError:
-        colours = None
-    if not isinstance(colours, Colormap):  # some names are lists of a few colours
-        raise ConfigError(
-            f"report.palette: seaborn has no colour map {name!r}; try crest, flare, mako, rocket, viridis or cividis."
-        )
+    colours = colour_map(name)
+    if colours is None:
+        raise ConfigError(f"report.palette: seaborn has no colour map {quoted(name)}; try {', '.join(COLOUR_MAPS)}.")
     return colours
 
 

@@ -199,9 +199,30 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     progress.log(f"images: done in {seconds:.1f} s")
 
 
+def check_not_blank(spec: DatasetSpec, counts: np.ndarray) -> None:
+    """Check that images hold more than one value: networks would train on nothing, and say nothing.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+    counts : uint array, (image, y, x), [e/px]
+
+    Raises
+    ------
+    ConfigError
+        Names dataset, condition and keys.
+    """
+    if counts.min() == counts.max():
+        raise ConfigError(
+            f"dataset {spec.id} is blank: all pixels of all {len(counts)} images under {spec.condition.label} are "
+            f"{counts.flat[0]}. Use a higher dose_e_per_A2, another imaging.detector.gain, or thicker structures."
+        )
+
+
 def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
     # stacking takes the widest of the images' types
     counts, labels = np.stack(images.counts), np.stack(images.labels)
+    check_not_blank(spec, counts)
     position = np.arange(counts.shape[-1]) * spec.imaging.pixel_size_A
     axes, unit = ("image", "y", "x"), "e/px" if spec.imaging.detector is None else "1"
     dataset = xr.Dataset(

@@ -13,8 +13,8 @@ class Transfer(Model):
     weighting: Literal["per_q", "per_area"] = Field(
         "per_area", description="w(q): 1 (`per_q`) or q (`per_area`: each Fourier pixel counts once)."
     )
-    q_min_per_A: Annotated[float, Field(ge=0)] = Field(0.05, description="Lower end of the band [1/Å].")
-    q_max_per_A: Annotated[float, Field(gt=0)] | None = Field(
+    q_min_per_A: Annotated[float, Field(ge=0, le=10)] = Field(0.05, description="Lower end of the band [1/Å].")
+    q_max_per_A: Annotated[float, Field(ge=0.01, le=25)] | None = Field(
         None, description="Upper end of the band [1/Å]; left out: the Nyquist frequency of the images."
     )
     radial_points: Annotated[int, Field(ge=16, le=8192)] = Field(512, description="Quadrature points along |q|.")

@@ -37,9 +37,14 @@ def test_what_does_not_pass_spreads_nothing():
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
-        ({"defocus_A": 50_000}, ["spreads details over"]),
+        ({"defocus_A": 50_000}, ["conditions.one: ", "spreads details over", "less defocus_A, or"]),
         ({"C30": 1.2}, ["C30 = 1.2 Å", "is it in Å?"]),
-        ({"C30": 1e8}, ["spreads details over", "larger cell_A"]),
+        ({"C30": 1e8}, ["conditions.one: ", "spreads details over", "larger cell_A, less C30, or"]),
+        (
+            {"C30": 1.2e7, "defocus_A": 670},
+            ["conditions.one: Δf +670 Å", "more than half of cell_A = 51.2 Å", "less C30"],
+        ),
+        ({"C30": 1e5, "C30_sd": 1e7}, ["spreads details over", "less C30"]),
         ({"defocus_A": 0.0012, "C12": 30}, ["defocus_A = 0.0012 Å"]),
         ({"C30": 1e5, "C12": 30}, []),
     ],
@@ -49,6 +54,6 @@ def test_aberrations_in_another_unit_are_told_of(raw, condition, told):
     for users in (raw["training_sets"], raw["test_suites"]):
         for user in users.values():
             user["conditions"] = ["one"]
-    found = [text for text in config_warnings(load_campaign(raw)) if text.startswith("conditions:")]
+    found = [text for text in config_warnings(load_campaign(raw)) if text.startswith("conditions")]
     assert len(found) == bool(told)
     assert all(part in found[0] for part in told)

@@ -69,7 +69,7 @@ MISTAKES = {
     ),
     "a parameter that is not finite": (
         {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "parameters": {"a": float("nan")}}}}},
-        ["networks.unet.architecture.parameters.a: must be a number", "not nan"],
+        ["networks.unet.architecture.parameters.a: must be a finite number", "not nan"],
     ),
     "missing file of an architecture": (
         {"networks": {"unet": {"architecture": [{}, {"name": "Own", "file": "no/such.py"}]}}},
@@ -155,7 +155,7 @@ MISTAKES = {
     "a list where a mapping belongs": ({"imaging": [1]}, ["imaging", "must be a mapping of keys to values, not [1]"]),
     "out of bounds": (
         {"conditions": {"dose": {"dose_e_per_A2": -5}}},
-        ["conditions.dose.dose_e_per_A2", "greater than 0", "not -5", "Dose [e/Å²]"],
+        ["conditions.dose.dose_e_per_A2", "greater than or equal to 0.01", "not -5", "Dose [e/Å²]"],
     ),
     "degrees for radians": ({"conditions": {"dose": {"phi12": 45}}}, ["conditions.dose.phi12", "3.1416", "rad"]),
     "missing key": ({"imaging": {"pixel_size_A": None}}, ["imaging.pixel_size_A", "is missing", "Pixel of the images"]),

@@ -54,7 +54,7 @@ def test_a_sample_needs_no_power_of_two_and_keeps_its_beginning():
         ("defocus_A=inf", "write defocus_A=low:high"),
         ("defocus_A=2:1", "try defocus_A=1:2"),
         ("dose_e_per_A2=0:1:log", "a logarithmic range lies above 0"),
-        ("dose_e_per_A2=-3", "dose_e_per_A2: Input should be greater than 0"),
+        ("dose_e_per_A2=-3", "dose_e_per_A2: Input should be greater than or equal to 0.01"),
         ("C12=3", "dose_e_per_A2: Field required"),
     ],
 )

@@ -13,6 +13,7 @@ from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
 from hrtem_ood.learning.architectures.static_complexity import CLASSES
 from hrtem_ood.learning.architectures.unet import UNet
+from hrtem_ood.quoting import quoted
 
 CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
 assert CLASS_OF.keys() == BUILT_IN.keys()
@@ -65,7 +66,7 @@ def stride_of(network: nn.Module) -> int:
     stride: object = getattr(network, "stride", 1)
     if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
         raise ConfigError(
-            f"{type(network).__name__}.stride is {stride!r}; it must be the whole number of pixels that divides the "
+            f"{type(network).__name__}.stride is {quoted(stride)}; it must be the whole number of pixels that divides the "
             "sides of images, 1 if all do."
         )
     return stride

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.quoting import quoted, shortened
 from hrtem_ood.suggestions import did_you_mean
 
 EXAMPLE = "defocus_A=120,focal_spread_A=20,dose_e_per_A2=300"
@@ -31,7 +32,7 @@ def parse_condition(text: str) -> Condition:
     for pair in filter(None, (part.strip() for part in text.split(","))):
         key, sign, value = (part.strip() for part in pair.partition("="))
         if not sign or not value:
-            raise ConfigError(f"--condition: {pair!r} is no key=value. Write it like {EXAMPLE}.")
+            raise ConfigError(f"--condition: {quoted(pair)} is no key=value. Write it like {EXAMPLE}.")
         if key in values:
             raise ConfigError(f"--condition: {key} is there twice.")
         values[key] = value
@@ -39,7 +40,7 @@ def parse_condition(text: str) -> Condition:
         return Condition.model_validate(values)
     except ValidationError as error:
         told = [_told("".join(map(str, each["loc"])), each["type"], each["msg"], values) for each in error.errors()]
-    raise ConfigError("\n  ".join([f"--condition {text!r}:", *told]))
+    raise ConfigError("\n  ".join([f"--condition {quoted(text)}:", *told]))
 
 
 def _told(key: str, kind: str, message: str, values: dict[str, str]) -> str:
@@ -51,4 +52,4 @@ def _told(key: str, kind: str, message: str, values: dict[str, str]) -> str:
     valid = message.replace("Input should be", "must be").removeprefix("Value error, ").partition(", unable")[0]
     if key not in values:  # of several keys that do not go together
         return f"{valid}."
-    return f"{key}: {valid}, not {values[key]}. It is: {fields[key].description}"
+    return f"{key}: {valid}, not {shortened(values[key])}. It is: {fields[key].description}"

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_signals
+from hrtem_ood.quoting import quoted
+from hrtem_ood.user_files import check_regular
 
 SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4")
 """Of formats that are read."""
@@ -119,8 +121,10 @@ def _signals(path: Path) -> list[Signal]:
         raise ArtifactError(
             f"{path}: micrographs are read from {', '.join(SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
         )
-    if not path.is_file():
-        raise ArtifactError(f"{path} is missing, or no file. Give the path of a micrograph.")
+    try:
+        check_regular(path, "micrograph")
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}). Give the path of a micrograph.") from None
     signals, why = _read(path)
     if why:
         raise ArtifactError(
@@ -206,5 +210,5 @@ def _length_A(unit: object) -> float:
     if re.search(r"1 ?/|\^? ?\(?[-−]1", text):
         raise Unusable(f"has pixels in {text}: is it a diffraction pattern or a Fourier transform? {STATE_IT}")
     if text.lower() not in UNITS_A:
-        raise Unusable(f"has pixels in {text[:80]!r}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
+        raise Unusable(f"has pixels in {quoted(text)}; known units are pm, Å, nm, µm, mm and m. {STATE_IT}")
     return float(UNITS_A[text.lower()])

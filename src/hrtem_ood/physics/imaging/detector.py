@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 
 from hrtem_ood.array_module import ArrayModule
-from hrtem_ood.physics.imaging.parameters import Detector
+from hrtem_ood.errors import ConfigError
+from hrtem_ood.physics.imaging.parameters import LARGEST_COUNT, Detector
 from hrtem_ood.physics.imaging.poisson import poisson_counts
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.detector_curves import interpolate_detector_curve
@@ -103,6 +104,18 @@ class DetectorResponse:
 
 
 def smallest_unsigned(counts: np.ndarray) -> np.ndarray:
-    """Convert counts to the smallest of uint8, uint16 and uint32 that holds them."""
+    """Convert counts to the smallest of uint8, uint16 and uint32 that holds them.
+
+    Raises
+    ------
+    ConfigError
+        Where none does.
+    """
     most = int(counts.max(initial=0))
-    return counts.astype(next(dtype for dtype in COUNTS if most <= np.iinfo(dtype).max))
+    fitting = [dtype for dtype in COUNTS if most <= np.iinfo(dtype).max]
+    if not fitting:
+        raise ConfigError(
+            f"conditions, dose_e_per_A2: a pixel has {most:.3g}, more than the {LARGEST_COUNT:,} that are stored; "
+            "use a lower dose, smaller pixels or a lower gain."
+        )
+    return counts.astype(fitting[0])

@@ -6,25 +6,32 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hrtem_ood.base_model import Model
 
+LARGEST_COUNT = 2**32 - 1
+"""Of a pixel: images are stored as unsigned integers of 32 bits at most."""
+
 
 class Labels(Model):
     """How label masks follow from the exit wave of the particles alone in vacuum."""
 
-    phase_threshold_rad: Annotated[float, Field(gt=0, lt=3.1416)] = Field(
+    phase_threshold_rad: Annotated[float, Field(ge=1e-3, lt=3.1416)] = Field(
         0.19634954084936207, description="Phase that picks a particle's atomic columns [rad] (π/16)."
     )
     blur_A: Annotated[float, Field(ge=0, le=20)] = Field(
         1.5,
         description="Standard deviation of the Gaussian blur of the columns' mask [Å]; closes the gaps between columns.",
     )
-    mask_threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+    mask_threshold: Annotated[float, Field(ge=1e-3, le=0.999)] = Field(
         0.06, description="A pixel is labelled particle where the blurred mask of the columns exceeds this share."
     )
 
 
+MOST_CURVE_VALUES, LEAST_SHARE = 4096, 1e-4
+"""Of a detector's curve: values at most, and the least of each, by which noise is divided."""
+
+
 def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) < 2 or not all(0 < value <= 1 for value in values):
-        raise ValueError("needs two values or more, each above 0 and at most 1")
+    if not 2 <= len(values) <= MOST_CURVE_VALUES or not all(LEAST_SHARE <= value <= 1 for value in values):
+        raise ValueError(f"needs two values or more, at most {MOST_CURVE_VALUES}, each from {LEAST_SHARE:g} to 1")
     return values
 
 
@@ -47,7 +54,7 @@ class Detector(Model):
     apply_pixel_mtf: bool = Field(
         False, description="true: multiply the MTF by that of a square pixel, which a measured MTF holds already."
     )
-    gain: Annotated[float, Field(gt=0, le=1e4)] = Field(1.0, description="Stored number per electron; then rounded.")
+    gain: Annotated[float, Field(ge=1e-3, le=1e4)] = Field(1.0, description="Stored number per electron; then rounded.")
 
     @model_validator(mode="after")
     def _unit_at_zero(self) -> Self:
@@ -64,7 +71,7 @@ class Detector(Model):
 class Imaging(Model):
     """How images are sampled."""
 
-    pixel_size_A: Annotated[float, Field(gt=0, le=2)] = Field(
+    pixel_size_A: Annotated[float, Field(ge=0.02, le=2)] = Field(
         description="Pixel of the images [Å]; must divide the cell. Waves are cut off at its Nyquist frequency before they are "
         "squared, as by an aperture."
     )

@@ -5,10 +5,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from hrtem_ood.base_model import Model
+from hrtem_ood.base_model import Model, zero_or_from
 
-Azimuth = Annotated[float, Field(ge=-3.1416, le=3.1416)]
-Deviation = Annotated[float, Field(ge=0, le=1e10)]
+_AZIMUTH = 3.1416
+Azimuth = Annotated[float, Field(ge=-_AZIMUTH, le=_AZIMUTH)]
+DeviationOfAzimuth = Annotated[float, Field(ge=0, le=_AZIMUTH)]
+DeviationTo1e4 = Annotated[float, Field(ge=0, le=1e4)]
+DeviationTo1e5 = Annotated[float, Field(ge=0, le=1e5)]
+DeviationTo1e6 = Annotated[float, Field(ge=0, le=1e6)]
+DeviationTo1e7 = Annotated[float, Field(ge=0, le=1e7)]
+DeviationTo1e8 = Annotated[float, Field(ge=0, le=1e8)]
+DeviationTo1e10 = Annotated[float, Field(ge=0, le=1e10)]
+DeviationTo50 = Annotated[float, Field(ge=0, le=50)]
+DeviationTo200 = Annotated[float, Field(ge=0, le=200)]
 
 SMALLEST_SPREAD_MRAD = 0.002
 """Angular spreads below this are taken for a mistake: usual ones, written in rad, lie there [mrad]."""
@@ -43,8 +52,8 @@ class Condition(Model):
     defocus_sd_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
         0.0, description="Standard deviation of the defocus over the images of a dataset [Å], normally distributed."
     )
-    dose_e_per_A2: Annotated[float, Field(gt=0, le=1e7)] = Field(description="Dose [e/Å²].")
-    focal_spread_A: Annotated[float, Field(ge=0, le=1e4)] = Field(
+    dose_e_per_A2: Annotated[float, Field(ge=1e-2, le=1e7)] = Field(description="Dose [e/Å²].")
+    focal_spread_A: Annotated[float, Field(ge=0, le=1e4), zero_or_from(0.01, "Å")] = Field(
         0.0, description="Focal spread Δ [Å], a 1/e half-width: temporal envelope exp[−(π λ Δ q² / 2)²]."
     )
     angular_spread_mrad: Annotated[float, Field(ge=0, le=50), AfterValidator(_in_mrad)] = Field(
@@ -77,34 +86,34 @@ class Condition(Model):
     phi54: Azimuth = Field(0.0, description="Azimuth of C54 [rad].")
     C56: Annotated[float, Field(ge=-1e10, le=1e10)] = Field(0.0, description="Six-fold astigmatism [Å].")
     phi56: Azimuth = Field(0.0, description="Azimuth of C56 [rad].")
-    dose_sd_e_per_A2: Deviation = _sd("the dose", "e/Å²")
-    focal_spread_sd_A: Deviation = _sd("the focal spread", "Å")
-    angular_spread_sd_mrad: Deviation = _sd("the angular spread", "mrad")
-    aperture_sd_mrad: Deviation = _sd("the aperture", "mrad")
-    C12_sd: Deviation = _sd("C12", "Å")
-    phi12_sd: Deviation = _sd("phi12", "rad")
-    C21_sd: Deviation = _sd("C21", "Å")
-    phi21_sd: Deviation = _sd("phi21", "rad")
-    C23_sd: Deviation = _sd("C23", "Å")
-    phi23_sd: Deviation = _sd("phi23", "rad")
-    C30_sd: Deviation = _sd("C30", "Å")
-    C32_sd: Deviation = _sd("C32", "Å")
-    phi32_sd: Deviation = _sd("phi32", "rad")
-    C34_sd: Deviation = _sd("C34", "Å")
-    phi34_sd: Deviation = _sd("phi34", "rad")
-    C41_sd: Deviation = _sd("C41", "Å")
-    phi41_sd: Deviation = _sd("phi41", "rad")
-    C43_sd: Deviation = _sd("C43", "Å")
-    phi43_sd: Deviation = _sd("phi43", "rad")
-    C45_sd: Deviation = _sd("C45", "Å")
-    phi45_sd: Deviation = _sd("phi45", "rad")
-    C50_sd: Deviation = _sd("C50", "Å")
-    C52_sd: Deviation = _sd("C52", "Å")
-    phi52_sd: Deviation = _sd("phi52", "rad")
-    C54_sd: Deviation = _sd("C54", "Å")
-    phi54_sd: Deviation = _sd("phi54", "rad")
-    C56_sd: Deviation = _sd("C56", "Å")
-    phi56_sd: Deviation = _sd("phi56", "rad")
+    dose_sd_e_per_A2: DeviationTo1e7 = _sd("the dose", "e/Å²")
+    focal_spread_sd_A: DeviationTo1e4 = _sd("the focal spread", "Å")
+    angular_spread_sd_mrad: DeviationTo50 = _sd("the angular spread", "mrad")
+    aperture_sd_mrad: DeviationTo200 = _sd("the aperture", "mrad")
+    C12_sd: DeviationTo1e5 = _sd("C12", "Å")
+    phi12_sd: DeviationOfAzimuth = _sd("phi12", "rad")
+    C21_sd: DeviationTo1e6 = _sd("C21", "Å")
+    phi21_sd: DeviationOfAzimuth = _sd("phi21", "rad")
+    C23_sd: DeviationTo1e6 = _sd("C23", "Å")
+    phi23_sd: DeviationOfAzimuth = _sd("phi23", "rad")
+    C30_sd: DeviationTo1e8 = _sd("C30", "Å")
+    C32_sd: DeviationTo1e8 = _sd("C32", "Å")
+    phi32_sd: DeviationOfAzimuth = _sd("phi32", "rad")
+    C34_sd: DeviationTo1e8 = _sd("C34", "Å")
+    phi34_sd: DeviationOfAzimuth = _sd("phi34", "rad")
+    C41_sd: DeviationTo1e10 = _sd("C41", "Å")
+    phi41_sd: DeviationOfAzimuth = _sd("phi41", "rad")
+    C43_sd: DeviationTo1e10 = _sd("C43", "Å")
+    phi43_sd: DeviationOfAzimuth = _sd("phi43", "rad")
+    C45_sd: DeviationTo1e10 = _sd("C45", "Å")
+    phi45_sd: DeviationOfAzimuth = _sd("phi45", "rad")
+    C50_sd: DeviationTo1e10 = _sd("C50", "Å")
+    C52_sd: DeviationTo1e10 = _sd("C52", "Å")
+    phi52_sd: DeviationOfAzimuth = _sd("phi52", "rad")
+    C54_sd: DeviationTo1e10 = _sd("C54", "Å")
+    phi54_sd: DeviationOfAzimuth = _sd("phi54", "rad")
+    C56_sd: DeviationTo1e10 = _sd("C56", "Å")
+    phi56_sd: DeviationOfAzimuth = _sd("phi56", "rad")
 
     @model_validator(mode="before")
     @classmethod

@@ -4,21 +4,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrtem_ood.base_model import Model
+from hrtem_ood.base_model import Model, zero_or_from
 
 
 class Simulation(Model):
     """Frozen-phonon multislice: how exit waves are computed."""
 
     energy_eV: Annotated[float, Field(ge=10e3, le=3e6)] = Field(300e3, description="Beam energy [eV].")
-    sampling_A: Annotated[float, Field(gt=0, le=0.5)] = Field(
+    sampling_A: Annotated[float, Field(ge=0.01, le=0.5)] = Field(
         description="Pixel of the wave [Å]; must divide the cell."
     )
-    slice_thickness_A: Annotated[float, Field(gt=0, le=5)] = Field(1.0, description="Slice thickness [Å].")
+    slice_thickness_A: Annotated[float, Field(ge=0.05, le=5)] = Field(1.0, description="Slice thickness [Å].")
     n_frozen_phonons: Annotated[int, Field(ge=1, le=256)] = Field(
         description="Frozen-phonon configurations per structure."
     )
-    phonon_sigma_A: Annotated[float, Field(ge=0, le=0.5)] = Field(
+    phonon_sigma_A: Annotated[float, Field(ge=0, le=0.5), zero_or_from(1e-4, "Å")] = Field(
         0.1, description="Standard deviation of the thermal displacements along each axis [Å]; 0 freezes all atoms."
     )
     parametrization: Literal["lobato", "kirkland"] = Field("lobato", description="Atomic potentials.")

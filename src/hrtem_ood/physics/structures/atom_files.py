@@ -20,6 +20,8 @@ from ase.io.formats import filetype
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.physics.structures.cif import read_cif
 from hrtem_ood.physics.structures.cif_symmetry import CifError
+from hrtem_ood.quoting import shortened
+from hrtem_ood.user_files import FileKind, read_bytes
 
 COMPRESSED: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # type: ignore[dict-item]  # overloaded
 """What opens compressed files, by suffix."""
@@ -28,7 +30,9 @@ LARGEST_BYTES = 2**31
 """Files that unpack to more are refused."""
 
 
-def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: str, last: bool = False) -> list[Atoms]:
+def read_frames(
+    path: Path, sha256: str | None, *, key: str, what: str, valid: str, kind: FileKind, last: bool = False
+) -> list[Atoms]:
     """Read all frames of a file, from the very bytes whose digest is taken.
 
     CIF is read by :mod:`hrtem_ood.physics.structures.cif`, all else by ASE. ASE gets a copy of the bytes in an empty folder: in
@@ -43,6 +47,8 @@ def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: s
         That names the file, for messages.
     what, valid : str
         What the file should be, and which files are.
+    kind : {"crystal", "structures"}
+        For its largest size.
     last : bool
         Whether the last frame is enough.
 
@@ -58,7 +64,7 @@ def read_frames(path: Path, sha256: str | None, *, key: str, what: str, valid: s
         When the file is not the one that ``sha256`` names.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, kind)
     except OSError as error:
         raise ConfigError(
             f"{key}: {path} cannot be read ({error.strerror}); give the path of {what}, relative to the working directory."
@@ -111,4 +117,4 @@ def _why(error: Exception) -> str:
         and error.args[0] not in atomic_numbers
     ):
         return f"unknown element {error.args[0]}"
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {shortened(text, 200)}"

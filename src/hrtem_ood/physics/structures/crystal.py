@@ -129,6 +129,7 @@ def _read(path: Path, sha256: str | None) -> Atoms:
         key="material.file",
         what="a crystal file",
         valid="valid are CIF, extxyz, POSCAR and others, recognised by name and content",
+        kind="crystal",
         last=True,
     )
     if not frames:

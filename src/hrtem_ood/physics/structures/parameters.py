@@ -4,10 +4,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrtem_ood.base_model import IntegerRange, Model, NumberRange
+from hrtem_ood.base_model import AS_PAIR, ASCENDING, ONE_TOO, Model
 from hrtem_ood.physics.structures.materials import PRESETS
 
-Length = Annotated[float, Field(gt=0)]
+MillerIndex = Annotated[int, Field(ge=-50, le=50)]
+CellShare = Annotated[float, Field(ge=-10, le=10)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+Faults = Annotated[int, Field(ge=0, le=1000)]
+Radius = Annotated[float, Field(gt=2, le=250)]
+CountRange = Annotated[tuple[Count, Count], AS_PAIR, ASCENDING, ONE_TOO]
+FaultRange = Annotated[tuple[Faults, Faults], AS_PAIR, ASCENDING, ONE_TOO]
+RadiusRange = Annotated[tuple[Radius, Radius], AS_PAIR, ASCENDING, ONE_TOO]
 
 
 class Material(Model):
@@ -18,7 +25,9 @@ class Material(Model):
         description="A crystal whose cell is known: wurtzite `ZnS` and `CdSe`, fcc `Cu` and `Ag`, diamond `C` and `Si`, bcc "
         "`Fe`, spinels `Fe3O4` and `Co3O4`. The same as its formula, structure and lattice constants written out.",
     )
-    formula: str | None = Field(None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`.")
+    formula: Annotated[str, Field(max_length=40)] | None = Field(
+        None, description="Chemical formula for `ase.build.bulk`, e.g. `CdSe`."
+    )
     structure: (
         Literal[
             "sc",
@@ -56,12 +65,12 @@ class Material(Model):
     sha256: str | None = Field(
         None, description="Filled in when the file is read; set it to refuse a file with other content."
     )
-    fault_normal: tuple[int, int, int] | None = Field(
+    fault_normal: tuple[MillerIndex, MillerIndex, MillerIndex] | None = Field(
         None,
         description="Miller indices of the plane on which stacking faults lie. "
         "Known for wurtzite (0 0 1) and fcc (1 1 1) crystals given by formula.",
     )
-    fault_vector: tuple[float, float, float] | None = Field(
+    fault_vector: tuple[CellShare, CellShare, CellShare] | None = Field(
         None, description="Displacement across a stacking fault, in fractional coordinates of the crystal's cell."
     )
 
@@ -96,28 +105,24 @@ class Material(Model):
 class Particles(Model):
     """How many spherical particles a scene holds, and of what size."""
 
-    count: IntegerRange = Field((1, 1), description="Number of particles, uniform in [min, max].")
-    radius_A: NumberRange = Field(description="Radius [Å], uniform in [min, max].")
-    separation_A: Annotated[float, Field(ge=0)] = Field(
+    count: CountRange = Field(
+        (1, 1), description="Number of particles, uniform in [min, max]; a scene without any has nothing to segment."
+    )
+    radius_A: RadiusRange = Field(description="Radius [Å], uniform in [min, max]; a smaller sphere may hold no atom.")
+    separation_A: Annotated[float, Field(ge=0, le=500)] = Field(
         10.0, description="Smallest gap between the surfaces of two particles [Å], periodic images included."
     )
-    stacking_faults: IntegerRange = Field(
+    stacking_faults: FaultRange = Field(
         (0, 0), description="Number of stacking faults per particle, uniform in [min, max]."
     )
-    zone_axis: tuple[int, int, int] | None = Field(
+    zone_axis: tuple[MillerIndex, MillerIndex, MillerIndex] | None = Field(
         None,
         description="Lattice direction [u, v, w] along the beam, with any azimuth: of the cubic cell for cubic structures, of "
         "the hexagonal one for wurtzite and hcp (three indices), of the file's cell for a file. Left out: any orientation.",
     )
 
     @model_validator(mode="after")
-    def _bounds(self) -> Self:
-        if self.count[0] < 1:
-            raise ValueError("`count` starts at 1 or more: a scene without particles has nothing to segment")
-        if self.radius_A[0] <= 2:
-            raise ValueError("`radius_A` must be above 2 Å: a smaller sphere may hold no atom")
-        if self.stacking_faults[0] < 0:
-            raise ValueError("`stacking_faults` must be 0 or more")
+    def _direction(self) -> Self:
         if self.zone_axis == (0, 0, 0):
             raise ValueError("`zone_axis` [0, 0, 0] is no direction; give e.g. [1, 1, 0]")
         return self
@@ -126,10 +131,10 @@ class Particles(Model):
 class Substrate(Model):
     """Amorphous carbon film below the particles."""
 
-    thickness_A: Length = Field(description="Thickness [Å].")
-    density_per_A3: Annotated[float, Field(gt=0, lt=0.15)] = Field(
+    thickness_A: Annotated[float, Field(ge=1, le=2000)] = Field(description="Thickness [Å].")
+    density_per_A3: Annotated[float, Field(ge=1e-3, lt=0.15)] = Field(
         0.1103, description="Carbon atoms per Å³ (0.1103 is 2.2 g/cm³)."
     )
-    min_distance_A: Annotated[float, Field(gt=0, lt=1.6)] = Field(
+    min_distance_A: Annotated[float, Field(ge=0.1, lt=1.6)] = Field(
         1.4, description="Smallest distance between two carbon atoms [Å], periodic images included."
     )

@@ -53,6 +53,7 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
         key="file",
         what="a file of structures",
         valid="extended XYZ is best, one frame for each structure",
+        kind="structures",
     )
     if len(frames) < stop:
         raise ConfigError(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hrtem_ood.base_model import Model, Scalar
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.quoting import shortened
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
 from hrtem_ood.transfer.predictors.registry import Predictor
 from hrtem_ood.user_code import UserDefinition
@@ -80,7 +81,9 @@ def user_predictor(name: str, entry: UserPredictor) -> Predictor:
         try:
             value = float(function(train, test, **entry.parameters))
         except (Exception, SystemExit) as error:  # a user's code may raise anything
-            raise ConfigError(f"{where}: {entry.name} fails with {type(error).__name__}: {error}") from error
+            raise ConfigError(
+                f"{where}: {entry.name} fails with {type(error).__name__}: {shortened(str(error), 200)}"
+            ) from error
         if np.isinf(value):
             raise ConfigError(
                 f"{where}: {entry.name} returns {value}; return a finite number, or NaN where there is none."

@@ -205,7 +205,7 @@ def test_a_stated_condition_is_read():
             r"defocus: unknown key; did you mean `defocus_A`\? Valid keys: defocus_A, def",
         ),
         ("defocus_A=120", r"dose_e_per_A2: is missing\. It is: Dose \[e/Å²\]"),
-        ("defocus_A=120,dose_e_per_A2=-3", "dose_e_per_A2: must be greater than 0, not -3"),
+        ("defocus_A=120,dose_e_per_A2=-3", "dose_e_per_A2: must be greater than or equal to 0.01, not -3"),
         ("defocus_A=far,dose_e_per_A2=3", "defocus_A: must be a valid number, not far"),
         ("defocus_A 120", "'defocus_A 120' is no key=value. Write it like defocus_A=120,"),
         ("defocus_A=1,defocus_A=2", "defocus_A is there twice"),

@@ -186,7 +186,7 @@ def test_the_smallest_image(run, write, counts):
 
 
 def test_unreadable_images_are_told(run, write, counts, tmp_path):
-    assert "nothing.tif is missing" in run("nothing.tif", code=1)
+    assert "nothing.tif cannot be read (No such file" in run("nothing.tif", code=1)
     assert "are read from .tif, .tiff, .mrc, .dm3, .dm4" in run("nothing.png", code=1)
     values = counts(64, 64).astype(np.float32)
     values[0, 0] = np.nan

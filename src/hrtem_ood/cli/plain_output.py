@@ -1,0 +1,53 @@
+"""Output where the locale has no Å, σ or − : what comes closest in ASCII stands for them, instead of an error."""
+
+import codecs
+import io
+import sys
+import unicodedata
+
+HANDLER = "hrtem-ood-closest"
+
+CLOSEST = str.maketrans(
+    {
+        "−": "-",
+        "–": "-",
+        "…": "...",
+        "×": "x",
+        "≤": "<=",
+        "≥": ">=",
+        "±": "+-",
+        "→": "->",
+        "≈": "~",
+        "∞": "inf",
+        "°": "deg",
+    }
+    | {
+        "χ": "chi",
+        "σ": "sigma",
+        "ε": "epsilon",
+        "ρ": "rho",
+        "λ": "lambda",
+        "π": "pi",
+        "Δ": "D",
+        "φ": "phi",
+        "µ": "u",
+        "μ": "u",
+    }
+)
+
+
+def closest(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding lacks: an error handler of :mod:`codecs`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = unicodedata.normalize("NFKD", error.object[error.start : error.end].translate(CLOSEST))
+    bare = "".join(character for character in text if not unicodedata.combining(character))
+    return bare.encode("ascii", "replace").decode("ascii"), error.end
+
+
+def tolerate_locale() -> None:
+    """Let standard output and error replace characters that their encoding lacks."""
+    codecs.register_error(HANDLER, closest)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=HANDLER)

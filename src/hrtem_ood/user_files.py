@@ -1,0 +1,166 @@
+"""Files that users name: regular ones only, of bounded size, read in blocks.
+
+A device, a pipe or a file of 50 GB, given by mistake, must neither hang a command nor fill the memory. What is refused is
+an OSError whose text tells what is wrong, as for a file that is not there, so that callers handle both alike.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+FileKind = Literal["configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph"]
+
+LARGEST_BYTES: dict[FileKind, int] = {
+    "configuration": 2**20,
+    "saved configuration": 2**25,
+    "crystal": 16 * 2**20,
+    "structures": 2**29,
+    "Python file": 2**20,
+    "micrograph": 16 * 2**30,
+}
+"""Most bytes of a file, by what it is. Far more than any sensible one has: a detector's largest image is 400 MB."""
+
+_BLOCK_BYTES = 2**20
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def check_regular(path: Path, kind: FileKind) -> None:
+    """Check that a path leads to a regular file that is not too large, without opening it.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        One of :data:`LARGEST_BYTES`.
+
+    Raises
+    ------
+    OSError
+        Where there is no such file, it is no regular file, or is too large; ``strerror`` says what is wrong.
+    """
+    try:
+        _check(path.stat(), path, kind)
+    except ValueError as error:  # a NUL in the path
+        raise OSError(errno.EINVAL, f"{error}", str(path)) from None
+
+
+def read_bytes(path: Path, kind: FileKind) -> bytes:
+    """Return the content of a file that a user names.
+
+    Parameters
+    ----------
+    path, kind
+        As of :func:`check_regular`.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OSError
+        As of :func:`check_regular`.
+    """
+    return b"".join(_blocks(path, kind))
+
+
+def read_text(path: Path, kind: FileKind) -> str:
+    """Return the text of a UTF-8 file that a user names, whatever the locale.
+
+    Parameters
+    ----------
+    path, kind
+        As of :func:`check_regular`.
+
+    Returns
+    -------
+    str
+        Without a byte order mark.
+
+    Raises
+    ------
+    OSError
+        As of :func:`check_regular`.
+    UnicodeDecodeError
+        Where it is not UTF-8.
+    """
+    return read_bytes(path, kind).decode("utf-8-sig")
+
+
+def file_sha256(path: Path, kind: FileKind) -> str:
+    """Return the sha256 of a file that a user names, without holding it in memory.
+
+    Parameters
+    ----------
+    path, kind
+        As of :func:`check_regular`.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
+    Raises
+    ------
+    OSError
+        As of :func:`check_regular`.
+    """
+    digest = hashlib.sha256()
+    for block in _blocks(path, kind):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for messages, e.g. ``50 GB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def _blocks(path: Path, kind: FileKind) -> Iterator[bytes]:
+    with _opened(path, kind) as file:
+        seen = 0
+        while block := file.read(_BLOCK_BYTES):
+            seen += len(block)
+            if seen > LARGEST_BYTES[kind]:  # it grew, or its size is not told
+                raise _too_large(seen, path, kind)
+            yield block
+
+
+def _opened(path: Path, kind: FileKind) -> BinaryIO:
+    check_regular(path, kind)
+    # between the check and this, a pipe may have taken its place
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _check(os.fstat(number), path, kind)
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _check(status: os.stat_result, path: Path, kind: FileKind) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        what = next((name for test, name in _KINDS if test(status.st_mode)), "something else")
+        raise OSError(errno.EINVAL, f"is {what}, not a regular file", str(path))
+    if status.st_size > LARGEST_BYTES[kind]:
+        raise _too_large(status.st_size, path, kind)
+
+
+def _too_large(size: int, path: Path, kind: FileKind) -> OSError:
+    text = f"is too large: {size_text(size)}, where a {kind} may have {size_text(LARGEST_BYTES[kind])} at most"
+    return OSError(errno.EFBIG, text, str(path))
