@@ -147,6 +147,26 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, label: np.ndarray) -> None:
+    """Check that images are those of which a dataset carries the digest.
+
+    Parameters
+    ----------
+    path : Path
+        ``datasets/<id>.zarr.zip``.
+    attributes : mapping
+        Its own.
+    counts, label : array, (image, y, x)
+        All of them.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    if arrays_sha256(counts, label) != attributes.get("sha256_of_images"):
+        raise damaged(path, "its images do not have the digest that it carries")
+
+
 # --- zarr.zip --------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +12,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from hrtem_ood.artifacts.files import damaged, parse_json, read_regular
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
-from hrtem_ood.errors import ConfigError
+from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.suggestions import did_you_mean
 
 DEFAULT = Path("config/config.yaml")
@@ -59,6 +61,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_kept_config(path: Path) -> dict[str, Any]:
+    """Read a configuration that the workflow wrote below ``results/configs``.
+
+    Raises
+    ------
+    ConfigError
+        Where it is no regular file, too large, or damaged.
+    """
+    try:
+        content = parse_json(path, read_regular(path))
+        if not isinstance(content, dict):
+            raise damaged(path, "it holds no JSON object")
+    except ArtifactError as error:
+        raise ConfigError(str(error)) from error
+    return content
+
+
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two configurations as Snakemake's ``--configfile`` does: mappings key by key, anything else replaced."""
     result = dict(base)
@@ -74,13 +93,18 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     One that the workflow wrote, below ``results/configs``, is whole, and stands alone.
     """
     paths = list(paths)
-    whole = any(path.parent.name == "configs" and path.suffix == ".json" for path in paths)
+    whole = any(map(_is_kept, paths))
     if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
     merged: dict[str, Any] = {}
     for path in paths:
-        merged = merge(merged, read_yaml(path))
+        merged = merge(merged, read_kept_config(path) if _is_kept(path) else read_yaml(path))
     return merged
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a configuration is one that the workflow wrote."""
+    return path.parent.name == "configs" and path.suffix == ".json"
 
 
 def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
@@ -94,8 +118,31 @@ def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
     Raises
     ------
     ConfigError
+    ArtifactError
+        Where one that the workflow wrote is damaged: its name holds the digest of its content.
     """
+    if len(paths) == 1 and _is_kept(paths[0]) and re.search(r"-[0-9a-f]{10}$", paths[0].stem):
+        return load_kept_campaign(paths[0])
     return load_campaign(read_configs(paths))
+
+
+def load_kept_campaign(path: Path) -> Campaign:
+    """Load a configuration that the workflow wrote, and check that it is the one that its name tells.
+
+    Raises
+    ------
+    ConfigError
+        Where it is not valid, or not any more.
+    ArtifactError
+        Where it is damaged.
+    """
+    try:
+        campaign = load_campaign(read_kept_config(path))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if campaign.config_id != path.stem:
+        raise damaged(path, f"its content has the id {campaign.config_id}")
+    return campaign
 
 
 def load_campaign(raw: Mapping[str, Any]) -> Campaign:

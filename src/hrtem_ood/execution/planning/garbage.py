@@ -15,11 +15,11 @@ from typing import Any
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
-from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.load import load_campaign, read_kept_config
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
 from hrtem_ood.errors import ConfigError, HrtemOodError
-from hrtem_ood.execution.job_records import FOLDER, Record, check_running, records
+from hrtem_ood.execution.job_records import FOLDER, Record, all_records, check_running, records
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.previous_run import configurations
 from hrtem_ood.execution.planning.score_reuse import ReusableScores
@@ -91,8 +91,15 @@ def delete(unused: Garbage, results: Path) -> None:
     Raises
     ------
     HrtemOodError
-        While Snakemake is running: its next jobs may need any file.
+        While Snakemake is running: its next jobs may need any file; or where the record of a job cannot be read.
     """
+    _, unreadable = all_records(results)
+    if unreadable:
+        raise HrtemOodError(
+            "\n".join(
+                [*unreadable.values(), "Such a job may be running, and what it needs is unknown. Nothing was deleted."]
+            )
+        )
     locks = results.resolve().parent / ".snakemake/locks"
     if locks.is_dir() and any(locks.iterdir()):
         raise HrtemOodError(
@@ -206,7 +213,7 @@ class _Search:
             theirs: set[Path] = set()
             try:
                 for id_ in ids:
-                    raw = read_yaml(Results(self.results).path("configs", id_))
+                    raw = read_kept_config(Results(self.results).path("configs", id_))
                     theirs.update(referenced_artifacts(load_campaign(raw), self.results))
             except ConfigError:
                 others[name] = -1
@@ -235,7 +242,7 @@ def _of_record(record: Record, results: Path) -> Campaign:
     """Return the campaign that a running job belongs to."""
     try:
         (config,) = record.configs
-        return load_campaign(read_yaml(results / "configs" / Path(config).name))
+        return load_campaign(read_kept_config(results / "configs" / Path(config).name))
     except (ConfigError, ValueError):
         raise HrtemOodError(
             f"{record.path(results)}: this job is running, and its configuration cannot be read from "
@@ -246,7 +253,10 @@ def _of_record(record: Record, results: Path) -> Campaign:
 
 def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
     """Whether a link leads to a report that is to be deleted."""
-    target = link.resolve()
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return False
     return target.parent == (results / "reports").resolve() and any(
         path.resolve().is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
     )

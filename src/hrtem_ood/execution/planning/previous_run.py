@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.load import read_yaml
+from hrtem_ood.campaign.load import read_kept_config
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.execution.planning.differences import changes, format_change
 from hrtem_ood.execution.planning.inventory import ArtifactRecord
+from hrtem_ood.progress import log
 
 NO_CONTENT = ("execution", "report")
 """Sections that do not affect scores."""
@@ -58,13 +59,13 @@ class PreviousRun:
 
 
 def configurations(results: Path) -> dict[str, dict[str, Any]]:
-    """Read the configurations that the workflow was run with, by id; unreadable files are skipped."""
+    """Read the configurations that the workflow was run with, by id; one that cannot be read is named in a line."""
     contents = {}
     for path in sorted((results / "configs").glob("*.json")):
         try:
-            contents[path.stem] = read_yaml(path)
-        except ConfigError:
-            continue
+            contents[path.stem] = read_kept_config(path)
+        except ConfigError as error:
+            log(str(error))
     return contents
 
 

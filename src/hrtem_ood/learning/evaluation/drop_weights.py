@@ -4,7 +4,9 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.results import Results
+from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.checkpoint import drop_weights, read_network
 from hrtem_ood.progress import log
 
@@ -27,7 +29,11 @@ def drop_scored_weights(networks: Iterable[str], evaluations: Iterable[Path], re
     # Of jobs that end at once, the last to write sees all files; a second time does no harm.
     if not all(path.exists() for path in evaluations):
         return
-    shared = networks_used_elsewhere(results, campaign)
+    try:
+        shared = networks_used_elsewhere(results, campaign)
+    except ArtifactError as error:
+        log(f"all networks keep their weights, as another campaign may ask for them: {error}")
+        return
     dropped = 0
     for id_ in networks:
         path = Results(results).path("networks", id_)
@@ -52,11 +58,15 @@ def networks_used_elsewhere(results: Path, campaign: str) -> dict[str, str]:
     -------
     dict of str to str
         Name of a campaign by id of network.
+
+    Raises
+    ------
+    ArtifactError
+        Where an index cannot be read.
     """
     found: dict[str, str] = {}
     for path in sorted((results / "indexes").glob("*.csv")):
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(store.read_table(path).splitlines(keepends=True)))
         names = {row["names"] for row in rows if row["stage"] == "transfer"}  # of the campaign
         if campaign not in names:
             found |= {row["id"]: ", ".join(names) for row in rows if row["stage"] == "networks"}
