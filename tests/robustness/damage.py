@@ -325,17 +325,20 @@ def _no_longer_than(seconds: int) -> Iterator[None]:
 
 def outcome(read: Callable[[], Any], path: Path, before: str) -> tuple[str, str]:
     """Return how a read ends, and the message or traceback."""
-    try:
-        with _no_longer_than(SECONDS), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            after = fingerprint(read())
-    except HrtemOodError as error:
-        return ("detected" if path.name in str(error) else "unnamed"), str(error)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return "traceback", traceback.format_exc()
-    return ("no effect", "") if after == before else ("silent", "")
+    said = io.StringIO()
+    end, message = "no effect", ""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(said):
+        warnings.simplefilter("ignore")
+        try:
+            with _no_longer_than(SECONDS):
+                end = "no effect" if fingerprint(read()) == before else "silent"
+        except HrtemOodError as error:
+            end, message = ("detected" if path.name in str(error) else "unnamed"), str(error)
+        except Exception:
+            end, message = "traceback", traceback.format_exc()
+    if "Traceback" in said.getvalue():
+        end, message = "traceback", said.getvalue()
+    return end, message
 
 
 def files(results: Path) -> dict[str, list[Path]]:

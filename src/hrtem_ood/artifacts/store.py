@@ -224,7 +224,7 @@ def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) ->
     from hrtem_ood.artifacts.zarr_store import SealedZipStore
 
     check_id(path, zarr_attributes(path).get("id"), expect_id)
-    with SealedZipStore(path, mode="r") as store:
+    with SealedZipStore(path) as store:
         try:
             dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
         except (KeyError, OSError, TypeError, ValueError) as error:

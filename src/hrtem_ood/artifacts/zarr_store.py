@@ -1,6 +1,7 @@
 """A sealed zip file as a store of Zarr; a module of its own, as Zarr takes long to import."""
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
 class SealedZipStore(ZipStore):
     """A :class:`zarr.storage.ZipStore` for reading, which checks all that it reads.
 
-    What is damaged raises an ArtifactError, which Zarr and xarray pass on as it is.
+    What is damaged raises an ArtifactError, which Zarr and xarray pass on as it is. All metadata is read at once, when the
+    store is opened: Zarr reads it in tasks of asyncio, which would print the traceback of a second error.
+
+    Parameters
+    ----------
+    path : Path
     """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, mode="r")
+        self._sync_open()
 
     def _sync_open(self) -> None:
         if self._is_open:
@@ -25,6 +35,13 @@ class SealedZipStore(ZipStore):
         self._lock = threading.RLock()
         self._sealed = SealedZip(self.path)
         self._zf = self._sealed.archive
+        try:
+            self._metadata = {
+                name: self._sealed.read(name) for name in self._sealed.members if name.endswith("zarr.json")
+            }
+        except BaseException:
+            self._sealed.close()
+            raise
         self._is_open = True
 
     def close(self) -> None:
@@ -35,7 +52,7 @@ class SealedZipStore(ZipStore):
     def _get(self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None) -> "Buffer | None":
         if not self._is_open:
             self._sync_open()
-        content = self._sealed.read(key)
+        content = self._metadata[key] if key in self._metadata else self._sealed.read(key)
         return None if content is None else prototype.buffer.from_bytes(_part(content, byte_range))
 
 

@@ -136,8 +136,9 @@ def load_kept_campaign(path: Path) -> Campaign:
     ArtifactError
         Where it is damaged.
     """
+    raw = read_kept_config(path)
     try:
-        campaign = load_campaign(read_kept_config(path))
+        campaign = load_campaign(raw)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     if campaign.config_id != path.stem:
