@@ -17,7 +17,7 @@ import numpy as np
 from report import Budget, report, timed_calls
 from scipy.stats import entropy, poisson
 
-from hrtem_ood.artifacts import store, zarr_store
+from hrtem_ood.artifacts import sealed_zip, store
 from hrtem_ood.artifacts.zarr_mmap import MappedRow
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, StructureShardSpec
 from hrtem_ood.physics.imaging.parameters import Imaging, Labels
@@ -30,7 +30,7 @@ from hrtem_ood.stages.build import build
 from hrtem_ood.stages.image import image
 from hrtem_ood.stages.simulate import empty_dataset, simulate, write_waves
 
-STRUCTURES, ROUNDS = 8, 5
+STRUCTURES, ROUNDS = 12, 7
 SHARE = "checks of mapped exit waves in a dataset job [%]"
 DOSES = (30, 100, 400, 1600, 10_000)
 RECIPE = StructureRecipe(
@@ -107,8 +107,7 @@ def share_of_checks(folder: Path) -> dict[str, float]:
         writer.finalize(write_waves(writer, empty, [one] * STRUCTURES), {"id": spec.id})
     shares = []
     for _ in range(ROUNDS + 1):
-        checks = ((MappedRow, "_check"), (store, "SealedZip"), (zarr_store, "SealedZip"))
-        with timed_calls(*checks) as seconds:
+        with timed_calls((MappedRow, "_check"), (sealed_zip, "check_seal")) as seconds:
             begin = process_time()
             image(dataset, [waves], output, device="cpu")
             whole = process_time() - begin

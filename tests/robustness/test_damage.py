@@ -21,8 +21,21 @@ def test_damage_is_named_or_without_effect(project: Project) -> None:
     assert counts.total("detected") > 110, "nearly all of these damages have an effect"
 
 
+def test_summary_names_damaged_metrics(project: Project) -> None:
+    (path,) = files(project.folder / "results")["metrics"]
+    path.write_bytes(path.read_bytes()[:-1])
+    done = run(project, "summary")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"hrtem-ood: results/metrics/{path.name} is damaged")
+    assert done.stderr.count("\n") == 1
+
+
 def check(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hrtem_ood", "check", *words]
+    return run(project, "check", *words)
+
+
+def run(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hrtem_ood", *words]
     return subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
 
 

@@ -125,10 +125,10 @@ def test_verbs_go_on(scene, words):
     done = run(place, *words)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    records = [path for name, path in named if name == "jobs/packs"]
+    records = [str(path.relative_to(place)) for name, path in named if name == "jobs/packs"]
     if words != ["plan"]:
         lines = done.stderr.splitlines()
-        assert all(sum(path.name in line for line in lines) == 1 for path in records), done.stderr
+        assert all(sum(f" {path}" in line for line in lines) >= 1 for path in records), done.stderr
     assert json.loads(run(place, *words, "--json").stdout)
 
 
@@ -162,12 +162,6 @@ def test_gc_deletes_nothing_while_a_record_cannot_be_read(scene):
     assert "Nothing was deleted" in done.stderr
     assert unused.exists()
     unused.unlink()
-
-
-def test_summary_of_a_damaged_campaign_names_the_file(scene):
-    place, _ = scene
-    done = run(place, "summary")
-    assert "Traceback" not in done.stderr
 
 
 def test_a_record_of_this_program_is_read(tmp_path):

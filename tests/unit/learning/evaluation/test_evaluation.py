@@ -367,13 +367,26 @@ def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsy
     one, other = project.pack("p", 0, 1)
     for name, asked in (("mine", other), ("theirs", one)):
         rows = f"stage,id,path,names\nnetworks,{asked},x,n\npacks,{other},y,n\ntransfer,t,z,{name}\n"
-        store.write_text(project.results / f"indexes/{name}-0.csv", rows)
+        store.write_table(project.results / f"indexes/{name}-0.csv", rows)
     project.evaluate("p", suite)
     evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
     drop_scored_weights([one, other], evaluations, project.results, "mine")
     assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
     assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
     assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err
+
+
+def test_weights_are_kept_where_an_index_cannot_be_read(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = project.suite(project.dataset("d"))
+    networks = project.pack("p", 0, 1)
+    index = project.results / "indexes/theirs-0.csv"
+    store.write_table(index, f"stage,id,path,names\nnetworks,{networks[0]},x,n\ntransfer,t,z,theirs\n")
+    index.write_text(index.read_text()[:30])
+    project.evaluate("p", suite)
+    evaluations = [project.path("evaluations", project.evaluation(suite, "p").id)]
+    drop_scored_weights(networks, evaluations, project.results, "mine")
+    assert all(read_network(project.path("networks", id_, ".ckpt"))["state_dict"] for id_ in networks)
+    assert "all networks keep their weights" in capsys.readouterr().err
 
 
 def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> None:
