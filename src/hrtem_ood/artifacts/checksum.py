@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 LANES = 512
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _sums(words: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]) -> None:
     """Add whole stripes of words, four at a time, so that sums are loaded and stored less often."""
     lanes = a.size
@@ -61,6 +61,6 @@ def checksum(plane: NDArray[np.generic]) -> str:
     _sums(content[:whole].view(np.uint64), a, b)
     digest = hashlib.sha256()
     for part in (a, b, content[whole:]):
-        digest.update(part)
+        digest.update(part.data)
     digest.update(b"%d" % content.size)
     return digest.hexdigest()[:16]

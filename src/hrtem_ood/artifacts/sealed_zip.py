@@ -88,7 +88,7 @@ class SealedZip:
         """Return where the content of a member begins [B]."""
         self._file.seek(member.header_offset)
         header = self._file.read(LOCAL_HEADER)
-        offset = member.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", header[-4:]))
+        offset: int = member.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", header[-4:]))
         if offset + member.file_size > self._directory:
             raise damaged(self.path, f"the header of its {member.filename} is damaged")
         return offset
