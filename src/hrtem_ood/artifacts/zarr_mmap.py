@@ -33,7 +33,7 @@ class MappedRow:
         self.shape, self.dtype = view.shape, view.dtype
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def read_plane(self, place: int, out: NDArray[Any]) -> None:
         """Copy a plane, then check the copy, which is in the processor's cache.
@@ -121,5 +121,5 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | Mapped
 
 
 def _check_crc(path: Path, chunk: zipfile.ZipInfo, view: NDArray[Any]) -> None:
-    if zlib.crc32(view.reshape(-1).view(np.uint8)) != chunk.CRC:
+    if zlib.crc32(view.reshape(-1).view(np.uint8).data) != chunk.CRC:
         raise damaged(path, f"its {chunk.filename} does not have its CRC-32")
