@@ -2,11 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from statistics import median
-from time import perf_counter
-from typing import Literal
+from time import perf_counter, process_time
+from typing import Any, Literal
+from unittest.mock import patch
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,41 @@ class Budget:
     def kept(self, value: float) -> bool:
         """Whether a value keeps the limit; NaN does not."""
         return value <= self.limit if self.sense == "max" else value >= self.limit
+
+
+@contextmanager
+def timed_calls(*functions: tuple[Any, str]) -> Iterator[list[float]]:
+    """Collect the processor time of every call of some functions, which do not call each other.
+
+    Parameters
+    ----------
+    *functions : tuple of (module or class, str)
+        Where each stands, and its name.
+
+    Yields
+    ------
+    list of float, [s]
+    """
+    seconds: list[float] = []
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            begin = process_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                seconds.append(process_time() - begin)
+
+        return call
+
+    patches = [patch.object(place, name, timed(getattr(place, name))) for place, name in functions]
+    for each in patches:
+        each.start()
+    try:
+        yield seconds
+    finally:
+        for each in patches:
+            each.stop()
 
 
 def report(benchmark: str, figures: Mapping[str, float], budgets: Sequence[Budget], notes: Sequence[str] = ()) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.workflow.conftest import JOBS, TINY, Project
 
-SECONDS = {"workflow": 900, "cluster": 1200}
+SECONDS = {"workflow": 900, "robustness": 900, "cluster": 1200}
 """Time that a test has, fixtures that are made for it included, in folders whose tests run whole campaigns."""
 
 

@@ -21,13 +21,37 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from hrtem_ood.artifacts.checkpoint_limits import check_checkpoint_size
+from hrtem_ood.artifacts.files import (
+    TEXT_LIMIT,
+    check_id,
+    damaged,
+    open_regular,
+    read_regular,
+)
+from hrtem_ood.artifacts.files import (
+    artifact_id_of as artifact_id_of,
+)
+from hrtem_ood.artifacts.files import (
+    atomic_replace as atomic_replace,
+)
+from hrtem_ood.artifacts.integrity import (
+    check_seal,
+    checked_csv,
+    checked_json,
+    csv_with_digest,
+    json_with_digest,
+    seal_zip,
+)
+from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.structure_files import read_structures as read_structures
+from hrtem_ood.artifacts.structure_files import structures_attributes as structures_attributes
+from hrtem_ood.artifacts.structure_files import write_structures as write_structures
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.progress import log
 
 if TYPE_CHECKING:
     import xarray as xr
-    from ase import Atoms
 
 PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
 
@@ -108,21 +132,6 @@ def provenance(spec: ArtifactInfo, *, seconds: float, device: str) -> dict[str, 
     }
 
 
-@contextmanager
-def atomic_replace(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # process ids repeat between hosts and containers
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def update_symlink(path: Path, target: Path) -> None:
     """Let ``path`` lead to ``target``, in one step; whatever is there and is no link stays, with a line that says so."""
     if path.exists() and not path.is_symlink():
@@ -142,32 +151,24 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def artifact_id_of(path: Path) -> str:
-    """Id of the artifact that a path names."""
-    for suffix in (".zarr.zip", ".extxyz", ".json", ".ckpt", ".csv"):
-        if path.name.endswith(suffix):
-            return path.name.removesuffix(suffix)
-    return path.name
+def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, label: np.ndarray) -> None:
+    """Check that images are those of which a dataset carries the digest.
 
+    Parameters
+    ----------
+    path : Path
+        ``datasets/<id>.zarr.zip``.
+    attributes : mapping
+        Its own.
+    counts, label : array, (image, y, x)
+        All of them.
 
-def _advice(path: Path) -> str:
-    return f"Delete {path} and run snakemake again to create it anew."
-
-
-def _check_id(path: Path, id_: object, expect_id: str | None) -> None:
-    wanted = artifact_id_of(path) if expect_id is None else expect_id
-    if id_ != wanted:
-        if not id_:
-            raise ArtifactError(f"{path} holds no id, so hrtem-ood did not create it. Is it another program's file?")
-        raise ArtifactError(
-            f"{path} holds {id_}, not {wanted}: was it renamed or overwritten? Give it its name back, or, in results/, "
-            "delete it and run snakemake again to create it anew."
-        )
-
-
-def _check_there(path: Path) -> None:
-    if not path.exists():
-        raise ArtifactError(f"{path} is missing. Run snakemake to create it.")
+    Raises
+    ------
+    ArtifactError
+    """
+    if arrays_sha256(counts, label) != attributes.get("sha256_of_images"):
+        raise damaged(path, "its images do not have the digest that it carries")
 
 
 # --- zarr.zip --------------------------------------------------------------------------------
@@ -195,8 +196,10 @@ def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
 
     The file takes its place when the block ends well, as with :func:`write_zarr`.
     """
-    with atomic_replace(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        yield ZarrWriter(archive)
+    with atomic_replace(path) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            yield ZarrWriter(archive)
+        seal_zip(temporary, archive.start_dir)
 
 
 @contextmanager
@@ -221,19 +224,17 @@ def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) ->
     ArtifactError
     """
     import xarray as xr
-    from zarr.storage import ZipStore
 
-    _check_id(path, zarr_attributes(path).get("id"), expect_id)
-    with ZipStore(path, mode="r") as store:
+    from hrtem_ood.artifacts.zarr_store import SealedZipStore
+
+    check_id(path, zarr_attributes(path).get("id"), expect_id)
+    with SealedZipStore(path) as store:
         try:
             dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
-        except (KeyError, FileNotFoundError, ValueError) as error:
-            raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-        try:
-            with dataset:
-                yield dataset
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            raise damaged(path, error) from error
+        with dataset:
+            yield dataset
 
 
 def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":
@@ -244,64 +245,17 @@ def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":
 
 def zarr_attributes(path: Path) -> dict[str, Any]:
     """Read the root attributes of a ``.zarr.zip`` without opening it as a dataset, in about a millisecond."""
-    _check_there(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            root = json.loads(archive.read("zarr.json"))
-            attributes: dict[str, Any] = root["attributes"]
-            if root["zarr_format"] != 3:  # in format 2, which Zarr would read, codecs may be pickles
-                raise ValueError("it is not of Zarr's format 3")
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    with SealedZip(path) as archive:
+        metadata = archive.read_json("zarr.json")
+    attributes = metadata.get("attributes") if isinstance(metadata, dict) else None
+    if not isinstance(attributes, dict):
+        raise damaged(path, "it has no attributes")
+    if metadata.get("zarr_format") != 3:  # in format 2, which Zarr would read, codecs may be pickles
+        raise damaged(path, "it is not of Zarr's format 3")
     return attributes
 
 
-# --- structures ------------------------------------------------------------------------------
-
-
-def write_structures(path: Path, structures: "list[Atoms]", attributes: Mapping[str, Any]) -> None:
-    """Write structures as extended XYZ, one frame each; the attributes go with the first frame."""
-    from ase.io.extxyz import write_extxyz
-
-    first = structures[0]
-    info, first.info = first.info, {**first.info, **{key: str(value) for key, value in attributes.items()}}
-    first.info["frames"] = len(structures)
-    text = io.StringIO()
-    write_extxyz(text, structures)
-    first.info = info
-    with atomic_replace(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-
-
-def read_structures(path: Path) -> "list[Atoms]":
-    """Read the structures of a shard, and check that none is missing."""
-    from ase.io.extxyz import read_extxyz
-
-    _check_there(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            structures = list(read_extxyz(file, slice(None)))
-        frames = int(structures[0].info["frames"])
-    except Exception as error:  # ASE's parser raises many kinds
-        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-    _check_id(path, structures[0].info.get("id"), None)
-    if len(structures) != frames or any(not np.isfinite(structure.positions).all() for structure in structures):
-        raise ArtifactError(f"{path} holds {len(structures)} of {frames} structures without damage. {_advice(path)}")
-    return structures
-
-
-def structures_attributes(path: Path) -> dict[str, Any]:
-    """Read the attributes of a structure shard, without the atoms."""
-    from ase.io.extxyz import key_val_str_to_dict
-
-    _check_there(path)
-    try:
-        with path.open(encoding="utf-8") as file:
-            file.readline()
-            attributes: dict[str, Any] = key_val_str_to_dict(file.readline())  # type: ignore[no-untyped-call]
-            return attributes
-    except Exception as error:  # ASE's parser raises many kinds
-        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+# --- all kinds -------------------------------------------------------------------------------
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
@@ -348,19 +302,25 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object, readably, in one step."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """Write a JSON object with its digest, readably, in one step."""
+    write_text(path, json_with_digest(content))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object and check that its ``id`` is the one in its name."""
-    _check_there(path)
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-    _check_id(path, content.get("id"), None)
+def read_json(path: Path, limit: int = TEXT_LIMIT) -> dict[str, Any]:
+    """Read a JSON object, and check its digest and that its ``id`` is the one in its name."""
+    content = checked_json(path, read_regular(path, limit))
+    check_id(path, content.get("id"))
     return content
+
+
+def write_table(path: Path, text: str) -> None:
+    """Write a table, as CSV, with a last row that holds its digest."""
+    write_text(path, csv_with_digest(text, artifact_id_of(path)))
+
+
+def read_table(path: Path) -> str:
+    """Read a table, and check its digest; without the row that holds it."""
+    return checked_csv(path, read_regular(path))
 
 
 def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
@@ -372,20 +332,24 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     torch.save(dict(content), buffer)
     with atomic_replace(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+        seal_zip(temporary, 0)
 
 
 def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, Any]:
     """Read a checkpoint (tensors and plain values only) onto the CPU, and check its id, by default the one in its name."""
     import torch
 
-    _check_there(path)
-    check_checkpoint_size(path)
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        reason = str(error).partition("\n")[0]  # torch goes on with advice to read without weights_only
-        raise ArtifactError(f"{path} is damaged or cut off ({reason:.200}). {_advice(path)}") from error
+    with open_regular(path) as file:
+        check_checkpoint_size(path)
+        check_seal(file, path, whole=True)
+        file.seek(0)
+        try:
+            content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds for a file that is none of its own
+            raise damaged(
+                path, str(error).partition("\n")[0]
+            ) from error  # it goes on with advice to read without weights_only
     if not isinstance(content, dict):
         raise ArtifactError(f"{path} holds {type(content).__name__}, no checkpoint of this program.")
-    _check_id(path, content.get("id"), expect_id)
+    check_id(path, content.get("id"), expect_id)
     return content

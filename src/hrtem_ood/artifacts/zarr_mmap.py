@@ -1,19 +1,74 @@
 """Reading an array's chunks out of a ``.zarr.zip`` without a copy; a part of :mod:`hrtem_ood.artifacts.store`."""
 
-import json
-import struct
+import math
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LOCAL_HEADER = 30
-"""Bytes before the name in a zip file's local header; the last four of them are the lengths of name and extra field."""
+from hrtem_ood.artifacts.files import damaged
+from hrtem_ood.artifacts.sealed_zip import SealedZip
+
+CHECKSUMS = "checksums_of_planes"
+"""Attribute of an array: by row, the checksum of every plane (its last two axes); see
+:func:`hrtem_ood.artifacts.checksum.checksum`."""
 
 
-def memmap_rows(path: Path, name: str) -> Callable[[int], NDArray[np.generic]] | None:
+class MappedRow:
+    """A row of an array, mapped: its planes are checked when they are read, each time.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the row; the last two axes are those of a plane.
+    dtype : dtype
+    """
+
+    def __init__(self, path: Path, view: NDArray[Any], checksums: Sequence[str]) -> None:
+        self._path, self._view, self._checksums = path, view, checksums
+        self.shape, self.dtype = view.shape, view.dtype
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def read_plane(self, place: int, out: NDArray[Any]) -> None:
+        """Copy a plane, then check the copy, which is in the processor's cache.
+
+        Parameters
+        ----------
+        place : int
+            Which plane, counted through all axes but its own.
+        out : array, (y, x)
+            Contiguous.
+
+        Raises
+        ------
+        ArtifactError
+        """
+        out[...] = self._view.reshape(-1, *self.shape[-2:])[place]
+        self._check(place, out)
+
+    def read(self) -> NDArray[Any]:
+        """Return the view of all planes, checked."""
+        for place, plane in enumerate(self._view.reshape(-1, *self.shape[-2:])):
+            self._check(place, plane)
+        return self._view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.read(), dtype=dtype, copy=copy)
+
+    def _check(self, place: int, plane: NDArray[Any]) -> None:
+        from hrtem_ood.artifacts.checksum import checksum
+
+        if checksum(plane) != self._checksums[place]:
+            raise damaged(self._path, f"plane {place} of a row does not have its checksum")
+
+
+def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | MappedRow"] | None:
     """Map the rows of an array that is stored as it is, one chunk per row.
 
     Reading through Zarr takes several copies, which for exit waves take longer than forming an image.
@@ -28,27 +83,43 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], NDArray[np.generic]] |
     Returns
     -------
     callable, or None
-        Takes the number of a row and returns a read-only view of the file. None where chunks are compressed or hold
-        other than one row.
+        Takes the number of a row and returns a :class:`MappedRow`, or a checked, read-only array, of the file. None where
+        chunks are compressed or hold other than one row.
+
+    Raises
+    ------
+    ArtifactError
+        The callable, too: where the file is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
-        metadata = json.loads(archive.read(f"{name}/zarr.json"))
+    with SealedZip(path) as archive:
+        metadata = archive.read_json(f"{name}/zarr.json")
         shape = tuple(metadata["shape"])
         one_row = metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1, *shape[1:]]
         as_it_is = [codec["name"] for codec in metadata["codecs"]] == ["bytes"]
-        members = {member.filename: member for member in archive.infolist()}
         if not one_row or not as_it_is or metadata["codecs"][0]["configuration"].get("endian", "little") != "little":
             return None
-    dtype, rest = np.dtype(metadata["data_type"]).newbyteorder("<"), "/0" * (len(shape) - 1)
+        rest = "/0" * (len(shape) - 1)
+        chunks = [archive.members.get(f"{name}/c/{row}{rest}") for row in range(shape[0])]
+        offsets = [0 if chunk is None else archive.offset(chunk) for chunk in chunks]
+    dtype, checksums = np.dtype(metadata["data_type"]).newbyteorder("<"), metadata["attributes"].get(CHECKSUMS)
+    fill = metadata["fill_value"][0] if dtype.kind == "c" else metadata["fill_value"]
+    nbytes = dtype.itemsize * math.prod(shape[1:])
 
-    def row(number: int) -> NDArray[np.generic]:
-        member = members.get(f"{name}/c/{number}{rest}")
-        if member is None:  # Zarr leaves out chunks that hold nothing but the fill value
-            return np.full(shape[1:], metadata["fill_value"][0] if dtype.kind == "c" else metadata["fill_value"], dtype)
-        with path.open("rb") as file:
-            file.seek(member.header_offset)
-            lengths = struct.unpack("<HH", file.read(LOCAL_HEADER)[-4:])
-        offset = member.header_offset + LOCAL_HEADER + sum(lengths)
-        return np.memmap(path, dtype, mode="r", offset=offset, shape=shape[1:])
+    def row(number: int) -> "NDArray[Any] | MappedRow":
+        chunk = chunks[number]
+        if chunk is None:  # Zarr leaves out chunks that hold nothing but the fill value
+            return np.full(shape[1:], fill, dtype)
+        if chunk.file_size != nbytes:
+            raise damaged(path, f"its {chunk.filename} has another size than its array")
+        view = np.memmap(path, dtype, mode="r", offset=offsets[number], shape=shape[1:])
+        if checksums is not None:
+            return MappedRow(path, view, checksums[number])
+        _check_crc(path, chunk, view)
+        return view
 
     return row
+
+
+def _check_crc(path: Path, chunk: zipfile.ZipInfo, view: NDArray[Any]) -> None:
+    if zlib.crc32(view.reshape(-1).view(np.uint8).data) != chunk.CRC:
+        raise damaged(path, f"its {chunk.filename} does not have its CRC-32")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hrtem_ood.artifacts.zarr_mmap import CHECKSUMS
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -24,13 +26,16 @@ class ZarrWriter:
         self._archive = archive
         self._members: dict[str, Any] = {}
         self._arrays: dict[str, Any] = {}
+        self._checksums: dict[str, dict[int, list[str]]] = {}
 
     def add_array(
         self, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, encoding: Mapping[str, Any]
     ) -> None:
         """Announce an array that comes in blocks.
 
-        ``encoding`` holds ``chunks``, ``compressors``, ``attributes``, and ``fill_value``, which is NaN if left out.
+        ``encoding`` holds ``chunks``, ``compressors``, ``attributes``, and ``fill_value``, which is NaN if left out. An
+        array that is stored as it is, one chunk per row, gets checksums of its planes, with which it can be mapped; see
+        :func:`hrtem_ood.artifacts.zarr_mmap.memmap_rows`.
         """
         import zarr
         from zarr.storage import MemoryStore
@@ -43,6 +48,8 @@ class ZarrWriter:
             dimension_names=dims,
             **{"fill_value": np.nan, **encoding},
         )
+        if len(shape) > 2 and not self._arrays[name].compressors and self._arrays[name].chunks == (1, *shape[1:]):
+            self._checksums[name] = {}
 
     def write(self, name: str, start: int, block: np.ndarray) -> None:
         """Write rows of an array, of whole chunks, from ``start`` on; each row once."""
@@ -51,6 +58,8 @@ class ZarrWriter:
         if start % rows or (stop % rows and stop != array.shape[0]):
             raise ValueError(f"{name}: rows {start} to {stop} are no whole chunks of {rows}")
         array[start:stop] = block
+        if name in self._checksums:
+            self._checksums[name] |= {start + place: _of_planes(row, array.dtype) for place, row in enumerate(block)}
         for key in sorted(key for key in self._members if not key.endswith("zarr.json")):
             self._put(key, self._members.pop(key))
 
@@ -58,6 +67,8 @@ class ZarrWriter:
         """Write all that is not in blocks, and the attributes: the last that is written."""
         from zarr.storage import MemoryStore
 
+        for name, rows in self._checksums.items():
+            self._arrays[name].update_attributes({CHECKSUMS: [rows.get(row, []) for row in range(max(rows) + 1)]})
         # Only strings of any length have a place in the Zarr 3 specification.
         dataset = dataset.assign(
             {name: dataset[name].astype(object) for name in dataset.variables if dataset[name].dtype.kind == "U"}
@@ -72,3 +83,10 @@ class ZarrWriter:
         if key in self._archive.NameToInfo:
             raise ValueError(f"{key} is written already")
         self._archive.writestr(zipfile.ZipInfo(key, (1980, 1, 1, 0, 0, 0)), content.to_bytes())
+
+
+def _of_planes(row: np.ndarray, dtype: np.dtype) -> list[str]:
+    """Checksums of the planes of a row."""
+    from hrtem_ood.artifacts.checksum import checksum
+
+    return [checksum(plane) for plane in np.ascontiguousarray(row, dtype).reshape(-1, *row.shape[-2:])]

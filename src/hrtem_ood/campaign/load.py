@@ -1,5 +1,6 @@
 """From YAML files to a validated campaign; every mistake is told with its key and what would be valid."""
 
+import re
 import types
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -10,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from hrtem_ood.artifacts.files import damaged
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.config.campaign import CampaignConfig
@@ -79,7 +81,7 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     One that the workflow wrote, below ``results/configs``, is whole, and stands alone.
     """
     paths = list(paths)
-    whole = any(path.parent.name == "configs" and path.suffix == ".json" for path in paths)
+    whole = any(map(_is_kept, paths))
     if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
     if not paths:
@@ -90,6 +92,11 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     for path in paths:
         merged = merge(merged, read_yaml(path))
     return merged
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a configuration is one that the workflow wrote."""
+    return path.parent.name == "configs" and path.suffix == ".json"
 
 
 def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
@@ -103,8 +110,32 @@ def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
     Raises
     ------
     ConfigError
+    ArtifactError
+        Where one that the workflow wrote is damaged: its name holds the digest of its content.
     """
+    if len(paths) == 1 and _is_kept(paths[0]) and re.search(r"-[0-9a-f]{10}$", paths[0].stem):
+        return load_kept_campaign(paths[0])
     return load_campaign(read_configs(paths))
+
+
+def load_kept_campaign(path: Path) -> Campaign:
+    """Load a configuration that the workflow wrote, and check that it is the one that its name tells.
+
+    Raises
+    ------
+    ConfigError
+        Where it is not valid, or not any more.
+    ArtifactError
+        Where it is damaged.
+    """
+    raw = read_yaml(path)
+    try:
+        campaign = load_campaign(raw)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if campaign.config_id != path.stem:
+        raise damaged(path, f"its content has the id {campaign.config_id}")
+    return campaign
 
 
 def load_campaign(raw: Mapping[str, Any]) -> Campaign:

@@ -6,6 +6,7 @@ import click
 
 from hrtem_ood.cli.architectures import architectures
 from hrtem_ood.cli.cancel import cancel
+from hrtem_ood.cli.check import check
 from hrtem_ood.cli.dag import dag
 from hrtem_ood.cli.design import design
 from hrtem_ood.cli.doctor import doctor
@@ -31,7 +32,7 @@ from hrtem_ood.errors import ConfigError, HrtemOodError
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Before a run": (validate, plan, preview, architectures, dag),
     "While it runs": (status, submit, cancel, doctor, gc),
-    "Results": (summary, study_page),
+    "Results": (summary, study_page, check),
     "Choice of training conditions": (design, sample),
     "Trained networks": (predict, export),
     "Documentation": (reference,),

@@ -27,22 +27,27 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.files import damaged
 from hrtem_ood.artifacts.processes import process_runs, process_start
 from hrtem_ood.errors import ArtifactError, HrtemOodError
 from hrtem_ood.execution.slurm_client import job_states, this_job
+from hrtem_ood.progress import log
 
 FOLDER = "jobs"
 HEAD = "head"
 """Kind of a process that submits jobs and waits for them."""
+
+LIMIT = 2**20
+"""Largest record [B]; error messages are its longest part."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +145,88 @@ def _now() -> str:
 def read(path: Path) -> Record | None:
     """Read a record; None where there is no file, or it is no record."""
     try:
-        content = store.read_json(path)
-        return Record(**content | {"configs": tuple(content["configs"])})
-    except (ArtifactError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return load(path)
+    except ArtifactError:
         return None
 
 
+def load(path: Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    ArtifactError
+        Where there is none, or it is no record.
+    """
+    content = store.read_json(path, LIMIT)
+    if content.keys() != _CHECKS.keys():
+        raise damaged(path, "it does not have the keys of a record")
+    for key, is_valid in _CHECKS.items():
+        if not is_valid(content[key]):
+            raise damaged(path, f"{key} cannot be {str(content[key])[:80]!r}")
+    if content["kind"] != path.parent.name:
+        raise damaged(path, "it is in the folder of another kind")
+    return Record(**content | {"configs": tuple(content["configs"])})
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(value).timestamp()
+    except (OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "id": _is_text,
+    "kind": _is_text,
+    "state": lambda value: value in ("running", "failed", "stopped"),
+    "host": _is_text,
+    "pid": lambda value: _is_number(value) and isinstance(value, int) and 0 < value < 2**31,
+    "process_start": lambda value: value is None or _is_number(value),
+    "slurm_job": lambda value: value is None or (_is_text(value) and value.replace("_", "").isalnum()),
+    "started": _is_time,
+    "ended": lambda value: value is None or _is_time(value),
+    "configs": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "error": lambda value: value is None or isinstance(value, str),
+}
+"""What values the keys of a record can have."""
+
+
 def records(results: Path) -> list[Record]:
-    """Read all records of a results folder, in order of kind and id."""
-    paths = (path for path in sorted((results / FOLDER).glob("*/*.json")) if not path.name.startswith("."))
-    return [record for record in map(read, paths) if record is not None]
+    """Read all records of a results folder, in order of kind and id; one that cannot be read is named in a line."""
+    found, unreadable = all_records(results)
+    for path, message in unreadable.items():
+        if path not in _named:
+            _named.add(path)
+            log(message)
+    return found
+
+
+_named: set[Path] = set()
+"""Records that were named already: status repeats every few seconds."""
+
+
+def all_records(results: Path) -> tuple[list[Record], dict[Path, str]]:
+    """Read all records of a results folder; of those that cannot be read, return the error messages."""
+    found, unreadable = [], {}
+    for path in sorted((results / FOLDER).glob("*/*.json")):
+        if path.name.startswith("."):
+            continue
+        try:
+            found.append(load(path))
+        except ArtifactError as error:
+            if path.exists() or path.is_symlink():  # else its job has just ended
+                unreadable[path] = str(error)
+    return found, unreadable
 
 
 def check_running(running: Collection[Record]) -> dict[Record, bool | None]:

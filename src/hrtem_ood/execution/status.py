@@ -162,7 +162,8 @@ def status(campaign: Campaign, results: Path) -> Status:
     """
     exists = dag.existence_check(results, campaign)
     missing = dag.missing_artifacts(campaign, exists)
-    trained = {path.stem: path.stat().st_mtime for path in (results / "networks").glob("*.ckpt")}
+    networks = {path.stem: _written(path) for path in (results / "networks").glob("*.ckpt")}
+    trained = {id_: when for id_, when in networks.items() if when is not None}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}
     listed = wanted | {(HEAD, campaign.name)}
     states = _states(record for record in records(results) if (record.kind, record.id) in listed)
@@ -231,7 +232,16 @@ def _networks(
 
 def _times(stage: str, ids: Iterable[str], results: Path) -> list[float]:
     """Return when artifacts were written [s]."""
-    return [(results / dag.job_outputs(stage, id_)[0]).stat().st_mtime for id_ in ids]
+    times = (_written(results / dag.job_outputs(stage, id_)[0]) for id_ in ids)
+    return [when for when in times if when is not None]
+
+
+def _written(path: Path) -> float | None:
+    """Return when a file was written [s]; None for a link that leads nowhere."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _rate(times: Iterable[float], *, going_on: bool) -> float | None:

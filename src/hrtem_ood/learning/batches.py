@@ -105,6 +105,8 @@ def read_images(path: Path, structures: np.ndarray | None = None, *, variable: s
             raise ArtifactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to make it anew.")
         chosen = dataset[[variable, "label"]]
         chosen = (chosen if structures is None else chosen.isel(image=rows)).load()
+        if structures is None and variable == "counts":
+            store.check_images(path, dataset.attrs, chosen.counts.values, chosen.label.values)
     return Images(_tensor(chosen[variable].values), torch.from_numpy(chosen.label.values.astype(np.uint8)))
 
 

@@ -13,7 +13,7 @@ from hrtem_ood import progress
 from hrtem_ood.array_module import Device, array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import canonical_json, seed_sequence
-from hrtem_ood.artifacts.zarr_mmap import memmap_rows
+from hrtem_ood.artifacts.zarr_mmap import MappedRow, memmap_rows
 from hrtem_ood.campaign.specs import DatasetSpec
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.physics.imaging.count_codecs import best_codec
@@ -32,13 +32,13 @@ class ExitWave:
     ----------
     structure : int
     zero_defocus_A : float, [Å]
-    waves : complex64 array, (phonon, y, x), [1]
+    waves : complex64 array or MappedRow, (phonon, y, x), [1]
     particle_phase : float32 array, (y, x), [rad]
     """
 
     structure: int
     zero_defocus_A: float
-    waves: np.ndarray
+    waves: np.ndarray | MappedRow
     particle_phase: np.ndarray
 
 
@@ -77,7 +77,9 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
             zero_defocus_A = shard.zero_defocus_A.values.tolist()
             waves, phases = (_rows(path, shard[name]) for name in ("exit_wave", "particle_phase"))
             for row in range(min(len(present), spec.n_structures - expected)):
-                yield shard.attrs, ExitWave(present[row], zero_defocus_A[row], waves(row), phases(row))
+                phase = phases(row)
+                phase = phase.read() if isinstance(phase, MappedRow) else phase
+                yield shard.attrs, ExitWave(present[row], zero_defocus_A[row], waves(row), phase)
             expected += len(present)
         if expected >= spec.n_structures:
             return
@@ -87,8 +89,8 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
     )
 
 
-def _rows(path: Path, array: xr.DataArray) -> Callable[[int], np.ndarray]:
-    """Return what reads a row of an array, without a copy where it is stored as it is."""
+def _rows(path: Path, array: xr.DataArray) -> Callable[[int], np.ndarray | MappedRow]:
+    """Return what reads a row of an array, checked; without a copy where it is stored as it is."""
     return memmap_rows(path, str(array.name)) or (lambda row: np.asarray(array[row].values))
 
 

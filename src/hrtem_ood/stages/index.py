@@ -20,4 +20,4 @@ def index(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.analysis.artifact_index import index_table
     from hrtem_ood.analysis.tables import csv
 
-    store.write_text(Results(results).path("indexes", campaign.index_id), csv(index_table(campaign)))
+    store.write_table(Results(results).path("indexes", campaign.index_id), csv(index_table(campaign)))

@@ -105,7 +105,7 @@ def test_truncated_artifact_is_refused_and_kept(tmp_path, dataset):
     store.write_zarr(path, dataset, {"id": "a"})
     path.write_bytes(path.read_bytes()[:-100])
     for read in (store.read_zarr, store.zarr_attributes):
-        with pytest.raises(ArtifactError, match=r"a\.zarr\.zip is damaged .* Delete"):
+        with pytest.raises(ArtifactError, match=r"a\.zarr\.zip is damaged.* Delete"):
             read(path)
     assert path.exists()
 
@@ -164,7 +164,7 @@ def test_structures_cut_off_at_a_frame_are_refused(tmp_path):
     path = tmp_path / "s.extxyz"
     store.write_structures(path, scenes(3), {"id": "s"})
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:8]))
-    with pytest.raises(ArtifactError, match="holds 2 of 3 structures without damage"):
+    with pytest.raises(ArtifactError, match=r"s\.extxyz is damaged .*its atoms do not have the digest"):
         store.read_structures(path)
     path.write_text(path.read_text()[:-20])
     with pytest.raises(ArtifactError, match=r"s\.extxyz"):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.cli import main
 
@@ -102,10 +103,7 @@ def test_text_of_users_is_no_markup(run, small, tmp_path):
     (shard, *_), path = small.structures, tmp_path / "results/jobs/structures"
     record = {"id": shard, "kind": "structures", "state": "failed", "host": "here", "pid": 1, "process_start": None}
     times = {"slurm_job": None, "started": "2026-11-24T10:00:00+00:00", "ended": "2026-11-24T10:01:00+00:00"}
-    path.mkdir(parents=True)
-    (path / f"{shard}.json").write_text(
-        json.dumps(record | times | {"configs": [], "error": "no [red] and no [/x] :cat:"})
-    )
+    store.write_json(path / f"{shard}.json", record | times | {"configs": [], "error": "no [red] and no [/x] :cat:"})
     assert "no [red] and no [/x] :cat:" in run("status", "small.yaml").output
 
 

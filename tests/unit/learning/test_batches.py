@@ -35,9 +35,8 @@ def write(path: Path, counts: np.ndarray, **more: np.ndarray) -> Path:
     axes = ("image", "y", "x")
     data = {name: (axes, values) for name, values in {"counts": counts, **more}.items()}
     data["label"] = (axes, (counts > counts.mean()).astype(np.uint8))
-    store.write_zarr(
-        path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), {"id": store.artifact_id_of(path)}
-    )
+    told = {"id": store.artifact_id_of(path), "sha256_of_images": store.arrays_sha256(counts, data["label"][1])}
+    store.write_zarr(path, xr.Dataset(data, coords={"image": np.arange(len(counts))}), told)
     return path
 
 

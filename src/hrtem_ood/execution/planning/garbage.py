@@ -25,7 +25,7 @@ from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
 from hrtem_ood.errors import ConfigError, HrtemOodError
-from hrtem_ood.execution.job_records import FOLDER, Record, check_running, read, records
+from hrtem_ood.execution.job_records import FOLDER, Record, all_records, check_running, records
 from hrtem_ood.execution.planning.deletion import Deletion, FileState, check_unlocked, delete_files, link_above
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.previous_run import configurations
@@ -115,10 +115,18 @@ def delete(unused: Garbage, results: Path) -> Deletion:
     Raises
     ------
     HrtemOodError
-        While Snakemake is running, or where a job has started since the files were listed: they may need any file.
+        While Snakemake is running, where the record of a job cannot be read, or where a job has started since the files
+        were listed: they may need any file.
     """
     check_unlocked(results)
-    if _unreadable(results) or not set(_running(results)) <= unused.running:
+    _, unreadable = all_records(results)
+    if unreadable:
+        raise HrtemOodError(
+            "\n".join(
+                [*unreadable.values(), "Such a job may be running, and what it needs is unknown. Nothing was deleted."]
+            )
+        )
+    if not set(_running(results)) <= unused.running:
         raise HrtemOodError(
             f"A job has started in {results} since the files were listed, and may need them. Nothing was deleted; run gc "
             "again."
@@ -135,7 +143,7 @@ class _Search:
         self.kept: list[str] = []
 
     def garbage(self) -> Garbage:
-        unreadable = _unreadable(self.results)
+        unreadable = list(all_records(self.results)[1])
         if unreadable:
             shown = ", ".join(map(str, unreadable[:3])) + (", …" if len(unreadable) > 3 else "")
             self.kept.append(
@@ -306,12 +314,6 @@ def _running(results: Path) -> list[Record]:
         # a process of that number runs: its start time, which differs, follows steps of the system's clock
         or (record.host == here and process_start(record.pid) is not None)
     ]
-
-
-def _unreadable(results: Path) -> list[Path]:
-    """Return what is in the place of records of jobs, but cannot be read as such."""
-    paths = (path for path in sorted((results / FOLDER).glob("*/*.json")) if not path.name.startswith("."))
-    return [path for path in paths if read(path) is None and os.path.lexists(path)]
 
 
 def _of_record(record: Record, results: Path) -> Campaign:

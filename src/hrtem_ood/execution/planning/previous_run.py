@@ -10,6 +10,7 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.execution.planning.differences import changes, format_change
 from hrtem_ood.execution.planning.inventory import ArtifactRecord
+from hrtem_ood.progress import log
 
 NO_CONTENT = ("execution", "report")
 """Sections that do not affect scores."""
@@ -58,13 +59,13 @@ class PreviousRun:
 
 
 def configurations(results: Path) -> dict[str, dict[str, Any]]:
-    """Read the configurations that the workflow was run with, by id; unreadable files are skipped."""
+    """Read the configurations that the workflow was run with, by id; one that cannot be read is named in a line."""
     contents = {}
     for path in sorted((results / "configs").glob("*.json")):
         try:
             contents[path.stem] = read_yaml(path)
-        except ConfigError:
-            continue
+        except ConfigError as error:
+            log(str(error))
     return contents
 
 

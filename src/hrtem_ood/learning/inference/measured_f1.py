@@ -93,7 +93,7 @@ def find_measured(results: Path, network: str) -> MeasuredPerformance | None:
     MeasuredPerformance, or None
     """
     found = []
-    for path in sorted((results / "metrics").glob("*.zarr.zip"), key=lambda path: -path.stat().st_mtime_ns):
+    for path in sorted((results / "metrics").glob("*.zarr.zip"), key=lambda path: -path.lstat().st_mtime_ns):
         try:
             measured = _read(path, network)
         except ArtifactError as error:

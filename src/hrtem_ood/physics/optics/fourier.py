@@ -1,6 +1,7 @@
 """Fourier grids of waves and images: frequencies, and the change of sampling by cropping the spectrum."""
 
 from types import ModuleType
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import scipy.fft
@@ -74,14 +75,26 @@ def _kept(new: int, old: int) -> tuple[slice, ...]:
     return (slice(0, positive), *([slice(-negative, None)] if negative else []))
 
 
-def cropped_spectra(waves: Array, size: int, am: ArrayModule) -> Array:
+@runtime_checkable
+class Planes(Protocol):
+    """Planes of a file, which are read one by one into an array of the reader's."""
+
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int: ...
+
+    def read_plane(self, place: int, out: np.ndarray) -> None:
+        """Read one plane into ``out``, (y, x)."""
+
+
+def cropped_spectra(waves: "Array | Planes", size: int, am: ArrayModule) -> Array:
     """Fourier transforms of waves on a coarser, square grid of even side over the same cell.
 
     One wave at a time, in one place: all at once they leave a processor's cache.
 
     Parameters
     ----------
-    waves : complex64 array, (phonon, y, x), [1]
+    waves : complex64 array or Planes, (phonon, y, x), [1]
     size : int, [px]
     am : ArrayModule
 
@@ -91,9 +104,15 @@ def cropped_spectra(waves: Array, size: int, am: ArrayModule) -> Array:
         As :func:`crop_spectrum` gives them.
     """
     result = am.xp.empty((len(waves), size, size), np.complex64)
-    wave = am.xp.empty(waves.shape[1:], np.complex64)
+    on_host = np.empty(waves.shape[1:], np.complex64)
+    wave = on_host if am.name == "cpu" else am.xp.empty(waves.shape[1:], np.complex64)
     for place in range(len(waves)):
-        wave[...] = am.xp.asarray(waves[place])
+        if isinstance(waves, Planes):
+            waves.read_plane(place, on_host)
+            if wave is not on_host:
+                wave[...] = am.xp.asarray(on_host)
+        else:
+            wave[...] = am.xp.asarray(waves[place])
         result[place] = crop_spectrum(am.fft.fft2(wave, overwrite_x=True), (size, size), am.xp)
     return result
 

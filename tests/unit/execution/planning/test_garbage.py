@@ -190,6 +190,7 @@ def test_the_verb_asks_before_it_deletes(small, changed, results, tmp_path, monk
     run("--delete", answer="y\n")
     assert every(results) == before
     assert "The campaigns use all files." in run("--delete", "--yes")
+    kept = kept.with_name(f"{other.config_id}.json")
     kept.write_text(other.config_json)
     pretend(other, results)
     both = f"{Results(results).path('configs', small.config_id)}"

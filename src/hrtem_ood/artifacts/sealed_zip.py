@@ -1,0 +1,104 @@
+"""Reading the members of a sealed zip file; see :mod:`hrtem_ood.artifacts.integrity`."""
+
+import struct
+import zipfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hrtem_ood.artifacts.files import damaged, open_regular, parse_json
+from hrtem_ood.artifacts.integrity import check_seal
+
+ATTRIBUTES_LIMIT = 2**28
+"""Largest member of metadata [B]."""
+
+LOCAL_HEADER = 30
+"""Bytes before the name in a zip file's local header; the last four of them are the lengths of name and extra field."""
+
+UNREADABLE = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, struct.error, ValueError)
+"""What the zipfile module raises for damaged members."""
+
+
+class SealedZip:
+    """A zip file whose seal is checked when it is opened, and each member when it is read.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    archive : zipfile.ZipFile
+    members : dict of str to zipfile.ZipInfo
+
+    Raises
+    ------
+    ArtifactError
+        Where it is no regular file, or not what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open_regular(path)
+        try:
+            self._directory = check_seal(self._file, path)
+            self.archive = zipfile.ZipFile(self._file)
+            self.members = {member.filename: member for member in self.archive.infolist()}
+        except UNREADABLE as error:
+            self._file.close()
+            raise damaged(path, error) from error
+        except BaseException:
+            self._file.close()
+            raise
+        if any(member.compress_type != zipfile.ZIP_STORED for member in self.members.values()):
+            self.close()
+            raise damaged(path, "its members are compressed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.archive.close()
+        self._file.close()
+
+    def read(self, name: str) -> bytes | None:
+        """Return a member, checked; None where there is none of that name."""
+        member = self.members.get(name)
+        if member is None:
+            return None
+        try:
+            return self.archive.read(member)
+        except UNREADABLE as error:
+            raise damaged(self.path, error) from error
+
+    def read_json(self, name: str) -> Any:
+        """Return a member that is JSON."""
+        member = self.members.get(name)
+        if member is None or member.file_size > ATTRIBUTES_LIMIT:
+            raise damaged(self.path, f"it has no {name}" if member is None else f"its {name} is too large")
+        return parse_json(self.path, self.read(name) or b"")
+
+    def offset(self, member: zipfile.ZipInfo) -> int:
+        """Return where the content of a member begins [B]."""
+        self._file.seek(member.header_offset)
+        header = self._file.read(LOCAL_HEADER)
+        offset: int = member.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", header[-4:]))
+        if offset + member.file_size > self._directory:
+            raise damaged(self.path, f"the header of its {member.filename} is damaged")
+        return offset
+
+    def check_all(self) -> None:
+        """Check every member."""
+        for member in self.archive.infolist():
+            try:
+                with self.archive.open(member) as file:
+                    while file.read(2**20):
+                        pass
+            except UNREADABLE as error:
+                raise damaged(self.path, error) from error

@@ -1,0 +1,150 @@
+"""Check of a results folder: every byte of every artifact against the digests that it carries."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.files import damaged
+from hrtem_ood.artifacts.integrity import checked_extxyz
+from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.load import load_kept_campaign
+from hrtem_ood.campaign.stage_table import FILE_STAGES
+from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
+from hrtem_ood.execution import job_records
+from hrtem_ood.execution.planning.garbage import referenced_artifacts
+from hrtem_ood.progress import track
+
+RESUME = ".resume"
+"""End of the names of files that hold the state of a network whose training was interrupted."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the check of a results folder gives.
+
+    Attributes
+    ----------
+    results : str
+    files : dict of str to int
+        Numbers of files that were checked, by stage.
+    bytes : int, [B]
+        Size of them all.
+    damaged : dict of str to str
+        Error messages, by path.
+    foreign : list of str
+        Paths of files in folders of artifacts that are not this program's, and were not looked into.
+    """
+
+    results: str
+    files: dict[str, int]
+    bytes: int
+    damaged: dict[str, str]
+    foreign: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all as JSON-like values."""
+        return asdict(self)
+
+
+def check(results: Path, campaign: Campaign | None = None) -> Check:
+    """Read all artifacts of a results folder, and compare each with its digests; nothing is changed.
+
+    Reports, logs and benchmarks carry no digests: nothing reads them but people.
+
+    Parameters
+    ----------
+    results : Path
+    campaign : Campaign, optional
+        Check its artifacts only, as far as they exist.
+
+    Returns
+    -------
+    Check
+
+    Raises
+    ------
+    HrtemOodError
+        Where there is no such folder.
+    """
+    if not results.is_dir():
+        raise HrtemOodError(f"{results} is no folder. Give the results folder, or the configuration of a campaign.")
+    wanted = None if campaign is None else set(referenced_artifacts(campaign, results))
+    ours, foreign = [], []
+    for stage, path, is_ours in _files(results):
+        if is_ours and (wanted is None or path in wanted):
+            ours.append((stage, path))
+        elif not is_ours and wanted is None:
+            foreign.append(str(path))
+    files: dict[str, int] = {}
+    wrong: dict[str, str] = {}
+    size = 0
+    for stage, path in track(ours, f"files of {results}", len(ours)):
+        try:
+            size += path.stat().st_size
+            _CHECKS[path.suffix if stage not in _CHECKS else stage](path)
+        except (HrtemOodError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+            if not isinstance(error, HrtemOodError):
+                error = damaged(path, f"{type(error).__name__}: {error}")
+            wrong[str(path)] = str(error)
+        files[stage] = files.get(stage, 0) + 1
+    return Check(str(results), files, size, wrong, foreign)
+
+
+def _files(results: Path) -> Iterator[tuple[str, Path, bool]]:
+    """Yield what is in the folders of artifacts, without files that are being written: stage, path, whether it is ours."""
+    for stage, row in FILE_STAGES.items():
+        if not row.suffix:
+            continue
+        for path in sorted((results / stage).glob("*")):
+            if not path.name.startswith("."):
+                is_state = stage == "networks" and path.name.endswith(RESUME)
+                yield stage, path, path.name.endswith(row.suffix) or is_state
+    for path in sorted((results / job_records.FOLDER).glob("*/*")):
+        if not path.name.startswith("."):
+            yield job_records.FOLDER, path, path.suffix == ".json"
+
+
+def _check_zarr(path: Path) -> None:
+    with SealedZip(path) as archive:
+        archive.check_all()
+    with store.open_zarr(path, dask=False):
+        pass
+
+
+def _check_dataset(path: Path) -> None:
+    _check_zarr(path)
+    with store.open_zarr(path, dask=False) as dataset:
+        store.check_images(path, dataset.attrs, dataset["counts"].values, dataset["label"].values)
+
+
+def _check_structures(path: Path) -> None:
+    checked_extxyz(path)
+    store.structures_attributes(path)
+
+
+def _check_config(path: Path) -> None:
+    try:
+        load_kept_campaign(path)
+    except ConfigError as error:
+        raise ArtifactError(f"{path} is damaged, or no valid configuration any more. {error}") from error
+
+
+def _check_state(path: Path) -> None:
+    store.read_checkpoint(path, expect_id=path.name.removesuffix(RESUME))
+
+
+_CHECKS: dict[str, Callable[[Path], object]] = {
+    "datasets": _check_dataset,
+    "configs": _check_config,
+    job_records.FOLDER: job_records.load,
+    ".zip": _check_zarr,
+    ".extxyz": _check_structures,
+    ".json": store.read_json,
+    ".csv": store.read_table,
+    ".ckpt": store.read_checkpoint,
+    RESUME: _check_state,
+}
+"""Checks by stage, else by the end of the name."""
