@@ -217,20 +217,45 @@ def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) ->
     ------
     ArtifactError
     """
+    dataset = open_zarr_until_closed(path, expect_id=expect_id, dask=dask)
+    try:
+        with dataset:
+            yield dataset
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+
+
+def open_zarr_until_closed(path: Path, *, expect_id: str | None = None, dask: bool = True) -> "xr.Dataset":
+    """Open a ``.zarr.zip`` as :func:`open_zarr` does, for interactive use.
+
+    The file is closed by ``close()`` of the dataset, or once neither it nor anything that was selected from it is left.
+
+    Parameters
+    ----------
+    path, expect_id, dask
+        As in :func:`open_zarr`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A damaged chunk raises ``zipfile.BadZipFile`` when it is read.
+
+    Raises
+    ------
+    ArtifactError
+    """
     import xarray as xr
     from zarr.storage import ZipStore
 
     _check_id(path, zarr_attributes(path).get("id"), expect_id)
-    with ZipStore(path, mode="r") as store:
-        try:
-            dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
-        except (KeyError, FileNotFoundError, ValueError) as error:
-            raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
-        try:
-            with dataset:
-                yield dataset
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    store = ZipStore(path, mode="r")
+    try:
+        dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
+    except (KeyError, FileNotFoundError, ValueError) as error:
+        store.close()
+        raise ArtifactError(f"{path} is damaged or cut off ({error}). {_advice(path)}") from error
+    dataset.set_close(store.close)
+    return dataset
 
 
 def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":

@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from hrtem_ood.errors import ArtifactError
+from hrtem_ood.errors import ArgumentError, ArtifactError
 
 READERS = {".tif": "tiff", ".tiff": "tiff", ".mrc": "mrc", ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph"}
 """RosettaSciIO's reader by suffix."""
@@ -26,7 +26,7 @@ UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10
 SQUARE = 0.01
 """Pixels whose sides differ by more than this share are refused."""
 
-STATE_IT = "State the pixel with --pixel-size-A."
+STATE_IT = "State the pixel with --pixel-size-A (in Python, pixel_size_A)."
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,50 @@ class Micrograph:
     image : float32 array, (y, x)
         Values above the least one: networks do not see an offset, and single precision keeps small differences.
     pixel_size_A : float, [Å]
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> image = np.random.default_rng(0).poisson(50, (64, 96))
+    >>> micrograph = hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.4, name="simulated")
+    >>> micrograph.image.shape, micrograph.image.dtype.name
+    ((64, 96), 'float32')
     """
 
     name: str
     path: Path
     image: NDArray[np.float32]
     pixel_size_A: float
+
+    @classmethod
+    def from_array(cls, image: ArrayLike, *, pixel_size_A: float, name: str = "array") -> Self:
+        """Make a micrograph of an array.
+
+        Parameters
+        ----------
+        image : real array, (y, x)
+            Electron counts, or any other linear grey scale.
+        pixel_size_A : float, [Å]
+        name : str
+            For messages.
+
+        Returns
+        -------
+        Micrograph
+
+        Raises
+        ------
+        ArgumentError
+            Where the array has another shape or type, or the pixel size is not above 0.
+        ArtifactError
+            Where pixels are NaN or infinite, or all have one value.
+        """
+        values = np.asarray(image)
+        if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
+            raise ArgumentError(f"image: must be real numbers (y, x), not {values.dtype} {values.shape}.")
+        if not 0 < pixel_size_A < np.inf:
+            raise ArgumentError(f"pixel_size_A: must be a number above 0, not {pixel_size_A!r}.")
+        return cls(name, Path(name), _values(Path(name), name, values), float(pixel_size_A))
 
 
 def read_micrographs(path: Path, *, pixel_size_A: float | None = None) -> Iterator[Micrograph]:
