@@ -16,14 +16,6 @@ rule all:
         lambda wildcards: paths(dag.default_targets(campaign), whole=True),
 
 
-include: "workflow/rules/build.smk"
-include: "workflow/rules/simulate.smk"
-include: "workflow/rules/image.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/suite.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/transfer.smk"
-include: "workflow/rules/predictors.smk"
-include: "workflow/rules/metrics.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/index.smk"
+for stage in JOB_STAGES.values():
+
+    include: f"workflow/rules/{stage.rule}.smk"

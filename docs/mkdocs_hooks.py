@@ -14,6 +14,10 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1
 _DIAGRAM = re.compile(r'<div class="mermaid">(.*?)</div>', re.DOTALL)
 _LETTER = re.compile(r'<mi mathvariant="(bold|script)">(\w)</mi>')
 
+_ROLE = re.compile(
+    r":(?:attr|class|data|func|mod):<code>(?:[\w.]+\.)?(\w+)</code>"
+)  # of docstrings, as Sphinx reads them
+
 _ELSEWHERE = re.compile(
     r'<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)="(?:https?:)?//[^>]*>|class="mermaid"'
 )
@@ -22,6 +26,7 @@ _ELSEWHERE = re.compile(
 def on_page_content(content: str, **_: object) -> str:
     """Return a page's HTML with formulas as MathML and diagrams as SVG."""
     content = _FORMULA.sub(lambda found: mathml(html.unescape(found[3]), block=found[2] == "["), content)
+    content = _ROLE.sub(r"<code>\1</code>", content)
     return _DIAGRAM.sub(lambda found: svg(html.unescape(found[1])), content)
 
 

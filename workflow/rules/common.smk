@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign, read_yaml
-from hrtem_ood.campaign.stage_table import STAGES
+from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.signals import forward_signals
 from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different

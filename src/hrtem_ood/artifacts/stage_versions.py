@@ -1,17 +1,26 @@
 """Version of each stage's code."""
 
-STAGE_VERSIONS = {
-    "structures": 2,
-    "exit_waves": 3,
-    "datasets": 3,
-    "networks": 1,
-    "evaluations": 3,
-    "transfer": 3,
-    "predictors": 2,
-    "metrics": 7,
-}
+
+class _Versions(dict[str, int]):
+    """A stage that is not listed has its first version."""
+
+    def __missing__(self, stage: str) -> int:
+        return 1
+
+
+STAGE_VERSIONS = _Versions(
+    structures=2,
+    exit_waves=3,
+    datasets=3,
+    networks=1,
+    evaluations=3,
+    transfer=3,
+    predictors=2,
+    metrics=7,
+)
 """Raise by hand whenever a stage would write something else for unchanged parameters: the version is part of every id of
-its artifacts, so that they are created anew. Training sets count as networks, reports as metrics."""
+its artifacts, so that they are created anew. A stage that is not listed has version 1. Training sets count as networks,
+reports as metrics."""
 
 CRYSTAL_FILE_VERSION = 2
 """Version of the reading of crystals from files; structures of other crystals keep their ids."""

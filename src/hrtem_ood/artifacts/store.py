@@ -223,18 +223,44 @@ def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) ->
     ------
     ArtifactError
     """
+    with open_zarr_until_closed(path, expect_id=expect_id, dask=dask) as dataset:
+        yield dataset
+
+
+def open_zarr_until_closed(path: Path, *, expect_id: str | None = None, dask: bool = True) -> "xr.Dataset":
+    """Open a ``.zarr.zip`` as :func:`open_zarr` does, for interactive use.
+
+    The file is closed by ``close()`` of the dataset, or once neither it nor anything that was selected from it is left.
+
+    Parameters
+    ----------
+    path, expect_id, dask
+        As in :func:`open_zarr`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A damaged chunk raises an ArtifactError when it is read.
+
+    Raises
+    ------
+    ArtifactError
+    """
     import xarray as xr
 
     from hrtem_ood.artifacts.zarr_store import SealedZipStore
 
     check_id(path, zarr_attributes(path).get("id"), expect_id)
-    with SealedZipStore(path) as store:
-        try:
-            dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
-        except (KeyError, OSError, TypeError, ValueError) as error:
+    store = SealedZipStore(path)
+    try:
+        dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
+    except BaseException as error:
+        store.close()
+        if isinstance(error, KeyError | OSError | TypeError | ValueError):
             raise damaged(path, error) from error
-        with dataset:
-            yield dataset
+        raise
+    dataset.set_close(store.close)
+    return dataset
 
 
 def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":

@@ -40,6 +40,15 @@ class Campaign(SimulatedData):
     Attributes
     ----------
     config : CampaignConfig
+
+    Examples
+    --------
+    >>> import hrtem_ood
+    >>> campaign = hrtem_ood.load_campaign("config/config.yaml")
+    >>> isinstance(campaign, hrtem_ood.Campaign), campaign.config.simulation.energy_eV
+    (True, 300000.0)
+    >>> [len(kind) for kind in (campaign.exit_waves, campaign.datasets, campaign.training_set_by_id, campaign.networks)]
+    [3, 4, 3, 6]
     """
 
     @property

@@ -58,7 +58,7 @@ def job_outputs(stage: str, id_: str, campaign: Campaign | None = None) -> list[
 
 def default_targets(campaign: Campaign) -> list[Artifact]:
     """Return what a whole run creates in the end."""
-    return [Artifact(stage, id_) for stage in ("metrics", "reports", "indexes") for id_ in STAGES[stage].ids(campaign)]
+    return [Artifact(stage.name, id_) for stage in STAGES.values() if stage.is_target for id_ in stage.ids(campaign)]
 
 
 def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:

@@ -20,6 +20,18 @@ class Results:
     Attributes
     ----------
     root : Path
+
+    Examples
+    --------
+    >>> import hrtem_ood
+    >>> from pathlib import Path
+    >>> campaign = hrtem_ood.load_campaign("config/config.yaml")
+    >>> results = hrtem_ood.Results(Path("results"))
+    >>> results.exists("metrics", campaign.metrics_id), results.ids("networks") == set(campaign.networks)
+    (True, True)
+    >>> with results.open("transfer", campaign.transfer.id) as transfer:
+    ...     transfer.sigma.dims
+    ('condition', 'condition_prime')
     """
 
     root: Path

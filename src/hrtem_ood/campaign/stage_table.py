@@ -1,7 +1,7 @@
 """The table of stages: one row for each kind of artifact, with all that the rest of the package has to know of it.
 
-A new stage is a file in :mod:`hrtem_ood.stages`, a row here, a spec in :mod:`hrtem_ood.campaign.specs` and a rule in
-``workflow/rules``. Light to import: the workflow reads it.
+A new stage is a file ``stages/<rule>.py``, a row here, a spec in :mod:`hrtem_ood.campaign.specs` and a rule in
+``workflow/rules/<rule>.smk``. The row's ``specs`` derives the specs from a campaign. Light to import: the workflow reads it.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -76,6 +76,8 @@ class Stage:
         What the time of a job is proportional to, with its unit; None where a job takes seconds to minutes, which are
         not estimated.
     contents : Contents or None
+    is_target : bool
+        Whether a whole run creates its artifacts although no other job reads them.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Stage:
     list_parameter: str | None = None
     cost: str | None = None
     contents: Contents | None = None
+    is_target: bool = False
 
     @property
     def label(self) -> str:
@@ -295,6 +298,7 @@ _ROWS = (
     ),
     Stage(
         name="metrics",
+        is_target=True,
         singular="metrics store",
         plural="metrics stores",
         ids=lambda campaign: [campaign.metrics_id],
@@ -304,6 +308,7 @@ _ROWS = (
     ),
     Stage(
         name="reports",
+        is_target=True,
         singular="report",
         plural="reports",
         ids=lambda campaign: [campaign.report_id],
@@ -314,6 +319,7 @@ _ROWS = (
     ),
     Stage(
         name="indexes",
+        is_target=True,
         singular="list of artifacts",
         plural="lists of artifacts",
         ids=lambda campaign: [campaign.index_id],

@@ -1,5 +1,6 @@
 """`hrtem-ood stage`: verbs that the workflow calls. Each creates one artifact of a campaign, given its id."""
 
+import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,31 @@ def _job(stage: str, id_: str, config: Sequence[Path], results: Path) -> Iterato
         yield job
 
 
-@click.group(hidden=True)
+class _Stages(click.Group):
+    """Has a verb for every rule in the table of stages, which is loaded for those only that have no verb of their own."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _verb_of_the_table(cmd_name)
+
+
+def _verb_of_the_table(rule: str) -> click.Command | None:
+    """Return the verb of a rule that needs no more than a spec, inputs and an output: ``stages/<rule>.py`` defines it."""
+    from hrtem_ood.campaign.stage_table import JOB_STAGES
+
+    row = next((row for row in JOB_STAGES.values() if row.rule == rule), None)
+    if row is None or row.specs is None:
+        return None
+    specs = row.specs
+
+    def verb(id_: str, config: tuple[Path, ...], results: Path) -> None:
+        with _job(row.name, id_, config, results) as job:
+            run = getattr(importlib.import_module(f"hrtem_ood.stages.{rule}"), rule)
+            run(specs(job.campaign)[id_], job.inputs, job.output)
+
+    return click.command(rule, help=f"Create one {row.singular}.")(_artifact(verb))
+
+
+@click.group(cls=_Stages, hidden=True)
 def stage() -> None:
     """Create one artifact, as the workflow's rules do."""
 

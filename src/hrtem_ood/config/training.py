@@ -8,14 +8,11 @@ from pydantic import Field, model_validator
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
+from hrtem_ood.config.architectures import BUILT_IN, described
 from hrtem_ood.config.grids import grid_model
 from hrtem_ood.suggestions import did_you_mean
 
-BUILT_IN: dict[str, dict[str, int]] = {
-    "unet": {"base_channels": 8, "depth": 3},
-    "resnet_unet": {"base_channels": 64, "depth": 5},
-}
-"""Architectures that need no file, with their default parameters."""
+_DEPTHS = " and ".join(f"{row.depth} for `{name}`" for name, row in BUILT_IN.items())
 
 
 class Architecture(Model):
@@ -23,17 +20,18 @@ class Architecture(Model):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
         "unet",
-        description="`unet`: plain U-Net. `resnet_unet`: U-Net with a residual encoder, ResNet-18's at 64 channels. "
-        "With `file`: the class of that name in the file.",
+        description=described(lambda row: f": {row.description}.", " ")
+        + " With `file`: the class of that name in the file.",
     )
     base_channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
-        description="Channels of the first level; `unet` (8) doubles them per level, `resnet_unet` (64) from the third.",
+        description="Channels of the first level; "
+        + described(lambda row: f" ({row.base_channels}) {row.widths}", ", ")
+        + ".",
     )
     depth: Annotated[int, Field(ge=1, le=6)] | None = Field(
         None,
-        description="Number of 2× down-samplings, 3 for `unet` and 5 for `resnet_unet`; "
-        "image sides must be divisible by 2^depth.",
+        description=f"Number of 2× down-samplings, {_DEPTHS}; image sides must be divisible by 2^depth.",
     )
     file: str | None = Field(
         None,
@@ -51,7 +49,8 @@ class Architecture(Model):
         if not isinstance(data, dict) or data.get("file") is not None:
             return data
         given = {key: value for key, value in data.items() if value is not None}
-        return {**BUILT_IN.get(str(given.get("name", "unet")), {}), **given}
+        row = BUILT_IN.get(str(given.get("name", "unet")))
+        return {**(row.defaults if row else {}), **given}
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -8,7 +8,16 @@ from hrtem_ood.base_model import Model
 
 
 class Transfer(Model):
-    """How the information-transfer measures ε and σ integrate the contrast transfer function."""
+    """How the information-transfer measures ε and σ integrate the contrast transfer function.
+
+    Examples
+    --------
+    >>> import hrtem_ood
+    >>> condition = hrtem_ood.Condition(defocus_A=50, dose_e_per_A2=400)
+    >>> band = hrtem_ood.Transfer(q_max_per_A=0.5, weighting="per_q")
+    >>> round(hrtem_ood.epsilon(condition, energy_eV=300e3, pixel_size_A=0.4, transfer=band), 3)
+    0.119
+    """
 
     weighting: Literal["per_q", "per_area"] = Field(
         "per_area", description="w(q): 1 (`per_q`) or q (`per_area`: each Fourier pixel counts once)."

@@ -56,7 +56,7 @@ def test_the_table_of_rooms_is_complete():
 def test_the_import_order_is_that_of_the_linter(page):
     (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
     layers = [[name.strip() for name in layer.split(":")] for layer in contract["layers"]]
-    (block,) = re.findall(r"^    (cli → .*\n(?:    .*\n)*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    (block,) = re.findall(r"^    (cli, api → .*\n(?:    .*\n)*)", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert [[name.strip() for name in layer.split(",")] for layer in block.split("→")] == layers
 
 

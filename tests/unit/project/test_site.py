@@ -33,6 +33,12 @@ def test_formulas_are_drawn(hooks):
     assert "\\" not in page
 
 
+def test_roles_of_docstrings_are_shown_as_names(hooks):
+    assert (
+        hooks.on_page_content("see :func:<code>hrtem_ood.api.cells.read_cells</code>") == "see <code>read_cells</code>"
+    )
+
+
 def test_a_formula_that_cannot_be_drawn_is_told_of(hooks):
     with pytest.raises(PluginError, match=r"latex2mathml does not know: \\nosuch x"):
         hooks.mathml(r"\nosuch x", block=False)

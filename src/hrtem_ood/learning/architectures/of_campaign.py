@@ -1,7 +1,8 @@
 """The architectures of a campaign, and the images that they must take."""
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.config.architectures import BUILT_IN
+from hrtem_ood.config.training import Architecture
 
 
 def image_sides(campaign: Campaign) -> list[int]:

@@ -1,6 +1,7 @@
 """Architectures by name: those built in, and those of a user's file."""
 
 import copy
+import importlib
 from collections.abc import Callable
 
 import torch
@@ -8,15 +9,10 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from hrtem_ood.campaign.user_files import definition_of
-from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.config.architectures import BUILT_IN, CLASSES
+from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.architectures.resnet_unet import ResNetUNet
-from hrtem_ood.learning.architectures.static_complexity import CLASSES
-from hrtem_ood.learning.architectures.unet import UNet
 from hrtem_ood.quoting import quoted
-
-CLASS_OF: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "resnet_unet": ResNetUNet}
-assert CLASS_OF.keys() == BUILT_IN.keys()
 
 FEWEST_CHANNELS = 16
 """Input channels that a 1×1 convolution with a stride must have.
@@ -25,6 +21,13 @@ Of fewer than its vectors have numbers, 8 (AVX2) or 16 (AVX-512), oneDNN writes 
 weights where memory lies channels last: the process dies, or the gradient is wrong without a word
 (https://github.com/uxlfoundation/oneDNN/issues/6035; seen with PyTorch 2.13).
 """
+
+
+def class_of(name: str) -> Callable[..., nn.Module]:
+    """Import the class of a built-in architecture from the module of its name."""
+    module = importlib.import_module(f"hrtem_ood.learning.architectures.{name}")
+    maker: Callable[..., nn.Module] = getattr(module, BUILT_IN[name].class_name)
+    return maker
 
 
 def build(architecture: Architecture) -> nn.Module:
@@ -47,7 +50,7 @@ def build(architecture: Architecture) -> nn.Module:
         Where a user's file is not the one that is meant.
     """
     if architecture.file is None:
-        network = CLASS_OF[architecture.name](channels=architecture.base_channels, depth=architecture.depth)
+        network = class_of(architecture.name)(channels=architecture.base_channels, depth=architecture.depth)
     else:
         network = _from_file(architecture)
     _refuse_what_onednn_gets_wrong(network, architecture)

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from hrtem_ood.learning.architectures.static_complexity import CLASSES
+from hrtem_ood.config.architectures import CLASSES
 
 
 class UNet(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from hrtem_ood.learning.architectures.static_complexity import CLASSES
+from hrtem_ood.config.architectures import CLASSES
 
 
 class FeatureHook:

@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from hrtem_ood.errors import ArtifactError
+from hrtem_ood.errors import ArgumentError, ArtifactError
 from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_signals
 from hrtem_ood.quoting import quoted
 from hrtem_ood.user_files import check_regular
@@ -31,7 +31,7 @@ SQUARE = 0.01
 MOST_REASONS = 10
 """Why arrays of a file are no micrographs is told of so many."""
 
-STATE_IT = "State the pixel with --pixel-size-A."
+STATE_IT = "State the pixel with --pixel-size-A (in Python, pixel_size_A)."
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Micrograph:
         above it, the file has an offset of its own, and the least value is taken.
     left_out : tuple of str
         What else the file holds that is no micrograph, and why; with its first one only.
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> image = np.random.default_rng(0).poisson(50, (64, 96))
+    >>> micrograph = hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.4, name="simulated")
+    >>> micrograph.image.shape, micrograph.image.dtype.name
+    ((64, 96), 'float32')
     """
 
     name: str
@@ -60,6 +68,40 @@ class Micrograph:
     pixel_size_A: float
     zero: float
     left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def from_array(cls, image: ArrayLike, *, pixel_size_A: float, name: str = "array") -> Self:
+        """Make a micrograph of an array.
+
+        Parameters
+        ----------
+        image : real array, (y, x)
+            Electron counts, or any other linear grey scale.
+        pixel_size_A : float, [Å]
+        name : str
+            For messages.
+
+        Returns
+        -------
+        Micrograph
+
+        Raises
+        ------
+        ArgumentError
+            Where the array has another shape or type, or the pixel size is not above 0.
+        ArtifactError
+            Where pixels are NaN or infinite, or all have one value.
+        """
+        values = np.asarray(image)
+        if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
+            raise ArgumentError(f"image: must be real numbers (y, x), not {values.dtype} {values.shape}.")
+        if not 0 < pixel_size_A < np.inf:
+            raise ArgumentError(f"pixel_size_A: must be a number above 0, not {pixel_size_A!r}.")
+        problem = _problem(name, values)
+        if problem:
+            raise ArtifactError(problem)
+        values_above, zero = _values(values)
+        return cls(name, Path(name), values_above, float(pixel_size_A), zero)
 
 
 def read_micrographs(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
@@ -26,7 +27,7 @@ from hrtem_ood.learning.checkpoint import (
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
 from hrtem_ood.learning.inference.figures import draw_assessment, draw_segmentation
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
-from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
+from hrtem_ood.learning.inference.micrograph import STATE_IT, Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import ParticleMeasurements, measure_particles, threshold
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
 from hrtem_ood.learning.inference.resample import nearest_pixels, resample, resampled_side, same_pixel
@@ -51,9 +52,19 @@ class TrainedNetwork:
     id : str
     network : torch.nn.Module
         On the CPU, in evaluation mode.
-    trained_on : TrainingDomain
+    training_domain : TrainingDomain
     validation_loss : float
         After the best epoch: mean cross-entropy per pixel [nat], plus the Dice loss if that was trained on.
+
+    Examples
+    --------
+    >>> import hrtem_ood
+    >>> networks = hrtem_ood.list_networks(hrtem_ood.load_campaign("config/config.yaml"))
+    >>> network = hrtem_ood.load_network(networks.index[0])
+    >>> network.id == networks.index[0], network.training_domain.energy_eV
+    (True, 300000.0)
+    >>> [(condition.label, images) for condition, images in network.training_domain.conditions]
+    [('Δf −100 Å, 1000 e/Å²', 4)]
     """
 
     id: str
@@ -65,6 +76,56 @@ class TrainedNetwork:
     def tiles(self) -> Tiling:
         """How large images are cut; takes seconds to find out."""
         return tiling(self.network, self.training_domain.side_px)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A segmented micrograph, from :func:`segment`.
+
+    Attributes
+    ----------
+    image : float32 array, (y, x)
+        The micrograph on the pixel of :attr:`pixel_size_A`, as the network segmented it.
+    probability : float32 array, (y, x), [1]
+        Of the particle class.
+    pixel_size_A : float, [Å]
+        The network's pixel, or the micrograph's own where they are the same, see
+        :func:`hrtem_ood.learning.inference.resample.same_pixel`.
+    measurements : ParticleMeasurements
+        Covered share ``covered`` [1] and mean predictive ``entropy`` [nat]; its ``particles`` are :attr:`particles`.
+    tiles : Tiling or None
+        How the image was cut; None for one that went through the network in one piece.
+    repaired : RepairedImage or None
+        The micrograph without defects, on its own grid; None where it was not repaired.
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> network = hrtem_ood.load_network(hrtem_ood.list_networks(hrtem_ood.load_campaign("config/config.yaml")).index[0])
+    >>> image = np.random.default_rng(0).poisson(50, (64, 64))
+    >>> segmentation = hrtem_ood.segment(network, hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.8))
+    >>> segmentation.mask.shape, segmentation.mask.dtype.name
+    ((64, 64), 'uint8')
+    >>> list(segmentation.particles.columns)
+    ['y_A', 'x_A', 'area_A2', 'diameter_A', 'at_edge']
+    """
+
+    image: NDArray[np.float32]
+    probability: NDArray[np.float32]
+    pixel_size_A: float
+    measurements: ParticleMeasurements
+    tiles: Tiling | None
+    repaired: RepairedImage | None
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """Pixels that are more likely particle (1) than not (0), (y, x)."""
+        return threshold(self.probability)
+
+    @property
+    def particles(self) -> pd.DataFrame:
+        """One row per connected particle, the largest first: ``y_A``, ``x_A``, ``area_A2``, ``diameter_A``, ``at_edge``."""
+        return self.measurements.particles
 
 
 @dataclass(frozen=True)
@@ -163,8 +224,6 @@ def predict(
     before = dict(taken)
     for path in images:  # before anything is spent
         _claim(_outputs(output, path.stem), path, before, images)
-    where = torch_device(device)
-    network = user.network.to(where)
     for path in images:
         read = read_micrographs(
             path, pixel_size_A=pixel_size_A, refusal=lambda shape, pixel: _refusal(shape, pixel, user)
@@ -172,21 +231,98 @@ def predict(
         for micrograph in read:
             outputs = _outputs(output, micrograph.name)
             _claim(outputs, path, taken, images)
-            grid = user.training_domain.pixel_size_A
-            pixel = micrograph.pixel_size_A if same_pixel(micrograph.pixel_size_A, grid) else grid
-            repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
-            image = micrograph.image if repaired is None else repaired.image
-            if pixel != micrograph.pixel_size_A:
-                image = resample(image, micrograph.pixel_size_A, pixel)
-            tiles = user.tiles if max(image.shape) > TILE_PX else None
-            probability = particle_probability(network, image, where, tiles)
-            if repaired is not None and repaired.dead.any():
-                probability[nearest_pixels(repaired.dead, micrograph.pixel_size_A, pixel, image.shape)] = 0
-            found = measure_particles(probability, pixel)
-            _write(outputs, image, probability, found, pixel, micrograph.name)
+            found = segment(user, micrograph, repair=repair, device=device)
+            _write(outputs, found, micrograph.name)
             yield SegmentationResult(
-                micrograph, repaired, probability.shape, pixel, tiles, found, tuple(outputs.values())
+                micrograph,
+                found.repaired,
+                found.probability.shape,
+                found.pixel_size_A,
+                found.tiles,
+                found.measurements,
+                tuple(outputs.values()),
             )
+
+
+def segment(
+    network: TrainedNetwork, micrograph: Micrograph, *, repair: bool = True, device: Device = "auto"
+) -> Segmentation:
+    """Segment a micrograph.
+
+    The image is resampled to the pixel of the network's training images where its own differs, and cut into tiles where
+    it is large.
+
+    Parameters
+    ----------
+    network : TrainedNetwork
+    micrograph : Micrograph
+    repair : bool, optional
+        Whether defects of the image are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
+        then are no particle.
+    device : {"auto", "cpu", "gpu"}
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    ArtifactError
+        Where the image is too small or too large for the network: most likely, its pixel size is wrong.
+    DeviceError
+        Where there is no such device.
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> network = hrtem_ood.load_network(hrtem_ood.list_networks(hrtem_ood.load_campaign("config/config.yaml")).index[0])
+    >>> image = np.random.default_rng(0).poisson(50, (128, 128))
+    >>> micrograph = hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.4)
+    >>> segmentation = hrtem_ood.segment(network, micrograph)  # resampled to 0.8 Å
+    >>> segmentation.probability.shape, segmentation.pixel_size_A
+    ((64, 64), 0.8)
+    """
+    old, new = micrograph.pixel_size_A, network.training_domain.pixel_size_A
+    refusal = _refusal((micrograph.image.shape[0], micrograph.image.shape[1]), old, network)
+    if refusal is not None:
+        raise ArtifactError(f"{micrograph.path}: {micrograph.name} {refusal}")
+    repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
+    image = micrograph.image if repaired is None else repaired.image
+    pixel = old if same_pixel(old, new) else new
+    if pixel != old:
+        image = resample(image, old, pixel)
+    probability, tiles = image_probability(network, image, device=device)
+    if repaired is not None and repaired.dead.any():
+        probability[nearest_pixels(repaired.dead, old, pixel, image.shape)] = 0
+    return Segmentation(image, probability, pixel, measure_particles(probability, pixel), tiles, repaired)
+
+
+def image_probability(
+    network: TrainedNetwork, image: NDArray[np.float32], *, device: Device = "auto"
+) -> tuple[NDArray[np.float32], Tiling | None]:
+    """Segment an image that has the network's pixel.
+
+    Parameters
+    ----------
+    network : TrainedNetwork
+    image : float32 array, (y, x), sides from :func:`smallest_side`
+    device : {"auto", "cpu", "gpu"}
+
+    Returns
+    -------
+    probability : float32 array, (y, x), [1]
+        Of the particle class.
+    tiles : Tiling or None
+        How the image was cut, if it is large.
+    """
+    where = torch_device(device)
+    tiles = network.tiles if max(image.shape) > TILE_PX else None
+    return particle_probability(network.network.to(where), image, where, tiles), tiles
+
+
+def smallest_side(network: TrainedNetwork) -> int:
+    """Fewest pixels each way: of fewer, reflection and the network's lowest level would make most of the result."""
+    return 2 * stride_of(network.network)
 
 
 def assess_condition(
@@ -224,16 +360,16 @@ def _refusal(shape: tuple[int, int], old: float, user: TrainedNetwork) -> str | 
     new = user.training_domain.pixel_size_A
     sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
     has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
-    least = 2 * stride_of(user.network)  # of fewer, reflection and the lowest level would make most
+    least = smallest_side(user)
     if min(sides) < least:
         return (
             f"{has}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
-            "each way. Is the pixel right? State it with --pixel-size-A."
+            f"each way. Is the pixel right? {STATE_IT}"
         )
     if math.prod(sides) > LARGEST_PX:
         return (
             f"{has}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
-            "to hold. Is the pixel right? State it with --pixel-size-A; or cut the image."
+            f"to hold. Is the pixel right? {STATE_IT} Or cut the image."
         )
     return None
 
@@ -255,18 +391,13 @@ def _claim(outputs: Mapping[str, Path], source: Path, taken: dict[Path, Path], i
             )
 
 
-def _write(
-    outputs: Mapping[str, Path],
-    image: NDArray[np.float32],
-    probability: NDArray[np.float32],
-    found: ParticleMeasurements,
-    pixel_size_A: float,
-    name: str,
-) -> None:
-    store.write_bytes(outputs["probability"], tiff(probability, pixel_size_A))
-    store.write_bytes(outputs["mask"], tiff(threshold(probability), pixel_size_A))
-    store.write_text(outputs["particles"], found.csv())
-    store.write_bytes(outputs["picture"], draw_segmentation(image, probability, pixel_size_A=pixel_size_A, title=name))
+def _write(outputs: Mapping[str, Path], found: Segmentation, name: str) -> None:
+    pixel = found.pixel_size_A
+    store.write_bytes(outputs["probability"], tiff(found.probability, pixel))
+    store.write_bytes(outputs["mask"], tiff(found.mask, pixel))
+    store.write_text(outputs["particles"], found.measurements.csv())
+    picture = draw_segmentation(found.image, found.probability, pixel_size_A=pixel, title=name)
+    store.write_bytes(outputs["picture"], picture)
 
 
 def tiff(values: NDArray[Any], pixel_size_A: float) -> bytes:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.physics.optics.envelopes import spatial_envelope, temporal_envelope
+from hrtem_ood.physics.optics.envelopes import angular_damping, radial_damping
 from hrtem_ood.physics.optics.polynomial import aberration_polynomial, evaluate_on_grid, gradient
 
 
@@ -24,7 +24,7 @@ class Lens:
     alpha : float64 array, (side,), [rad]
         Scattering angles along either axis.
     damping : float32 array, (side // 2 + 1, side), [1]
-        Aperture and temporal envelope, of the rows of non-negative q_y: both are even in q_y.
+        :func:`~hrtem_ood.physics.optics.envelopes.radial_damping`, of the rows of non-negative q_y: both are even in q_y.
     """
 
     condition: Condition
@@ -50,13 +50,8 @@ class Lens:
         xp = am.xp
         q = xp.fft.fftfreq(size, pixel_size_A)
         squared = (q**2)[: size // 2 + 1, None] + (q**2)[None, :]
-        damping = xp.ones(squared.shape, np.float32)
-        if condition.focal_spread_A:
-            modulus = xp.sqrt(squared.astype(np.float32))
-            spread_A = condition.focal_spread_A
-            damping *= temporal_envelope(modulus, wavelength_A=wavelength_A, focal_spread_A=spread_A, xp=xp)
-        if condition.aperture_mrad is not None:
-            damping *= wavelength_A * xp.sqrt(squared) <= condition.aperture_mrad * 1e-3
+        modulus = xp.sqrt(squared.astype(np.float32))
+        damping = radial_damping(condition, modulus, wavelength_A=wavelength_A, edge_q_per_A=xp.sqrt(squared), xp=xp)
         polynomial = aberration_polynomial(defocus_A=0.0, aberrations=condition.aberrations) / wavelength_A
         return cls(condition, wavelength_A, am, polynomial, wavelength_A * q, damping)
 
@@ -76,14 +71,18 @@ class Lens:
         polynomial = self.polynomial + defocus
         form = _compiled if self.am.name == "cpu" else transfer_numpy
         result = form(polynomial, self.alpha, self.damping, self.am)
-        if self.condition.angular_spread_mrad:
-            slopes = (
-                evaluate_on_grid(part, self.alpha, self.alpha, self.am.xp).astype(np.float32)
-                for part in gradient(polynomial * (2 * np.pi))
-            )
-            spread_mrad = self.condition.angular_spread_mrad
-            result *= spatial_envelope(*slopes, angular_spread_mrad=spread_mrad, xp=self.am.xp)
+        damping = angular_damping(self.condition, lambda: self._slopes(polynomial), xp=self.am.xp)
+        if damping is not None:
+            result *= damping
         return result
+
+    def _slopes(self, polynomial: NDArray[np.float64]) -> tuple[Array, Array]:
+        """Return ∇χ on the image's grid, two float32 arrays (y, x) [rad/rad]."""
+        along_y, along_x = (
+            evaluate_on_grid(part, self.alpha, self.alpha, self.am.xp).astype(np.float32)
+            for part in gradient(polynomial * (2 * np.pi))
+        )
+        return along_y, along_x
 
 
 def transfer_numpy(polynomial: NDArray[np.float64], alpha: Array, damping: Array, am: ArrayModule) -> Array:

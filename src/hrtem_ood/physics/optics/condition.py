@@ -44,6 +44,13 @@ class Condition(Model):
 
     Aberrations carry their Krivanek names as in abTEM, lengths in Å and azimuths in rad. ``defocus_A`` is −C10, counted
     from the zero defocus (minimum contrast) of each structure, positive for underfocus.
+
+    Examples
+    --------
+    >>> import hrtem_ood
+    >>> condition = hrtem_ood.Condition(defocus_A=100, dose_e_per_A2=400, focal_spread_A=20)
+    >>> condition.label
+    'Δf +100 Å, 400 e/Å², focal spread 20 Å'
     """
 
     defocus_A: Annotated[float, Field(ge=-1e5, le=1e5)] = Field(

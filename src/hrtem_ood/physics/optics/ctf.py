@@ -6,7 +6,7 @@ import numpy as np
 
 from hrtem_ood.physics.optics.aberrations import Array, aberration_function, aberration_gradient
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.physics.optics.envelopes import spatial_envelope, temporal_envelope
+from hrtem_ood.physics.optics.envelopes import angular_damping, radial_damping
 
 
 def envelope(
@@ -18,9 +18,7 @@ def envelope(
     defocus_A: float,
     xp: ModuleType = np,
 ) -> Array:
-    """Return A(q) E(q): aperture and both envelopes of a condition.
-
-    The aperture has a hard edge, closed at the semi-angle itself: abTEM's ``soft=False``.
+    """Return A(q) E(q): all that a condition damps, see :mod:`hrtem_ood.physics.optics.envelopes`.
 
     Parameters
     ----------
@@ -31,11 +29,9 @@ def envelope(
     -------
     float array, (…), [1]
     """
-    result = xp.ones(xp.broadcast_shapes(xp.shape(q_per_A), xp.shape(azimuth_rad)))
-    if condition.focal_spread_A:
-        result *= temporal_envelope(q_per_A, wavelength_A=wavelength_A, focal_spread_A=condition.focal_spread_A, xp=xp)
-    if condition.angular_spread_mrad:
-        radial, azimuthal = aberration_gradient(
+
+    def gradient() -> tuple[Array, Array]:
+        return aberration_gradient(
             q_per_A,
             azimuth_rad,
             wavelength_A=wavelength_A,
@@ -43,10 +39,11 @@ def envelope(
             aberrations=condition.aberrations,
             xp=xp,
         )
-        result *= spatial_envelope(radial, azimuthal, angular_spread_mrad=condition.angular_spread_mrad, xp=xp)
-    if condition.aperture_mrad is not None:
-        result *= wavelength_A * q_per_A <= condition.aperture_mrad * 1e-3
-    return result
+
+    result = xp.ones(xp.broadcast_shapes(xp.shape(q_per_A), xp.shape(azimuth_rad)))
+    result *= radial_damping(condition, q_per_A, wavelength_A=wavelength_A, xp=xp)
+    damping = angular_damping(condition, gradient, xp=xp)
+    return result if damping is None else result * damping
 
 
 def contrast_transfer(

@@ -1,10 +1,71 @@
-"""Damping of the contrast transfer by partial coherence, in the quasi-coherent approximation."""
+"""Damping of the contrast transfer: the aperture, and partial coherence in the quasi-coherent approximation.
 
+:func:`radial_damping` and :func:`angular_damping` are all that a condition damps; images and predictors both use them. A
+new parameter that damps is a field of the condition and a factor in one of the two.
+"""
+
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 
 from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.optics.condition import Condition
+
+
+def radial_damping(
+    condition: Condition, q_per_A: Array, *, wavelength_A: float, edge_q_per_A: Array | None = None, xp: ModuleType = np
+) -> Array:
+    """Return the part of A(q) E(q) that depends on |q| alone: aperture and temporal envelope.
+
+    The aperture has a hard edge, closed at the semi-angle itself: abTEM's ``soft=False``.
+
+    Parameters
+    ----------
+    condition : Condition
+    q_per_A : float array, (…), [1/Å]
+        In the precision in which envelopes are computed.
+    wavelength_A : float, [Å]
+    edge_q_per_A : float64 array, (…), [1/Å]
+        The same for the edge of the aperture, which single precision would move; by default ``q_per_A``.
+    xp : module
+        The arrays' module, NumPy or CuPy.
+
+    Returns
+    -------
+    float array, of the shape and type of ``q_per_A``, [1]
+    """
+    result = xp.ones_like(q_per_A)
+    if condition.focal_spread_A:
+        result *= temporal_envelope(q_per_A, wavelength_A=wavelength_A, focal_spread_A=condition.focal_spread_A, xp=xp)
+    if condition.aperture_mrad is not None:
+        edge = q_per_A if edge_q_per_A is None else edge_q_per_A
+        result *= wavelength_A * edge <= condition.aperture_mrad * 1e-3
+    return result
+
+
+def angular_damping(
+    condition: Condition, gradient: Callable[[], tuple[Array, Array]], *, xp: ModuleType = np
+) -> Array | None:
+    """Return the part of E(q) that depends on the slope of χ: the spatial envelope.
+
+    Parameters
+    ----------
+    condition : Condition
+    gradient : callable
+        Returns the two components of ∇χ, float arrays (…) [rad/rad]; called where they are used only.
+    xp : module
+        The arrays' module, NumPy or CuPy.
+
+    Returns
+    -------
+    float array, (…), [1], or None
+        None where nothing is damped.
+    """
+    if not condition.angular_spread_mrad:
+        return None
+    radial, azimuthal = gradient()
+    return spatial_envelope(radial, azimuthal, angular_spread_mrad=condition.angular_spread_mrad, xp=xp)
 
 
 def temporal_envelope(q_per_A: Array, *, wavelength_A: float, focal_spread_A: float, xp: ModuleType = np) -> Array:

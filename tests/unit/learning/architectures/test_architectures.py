@@ -18,11 +18,12 @@ from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.cli import main
 from hrtem_ood.cli.render.architectures import architectures_table
-from hrtem_ood.config.training import BUILT_IN, Architecture
+from hrtem_ood.config.architectures import BUILT_IN
+from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures.complexity import parameter_count, receptive_field
 from hrtem_ood.learning.architectures.of_campaign import image_sides
-from hrtem_ood.learning.architectures.registry import CLASS_OF, build, check_size, stride_of
+from hrtem_ood.learning.architectures.registry import build, check_size, class_of, stride_of
 from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.user_code import LARGEST_FILE
 
@@ -165,8 +166,8 @@ def architecture_of(campaign):
 def test_built_in_architectures_have_a_class_and_defaults(name):
     architecture = Architecture(name=name, base_channels=2)
     network = build(architecture)
-    assert isinstance(network, CLASS_OF[name])
-    assert stride_of(network) == architecture.stride == 2 ** BUILT_IN[name]["depth"]
+    assert isinstance(network, class_of(name))
+    assert stride_of(network) == architecture.stride == 2 ** BUILT_IN[name].depth
 
 
 # --- from the configuration -------------------------------------------------------------------
@@ -269,7 +270,7 @@ def test_a_user_may_take_the_name_of_a_built_in(raw, tmp_path):
     path.write_text(OWN.replace("class Own", "class unet").replace("(Own)", "(unet)"))
     campaign = with_file(raw, path, "unet")
     assert set(campaign.networks).isdisjoint(before)
-    assert type(build(architecture_of(campaign))) not in CLASS_OF.values()
+    assert type(build(architecture_of(campaign))) not in {class_of(name) for name in BUILT_IN}
 
 
 # --- what may be wrong with a file ------------------------------------------------------------

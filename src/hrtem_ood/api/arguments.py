@@ -1,0 +1,79 @@
+"""Checks of arguments, and artifacts that must exist."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hrtem_ood.artifacts.store import open_zarr_until_closed
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.errors import ArgumentError, ArtifactError
+from hrtem_ood.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FolderPath = str | os.PathLike[str]
+"""Path of a results folder."""
+
+LARGEST_LIST = 10
+"""Choices that a message lists; it counts the others."""
+
+
+def check_name(argument: str, name: str, valid: Collection[str]) -> None:
+    """Check that a name is one of the valid ones.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if name not in valid:
+        raise ArgumentError(
+            f"{argument}: there is no {str(name)[:80]!r}; {did_you_mean(str(name), valid)}Valid: {listed(valid)}."
+        )
+
+
+def listed(names: Collection[str]) -> str:
+    """Return names with commas between, of many the first ones and the number of the others."""
+    rest = len(names) - LARGEST_LIST
+    return ", ".join(list(names)[:LARGEST_LIST]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def check_positive(**numbers: float) -> None:
+    """Check that arguments are finite numbers above zero.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    for name, value in numbers.items():
+        if not 0 < value < float("inf"):
+            raise ArgumentError(f"{name}: must be a number above 0, not {value!r}.")
+
+
+def check_exists(campaign: Campaign, results: FolderPath, stage: str, id_: str) -> Path:
+    """Return the path of an artifact of a campaign.
+
+    Raises
+    ------
+    ArtifactError
+        Where it does not exist.
+    """
+    path = Results(Path(results)).path(stage, id_)
+    if not path.exists():
+        raise ArtifactError(
+            f"{path} is missing. Run campaign {campaign.name} with snakemake, or give its results folder as `results`."
+        )
+    return path
+
+
+def open_artifact(campaign: Campaign, results: FolderPath, stage: str, id_: str) -> "xr.Dataset":
+    """Open a ``.zarr.zip`` of a campaign, see :func:`hrtem_ood.artifacts.store.open_zarr_until_closed`.
+
+    Raises
+    ------
+    ArtifactError
+        Where it does not exist, or is damaged.
+    """
+    return open_zarr_until_closed(check_exists(campaign, results, stage, id_))

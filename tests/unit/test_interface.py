@@ -1,0 +1,56 @@
+"""The package itself: its names, and that importing it costs nothing."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hrtem_ood
+
+
+def test_type_checkers_see_the_names_that_exist():
+    tree = ast.parse(inspect.getsource(hrtem_ood))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    imported = {alias.name: node.module for node in block.body for alias in node.names}
+    assert sorted(imported) == sorted(hrtem_ood.__all__)
+    found = {name: getattr(hrtem_ood, name).__module__ for name in hrtem_ood.__all__}
+    assert found == imported
+
+
+EXAMPLES = [path for path in Path(hrtem_ood.__file__).parent.rglob("*.py") if ">>>" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_of_docstrings_work(path, tmp_path, monkeypatch):
+    """Examples that need no campaign; tests/workflow/test_api.py runs the others."""
+    monkeypatch.chdir(tmp_path)
+    name = ".".join(path.relative_to(Path(hrtem_ood.__file__).parents[1]).with_suffix("").parts)
+    module, finder = importlib.import_module(name), doctest.DocTestFinder()
+    found = [each for each in finder.find(module) if each.examples and "hrtem_ood.load_" not in each.docstring]
+    differences: list[str] = []
+    for each in found:
+        doctest.DocTestRunner(verbose=False).run(each, out=differences.append)
+    assert "".join(differences) == ""
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = (
+        "import sys; before = set(sys.modules); import hrtem_ood; "
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert set(ast.literal_eval(done.stdout)) <= {"hrtem_ood"}
+
+
+def test_campaigns_load_without_what_is_heavy():
+    code = (
+        "import sys, hrtem_ood; hrtem_ood.load_campaign; hrtem_ood.Condition; hrtem_ood.epsilon; hrtem_ood.load_network; "
+        "print(sorted({'torch', 'abtem', 'xarray', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
