@@ -202,9 +202,10 @@ def become(words: Sequence[str], executable: str) -> None:
 
 
 def _forget_another_copy() -> None:
-    """Have this package imported anew where ``sys.path`` has another copy of it than the server."""
-    spec = importlib.machinery.PathFinder.find_spec(OWN)
-    if spec is None or spec.origin != sys.modules[OWN].__file__:
+    """Have this package imported anew where ``sys.path`` has another copy of it, or a ``sitecustomize`` that changes it."""
+    spec, custom = (importlib.machinery.PathFinder.find_spec(name) for name in (OWN, "sitecustomize"))
+    changed = custom is not None and custom.origin is not None and OWN in Path(custom.origin).read_text()
+    if spec is None or spec.origin != sys.modules[OWN].__file__ or changed:
         for name in [name for name in sys.modules if name.split(".")[0] == OWN]:
             del sys.modules[name]
 
