@@ -212,7 +212,7 @@ def _forget_another_copy() -> None:
 
 def _end(code: int) -> NoReturn:
     """End as Python does, but leave it to the system to free the packages, which takes longer than a small job."""
-    threading._shutdown()  # waits for threads
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
