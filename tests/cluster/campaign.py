@@ -106,20 +106,26 @@ class Campaign:
     profile: Path = PROFILE
 
     def __post_init__(self) -> None:
-        threading.Thread(target=self._keep_logs, daemon=True).start()
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_logs)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Keep no more logs; a thread that lives until Python ends is stopped anywhere, while it lists a folder, too."""
+        self._over.set()
+        self._keeper.join()
 
     def _keep_logs(self) -> None:
         """Give every log another name: Snakemake deletes that of an earlier attempt."""
         kept = self.folder / "kept"
         kept.mkdir()
-        while kept.exists():
+        while not self._over.wait(0.5):
             for path in [
                 *self.folder.glob("results/logs/packs/*.log"),
                 *self.folder.glob("results/logs/tasks/*/*.out"),
             ]:
                 with contextlib.suppress(FileNotFoundError, FileExistsError):
                     os.link(path, kept / f"{path.stat().st_ino}.log")
-            time.sleep(0.5)
 
     @property
     def folder(self) -> Path:

@@ -106,12 +106,13 @@ def new_campaign(
 
     def new(name: str) -> Campaign:
         campaign = Campaign(data.copy(root / name), reference)
-        campaign.change({})
         made.append(campaign)
+        campaign.change({})
         return campaign
 
     yield new
     for campaign in made:
+        campaign.close()
         for head in campaign.heads:
             if head.poll() is None:
                 head.kill()

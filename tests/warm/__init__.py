@@ -45,7 +45,7 @@ def _own(path: Path) -> bool:
         connection.close()
         return False
     connection.send(b"owner")
-    _OWNED.append(connection)
+    atexit.register(connection.close)
     return True
 
 
@@ -60,7 +60,7 @@ def _start(path: Path, client: Path) -> None:
             env=environment,
             start_new_session=True,
         )
-    atexit.register(_end, server)
+    atexit.register(_end, server)  # runs after what is registered later: letting go of it
     for _ in range(600):
         if _own(path):
             return
@@ -68,12 +68,7 @@ def _start(path: Path, client: Path) -> None:
     raise TimeoutError((path.parent / "log").read_text())
 
 
-_OWNED: list[socket.socket] = []
-
-
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Let go of the server, and wait for its end, so that nothing is left behind; unless others still need it."""
-    for connection in _OWNED:
-        connection.close()
+    """Wait for the server's end, so that nothing is left behind; unless others still need it."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(10)

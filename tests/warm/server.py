@@ -1,30 +1,36 @@
 """A Python process that has imported the packages of others, and is forked for every ``python -m`` that tests call.
 
 Nearly all of the time of a small campaign goes into importing torch, abTEM, pandas, Snakemake and the like, once for each
-of its processes. This package itself is imported anew by every process, from the PYTHONPATH that it is given.
+of its processes, and into freeing all that in the end. This package itself is imported here, too; a process whose
+PYTHONPATH names another copy of it imports that one.
 
     python server.py SOCKET CLIENT
 
 It ends when the last of its owners, processes that keep a connection open, is gone.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
+import importlib.machinery
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import shutil
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
+OWN = "hrtem_ood"
 PACKAGES = (
     "abtem",
     "abtem.parametrizations",
@@ -75,6 +81,10 @@ def prepare() -> None:
 
     for name in ("kirkland", "lobato"):
         validate_parametrization(name).projected_scattering_factor("Au")(np.zeros((2, 2)))
+    own = importlib.import_module(OWN)
+    for module in pkgutil.walk_packages(own.__path__, f"{OWN}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     gc.freeze()
 
 
@@ -178,10 +188,35 @@ def become(words: Sequence[str], executable: str) -> None:
     sys.orig_argv = [executable, "-m", *words]
     folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:] = [str(Path.cwd()), *folders, *(folder for folder in sys.path if folder not in folders)]
+    _forget_another_copy()
     with contextlib.suppress(ModuleNotFoundError):
         sys.modules.pop("sitecustomize", None)
         importlib.import_module("sitecustomize")
-    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        _end(end.code or 0)
+    _end(0)
+
+
+def _forget_another_copy() -> None:
+    """Have this package imported anew where ``sys.path`` has another copy of it, or a ``sitecustomize`` that changes it."""
+    spec, custom = (importlib.machinery.PathFinder.find_spec(name) for name in (OWN, "sitecustomize"))
+    changed = custom is not None and custom.origin is not None and OWN in Path(custom.origin).read_text()
+    if spec is None or spec.origin != sys.modules[OWN].__file__ or changed:
+        for name in [name for name in sys.modules if name.split(".")[0] == OWN]:
+            del sys.modules[name]
+
+
+def _end(code: int) -> NoReturn:
+    """End as Python does, but leave it to the system to free the packages, which takes longer than a small job."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def main() -> None:

@@ -21,6 +21,9 @@ class Tiny(nn.Sequential):
         super().__init__(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, 2, 3, padding=1))
 """
 
+EPOCHS = 120
+"""Of a training that is interrupted: some seconds, in which Ctrl-C comes long before the end."""
+
 CHANGE = {
     "imaging": {"store_noise_free": True},
     "training_sets": {"mixed": {"n_images": {"over": 3, "under": 1}}},
@@ -112,7 +115,7 @@ def test_weights_are_dropped_when_all_is_scored(varied, tmp_path):
 
 
 def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
-    change = {"networks": {"unet": {"training_sets": ["single"], "epochs": 400, "seed": [0]}}}
+    change = {"networks": {"unet": {"training_sets": ["single"], "epochs": EPOCHS, "seed": [0]}}}
     change["training_sets"] = {"single": {"conditions": ["over"]}}
     project = finished.copy(tmp_path / "project")
     path = project.folder / "change.yaml"
@@ -130,7 +133,7 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
         process.wait(60)
     assert not (networks / f"{network}.ckpt").exists()
     reached = store.read_checkpoint(networks / f"{network}.resume", expect_id=network)["epoch"]
-    assert 0 < reached < 400
+    assert 0 < reached < EPOCHS
     project.run("--configfile", str(path))
     log = next((project.folder / "results/logs/packs").glob("1networks*.log")).read_text()
     assert f"{network}: training goes on after epoch" in log

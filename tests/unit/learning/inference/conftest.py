@@ -1,5 +1,6 @@
 """Trained networks and micrograph files, written from scratch."""
 
+import functools
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,32 +33,34 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+def random_network(
+    folder: Path,
+    *,
+    diverged: bool = False,
+    spec: NetworkSpec | None = None,
+    trained_on: TrainingDomain = TRAINED_ON,
+    **architecture: Any,
+) -> Path:
+    """Write a network of random weights, which sees particles in half of an image."""
+    if spec is None:
+        chosen = {"name": "unet", "base_channels": 3, "depth": 2} | architecture
+        spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        network = build(spec.hyperparameters.architecture)
+        for _ in range(20):  # in training mode
+            network(standardise(torch.rand(4, 1, 64, 64)))
+    _spread(network)
+    path = folder / "networks" / f"{spec.id}.ckpt"
+    trained = TrainingOutcome(network.state_dict(), 0, 0.25, diverged=diverged)
+    write_network(path, spec, trained, trained_on, seconds=0, device="cpu")
+    return path
+
+
 @pytest.fixture
 def make_network(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a network of random weights, which sees particles in half of an image."""
-
-    def make(
-        *,
-        diverged: bool = False,
-        spec: NetworkSpec | None = None,
-        trained_on: TrainingDomain = TRAINED_ON,
-        **architecture: Any,
-    ) -> Path:
-        if spec is None:
-            chosen = {"name": "unet", "base_channels": 3, "depth": 2} | architecture
-            spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(4)
-            network = build(spec.hyperparameters.architecture)
-            for _ in range(20):  # in training mode
-                network(standardise(torch.rand(4, 1, 64, 64)))
-        _spread(network)
-        path = tmp_path / "networks" / f"{spec.id}.ckpt"
-        trained = TrainingOutcome(network.state_dict(), 0, 0.25, diverged=diverged)
-        write_network(path, spec, trained, trained_on, seconds=0, device="cpu")
-        return path
-
-    return make
+    """Return the function :func:`random_network`, writing below the test's folder."""
+    return functools.partial(random_network, tmp_path)
 
 
 @torch.no_grad()

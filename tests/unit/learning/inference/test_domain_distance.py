@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from tests.unit import synthetic
+from tests.unit.learning.inference.conftest import random_network
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
@@ -41,11 +42,12 @@ def trained_on(campaign, network):
     return TrainingDomain(tuple((one, 2) for one in sorted(conditions, key=str)), 300e3, 0.4, 32)
 
 
-@pytest.fixture
-def users(campaign, make_network):
+@pytest.fixture(scope="module")
+def users(campaign, tmp_path_factory):
     """Return the networks of the campaign, with random weights."""
+    folder = tmp_path_factory.mktemp("users")
     return {
-        id_: load(make_network(spec=spec, trained_on=trained_on(campaign.campaign, spec)))
+        id_: load(random_network(folder, spec=spec, trained_on=trained_on(campaign.campaign, spec)))
         for id_, spec in campaign.campaign.networks.items()
     }
 
@@ -54,10 +56,11 @@ def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
     written = store.read_zarr(campaign.metrics)
     assert len(users) > 2
     for id_, user in users.items():
+        transfer = find_measured(campaign.results, id_).transfer
         for dataset in written.condition.values:
             condition = campaign.campaign.datasets[str(dataset)].condition
             cell = written.sel(network=id_, condition=dataset)
-            far = assess_distance(condition, user.training_domain, find_measured(campaign.results, id_).transfer)
+            far = assess_distance(condition, user.training_domain, transfer)
             assert far.sigma == pytest.approx(float(cell.sigma), abs=2e-7)
             assert far.epsilon == pytest.approx(float(cell.epsilon), abs=1e-9)
             assert far.defocus_A == float(cell.abs_delta_defocus_A)

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner
+from tests.unit.learning.inference.conftest import random_network
 
 from hrtem_ood.cli import main
 from hrtem_ood.learning.batches import standardise
@@ -22,16 +23,25 @@ TRAINED_ON = TrainingDomain(
 )
 
 
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """Return a folder for models, and those that are made, by architecture: an export takes seconds."""
+    return tmp_path_factory.mktemp("exports"), {}
+
+
 @pytest.fixture(params=["unet", "resnet_unet"])
-def exported(request, make_network, tmp_path, capfd):
-    architecture = {"unet": {"depth": 2}, "resnet_unet": {"base_channels": 8, "depth": 3}}[request.param]
-    network = make_network(name=request.param, **architecture)
-    done = CliRunner().invoke(main, ["export", str(network), "--output", str(tmp_path / "made/net.onnx")])
-    assert done.exit_code == 0, done.output
-    assert done.output == f"wrote {tmp_path / 'made/net.onnx'}\n"
-    out, err = capfd.readouterr()
-    assert out + err == "", "the exporter's talk does not reach the terminal"
-    return load(network), tmp_path / "made/net.onnx"
+def exported(request, exports, capfd):
+    folder, made = exports[0] / request.param, exports[1]
+    if request.param not in made:
+        architecture = {"unet": {"depth": 2}, "resnet_unet": {"base_channels": 8, "depth": 3}}[request.param]
+        network = random_network(folder, name=request.param, **architecture)
+        done = CliRunner().invoke(main, ["export", str(network), "--output", str(folder / "made/net.onnx")])
+        assert done.exit_code == 0, done.output
+        assert done.output == f"wrote {folder / 'made/net.onnx'}\n"
+        out, err = capfd.readouterr()
+        assert out + err == "", "the exporter's talk does not reach the terminal"
+        made[request.param] = load(network), folder / "made/net.onnx"
+    return made[request.param]
 
 
 def test_probabilities_are_those_of_pytorch(exported):
@@ -59,14 +69,19 @@ class Logistic(torch.nn.Module):
         return torch.cat([torch.zeros_like(z), z], dim=1)
 
 
+@pytest.fixture(scope="module")
+def logistic():
+    """Return the bytes of a model that shows the standardised image."""
+    return module.onnx_bytes(TrainedNetwork("logistic", Logistic(), TRAINED_ON, 0.1))
+
+
 @pytest.mark.parametrize("side", [128, 640])
-def test_standardisation_does_not_depend_on_how_the_runtime_adds_up(side):
+def test_standardisation_does_not_depend_on_how_the_runtime_adds_up(side, logistic):
     """Single-precision sums of ONNX Runtime are off by 10⁻⁵ here, which trained networks blow up a hundredfold."""
-    model = module.onnx_bytes(TrainedNetwork("logistic", Logistic(), TRAINED_ON, 0.1))
     y, x = np.mgrid[:side, :side]
     mean = 64 * (1 + 0.3 * np.cos(x / 3) * np.exp(-np.hypot(y - side / 2, x - side / 2) / 20))
     counts = np.random.default_rng(2).poisson(mean, (4, 1, side, side)).astype(np.float32)
-    (found,) = onnxruntime.InferenceSession(model).run(None, {"counts": counts})
+    (found,) = onnxruntime.InferenceSession(logistic).run(None, {"counts": counts})
     wide = counts.astype(np.float64)
     z = (wide - wide.mean(axis=(-2, -1), keepdims=True)) / wide.std(axis=(-2, -1), keepdims=True)
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-z)), atol=3e-7)
