@@ -153,7 +153,7 @@ def test_predictions_are_those_of_segmentation(campaign):
         (lambda c: hrtem_ood.open_dataset(c, defocus=7), "parameter: there is no 'defocus'; did you mean `defocus_A`"),
         (lambda c: hrtem_ood.open_dataset(c, structure_set="x"), "structure_set: there is no 'x'; Valid: train, test"),
         (lambda c: hrtem_ood.open_dataset(c, next(iter(c.datasets)), defocus_A=100), "either by its id or"),
-        (lambda c: hrtem_ood.open_exit_waves(c, "trian"), "structure set: there is no 'trian'; did you mean `train`"),
+        (lambda c: hrtem_ood.open_exit_waves(c, "tarin"), r"structure set: there is no 'tarin'; did you mean `train`"),
         (
             lambda _: hrtem_ood.epsilon(_chi(), energy_eV=-1, pixel_size_A=1),
             "energy_eV: must be a number above 0, not -1",
