@@ -30,7 +30,8 @@ def look(condition: Condition, objects: ObjectSpectrum = OBJECTS) -> ImageSpectr
 
 
 def at(defocus_A: float = 100.0, dose: float = 400.0, **others: float) -> ImageSpectra:
-    return look(Condition(defocus_A=defocus_A, dose_e_per_A2=dose, focal_spread_A=20, **others))
+    condition = Condition(defocus_A=defocus_A, dose_e_per_A2=1, focal_spread_A=20, **others)
+    return look(condition.model_copy(update={"dose_e_per_A2": dose}))  # also doses that no configuration may have
 
 
 def flat(signal: float, background: float, transfer: float = 0.5, variance: float = 1.0) -> ImageSpectra:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.integrity import seal_zip
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.architectures import registry
@@ -95,6 +96,7 @@ def test_a_store_whose_codec_is_a_pickle_is_not_decoded(tmp_path, monkeypatch, c
         ):  # fmt: skip
             archive.writestr(name, json.dumps(content))
         archive.writestr("a/0", pickle.dumps(Payload()))
+    seal_zip(path, archive.start_dir)  # as somebody could who means harm
     with pytest.raises(ArtifactError, match="is damaged or cut off"):
         store.read_zarr(path)
     assert not (tmp_path / "ran").exists()

@@ -31,7 +31,10 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
         from hrtem_ood.cli.render.gc import garbage_table
 
         print_on_terminal(garbage_table(unused))
-    if not delete or not unused.files:
+    if not delete:
+        return
+    garbage.check_deletable(results)
+    if not unused.files:
         return
     if not yes and not click.confirm(f"Delete {len(unused.states):,} files?", err=True):
         return

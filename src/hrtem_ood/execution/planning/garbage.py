@@ -104,6 +104,24 @@ def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
     return _Search(campaigns, results).garbage()
 
 
+def check_deletable(results: Path) -> None:
+    """Check that nothing may need files of a results folder without anyone being able to know.
+
+    Raises
+    ------
+    HrtemOodError
+        While Snakemake is running, or where the record of a job cannot be read.
+    """
+    check_unlocked(results)
+    _, unreadable = all_records(results)
+    if unreadable:
+        raise HrtemOodError(
+            "\n".join(
+                [*unreadable.values(), "Such a job may be running, and what it needs is unknown. Nothing was deleted."]
+            )
+        )
+
+
 def delete(unused: Garbage, results: Path) -> Deletion:
     """Delete files, and the folders of reports that are then empty.
 
@@ -115,17 +133,9 @@ def delete(unused: Garbage, results: Path) -> Deletion:
     Raises
     ------
     HrtemOodError
-        While Snakemake is running, where the record of a job cannot be read, or where a job has started since the files
-        were listed: they may need any file.
+        As :func:`check_deletable`, or where a job has started since the files were listed: it may need any file.
     """
-    check_unlocked(results)
-    _, unreadable = all_records(results)
-    if unreadable:
-        raise HrtemOodError(
-            "\n".join(
-                [*unreadable.values(), "Such a job may be running, and what it needs is unknown. Nothing was deleted."]
-            )
-        )
+    check_deletable(results)
     if not set(_running(results)) <= unused.running:
         raise HrtemOodError(
             f"A job has started in {results} since the files were listed, and may need them. Nothing was deleted; run gc "

@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from hrtem_ood.artifacts import checkpoint_limits, store
+from hrtem_ood.artifacts.integrity import seal_zip
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.cli import main
 from hrtem_ood.errors import ArtifactError
@@ -135,6 +136,9 @@ def test_pickled_commands_are_not_run(run, make_network):
     network = make_network()
     content = torch.load(network, weights_only=True)
     torch.save(content | {"best_epoch": Payload()}, network)
+    for done in run(network):
+        assert f"{network} is damaged, cut off, or not written by this version" in done.output
+    seal_zip(network, 0)  # as somebody could who means harm
     for done in run(network):
         assert done.exit_code == 1
         assert f"{network} is damaged or cut off" in done.output

@@ -101,7 +101,7 @@ def test_every_part_of_the_recipe_matters(lab: Any) -> None:
         {"weight_decay": 0.9},
         {"lr_schedule": "exponential"},
         {"lr_schedule": "exponential", "lr_decay": 0.5},
-        {"gradient_clip": 1e-9, "optimizer": "adam"},
+        {"gradient_clip": 1e-6, "optimizer": "adam"},
         {"numeric_precision": "bf16-mixed"},
         {"batch_size": 4},
     ]

@@ -96,7 +96,8 @@ def test_particles_keep_apart_periodic_images_included() -> None:
 
 
 def test_carbon_makes_way_and_keeps_its_own_distance() -> None:
-    for index in range(4):
+    whole = []
+    for index in range(16):
         one = scene(recipe(), index)
         tags = one.get_tags()
         film, bodies = one.positions[tags == 0], one.positions[tags > 0]
@@ -110,7 +111,9 @@ def test_carbon_makes_way_and_keeps_its_own_distance() -> None:
             assert cKDTree(copies).query(film)[0].min() > radius
         # elsewhere the film is whole: no carbon is missing further from the particles than radius or clearance
         low = film[film[:, 2] < 4.3 + 10 - 0.2 * 9 - 2.01]
-        assert len(low) == pytest.approx(0.1103 * 40.96**2 * (10 - 1.8 - 2.01), rel=0.02)
+        whole.append(len(low))
+    # a single scene's number has a standard deviation of 1.6 %
+    assert np.mean(whole) == pytest.approx(0.1103 * 40.96**2 * (10 - 1.8 - 2.01), rel=0.02)
 
 
 def test_without_a_film_particles_sit_on_one_plane_between_the_vacua() -> None:
