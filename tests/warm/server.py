@@ -184,6 +184,9 @@ class Server:
 def become(words: Sequence[str], executable: str) -> None:
     """Be ``python -m`` with these words."""
     sys.executable = executable
+    # The server's streams have seen what was there before, and may take a pipe for a file in which they can seek.
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)  # noqa: SIM115
     sys.argv = list(words)
     sys.orig_argv = [executable, "-m", *words]
     folders = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]

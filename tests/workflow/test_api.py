@@ -202,5 +202,5 @@ def test_what_is_missing_or_damaged_is_told(campaign, tmp_path, call):
     shutil.copytree("results", tmp_path / "results")
     for path in (tmp_path / "results").glob("*/*.*"):
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(hrtem_ood.ArtifactError, match="damaged or cut off"):
+    with pytest.raises(hrtem_ood.ArtifactError, match="is damaged"):
         call(campaign, results=tmp_path / "results")

@@ -232,7 +232,7 @@ def test_a_damaged_artifact_is_named_and_made_anew_once_it_is_deleted(finished, 
     done = project.snakemake("--configfile", "change.yaml")
     text = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"results/datasets/{path.name} is damaged or cut off" in text
+    assert f"results/datasets/{path.name} is damaged, cut off, or not" in text
     assert f"Delete results/datasets/{path.name} and run snakemake again" in text
     assert "Traceback" not in text
     assert path.exists()

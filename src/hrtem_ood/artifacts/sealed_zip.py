@@ -1,6 +1,7 @@
 """Reading the members of a sealed zip file; see :mod:`hrtem_ood.artifacts.integrity`."""
 
 import struct
+import weakref
 import zipfile
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,7 @@ class SealedZip:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = open_regular(path)
+        weakref.finalize(self, self._file.close)  # for datasets that are opened interactively and never closed
         try:
             self._directory = check_seal(self._file, path)
             self.archive = zipfile.ZipFile(self._file)
