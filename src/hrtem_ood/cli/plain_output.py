@@ -1,6 +1,7 @@
 """Output where the locale has no Å, σ or − : what comes closest in ASCII stands for them, instead of an error."""
 
 import codecs
+import contextlib
 import io
 import sys
 import unicodedata
@@ -50,4 +51,5 @@ def tolerate_locale() -> None:
     codecs.register_error(HANDLER, closest)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=HANDLER)
+            with contextlib.suppress(OSError):  # it flushes; whoever writes next gets the error
+                stream.reconfigure(errors=HANDLER)
