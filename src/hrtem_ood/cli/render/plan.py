@@ -46,7 +46,7 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
     estimated = STAGES[stage.stage].cost and stage.to_make
     return (
         STAGES[stage.stage].label,
-        f"{stage.there:,}",
+        f"{stage.existing:,}",
         f"{stage.to_make:,}",
         f"{stage.not_needed:,}" if stage.not_needed else "",
         f"{stage.jobs:,} {rule}" if rule and stage.jobs else "",
@@ -68,7 +68,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
         yield _of_packs(plan.packs)
     if plan.cells:
         yield (
-            f"New evaluations hold {plan.cells:,} pairs of network and dataset; the scores of {plan.cells_known:,} "
+            f"New evaluations hold {plan.cells:,} pairs of network and dataset; the scores of {plan.cells_reused:,} "
             "exist and are copied."
         )
     yield from _of_costs([(stage.stage, stage.estimate) for stage in plan.stages if stage.to_make])
@@ -77,7 +77,7 @@ def _remarks(plan: Plan) -> Iterator[str]:
 
 
 def _of_packs(packs: list[PackPlan]) -> str:
-    train, exist = sum(pack.to_train for pack in packs), sum(pack.there for pack in packs)
+    train, exist = sum(pack.to_train for pack in packs), sum(pack.existing for pack in packs)
     most = max(pack.to_train for pack in packs)
     return (
         f"{len(packs):,} packs have {train + exist:,} networks: {train:,} to train, at most {most} in one job; "
