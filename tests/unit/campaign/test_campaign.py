@@ -479,7 +479,7 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
         ),
         (
             {"compare_training_sets": "single"},
-            r"analysis\.compare_training_sets: `single` has nothing to be compared with",
+            r"analysis\.compare_training_sets: a comparison needs two training sets or more, not only `single`",
         ),
     ],
 )
