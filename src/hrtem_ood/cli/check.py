@@ -1,11 +1,11 @@
 """`hrtem-ood check`: whether the files of a results folder are whole."""
 
-import json
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.options import json_option, results_option
+from hrtem_ood.cli.output import print_json
 
 
 @click.command()
@@ -26,7 +26,7 @@ def check(ctx: click.Context, where: Path | None, results: Path, as_json: bool) 
     else:
         checked = run(results, load_campaign_from_files([where]))
     if as_json:
-        click.echo(json.dumps(checked.to_dict(), ensure_ascii=False))
+        print_json(checked.to_dict())
     else:
         from hrtem_ood.cli.render.check import check_table
         from hrtem_ood.cli.render.console import print_on_terminal

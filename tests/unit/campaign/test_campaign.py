@@ -404,7 +404,7 @@ def test_as_many_images_of_a_condition_as_structures_train(raw):
     raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 6}
     assert max(shares(raw).values()) == 16  # 20 structures but 4 for validation
     raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 8}
-    with pytest.raises(ConfigError, match="17 images are asked for under one condition"):
+    with pytest.raises(ConfigError, match="17 images are needed under one condition"):
         load_campaign(raw)
 
 

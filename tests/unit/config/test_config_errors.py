@@ -129,7 +129,10 @@ MISTAKES = {
     ),
     "images of unknown conditions": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 9, "tilt": 9}}}},
-        ["training_sets.mixed.n_images: must have the names under `conditions` (defocus, dose)", "not defocus, dose, tilt."],
+        [
+            "training_sets.mixed.n_images: must have the names under `conditions` (defocus, dose)",
+            "not defocus, dose, tilt.",
+        ],
     ),
     "more images of a condition than structures": (
         # 32 in equal shares of two conditions, of which one has a share of the 9 others, too
@@ -159,7 +162,10 @@ MISTAKES = {
     ),
     "degrees for radians": ({"conditions": {"dose": {"phi12": 45}}}, ["conditions.dose.phi12", "3.1416", "rad"]),
     "missing key": ({"imaging": {"pixel_size_A": None}}, ["imaging.pixel_size_A", "is missing", "Pixel of the images"]),
-    "empty grid": ({"conditions": {"dose": {"dose_e_per_A2": []}}}, ["conditions.dose.dose_e_per_A2", "empty grid"]),
+    "empty grid": (
+        {"conditions": {"dose": {"dose_e_per_A2": []}}},
+        ["conditions.dose.dose_e_per_A2", "the grid is empty"],
+    ),
     "a value twice": ({"networks": {"unet": {"seed": [1, 1]}}}, ["networks.unet.seed", "each value once"]),
     "a range upside down": (
         {"structure_sets": {"test": {"particles": {"radius_A": [9, 8]}}}},

@@ -136,7 +136,7 @@ def test_numbers_of_json_that_are_not_finite_are_refused_by_their_key(tmp_path, 
 
 def test_a_configuration_that_holds_itself_is_refused(raw):
     raw["conditions"]["dose"]["more"] = raw["conditions"]
-    with pytest.raises(ConfigError, match=r"conditions\.dose\.more: holds itself"):
+    with pytest.raises(ConfigError, match=r"conditions\.dose\.more: contains itself"):
         load_campaign(raw)
 
 
