@@ -1,6 +1,6 @@
 from snakemake.utils import min_version
 
-import snakemake_logger_plugin_hrtem_ood  # configurations are data; Snakemake's command line has imported it before
+import snakemake_logger_plugin_hrtem_ood  # lets Snakemake read configurations as data only
 
 min_version("9.27")
 

@@ -55,7 +55,7 @@ def preemption(campaign: Campaign) -> None:
     job = campaign.training()
     preempt(7)
     campaign.end(head)
-    assert f"job {job} is preempted and goes back into the queue" in campaign.log()
+    assert f"job {job} is preempted and requeued" in campaign.log()
     assert "will go on after epoch" in campaign.log()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
     campaign.check()
@@ -67,7 +67,7 @@ def preemption_without_a_warning(campaign: Campaign) -> None:
     job = campaign.training()
     preempt(8)
     campaign.end(head)
-    assert f"job {job} is preempted and goes back into the queue" in campaign.log()
+    assert f"job {job} is preempted and requeued" in campaign.log()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
     campaign.check()
 
@@ -176,7 +176,7 @@ def head_is_killed(campaign: Campaign) -> None:
     second = campaign.submit()
     campaign.over(second)
     assert state_of(second) == "COMPLETED", campaign.out()
-    assert f"SLURM job {job} works on packs/" in campaign.out()
+    assert f"SLURM job {job} already creates packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 
@@ -185,8 +185,8 @@ def head_reaches_its_limit(campaign: Campaign) -> None:
     head = campaign.submit(minutes=2)  # and is warned 90 seconds before it
     job = campaign.training()
     campaign.over(head)
-    assert "the head ends; its jobs go on" in campaign.out()
-    assert f"SLURM job {job} works on packs/" in campaign.out()
+    assert "the head ends; its jobs continue" in campaign.out()
+    assert f"SLURM job {job} already creates packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 
@@ -196,8 +196,8 @@ def head_is_preempted(campaign: Campaign) -> None:
     job = campaign.training()
     preempt(9)
     campaign.over(head)
-    assert "the head ends; its jobs go on" in campaign.out()
-    assert f"SLURM job {job} works on packs/" in campaign.out()
+    assert "the head ends; its jobs continue" in campaign.out()
+    assert f"SLURM job {job} already creates packs/" in campaign.out()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1
     campaign.check(resumed=False)
 

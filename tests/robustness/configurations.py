@@ -103,8 +103,8 @@ def names_place(case: Case, message: str) -> bool:
     """Whether a refusal says where: a line of the file, the whole file, or a key, of the configuration or one touched."""
     from hrtem_ood.config.campaign import CampaignConfig
 
-    whole = r"line \d+|byte \d+|must be a mapping of keys to values; see|is too large: |the key `.*` is there twice"
-    whole += r"|JSON\.\n *nests more than|on which others are merged|: unknown key|holds the character"
+    whole = r"line \d+|byte \d+|must be a mapping of keys to values; see|is too large: |the key `.*` occurs twice"
+    whole += r"|JSON\.\n *nests more than|on which others are merged|: unknown key|contains the character"
     if re.search(whole, message):
         return True
     keys = {*CampaignConfig.model_fields, "configuration", *(key[:30] for key in case.keys)}

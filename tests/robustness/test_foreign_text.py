@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import jinja2
 
-from hrtem_ood.cli.output import say, say_json
+from hrtem_ood.cli.output import print_json, print_text
 from hrtem_ood.cli.render.console import folded, make_table, note, print_on_terminal
 from hrtem_ood.errors import UNPRINTABLE, printable
 from hrtem_ood.report import templates
@@ -31,8 +31,8 @@ def test_terminal_shows_them_as_text(capsys):
         table.add_row(text, text)
     print_on_terminal(table, *texts, *map(note, texts), make_table(texts[0], texts[1], caption=texts[2]))
     for text in texts:
-        say(text)
-        say_json({text.replace("\udc80", ""): text})
+        print_text(text)
+        print_json({text.replace("\udc80", ""): text})
     shown = capsys.readouterr().out
     assert not set(re.findall(UNPRINTABLE, shown))
     for word in ("[red]", "[/x]", ":cat:", "<script>", r"\x1b[2J", r"\u202e", r"\udc80"):

@@ -31,7 +31,7 @@ def test_a_key_that_is_there_twice_is_refused(finished):
     done = finished.snakemake("--dry-run", "--configfile", "twice.yaml")
     assert done.returncode == 2
     assert "twice.yaml: is not valid YAML" in done.stderr
-    assert "the key `report` is there twice" in done.stderr
+    assert "the key `report` occurs twice" in done.stderr
 
 
 def test_a_path_that_no_campaign_asks_for_is_refused(finished):
@@ -47,7 +47,7 @@ def test_a_file_in_the_place_of_a_folder_is_told(finished, tmp_path):
     (tmp_path / "results/metrics").touch()
     done = project.snakemake("--dry-run")
     assert done.returncode == 2
-    assert "results/metrics is not a folder, but results are to go there. Move it away." in done.stderr
+    assert "results/metrics is not a folder, but results are written there. Move it away." in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -1,9 +1,9 @@
 # Loads the campaign, and defines the functions that the rules use. Nothing here imports torch or abTEM, and parsing
 # writes nothing.
 #
-# An artifact's id determines its content: one that exists is never created again, whatever its age and whether its
-# inputs exist; one that is missing is created. So the inputs of a rule are those of hrtem_ood.campaign.dag, and none
-# where the output exists. They are computed when the DAG is built, not when the workflow is parsed, since every job on a
+# An artifact's id determines its content. An existing artifact is never created again, whatever its age and even if its
+# inputs are missing; a missing artifact is created. So the inputs of a rule are those of hrtem_ood.campaign.dag, and none
+# if the output exists. They are computed when the DAG is built, not when the workflow is parsed, because every job on a
 # cluster parses it again.
 import gc
 import json
@@ -19,14 +19,14 @@ from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
-# Snakemake's graph of jobs is all live objects; searching it for garbage often costs a quarter of a dry run.
+# All objects of Snakemake's graph of jobs are alive; frequent garbage collection costs a quarter of a dry run.
 gc.set_threshold(100_000, 50, 100)
 
 RESULTS = "results"
 
 try:
     for file in workflow.configfiles:
-        read_yaml(Path(file))  # Snakemake has merged them, but does not notice duplicate keys
+        read_yaml(Path(file))  # Snakemake has merged them, but does not detect duplicate keys
     campaign = load_campaign(config)
     exists = dag.existence_check(Path(RESULTS), campaign)
 except HrtemOodError as error:
@@ -34,9 +34,9 @@ except HrtemOodError as error:
     sys.exit(2)
 
 CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
-# SIGUSR2 is a warning before the time limit, SIGTERM ends a job. Training has handlers. Other stages ignore the warning
-# (trap), and there is no shell between Snakemake and them that a signal could kill (exec).
-# Braces in a path are no wildcards. Packages read files of users as UTF-8, too, whatever the locale.
+# SIGUSR2 is a warning before the time limit; SIGTERM ends a job. Training has handlers for both. Other stages ignore the
+# warning (trap). With exec, no shell runs between Snakemake and the stage, which a signal could kill.
+# Braces in a path must not become wildcards. PYTHONUTF8 lets all packages read files as UTF-8 in any locale.
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
 CLI = f"trap '' USR1 USR2; export PYTHONUTF8=1; exec {PYTHON} -m hrtem_ood stage"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
@@ -46,8 +46,8 @@ if workflow.remote_exec:
 
 
 onstart:
-    # Jobs read this copy: command lines stay short, and editing a configuration during the run changes no job of it. One
-    # that somebody else has put there under this name is replaced.
+    # Jobs read this copy: command lines stay short, and editing a configuration during a run does not affect its jobs. A
+    # file of that name with other content is replaced.
     write_if_different(Path(CONFIG), campaign.config_json)
 
 

@@ -1,5 +1,5 @@
-# With network_jobs: individual, the job only waits for the tasks of its networks, so it runs beside Snakemake. Each task
-# gets the resources that the profile gives to the rule.
+# With network_jobs: individual, the job only waits for the tasks of its networks, so it runs on Snakemake's host. Each task
+# has the resources that the profile sets for the rule.
 rule train:
     input:
         inputs_of("packs"),

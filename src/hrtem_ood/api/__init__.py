@@ -1,4 +1,4 @@
-"""The functions of the Python interface, for notebooks; :mod:`hrtem_ood` names all of it.
+"""The functions of the Python interface, for notebooks; :mod:`hrtem_ood` exports them.
 
-They only put together what the other rooms do. What is heavy (PyTorch, xarray, pandas) is imported when it is needed.
+They combine functions of the other packages. Heavy libraries (PyTorch, xarray, pandas) are imported inside the functions.
 """

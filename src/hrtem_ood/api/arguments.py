@@ -18,7 +18,7 @@ FolderPath = str | os.PathLike[str]
 """Path of a results folder."""
 
 LARGEST_LIST = 10
-"""Choices that a message lists; it counts the others."""
+"""Largest number of choices that a message lists; it counts the others."""
 
 
 def check_name(argument: str, name: str, valid: Collection[str]) -> None:
@@ -35,7 +35,7 @@ def check_name(argument: str, name: str, valid: Collection[str]) -> None:
 
 
 def listed(names: Collection[str]) -> str:
-    """Return names with commas between, of many the first ones and the number of the others."""
+    """Return names separated by commas; of a long list, the first ones and the number of the others."""
     rest = len(names) - LARGEST_LIST
     return ", ".join(list(names)[:LARGEST_LIST]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -34,7 +34,7 @@ def load_campaign(*configs: str | os.PathLike[str]) -> Campaign:
     Raises
     ------
     ConfigError
-        Where a file cannot be read, or is wrong: the message names every mistake.
+        Where a file cannot be read or is not valid; the message lists every mistake.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def open_dataset(
     Returns
     -------
     xarray.Dataset
-        Read when it is used, until it is closed. ``counts``, unsigned integer (image, y, x) [e/px]; ``label``, uint8
+        Loaded lazily until it is closed. ``counts``, unsigned integer (image, y, x) [e/px]; ``label``, uint8
         (image, y, x), 1 in particles; ``defocus_A`` (image,) [Å], counted from the exit plane; what varies from image to
         image; coordinates ``y`` and ``x`` [Å].
 
@@ -219,7 +219,7 @@ def open_exit_waves(campaign: Campaign, exit_waves: str, *, results: FolderPath 
     Returns
     -------
     xarray.Dataset
-        Read when it is used, until it is closed. ``exit_wave``, complex64 (structure, phonon, y, x), on the sampling of the
+        Loaded lazily until it is closed. ``exit_wave``, complex64 (structure, phonon, y, x), on the sampling of the
         simulation; ``particle_phase`` (structure, y, x) [rad]; ``zero_defocus_A`` (structure,) [Å].
 
     Raises
@@ -244,12 +244,12 @@ def open_exit_waves(campaign: Campaign, exit_waves: str, *, results: FolderPath 
     check_name("structure set", exit_waves, campaign.used_structure_sets)
     shards = [simulate.id for _, simulate in campaign.shards(exit_waves)]
     parts = [open_artifact(campaign, results, "exit_waves", id_) for id_ in shards]
-    together = xr.concat(parts, dim="structure", data_vars="minimal", combine_attrs="drop_conflicts")
+    joined = xr.concat(parts, dim="structure", data_vars="minimal", combine_attrs="drop_conflicts")
     files = ExitStack()
     for part in parts:
         files.callback(part.close)
-    together.set_close(files.close)
-    return together
+    joined.set_close(files.close)
+    return joined
 
 
 def open_metrics(campaign: Campaign, *, results: FolderPath = "results") -> "xr.Dataset":
@@ -265,7 +265,7 @@ def open_metrics(campaign: Campaign, *, results: FolderPath = "results") -> "xr.
     Returns
     -------
     xarray.Dataset
-        Read when it is used, until it is closed. Scores per image such as ``f1``, float32 (network, condition, image) [1];
+        Loaded lazily until it is closed. Scores per image such as ``f1``, float32 (network, condition, image) [1];
         their means over images, ``mean_f1``, and OOD gaps, ``gap_f1``, (network, condition); ``in_domain``, ``sigma``,
         ``abs_delta_defocus_A`` (network, condition); ``epsilon`` (condition,). ``network`` holds ids of networks and
         ``condition`` ids of test datasets; their parameters are coordinates.

@@ -28,7 +28,7 @@ def read_cells(campaign: Campaign, *, results: FolderPath = "results") -> "pd.Da
         ``test_label``, ``structure_set``, ``dataset`` (id of the test dataset), ``in_domain``, ``shift`` (kind of shift),
         ``minimum_contrast``; median over the networks of ``f1_median`` and ``f1_gap_median``, with quartiles
         ``f1_gap_q25`` and ``f1_gap_q75`` [1]; ``score``, ``gap`` and ``regret``, of the configuration's
-        ``analysis.metric``, with signs such that larger is better, as :func:`rank_predictors` uses them; and one column
+        ``analysis.metric``, with signs such that larger is better, as in :func:`rank_predictors`; and one column
         per predictor. NaN where there is no value, e.g. no network trained under the test condition.
 
     Raises
@@ -57,11 +57,11 @@ def read_cells(campaign: Campaign, *, results: FolderPath = "results") -> "pd.Da
     metrics = read_metrics(campaign, Path(results))
     outcomes = training_set_outcomes(campaign, metrics)
     table = gap(aggregate_by_training_set(campaign, metrics))
-    beside = xr.merge([outcomes[["score", "gap", "regret"]], predictors]).to_dataframe().reset_index()
-    beside = beside.rename(columns={"training_set": "training_id", "condition": "dataset"})
+    outcome_table = xr.merge([outcomes[["score", "gap", "regret"]], predictors]).to_dataframe().reset_index()
+    outcome_table = outcome_table.rename(columns={"training_set": "training_id", "condition": "dataset"})
     keys = ["training_id", "dataset"]
-    again = [name for name in beside.columns if name in table.columns and name not in keys]
-    return table.drop(columns=again).merge(beside, on=keys, how="left", validate="one_to_one")
+    duplicates = [name for name in outcome_table.columns if name in table.columns and name not in keys]
+    return table.drop(columns=duplicates).merge(outcome_table, on=keys, how="left", validate="one_to_one")
 
 
 def rank_predictors(campaign: Campaign, *, results: FolderPath = "results") -> "pd.DataFrame":

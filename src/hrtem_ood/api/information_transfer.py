@@ -22,7 +22,7 @@ def epsilon(condition: Condition, *, energy_eV: float, pixel_size_A: float, tran
     pixel_size_A : float, [Å]
         Of the images; its Nyquist frequency ends the band.
     transfer : Transfer, optional
-        Band, weight and quadrature; by default those of a configuration that says nothing.
+        Band, weight and quadrature; by default those of a configuration without `transfer`.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def sigma(
     pixel_size_A : float, [Å]
         Of the images; its Nyquist frequency ends the band.
     transfer : Transfer, optional
-        Band, weight and quadrature; by default those of a configuration that says nothing.
+        Band, weight and quadrature; by default those of a configuration without `transfer`.
 
     Returns
     -------

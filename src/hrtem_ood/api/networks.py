@@ -25,7 +25,7 @@ def load_network(network: str | os.PathLike[str], *, results: FolderPath = "resu
     network : str or path
         Id of a network, see :func:`list_networks`; or the path of its file, which ends with ``.ckpt``.
     results : str or path
-        The results folder in which an id is looked for.
+        The results folder that holds a network given by its id.
 
     Returns
     -------
@@ -100,8 +100,8 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
         raise ArgumentError("images: hold NaN or infinite values.")
     planes = stack.reshape(-1, *stack.shape[-2:]).astype(np.float64)
     planes -= planes.min(axis=(1, 2), keepdims=True)  # single precision resolves no differences of large numbers
-    found = [image_probability(network, plane.astype(np.float32), device=device)[0] for plane in planes]
-    return np.stack(found).reshape(stack.shape)
+    probabilities = [image_probability(network, plane.astype(np.float32), device=device)[0] for plane in planes]
+    return np.stack(probabilities).reshape(stack.shape)
 
 
 def read_micrographs(path: str | os.PathLike[str], *, pixel_size_A: float | None = None) -> "list[Micrograph]":
@@ -110,19 +110,19 @@ def read_micrographs(path: str | os.PathLike[str], *, pixel_size_A: float | None
     Parameters
     ----------
     path : str or path
-        The suffix tells the format.
+        The suffix determines the format.
     pixel_size_A : float, optional, [Å]
-        By default what the file says.
+        By default the value in the file.
 
     Returns
     -------
     list of Micrograph
-        One; several of a file that holds a stack.
+        One image, or all images of a stack.
 
     Raises
     ------
     ArtifactError
-        Where the file cannot be read, is no grey-level image, holds NaN, or does not tell its pixel size.
+        Where the file cannot be read, is no grey-level image, holds NaN, or has no pixel size.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""A configuration expanded: specs and content ids of all artifacts, packs, and which job makes what from what."""
+"""A configuration expanded: specs and content ids of all artifacts, packs, and the inputs and outputs of all jobs."""

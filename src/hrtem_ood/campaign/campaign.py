@@ -1,4 +1,4 @@
-"""A campaign: a validated configuration expanded into everything that it asks for."""
+"""A campaign: a validated configuration expanded into all its artifacts and jobs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class EvaluationJob:
 
 @dataclass
 class Campaign(SimulatedData):
-    """Everything that a configuration asks for, by id. Make one with :func:`hrtem_ood.campaign.load.load_campaign`.
+    """All artifacts and jobs of a configuration, by id. Create one with :func:`hrtem_ood.campaign.load.load_campaign`.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Campaign(SimulatedData):
         """Return one training set per condition, or one of all of them."""
 
         def ids(grids: Iterable[str]) -> list[str]:
-            # sorted: the order in which conditions are listed means nothing
+            # sorted: the order in which conditions are listed has no meaning
             return sorted(
                 self._datasets_of[grid.structure_set, condition].id for condition in self._conditions_of(grids)
             )
@@ -206,9 +206,9 @@ class Campaign(SimulatedData):
     @cached_property
     def predictors_id(self) -> str:
         """Id of everything that determines the predictors."""
-        own = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
+        users = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
         waves = sorted([shards[0].series, number] for shards, number in self.exit_waves_for_recipe.values())
-        content = [self.transfer.id, self.training_set_ids, self.test_dataset_ids, waves, own]
+        content = [self.transfer.id, self.training_set_ids, self.test_dataset_ids, waves, users]
         return content_id(f"{len(self.training_set_ids)}sets", ["predictors", STAGE_VERSIONS["predictors"], content])
 
     @cached_property
@@ -223,7 +223,7 @@ class Campaign(SimulatedData):
 
     @cached_property
     def metrics_id(self) -> str:
-        """Id of everything that determines the metrics: not how work is grouped, not how figures look."""
+        """Id of everything that determines the metrics, without the grouping of work and the appearance of figures."""
         training_sets = {name: sorted(each.id for each in group) for name, group in self.training_sets.items()}
         suites = {name: suite.id for name, suite in self.suite_of.items()}
         content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.structure_set_of_dataset]
@@ -238,12 +238,12 @@ class Campaign(SimulatedData):
 
     @cached_property
     def index_id(self) -> str:
-        """Id of everything that the list of artifacts tells."""
+        """Id of everything that determines the list of artifacts."""
         grouped = [sorted(table) for table in (self.structures, self.exit_waves, self.packs, self.evaluations)]
         return content_id(self.name, ["indexes", self.metrics_id, grouped])
 
 
 def equal_shares(ids: Sequence[str], images: int) -> dict[str, int]:
-    """Divide images among datasets; of those left over, the first datasets get one each."""
+    """Divide images equally among datasets; the first datasets get one image of the remainder each."""
     least, over = divmod(images, len(ids))
     return {id_: least + (index < over) for index, id_ in enumerate(ids)}

@@ -15,13 +15,13 @@ from hrtem_ood.suggestions import did_you_mean
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 COLOUR_MAPS = ("crest", "flare", "mako", "rocket", "viridis", "cividis")
-"""Some that seaborn has."""
+"""Examples of seaborn's colour maps."""
 
 
 def config_errors(campaign: Campaign) -> list[str]:
-    """Return what is wrong with a configuration whose keys are valid one by one.
+    """Return the errors of a configuration whose keys are valid one by one.
 
-    Checks that need others to hold run only when those hold, so that one mistake gives one message.
+    A group of checks runs only if all groups before it pass, so that one mistake gives one message.
     """
     groups = (
         (_name, _references, _predictors, _palette),
@@ -31,9 +31,9 @@ def config_errors(campaign: Campaign) -> list[str]:
         (_cycles,),
     )
     for group in groups:
-        found = list(chain.from_iterable(check(campaign) for check in group))
-        if found:
-            return found
+        errors = list(chain.from_iterable(check(campaign) for check in group))
+        if errors:
+            return errors
     return []
 
 
@@ -42,12 +42,12 @@ def _name(campaign: Campaign) -> Iterator[str]:
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 
-def _unknown(key: str, names: Iterable[str], known: Iterable[str], where: str) -> Iterator[str]:
-    valid = list(known)
+def _unknown(key: str, names: Iterable[str], defined: Iterable[str], where: str) -> Iterator[str]:
+    valid = list(defined)
     for name in names:
         if name not in valid:
             hint = did_you_mean(name, valid)
-            yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined there: {', '.join(valid)}."
+            yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined: {', '.join(valid)}."
 
 
 def _references(campaign: Campaign) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for kind, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
-            yield from _unknown(f"{key}.structures", [user.structure_set], config.structure_sets, "structure_sets")
+            yield from _unknown(f"{key}.structure_set", [user.structure_set], config.structure_sets, "structure_sets")
             yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
@@ -71,12 +71,12 @@ def _references(campaign: Campaign) -> Iterator[str]:
 
 
 def _compared(campaign: Campaign) -> Iterator[str]:
-    """Find training sets that cannot be compared: without networks, or with other structures than the first."""
+    """Check training sets to compare: they need networks, and structures of the same recipe as the first."""
     config, names = campaign.config, campaign.config.analysis.compare_training_sets or ()
     key = "analysis.compare_training_sets"
     used = {name for grid in config.networks.values() for name in grid.training_sets}
     if len(names) == 1:
-        yield f"{key}: `{names[0]}` has nothing to be compared with; name two training sets or more, or none."
+        yield f"{key}: a comparison needs two training sets or more, not only `{names[0]}`; add one, or leave the key out."
         return
     for name in names:
         if name not in used:
@@ -91,22 +91,22 @@ def _compared(campaign: Campaign) -> Iterator[str]:
 
 
 def _predictors(campaign: Campaign) -> Iterator[str]:
-    own, analysis = campaign.config.predictors, campaign.config.analysis
-    for name in own:
+    users, analysis = campaign.config.predictors, campaign.config.analysis
+    for name in users:
         if name in PREDICTORS:
-            yield f"predictors.{name}: there is a predictor of that name already; use another one."
-    left = analysis.exclude_predictors or ()
-    asked = {
+            yield f"predictors.{name}: a built-in predictor has this name; use another one."
+    excluded = analysis.exclude_predictors or ()
+    names_by_key = {
         "baseline_predictor": (analysis.baseline_predictor,),
         "forecast_predictor": (analysis.forecast_predictor,),
-        "exclude_predictors": left,
+        "exclude_predictors": excluded,
     }
-    asked |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
-    for key, names in asked.items():
-        yield from _unknown(f"analysis.{key}", names, [*PREDICTORS, *own], "predictors, built in or your own")
+    names_by_key |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
+    for key, names in names_by_key.items():
+        yield from _unknown(f"analysis.{key}", names, [*PREDICTORS, *users], "predictors, built-in or user-defined")
     for key in ("baseline_predictor", "forecast_predictor"):
-        if asked[key][0] in left:
-            yield f"analysis.exclude_predictors: `{asked[key][0]}` is the {key}, which cannot be left out."
+        if names_by_key[key][0] in excluded:
+            yield f"analysis.exclude_predictors: `{names_by_key[key][0]}` is the {key}, which cannot be excluded."
 
 
 def _divides(length: float, step: float) -> bool:
@@ -141,24 +141,24 @@ def _particles(campaign: Campaign) -> Iterator[str]:
         particles, cell = chosen.particles, chosen.cell_A
         key = f"structure_sets.{name}.particles"
         # a particle keeps its distance from its own periodic images, too
-        room = 2 * particles.radius_A[1] + particles.separation_A
-        if room > cell:
+        space_A = 2 * particles.radius_A[1] + particles.separation_A
+        if space_A > cell:
             yield (
                 f"{key}.radius_A: a particle of radius {particles.radius_A[1]:g} Å and its separation of "
-                f"{particles.separation_A:g} Å need {room:g} Å, more than cell_A = {cell:g} Å; "
+                f"{particles.separation_A:g} Å need {space_A:g} Å, more than cell_A = {cell:g} Å; "
                 f"radii up to {(cell - particles.separation_A) / 2:g} Å fit."
             )
-        elif particles.count[1] * room**2 > cell**2:
+        elif particles.count[1] * space_A**2 > cell**2:
             yield (
                 f"{key}.count: {particles.count[1]} particles of radius {particles.radius_A[1]:g} Å do not fit side by side "
                 f"into a cell of {cell:g} Å with separation_A = {particles.separation_A:g}; "
-                f"up to {int(cell**2 // room**2)} do."
+                f"up to {int(cell**2 // space_A**2)} do."
             )
         material = campaign.config.materials[chosen.material]
-        knows_fault = material.fault_vector is not None or material.structure in ("wurtzite", "fcc")
-        if particles.stacking_faults[1] and not knows_fault:
+        has_fault = material.fault_vector is not None or material.structure in ("wurtzite", "fcc")
+        if particles.stacking_faults[1] and not has_fault:
             yield (
-                f"{key}.stacking_faults: no stacking fault is known for materials.{chosen.material}; "
+                f"{key}.stacking_faults: no stacking fault is defined for materials.{chosen.material}; "
                 "give its fault_normal and fault_vector, or stacking_faults: 0."
             )
 
@@ -177,7 +177,7 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
     for name, conditions in campaign.conditions.items():
-        # with what jitter adds to nearly all images
+        # include four standard deviations of jitter
         apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
         reach = max(apertures, default=0.0) * 1e-3 / wavelength
         if reach > nyquist:
@@ -189,7 +189,7 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
 
 
 def _band(campaign: Campaign) -> Iterator[str]:
-    """Find a band of frequencies that ends before it begins."""
+    """Check that the band of frequencies is not empty."""
     transfer, pixel_size_A = campaign.config.transfer, campaign.config.imaging.pixel_size_A
     lower, upper = transfer.q_min_per_A, transfer.q_max_per_A
     if upper is not None and upper <= lower:
@@ -225,8 +225,8 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
             total, conditions = sum(training_set.n_images), len(training_set.datasets)
             if min(training_set.n_images) < 1:
                 yield (
-                    f"{key}.images: {total} images cannot show {conditions} conditions; "
-                    "ask for one image per condition at least."
+                    f"{key}.n_images: {total} images cannot cover {conditions} conditions; "
+                    "use at least one image per condition."
                 )
                 break
             if max(training_set.n_images) > left:
@@ -236,23 +236,23 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
                     else "fewer where they are too many"
                 )
                 yield (
-                    f"{key}.images: {max(training_set.n_images)} images are asked for under one condition, {total} in all, "
-                    f"but {left} structures under {conditions} condition(s) give {left} each; ask for {most}."
+                    f"{key}.n_images: {max(training_set.n_images)} images are needed under one condition, {total} in all, "
+                    f"but {left} structures under {conditions} condition(s) give {left} each; use {most}."
                 )
                 break
 
 
 def _shares(campaign: Campaign) -> Iterator[str]:
-    """Find numbers of images by condition that do not go with the conditions."""
+    """Check numbers of images by condition against the conditions."""
     for name, grid in campaign.config.training_sets.items():
         if isinstance(grid.n_images, int):
             continue
-        key = f"training_sets.{name}.images"
+        key = f"training_sets.{name}.n_images"
         if not grid.mixture:
             yield f"{key}: numbers by condition need `mixture: true`; give one number for training sets of one condition."
         elif set(grid.n_images) != set(grid.conditions):
             yield (
-                f"{key}: must name what `conditions` names ({', '.join(grid.conditions)}), each with its number of images, "
+                f"{key}: must have the names under `conditions` ({', '.join(grid.conditions)}), each with its number of images, "
                 f"not {', '.join(grid.n_images) or 'nothing'}."
             )
         else:
@@ -260,8 +260,8 @@ def _shares(campaign: Campaign) -> Iterator[str]:
                 number = len(set(campaign.conditions[conditions]))
                 if images < number:
                     yield (
-                        f"{key}.{conditions}: {images} images cannot show {number} conditions; "
-                        "ask for one image per condition at least."
+                        f"{key}.{conditions}: {images} images cannot cover {number} conditions; "
+                        "use at least one image per condition."
                     )
 
 
@@ -276,12 +276,12 @@ def _detector(campaign: Campaign) -> Iterator[str]:
     if imaging.store_noise_free and imaging.detector is not None and not imaging.detector.counts_electrons:
         yield (
             "imaging.store_noise_free: noise is Poisson noise of the expected counts only without a dqe and a gain; leave "
-            "these out of imaging.detector, or set expected_counts to false."
+            "these out of imaging.detector, or set store_noise_free to false."
         )
 
 
 def _cycles(campaign: Campaign) -> Iterator[str]:
-    """Find one-cycle schedules of a single step, which PyTorch begins and ends at a learning rate of almost nothing."""
+    """Check one-cycle schedules: with a single step, PyTorch's learning rate would be almost zero."""
     for name, grid in campaign.config.networks.items():
         if "one_cycle" not in grid.lr_schedule:
             continue
@@ -312,7 +312,7 @@ def _strides(campaign: Campaign) -> Iterator[str]:
 
 
 def _overlaps(campaign: Campaign) -> Iterator[str]:
-    """Find structures that would both train and test: scenes of one recipe and seed are the same scenes."""
+    """Check that no structures both train and test: sets of one recipe and seed have the same structures."""
     training = {user.structure_set for user in campaign.config.training_sets.values()}
     for name, suite in campaign.config.test_suites.items():
         series = campaign.recipe(suite.structure_set).series
@@ -325,5 +325,5 @@ def _overlaps(campaign: Campaign) -> Iterator[str]:
             )
             yield (
                 f"test_suites.{name}.structure_set: `{suite.structure_set}` {which}, so the same structures would train and test "
-                "(they overlap); test on a structure set with a seed of its own."
+                "(they overlap); test on a structure set with another seed."
             )

@@ -19,7 +19,7 @@ class ConditionLabels:
     Parameters
     ----------
     conditions : iterable of Condition
-        All conditions among which names must be clear.
+        All conditions among which names must be unique.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class ConditionLabels:
 
     @property
     def default_note(self) -> str:
-        """Values that hold unless a short name has others; empty where there are none."""
+        """Values of parameters that a short name omits; empty where there are none."""
         return ", ".join(_text(name, value, named=True) for name, value in self.common_values.items())
 
     def short_label(self, condition: Condition) -> str:

@@ -1,4 +1,4 @@
-"""What a configuration may contain, but is often a mistake."""
+"""Warnings about choices of valid configurations that are often mistakes."""
 
 from collections.abc import Iterator
 

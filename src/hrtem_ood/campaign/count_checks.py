@@ -1,4 +1,4 @@
-"""Whether images hold electrons, and not too many: products of dose, pixel, cell, gain and DQE."""
+"""Checks that images have neither too few electrons nor too large counts, from dose, pixel, cell, gain and DQE."""
 
 from collections.abc import Iterator
 
@@ -7,14 +7,14 @@ from hrtem_ood.physics.imaging.parameters import LARGEST_COUNT
 from hrtem_ood.physics.optics.condition import Condition
 
 BRIGHTEST = 20
-"""Of a pixel against the mean of its image: columns of atoms in focus reach some 5."""
+"""Largest ratio of a pixel to the mean of its image; columns of atoms in focus reach about 5."""
 
 FEWEST_ELECTRONS = 10
-"""In an image: fewer show nothing."""
+"""Smallest number of electrons in an image."""
 
 
 def count_errors(campaign: Campaign) -> Iterator[str]:
-    """Yield which conditions make images without counts, or with counts that no type holds."""
+    """Yield an error for each grid of conditions whose images have no counts, or larger ones than any type can store."""
     config = campaign.config
     cell_A = min(config.structure_sets[name].cell_A for name in campaign.used_structure_sets)
     used = {name for each in config.training_sets.values() for name in each.conditions}
@@ -43,8 +43,8 @@ def _too_bright(campaign: Campaign, name: str, condition: Condition) -> Iterator
         times = f", a gain of {gain:g}" if gain != 1 else ""
         yield (
             f"conditions.{name}.dose_e_per_A2: {_highest_dose(condition):g} e/Å² on pixels of {pixel_size_A:g} Å{times} "
-            f"(imaging) make {mean:.3g} per pixel on average; stored numbers end at {LARGEST_COUNT:,}, so that "
-            f"{LARGEST_COUNT // BRIGHTEST:,} are the limit."
+            f"(imaging) make {mean:.3g} per pixel on average; the largest stored number is {LARGEST_COUNT:,}, so the limit of "
+            f"the average is {LARGEST_COUNT // BRIGHTEST:,}."
         )
 
 
@@ -54,7 +54,7 @@ def _too_dark(campaign: Campaign, name: str, dose_e_per_A2: float, cell_A: float
     if electrons < FEWEST_ELECTRONS:
         yield (
             f"conditions.{name}.dose_e_per_A2: {dose_e_per_A2:g} e/Å² on a cell of {cell_A:g} Å are {electrons:.2g} electrons "
-            f"in an image, which shows nothing; {FEWEST_ELECTRONS / (cell_A**2 * counted):.2g} e/Å² or more are needed."
+            f"in an image, too few for any contrast; {FEWEST_ELECTRONS / (cell_A**2 * counted):.2g} e/Å² or more are needed."
         )
     mean = dose_e_per_A2 * pixel_size_A**2 * counted
     if gain < 1 and (mean + 5 * mean**0.5) * gain < 0.5:

@@ -1,4 +1,4 @@
-"""Which job creates what, and from what: the workflow's rules and ``hrtem-ood plan`` both use this, so they cannot disagree."""
+"""Inputs and outputs of all jobs. The workflow's rules and ``hrtem-ood plan`` both use them, so that they agree."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -57,23 +57,23 @@ def job_outputs(stage: str, id_: str, campaign: Campaign | None = None) -> list[
 
 
 def default_targets(campaign: Campaign) -> list[Artifact]:
-    """Return what a whole run creates in the end."""
+    """Return the final artifacts of a whole run."""
     return [Artifact(stage.name, id_) for stage in STAGES.values() if stage.is_target for id_ in stage.ids(campaign)]
 
 
 def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:
     """Return a function that checks whether artifacts exist; it lists each stage's folder once.
 
-    A report exists when all files do that it has for this campaign.
+    A report exists when all its files for this campaign exist.
 
     Raises
     ------
     HrtemOodError
-        Where something else has the name of a folder.
+        Where a file has the name of a folder.
     """
     for path in (results, *(results / stage for stage in FILE_STAGES)):
         if path.exists() and not path.is_dir():
-            raise HrtemOodError(f"{path} is not a folder, but results are to go there. Move it away.")
+            raise HrtemOodError(f"{path} is not a folder, but results are written there. Move it away.")
 
     @cache
     def names(folder: str) -> frozenset[str]:
@@ -93,7 +93,7 @@ def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:
 def missing_artifacts(
     campaign: Campaign, exists: ExistenceCheck, targets: Iterable[tuple[str, str]] | None = None
 ) -> dict[str, list[str]]:
-    """Return what a run would create: what is missing and needed.
+    """Return the artifacts that a run would create: those that are missing and needed.
 
     An id determines the content of its artifact, so one that exists is never created again: neither an older input nor
     a missing one matters. The walk back from the targets therefore ends at whatever exists.
@@ -111,14 +111,14 @@ def missing_artifacts(
     dict of str to list of str
         Ids by stage, for every stage that has jobs, in the order of the data's flow.
     """
-    ahead = [Artifact(*each) for each in (default_targets(campaign) if targets is None else targets)]
-    needed = dict.fromkeys(each for each in ahead if not exists(*each))
-    ahead = list(needed)
-    while ahead:
-        for each in job_inputs(campaign, *ahead.pop()):
+    pending = [Artifact(*each) for each in (default_targets(campaign) if targets is None else targets)]
+    needed = dict.fromkeys(each for each in pending if not exists(*each))
+    pending = list(needed)
+    while pending:
+        for each in job_inputs(campaign, *pending.pop()):
             if each not in needed and not exists(*each):
                 needed[each] = None
-                ahead.append(each)
+                pending.append(each)
     missing: dict[str, list[str]] = {stage: [] for stage in JOB_STAGES}
     for stage, id_ in needed:
         missing[stage].append(id_)

@@ -27,12 +27,12 @@ def _condition(name: str, values: dict[str, Any]) -> Condition:
 
 
 STRUCTURES_OF_RECIPE = 16
-"""At most so many structures stand for a recipe where the spectrum of its objects is estimated."""
+"""Largest number of structures from which the object spectrum of a recipe is estimated."""
 
 
 @dataclass
 class SimulatedData:
-    """Structures, exit waves and datasets that a configuration asks for, by id.
+    """Structures, exit waves and datasets of a configuration, by id.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class SimulatedData:
         ]
 
     def recipe_id(self, name: str) -> str:
-        """Return what tells the recipe of a structure set from others: all but its seed and its size."""
+        """Return the identity of a structure set's recipe, without its seed and its number of structures."""
         if name not in self._recipe_ids:
             recipe = self.recipe(name)
             if isinstance(recipe, StructureRecipe):
@@ -83,19 +83,19 @@ class SimulatedData:
 
     @cached_property
     def exit_waves_for_recipe(self) -> dict[str, tuple[tuple[ExitWaveShardSpec, ...], int]]:
-        """Recipe → exit-wave shards of its first structures, and how many of those stand for it.
+        """Recipe → exit-wave shards of its first structures, and how many of those are used for its spectrum.
 
         Of several structure sets of one recipe, the one whose series sorts first: neither order nor size matters.
         """
         chosen: dict[str, str] = {}
         for name in sorted(self.used_structure_sets, key=lambda each: self.recipe(each).series):
             chosen.setdefault(self.recipe_id(name), name)
-        found = {}
+        by_recipe = {}
         for recipe, name in chosen.items():
             number = min(STRUCTURES_OF_RECIPE, self.config.structure_sets[name].n_structures)
             shards = tuple(simulate for _, simulate in self.shards(name) if simulate.start < number)
-            found[recipe] = (shards, number)
-        return found
+            by_recipe[recipe] = (shards, number)
+        return by_recipe
 
     @property
     def _users(self) -> list[TrainingSetGrid | Suite]:

@@ -1,4 +1,4 @@
-"""What is in-domain, and what changes from training to test where it is not: the one definition of both."""
+"""Definition of in-domain, and of the shifts between training and test outside it; all code uses these."""
 
 from collections.abc import Iterable, Sequence
 
@@ -52,7 +52,7 @@ def domain_of(campaign: Campaign, dataset: str) -> tuple[str, Condition]:
 
 
 def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Sequence[str]) -> NDArray[np.object_]:
-    """Name what changes from every training set to every test dataset.
+    """Return the shift from every training set to every test dataset.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Se
 
 
 def classify_shift(trained: Iterable[Condition], tested: Condition, *, same_recipe: bool) -> str:
-    """Name what changes from training to a test dataset that is not in-domain.
+    """Return the shift from training to a test dataset that is not in-domain.
 
     Parameters
     ----------

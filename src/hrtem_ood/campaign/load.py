@@ -1,4 +1,4 @@
-"""From YAML files to a validated campaign; every mistake is told with its key and what would be valid."""
+"""Loading of campaigns from YAML files; every mistake is reported with its key and the valid values."""
 
 import re
 import types
@@ -30,7 +30,7 @@ DEFAULT = Path("config/config.yaml")
 _NO_DEFAULT = f"{DEFAULT}, on which others are merged, is not in {{folder}}; run the command in the folder that has it"
 
 MOST_MISTAKES = 20
-"""That one message lists."""
+"""Largest number of mistakes that one message lists."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -44,22 +44,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     is_json = path.suffix == ".json"
     try:
         text = read_text(path, "saved configuration" if is_json else "configuration")
-        # YAML 1.1 takes JSON's 1e-05 for text
+        # YAML 1.1 reads JSON's 1e-05 as text
         content = parse_json(text) if is_json else parse_yaml(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}). Give the path of a YAML file.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not text in UTF-8 (byte {error.start}: {error.reason}).") from error
     except (yaml.YAMLError, ValueError) as error:
-        problem = _about(error, path)
+        problem = _describe_parser_error(error, path)
         raise ConfigError(f"{path}: is not valid {'JSON' if is_json else 'YAML'}.\n{problem}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values; see docs/configuration.md.")
     return content
 
 
-def _about(error: Exception, path: Path) -> str:
-    """Return what a parser says about a file, with the place there and without long lines of it."""
+def _describe_parser_error(error: Exception, path: Path) -> str:
+    """Return a parser's message about a file, with line and column, and with long lines shortened."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return "\n".join(shortened(line, 200) for line in str(error).splitlines()[:5])
@@ -78,11 +78,11 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 def read_configs(paths: Sequence[Path]) -> dict[str, Any]:
     """Read configurations as ``snakemake --configfile`` would: on top of the default one, where that exists.
 
-    One that the workflow wrote, below ``results/configs``, is whole, and stands alone.
+    One that the workflow wrote, below ``results/configs``, is complete and is read alone.
     """
     paths = list(paths)
-    whole = any(map(_is_kept, paths))
-    if DEFAULT.exists() and not whole and not any(path.resolve() == DEFAULT.resolve() for path in paths):
+    is_complete = any(map(_is_kept, paths))
+    if DEFAULT.exists() and not is_complete and not any(path.resolve() == DEFAULT.resolve() for path in paths):
         paths.insert(0, DEFAULT)
     if not paths:
         raise ConfigError(
@@ -119,12 +119,12 @@ def load_campaign_from_files(paths: Sequence[Path]) -> Campaign:
 
 
 def load_kept_campaign(path: Path) -> Campaign:
-    """Load a configuration that the workflow wrote, and check that it is the one that its name tells.
+    """Load a configuration that the workflow wrote, and check its content against the id in its name.
 
     Raises
     ------
     ConfigError
-        Where it is not valid, or not any more.
+        Where it is not valid, or no longer valid.
     ArtifactError
         Where it is damaged.
     """
@@ -139,7 +139,7 @@ def load_kept_campaign(path: Path) -> Campaign:
 
 
 def load_campaign(raw: Mapping[str, Any]) -> Campaign:
-    """Validate a configuration and make the campaign of it.
+    """Validate a configuration and return its campaign.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
     Raises
     ------
     ConfigError
-        Names every mistake at once.
+        Lists all mistakes.
     """
     problems = list(islice(plain_value_errors(raw), MOST_MISTAKES))
     if problems:
@@ -163,11 +163,13 @@ def load_campaign(raw: Mapping[str, Any]) -> Campaign:
         if missing and not DEFAULT.exists():
             folder = _NO_DEFAULT.format(folder=Path.cwd())
             raise _config_error([f"{folder}. Without it, {', '.join(missing)} are missing."]) from None
-        raise _config_error([_tell(details, written) for details in mistakes[:MOST_MISTAKES]], len(mistakes)) from None
+        raise _config_error(
+            [_describe_error(details, written) for details in mistakes[:MOST_MISTAKES]], len(mistakes)
+        ) from None
     campaign = Campaign(config)
-    found = config_errors(campaign)
-    if found:
-        raise _config_error(found)
+    errors = config_errors(campaign)
+    if errors:
+        raise _config_error(errors)
     return campaign
 
 
@@ -187,7 +189,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
-    """Note the content of crystal files, scenes and architectures, so that ids follow the content and not the name."""
+    """Add the digests of crystal, structure and Python files, so that ids depend on their content, not on their names."""
     result = dict(raw)
     kinds: tuple[tuple[str, str | None, FileKind, str], ...] = (
         ("materials", None, "crystal", "a crystal file that ASE reads (CIF, extxyz, …)"),
@@ -205,16 +207,16 @@ def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
                 result[section][name] = _with_digest(entry, f"{section}.{name}", kind, what)
             elif isinstance(entry, dict) and key in entry:
                 items = entry[key]
-                told = [
+                with_digests = [
                     _with_digest(item, f"{section}.{name}.{key}", kind, what)
                     for item in (items if isinstance(items, list) else [items])
                 ]
-                result[section][name] = {**entry, key: told if isinstance(items, list) else told[0]}
+                result[section][name] = {**entry, key: with_digests if isinstance(items, list) else with_digests[0]}
     return result
 
 
 def _with_digest(entry: Any, key: str, kind: FileKind, what: str) -> Any:
-    """Add to a mapping that names a file the digest of that file."""
+    """Add the digest of a file to a mapping that names the file."""
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
         return entry
     path = Path(entry["file"])
@@ -230,16 +232,16 @@ def _with_digest(entry: Any, key: str, kind: FileKind, what: str) -> Any:
     if entry.get("sha256", digest) != digest:
         raise _config_error(
             [
-                f"{key}.sha256: {path} has the digest {digest}; it is not the file meant. Put that one back, or drop the key."
+                f"{key}.sha256: {path} has the digest {digest}; it is another file. Restore the expected one, or remove the key."
             ]
         )
     return {**entry, "sha256": digest}
 
 
-# --- telling what is wrong --------------------------------------------------------------------
+# --- error messages ---------------------------------------------------------------------------
 
 
-def _tell(details: ErrorDetails, written: Any) -> str:
+def _describe_error(details: ErrorDetails, written: Any) -> str:
     kind, given = details["type"], details["input"]
     path = _written_path(details["loc"], written, missing=kind == "missing")
     key = key_text(path)
@@ -254,11 +256,11 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     if kind == "missing":
         return f"{key}: is missing. {meaning}".rstrip()
     if kind == "too_short" and given in ([], (), {}):
-        return f"{key}: an empty grid asks for nothing; give at least one value. {meaning}".rstrip()
+        return f"{key}: the grid is empty; give at least one value. {meaning}".rstrip()
     if kind in ("model_type", "dict_type"):
         return f"{key}: must be a mapping of keys to values, not {quoted(given)}. {meaning}".rstrip()
     message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    # YAML has lists only
+    # YAML has no tuples
     message = message.replace("a valid tuple", "a list").replace("Tuple should have", "must have")
     message = message.removesuffix(f", not {details.get('ctx', {}).get('actual_length')}").replace(
         " after validation", ""
@@ -266,14 +268,14 @@ def _tell(details: ErrorDetails, written: Any) -> str:
     new_value = renamed_value(keys, given)
     if new_value is not None:
         return f"{key}: `{given}` is written `{new_value}` now."
-    shown = f", not {quoted(given)}" if kind != "value_error" and not isinstance(given, dict) else ""
-    return f"{key}: {message}{shown}. {meaning}".rstrip()
+    suffix = f", not {quoted(given)}" if kind != "value_error" and not isinstance(given, dict) else ""
+    return f"{key}: {message}{suffix}. {meaning}".rstrip()
 
 
 def _written_path(loc: Sequence[str | int], written: Any, *, missing: bool) -> list[str | int]:
-    """Return where a mistake is as its writer sees it.
+    """Return the path of keys to a mistake, as it is written in the file.
 
-    Without the index of a grid's only value that is written without a list, and without the names of choices of type.
+    It omits the index of a grid's only value that is written without a list, and the names of choices of type.
     """
     path: list[str | int] = []
     for part in loc:
@@ -286,10 +288,10 @@ def _written_path(loc: Sequence[str | int], written: Any, *, missing: bool) -> l
 
 
 def _meaning(path: Sequence[str | int], written: Any) -> str:
-    """Return the description of the field at a path, or of the one that it is in, if there is one."""
+    """Return the description of the field at a path, or of the field around it, if there is one."""
     if _model_at(path, written) and not _model_at(
         path[:-1], written
-    ):  # a named entry, which its section's description does not describe
+    ):  # a named entry; the description of its section does not apply
         return ""
     for length in range(len(path) - 1, -1, -1):
         model = _model_at(path[:length], written)
@@ -305,7 +307,7 @@ def _valid_keys(path: Sequence[str | int], written: Any) -> list[str]:
 
 
 def _model_at(path: Sequence[str | int], written: Any) -> type[BaseModel] | None:
-    """Return the model that the configuration has at a path of keys; of several, the one that is meant."""
+    """Return the model that the configuration has at a path of keys; of several, the best match."""
     current: Any = CampaignConfig
     for part in path:
         current = _plain(current, written)
@@ -332,7 +334,7 @@ def _model_at(path: Sequence[str | int], written: Any) -> type[BaseModel] | None
 
 
 def _plain(annotation: Any, written: Any) -> Any:
-    """Return an annotation without ``Annotated`` and ``| None``; of several models, the one most like what is written."""
+    """Return an annotation without ``Annotated`` and ``| None``; of several models, the best match of the written keys."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) not in (Union, types.UnionType):

@@ -14,7 +14,7 @@ from hrtem_ood.transfer.object_spectrum import ObjectSpectrum, object_spectrum, 
 def object_spectra(
     campaign: Campaign, results: Path, names: Iterable[str] | None = None
 ) -> Mapping[str, ObjectSpectrum]:
-    """Estimate the power spectra of structure sets in use, all or some, each from the first structures of one of its recipe.
+    """Estimate the power spectra of structure sets in use, all or some, each from the first structures of its recipe.
 
     Raises
     ------

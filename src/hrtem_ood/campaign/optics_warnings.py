@@ -1,4 +1,4 @@
-"""What the lens of a condition does to an image, as far as it tells a mistake from a choice."""
+"""Warnings about aberrations of conditions: details that spread too far, and aberrations without effect."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,18 +12,18 @@ from hrtem_ood.physics.optics.ctf import envelope
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 PASSED = 0.1
-"""Frequencies that the envelopes damp to less take no part."""
+"""Frequencies with a smaller envelope are ignored."""
 
 UNSEEN_RAD = 1e-3
-"""An aberration that changes χ by less, at the edge of the band, is not to be seen."""
+"""An aberration that changes χ by less than this at the edge of the band has no visible effect [rad]."""
 
 
 JITTERED = 2
-"""Standard deviations by which the aberrations of single images are off their mean, for their spread of details."""
+"""Deviation of the aberrations of single images from their means for the spread of details, in standard deviations."""
 
 
 def delocalisation_A(condition: Condition, wavelength_A: float, q_max_per_A: float) -> float:
-    """How far from its place a condition spreads a detail: the largest |∇χ| λ/2π of the frequencies that it passes.
+    """Distance over which a condition spreads a detail: the largest |∇χ| λ/2π of the frequencies that it passes.
 
     H. Lichte, Ultramicroscopy 38 (1991) 13; the defocus counts from minimum contrast. The standard deviations of the condition
     are left out. tests/physics/test_delocalisation.py compares with images in larger cells.
@@ -63,7 +63,7 @@ def _largest_spread_A(condition: Condition, wavelength_A: float, q_max_per_A: fl
 
 
 def lens_warnings(campaign: Campaign) -> Iterator[str]:
-    """Yield which conditions spread details beyond the cell, and which aberrations do nothing: wrong units, most likely."""
+    """Yield warnings about conditions that spread details beyond the cell, and aberrations without effect (wrong units)."""
     config = campaign.config
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
     q_max_per_A = min(1 / (2 * config.imaging.pixel_size_A), 2 / 3 / (2 * config.simulation.sampling_A))
@@ -74,11 +74,11 @@ def lens_warnings(campaign: Campaign) -> Iterator[str]:
     for name, conditions in campaign.conditions.items():
         used = {condition: cells_A[condition] for condition in conditions if condition in cells_A}
         yield from _beyond(name, used, wavelength_A, q_max_per_A)
-    yield from _unseen(cells_A, wavelength_A, q_max_per_A)
+    yield from _without_effect(cells_A, wavelength_A, q_max_per_A)
 
 
 def _beyond(name: str, cells_A: Mapping[Condition, float], wavelength_A: float, q_max_per_A: float) -> Iterator[str]:
-    """Tell of conditions, each with the narrowest cell that it images, that spread details over more than half of it."""
+    """Warn about conditions that spread details over more than half of the narrowest cell that they image."""
     spread_A = {condition: _largest_spread_A(condition, wavelength_A, q_max_per_A) for condition in cells_A}
     beyond = [condition for condition, cell_A in cells_A.items() if spread_A[condition] > cell_A / 2]
     if beyond:
@@ -104,14 +104,14 @@ def _steepest(condition: Condition, wavelength_A: float, q_max_per_A: float) -> 
     return [key for key in sorted(slopes, key=slopes.__getitem__, reverse=True) if slopes[key] >= most / 2]
 
 
-def _unseen(conditions: Iterable[Condition], wavelength_A: float, q_max_per_A: float) -> Iterator[str]:
-    """Tell of aberrations that are set, and change nothing even where they are largest."""
+def _without_effect(conditions: Iterable[Condition], wavelength_A: float, q_max_per_A: float) -> Iterator[str]:
+    """Warn about aberrations that have no visible effect even where they are largest."""
     largest: dict[str, tuple[float, float]] = {}
     for condition in conditions:
         for n, m, size_A, _ in nonzero_aberrations(condition.defocus_A, condition.aberrations):
             chi = 2 * math.pi / wavelength_A * abs(size_A) / (n + 1) * (wavelength_A * q_max_per_A) ** (n + 1)
-            key, told_A = ("defocus_A", -size_A) if n == 1 and m == 0 else (f"C{n}{m}", size_A)
-            largest[key] = max((chi, told_A), largest.get(key, (0.0, 0.0)))
+            key, signed_A = ("defocus_A", -size_A) if n == 1 and m == 0 else (f"C{n}{m}", size_A)
+            largest[key] = max((chi, signed_A), largest.get(key, (0.0, 0.0)))
     for key, (chi, size_A) in largest.items():
         if chi < UNSEEN_RAD:
             yield f"conditions: {key} = {size_A:g} Å changes χ by {chi:.1g} rad at most, which cannot be seen; is it in Å?"

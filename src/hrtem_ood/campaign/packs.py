@@ -35,5 +35,5 @@ def split_into_packs(networks: Sequence[NetworkSpec], largest: int, bit: int = 0
 
 
 def trie_key(network: NetworkSpec) -> str:
-    """Sort key by which every group of :func:`split_into_packs` is a run of neighbours, however large groups may be."""
+    """Sort key by which every group of :func:`split_into_packs` is a run of neighbours, for any size of groups."""
     return f"{int(network.id[-10:], 16):040b}"[::-1]

@@ -1,4 +1,4 @@
-"""The results folder: where each artifact is."""
+"""The results folder: paths and reading of artifacts."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -41,7 +41,7 @@ class Results:
         return self.root / STAGES[stage].path(id_)
 
     def exists(self, stage: str, id_: str) -> bool:
-        """Whether an artifact exists. Of a report, only its folder is looked for."""
+        """Whether an artifact exists. Of a report, only its folder is checked."""
         return self.path(stage, id_).exists()
 
     def open(self, stage: str, id_: str, *, dask: bool = True) -> "AbstractContextManager[xr.Dataset]":

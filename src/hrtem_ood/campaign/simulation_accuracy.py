@@ -1,4 +1,4 @@
-"""How far simulated images are off: figures measured by ``benchmarks/accuracy.py``, and what follows for a campaign.
+"""Errors of simulated images, measured by ``benchmarks/accuracy.py``, and warnings about them for a campaign.
 
 All are the largest r.m.s. differences of images over a few scenes and four conditions, in per cent of the image's standard
 deviation, at 300 keV.
@@ -11,7 +11,7 @@ from typing import Literal
 from hrtem_ood.physics.simulation.parameters import Simulation
 
 Orientation = Literal["random", "zone axis"]
-"""Particles turned at random, or one of gold that the beam goes through along columns of atoms."""
+"""Particles in random orientation, or a gold particle with columns of atoms along the beam."""
 
 SAMPLING: dict[Orientation, dict[str, dict[float, float]]] = {
     "random": {
@@ -35,14 +35,14 @@ ENVELOPE: dict[Orientation, dict[float, float]] = {
 """By orientation: focal spread [Å] and error [%] of an envelope against explicit integration over focus."""
 
 ONE_PHONON = 59.0
-"""Error of a single configuration of phonons [%], displaced by 0.1 Å; the mean of n is off by that over √n."""
+"""Error of a single phonon configuration [%], displaced by 0.1 Å; the mean of n has this error over √n."""
 
 SYSTEMATIC_LIMIT, STATISTICAL_LIMIT = 5.0, 50.0
-"""Errors past which a campaign is warned [%]: of sampling, slices or envelopes, and of the mean over phonons."""
+"""Errors above which a warning is given [%]: of sampling, slices or envelopes, and of the mean over phonons."""
 
 
 def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
-    """Yield what of a simulation puts the images past the stated errors.
+    """Yield warnings about parameters of a simulation that cause errors above the limits.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def warnings(simulation: Simulation, orientation: Orientation) -> Iterator[str]:
 
 
 def envelope_warnings(focal_spread_A: float, orientation: Orientation) -> Iterator[str]:
-    """Yield what an envelope of that focal spread puts past the stated errors.
+    """Yield a warning if an envelope of that focal spread causes an error above the limit.
 
     Parameters
     ----------
@@ -108,14 +108,14 @@ def interpolate_error(table: Mapping[float, float], at: float) -> float:
     float, [%]
     """
     points = [(0.0, 0.0), *table.items()]
-    place = next((i for i, (point, _) in enumerate(points[1:-1], 1) if at <= point), len(points) - 1)
-    (low, off), (high, more) = points[place - 1], points[place]
+    index = next((i for i, (point, _) in enumerate(points[1:-1], 1) if at <= point), len(points) - 1)
+    (low, off), (high, more) = points[index - 1], points[index]
     return off + (more - off) * (at - low) / (high - low)
 
 
 def largest_within_tolerance(table: Mapping[float, float]) -> float:
     """Largest value of a table that keeps the limit of systematic errors, interpolated as by :func:`interpolate_error`."""
     points = [(0.0, 0.0), *table.items()]
-    place = next((i for i, (_, off) in enumerate(points[1:-1], 1) if off >= SYSTEMATIC_LIMIT), len(points) - 1)
-    (low, less), (high, more) = points[place - 1], points[place]
+    index = next((i for i, (_, off) in enumerate(points[1:-1], 1) if off >= SYSTEMATIC_LIMIT), len(points) - 1)
+    (low, less), (high, more) = points[index - 1], points[index]
     return low + (high - low) * (SYSTEMATIC_LIMIT - less) / (more - less)

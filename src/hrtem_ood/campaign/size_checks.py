@@ -1,7 +1,7 @@
-"""How large a campaign may be: everything is counted from the configuration alone, before any of it is expanded.
+"""Size limits of campaigns: everything is counted from the configuration alone, before any of it is expanded.
 
-Limits are far above what any study needs and below what no machine can hold: a mistake of some zeros is told of at once,
-instead of filling the memory.
+Limits are far above the needs of any study and below what machines can hold. A number with some zeros too many is an
+error at once, instead of exhausting the memory.
 """
 
 import math
@@ -15,7 +15,7 @@ from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.physics.optics.condition import Condition
 
 MOST_CONDITIONS = 5_000
-"""Of a campaign. Their pairs are compared, and kept as matrices."""
+"""Of a campaign. Pairs of them are compared and stored as matrices."""
 
 MOST_DATASETS, MOST_NETWORKS, MOST_SHARDS = 10_000, 100_000, 100_000
 """Of a campaign; the one at full size, config/paper.yaml, has 280, 12,420 and 92."""
@@ -42,11 +42,11 @@ MOST_CHANNELS = 8192
 """Of the lowest level of a network: a convolution there has 0.6 billion weights."""
 
 PARTICLE_ATOMS_PER_A3 = 0.1
-"""More than in most crystals: silver has 0.06."""
+"""Atoms per volume of a particle [1/Å³]; more than in most crystals: silver has 0.06."""
 
 
 def size_errors(campaign: Campaign) -> Iterator[str]:
-    """Yield what of a configuration is too large, each with its key and limit."""
+    """Yield an error for each quantity of a configuration that is too large, with its key and limit."""
     config = campaign.config
     counted = list(_too_many(config))
     yield from counted or _too_large(campaign)
@@ -85,7 +85,7 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
     )
     if (scores := images * sum(networks.values())) > MOST_SCORES:
         yield (
-            f"test_suites: {sum(networks.values()):,} networks on {images:,} test images make {scores:,} scores, more than "
+            f"test_suites: {sum(networks.values()):,} networks on {images:,} test images give {scores:,} scores, more than "
             f"{MOST_SCORES:,}; test fewer, or in several campaigns."
         )
 
@@ -94,8 +94,8 @@ def _beyond(section: str, numbers: dict[str, int], limit: int, what: str) -> Ite
     if sum(numbers.values()) > limit:
         worst = max(numbers, key=numbers.__getitem__)
         yield (
-            f"{section}{'.' if section else ''}{worst}: asks for {numbers[worst]:,} {what}, and the campaign for "
-            f"{sum(numbers.values()):,}; {limit:,} are the limit."
+            f"{section}{'.' if section else ''}{worst}: defines {numbers[worst]:,} {what}, and the campaign "
+            f"{sum(numbers.values()):,}; the limit is {limit:,}."
         )
 
 
@@ -116,7 +116,7 @@ def _too_large(campaign: Campaign) -> Iterator[str]:
             if channels > MOST_CHANNELS:
                 yield (
                     f"networks.{name}.architecture.base_channels: {each.base_channels} doubled {each.depth} times are "
-                    f"{channels:,}; base_channels × 2^depth may be {MOST_CHANNELS:,}."
+                    f"{channels:,}; the limit of base_channels × 2^depth is {MOST_CHANNELS:,}."
                 )
 
 
@@ -130,12 +130,12 @@ def _large_scenes(config: CampaignConfig, name: str) -> Iterator[str]:
         if (side := cell_A / step_A) > LONGEST_SIDE:
             yield (
                 f"{key}: {step_A:g} Å makes {side:,.0f}² points of cell_A = {cell_A:g} Å of structure_sets.{name}; "
-                f"{LONGEST_SIDE:,}² are the limit, {cell_A / LONGEST_SIDE:.3g} Å."
+                f"the limit is {LONGEST_SIDE:,}², {cell_A / LONGEST_SIDE:.3g} Å."
             )
     if (pixels := chosen.n_structures * (cell_A / imaging.pixel_size_A) ** 2) > MOST_PIXELS:
         yield (
             f"structure_sets.{name}.n_structures: {chosen.n_structures:,} images of {cell_A / imaging.pixel_size_A:,.0f}² pixels "
-            f"are {pixels:.2g} pixels in a dataset; {MOST_PIXELS:,} are the limit. Use several sets, or larger pixels."
+            f"are {pixels:.2g} pixels in a dataset; the limit is {MOST_PIXELS:,}. Use several sets, or larger pixels."
         )
     if isinstance(chosen, StructureSet):
         yield from _large_recipe(chosen, name, simulation.slice_thickness_A)
@@ -151,12 +151,12 @@ def _large_recipe(chosen: StructureSet, name: str, slice_thickness_A: float) -> 
     if carbon + crystal > MOST_ATOMS:
         key = "substrate.thickness_A" if carbon > crystal else "particles.radius_A"
         yield (
-            f"structure_sets.{name}.{key}: a scene may hold some {carbon + crystal:.2g} atoms; {MOST_ATOMS:,} are the limit."
+            f"structure_sets.{name}.{key}: a structure may have about {carbon + crystal:.2g} atoms; the limit is {MOST_ATOMS:,}."
         )
 
 
 def too_many_slices(height_A: float, slice_thickness_A: float) -> str | None:
-    """Return what is wrong with slices of a scene of that height, if anything.
+    """Return an error message if a structure of that height has too many slices, else None.
 
     Parameters
     ----------
@@ -171,5 +171,5 @@ def too_many_slices(height_A: float, slice_thickness_A: float) -> str | None:
         return None
     return (
         f"simulation.slice_thickness_A: {slice_thickness_A:g} Å cuts {height_A:g} Å into {slices:,.0f} slices; "
-        f"{MOST_SLICES:,} are the limit, {height_A / MOST_SLICES:.3g} Å."
+        f"the limit is {MOST_SLICES:,}, {height_A / MOST_SLICES:.3g} Å."
     )

@@ -1,8 +1,8 @@
-"""What each job is asked for: one small model per artifact, with its identity.
+"""Specifications of artifacts: one small model per artifact, with its identity.
 
 A spec holds everything that determines the content of its artifact, inputs by their ids, and nothing else. Jobs get it
-as JSON. Series — endless sequences of scenes, exit waves and images of which an artifact holds a block — have ids of
-their own, so that grouping structures into shards changes no dataset and no network.
+as JSON. A series is an endless sequence of structures, exit waves or images of which an artifact holds a block. It has an
+id, too, so that grouping structures into shards changes no dataset and no network.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class Spec(Model):
         return self.stage
 
     def content(self) -> Any:
-        """Return what the identity is computed from."""
+        """Return the content from which the identity is computed."""
         return identity_parameters(self)
 
     @cached_property
@@ -46,13 +46,13 @@ class Spec(Model):
         return canonical_json(self.model_dump(mode="json"))
 
 
-def wave_series(scenes: str, simulation: Simulation, version: int) -> str:
-    """Id of the endless series of exit waves of a series of scenes, by a version of the stage."""
-    return digest(["exit waves", version, scenes, identity_parameters(simulation)])
+def wave_series(structure_series: str, simulation: Simulation, version: int) -> str:
+    """Id of the endless series of exit waves of a series of structures, by a version of the stage."""
+    return digest(["exit waves", version, structure_series, identity_parameters(simulation)])
 
 
 class StructureShardSpec(Spec):
-    """A shard of structures: scenes ``start`` to ``stop`` (excluded) of a recipe or a file."""
+    """A shard of structures: those from ``start`` to ``stop`` (excluded) of a recipe or a file."""
 
     stage: ClassVar[str] = "structures"
     version: ClassVar[int] = STAGE_VERSIONS["structures"]
@@ -72,7 +72,7 @@ class StructureShardSpec(Spec):
 
 
 class ExitWaveShardSpec(Spec):
-    """A shard of exit waves; ``scenes`` is the series of its structures."""
+    """A shard of exit waves; ``structure_series`` is the series of its structures."""
 
     stage: ClassVar[str] = "exit_waves"
     version: ClassVar[int] = STAGE_VERSIONS["exit_waves"]
@@ -100,7 +100,7 @@ _NOT_IN_IMAGES: Any = {"n_structures": True, "labels": True, "imaging": {"store_
 
 
 class DatasetSpec(Spec):
-    """A dataset: the first ``structures`` of a series of exit waves imaged under one condition, with label masks."""
+    """A dataset: the first ``n_structures`` of a series of exit waves imaged under one condition, with label masks."""
 
     stage: ClassVar[str] = "datasets"
     version: ClassVar[int] = STAGE_VERSIONS["datasets"]
@@ -124,7 +124,7 @@ class DatasetSpec(Spec):
 class TrainingSetSpec(Spec):
     """Images that a network learns from: ``n_images[i]`` of ``datasets[i]``, and a validation tail.
 
-    The last ``n_validation_structures`` of the ``n_structures`` validate, dealt over the datasets; none of them trains.
+    The last ``n_validation_structures`` of the ``n_structures`` are for validation only, divided among the datasets.
     """
 
     stage: ClassVar[str] = "training_sets"
@@ -170,7 +170,7 @@ class PackSpec(Spec):
 
     @property
     def slug(self) -> str:
-        """How many networks."""
+        """Number of networks."""
         return f"{len(self.networks)}networks"
 
     def content(self) -> Any:
@@ -187,7 +187,7 @@ class SuiteSpec(Spec):
 
     @property
     def slug(self) -> str:
-        """How many datasets."""
+        """Number of datasets."""
         return f"{len(self.datasets)}datasets"
 
 
@@ -201,7 +201,7 @@ class EvaluationSpec(Spec):
 
     @property
     def slug(self) -> str:
-        """How many networks."""
+        """Number of networks."""
         return f"{len(self.networks)}networks"
 
 
@@ -217,7 +217,7 @@ class TransferSpec(Spec):
 
     @property
     def slug(self) -> str:
-        """How many conditions."""
+        """Number of conditions."""
         return f"{len(self.conditions)}conditions"
 
 

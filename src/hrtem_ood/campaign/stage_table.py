@@ -1,4 +1,4 @@
-"""The table of stages: one row for each kind of artifact, with all that the rest of the package has to know of it.
+"""The table of stages: one row for each kind of artifact, with all properties that the rest of the package needs.
 
 A new stage is a file ``stages/<rule>.py``, a row here, a spec in :mod:`hrtem_ood.campaign.specs` and a rule in
 ``workflow/rules/<rule>.smk``. The row's ``specs`` derives the specs from a campaign. Light to import: the workflow reads it.
@@ -33,7 +33,7 @@ class Artifact(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What the artifacts of a stage hold: a word for it, and a function that counts it in a campaign."""
+    """Contents of the artifacts of a stage: a noun, and a function that counts them in a campaign."""
 
     noun: str
     count: Callable[[Campaign], int]
@@ -61,17 +61,17 @@ class Stage:
     suffix : str or None
         End of file names. Empty for a report, which is a folder; None for a training set, which is no file.
     version_key : str or None
-        Key of :data:`hrtem_ood.artifacts.stage_versions.STAGE_VERSIONS`; None where ids hold no version of their own.
+        Key of :data:`hrtem_ood.artifacts.stage_versions.STAGE_VERSIONS`; None where ids contain no version of the stage.
     inputs : callable
         Takes a campaign and an id of it, and returns the artifacts that the job reads.
     spec : type or None
-        What holds the parameters of an artifact; None where the artifact is of a whole campaign.
+        Class of an artifact's parameters; None where the artifact is of a whole campaign.
     specs : callable or None
         Takes a campaign and returns its specs by id; None where there are none.
     input_parameter : tuple of str, or None
-        Parameter of the spec that holds the id, or the series, of what an artifact is made from, and the stage of that.
+        Parameter of the spec that holds the id, or the series, of an artifact's input, and the stage of that input.
     list_parameter : str or None
-        Parameter of the spec that lists what an artifact is made from, in an order without meaning.
+        Parameter of the spec that lists an artifact's inputs, in an order without meaning.
     cost : str or None
         What the time of a job is proportional to, with its unit; None where a job takes seconds to minutes, which are
         not estimated.
@@ -98,7 +98,7 @@ class Stage:
 
     @property
     def label(self) -> str:
-        """Name of the stage for people."""
+        """Name of the stage for display."""
         return self.name.replace("_", " ")
 
     @property
@@ -339,7 +339,7 @@ STAGES: dict[str, Stage] = {row.name: row for row in _ROWS}
 """All stages, by name."""
 
 FILE_STAGES: dict[str, Stage] = {name: stage for name, stage in STAGES.items() if stage.suffix is not None}
-"""Stages whose artifacts are files, which are all folders of artifacts in the results."""
+"""Stages whose artifacts are files: their names are those of all folders of artifacts in the results."""
 
 JOB_STAGES: dict[str, Stage] = {name: stage for name, stage in STAGES.items() if stage.rule}
 """Stages whose artifacts are the outputs of jobs, in the order of the data's flow."""

@@ -1,4 +1,4 @@
-"""Checks of the crystals and structure files that a campaign names, before anything is made."""
+"""Checks of the crystal and structure files that a campaign names, before a run."""
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.size_checks import too_many_slices
@@ -10,19 +10,19 @@ from hrtem_ood.physics.structures.scene_files import read_scenes
 
 
 def check_inputs(campaign: Campaign) -> None:
-    """Read all that the structure sets of a campaign name, and check what can be before scenes are drawn.
+    """Read all files that the structure sets of a campaign name, and make the checks that need no drawn structures.
 
     Raises
     ------
     ConfigError
-        Names every mistake, each by its key.
+        Lists every mistake with its key.
     """
-    found = []
+    problems = []
     for name in campaign.used_structure_sets:
-        recipe, wanted = campaign.recipe(name), campaign.config.structure_sets[name]
+        recipe, structure_set = campaign.recipe(name), campaign.config.structure_sets[name]
         try:
             if isinstance(recipe, StructureFileRecipe):
-                scenes = read_scenes(recipe, 0, wanted.n_structures)
+                scenes = read_scenes(recipe, 0, structure_set.n_structures)
                 height_A = max((float(scene.cell.lengths()[2]) for scene in scenes), default=0.0)
                 problem = too_many_slices(height_A, campaign.config.simulation.slice_thickness_A)
                 if problem:
@@ -30,11 +30,11 @@ def check_inputs(campaign: Campaign) -> None:
             else:
                 prepare_recipe(recipe)
         except ConfigError as error:
-            # stages know no names, only what is under them
+            # messages of recipes begin below the name of the entry
             message = str(error)
-            if isinstance(wanted, StructureSet) and message.startswith("material."):
-                found.append(f"materials.{wanted.material}.{message.removeprefix('material.')}")
+            if isinstance(structure_set, StructureSet) and message.startswith("material."):
+                problems.append(f"materials.{structure_set.material}.{message.removeprefix('material.')}")
             else:
-                found.append(f"structure_sets.{name}.{message}")
-    if found:
-        raise ConfigError("\n".join(dict.fromkeys(found)))
+                problems.append(f"structure_sets.{name}.{message}")
+    if problems:
+        raise ConfigError("\n".join(dict.fromkeys(problems)))

@@ -4,7 +4,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 
 COLUMNS = 12
-"""At most so many conditions of a structure set are in the report."""
+"""Largest number of conditions of a structure set in the report."""
 
 
 def test_datasets(campaign: Campaign) -> list[str]:

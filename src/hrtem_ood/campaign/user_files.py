@@ -20,12 +20,12 @@ def definition_of(architecture: Architecture) -> UserDefinition:
         architecture.name,
         "class",
         "the architecture of a network",
-        "give the new one a name of its own and train again",
+        "give the new one another name and train again",
     )
 
 
 def user_file_errors(campaign: Campaign) -> Iterator[str]:
-    """Yield what is wrong with the architectures and predictors of users' files; nothing of these files is run."""
+    """Yield the errors of architectures and predictors of users' files, without running these files."""
     for name, grid in campaign.config.networks.items():
         for architecture in grid.architecture:
             if architecture.file is not None:

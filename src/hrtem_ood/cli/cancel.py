@@ -1,11 +1,11 @@
-"""`hrtem-ood cancel`: the end of a submitted campaign."""
+"""`hrtem-ood cancel`: stopping a submitted campaign."""
 
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.options import configs_argument
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -22,4 +22,4 @@ def cancel(configs: tuple[Path, ...]) -> None:
     name = load_campaign_from_files(configs).name
     heads, jobs = slurm_queue.cancel_campaign(name, Path.cwd())
     (Path("results") / FOLDER / HEAD / f"{name}.json").unlink(missing_ok=True)
-    say(f"cancelled: {heads} head, {jobs} jobs")
+    print_text(f"cancelled: {heads} head, {jobs} jobs")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import json_option, results_option
-from hrtem_ood.cli.output import say_json
+from hrtem_ood.cli.output import print_json
 
 
 @click.command()
@@ -26,7 +26,7 @@ def check(ctx: click.Context, where: Path | None, results: Path, as_json: bool) 
     else:
         checked = run(results, load_campaign_from_files([where]))
     if as_json:
-        say_json(checked.to_dict())
+        print_json(checked.to_dict())
     else:
         from hrtem_ood.cli.render.check import check_table
         from hrtem_ood.cli.render.console import print_on_terminal

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -18,4 +18,4 @@ def dag(configs: tuple[Path, ...]) -> None:
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.campaign.mermaid import mermaid_graph
 
-    say(mermaid_graph(load_campaign_from_files(configs)), end="")
+    print_text(mermaid_graph(load_campaign_from_files(configs)), end="")

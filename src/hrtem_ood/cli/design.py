@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, configs_argument, results_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -126,14 +126,14 @@ def design(
         command = f"hrtem-ood design {_files(configs)}{_options(click.get_current_context())}"
         run = f"snakemake --configfile {_files(configs)}{shlex.quote(str(output))}"
         head = [
-            "Tests a choice of training conditions, by:",
+            "Tests a choice of training conditions, which this command made:",
             f"    {command}",
             *design_summary(choice),
             "Run it on top of the configurations that it was written for:",
             f"    {run}",
         ]
         write_if_absent(output, yaml_text(content, head))
-        say(
+        print_text(
             f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
             "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
         )

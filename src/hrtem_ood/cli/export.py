@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, architecture_file_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -20,4 +20,4 @@ def export(network: Path, output: Path, architecture_file: Path | None) -> None:
     from hrtem_ood.learning.inference.onnx_export import export as run
 
     run(network, output, architecture_file)
-    say(f"wrote {output}")
+    print_text(f"wrote {output}")

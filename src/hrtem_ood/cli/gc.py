@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import json_option, results_option
-from hrtem_ood.cli.output import say, say_json
+from hrtem_ood.cli.output import print_json, print_text
 
 
 @click.command()
@@ -25,7 +25,7 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
     campaigns = [load_campaign_from_files([Path(name) for name in each.split(",")]) for each in configs]
     unused = garbage.garbage(campaigns, results)
     if as_json:
-        say_json(unused.to_dict())
+        print_json(unused.to_dict())
     else:
         from hrtem_ood.cli.render.console import print_on_terminal
         from hrtem_ood.cli.render.gc import garbage_table
@@ -40,5 +40,5 @@ def gc(configs: tuple[str, ...], results: Path, delete: bool, yes: bool, as_json
         return
     done = garbage.delete(unused, results)
     for kept in done.kept:
-        say(f"kept: {kept}", err=True)
-    say(f"{len(done.deleted):,} files are deleted.", err=as_json)
+        print_text(f"kept: {kept}", err=True)
+    print_text(f"{len(done.deleted):,} files are deleted.", err=as_json)

@@ -1,4 +1,4 @@
-"""`hrtem-ood job`: what the jobs run that this program itself submits to SLURM or starts here."""
+"""`hrtem-ood job`: verbs of the jobs that this program submits to SLURM or starts as processes."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hrtem_ood.cli.options import FOLDER, config_option, results_option
 
 @click.group(hidden=True)
 def job() -> None:
-    """Be a job that this program has submitted."""
+    """Run a job that this program has submitted."""
 
 
 @job.command()
@@ -29,8 +29,8 @@ def head(config: tuple[Path, ...], profile: Path, arguments: tuple[str, ...]) ->
 @job.command("network-task")
 @config_option
 @results_option
-@click.option("--token", required=True, help="Of the submission, which the outcome repeats.")
-@click.option("--index", type=click.IntRange(min=0), required=True, help="Which of the networks.")
+@click.option("--token", required=True, help="Token of the submission; the outcome repeats it.")
+@click.option("--index", type=click.IntRange(min=0), required=True, help="Index of the network to run.")
 @click.argument("stage_", metavar="STAGE", type=click.Choice(["packs", "evaluations"]))
 @click.argument("id_", metavar="ID")
 @click.argument("networks", nargs=-1, required=True)

@@ -1,4 +1,4 @@
-"""The command that holds all verbs, and how it shows errors."""
+"""The main command: all verbs, and the format of error messages."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from hrtem_ood.cli.doctor import doctor
 from hrtem_ood.cli.export import export
 from hrtem_ood.cli.gc import gc
 from hrtem_ood.cli.job import job
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 from hrtem_ood.cli.plain_output import tolerate_locale
 from hrtem_ood.cli.plan import plan
 from hrtem_ood.cli.predict import predict
@@ -37,7 +37,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Trained networks": (predict, export),
     "Documentation": (reference,),
 }
-"""Verbs that people type, as `hrtem-ood --help` lists them. The workflow calls those of `stage`; those of `job` are jobs."""
+"""Verbs for users, as `hrtem-ood --help` lists them. The workflow calls the verbs of `stage`, submitted jobs those of `job`."""
 
 
 class _Commands(click.Group):
@@ -57,17 +57,17 @@ class _Commands(click.Group):
                 raise
             raise click.NoSuchOption(error.option_name, message, ctx=error.ctx) from None
         except ConfigError as error:
-            say(f"hrtem-ood: {error}", err=True)
+            print_text(f"hrtem-ood: {error}", err=True)
             ctx.exit(2)
         except HrtemOodError as error:
-            say(f"hrtem-ood: {error}", err=True)
+            print_text(f"hrtem-ood: {error}", err=True)
             ctx.exit(1)
         except BrokenPipeError:  # the reader, e.g. `head`, has closed the pipe; click exits silently
             raise
         except OSError as error:
             if error.strerror is None:  # not from the operating system, hence no full disk or missing permission
                 raise
-            say(f"hrtem-ood: {error.filename or 'a file'}: {error.strerror}", err=True)
+            print_text(f"hrtem-ood: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
 
     def resolve_command(
@@ -92,7 +92,7 @@ class _Commands(click.Group):
 def main() -> None:
     """Measure and predict how well networks for HRTEM images work outside their training conditions.
 
-    Snakemake runs campaigns. Most people need `validate`, `summary` and `predict` only.
+    Snakemake runs campaigns. Most users need `validate`, `summary` and `predict` only.
     """
 
 

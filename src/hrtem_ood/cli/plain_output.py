@@ -1,4 +1,4 @@
-"""Output where the locale has no Å, σ or − : what comes closest in ASCII stands for them, instead of an error."""
+"""Output in locales without Å, σ or −: the closest ASCII text replaces such characters, instead of an error."""
 
 import codecs
 import contextlib
@@ -38,7 +38,7 @@ CLOSEST = str.maketrans(
 
 
 def closest(error: UnicodeError) -> tuple[str, int]:
-    """Return what stands for characters that an encoding lacks: an error handler of :mod:`codecs`."""
+    """Return the replacement of characters that an encoding lacks: an error handler of :mod:`codecs`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = unicodedata.normalize("NFKD", error.object[error.start : error.end].translate(CLOSEST))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument, results_option
-from hrtem_ood.cli.output import say_json
+from hrtem_ood.cli.output import print_json
 
 
 @click.command()
@@ -22,7 +22,7 @@ def plan(configs: tuple[Path, ...], results: Path, as_json: bool) -> None:
 
     planned = run(load_campaign_from_files(configs), results)
     if as_json:
-        say_json(planned.to_dict())
+        print_json(planned.to_dict())
         return
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.cli.render.plan import plan_table

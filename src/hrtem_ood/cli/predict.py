@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -41,8 +41,8 @@ def predict(
 ) -> None:
     """Segment micrographs with a trained network.
 
-    Reads TIFF, MRC, DM3 and DM4. With --condition, shows how far the images are from the training conditions, and which
-    F1 to expect.
+    Reads TIFF, MRC, DM3 and DM4. With --condition, shows the distance of the images to the training conditions, and the
+    expected F1.
     """
     from hrtem_ood.cli.render import predict as text
     from hrtem_ood.learning.inference import segment_micrographs
@@ -50,13 +50,13 @@ def predict(
 
     stated = None if condition is None else parse_condition(condition)
     trained = segment_micrographs.load(network, architecture_file)
-    say("\n".join(text.network_lines(trained)))
+    print_text("\n".join(text.network_lines(trained)))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
-        say("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
+        print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
     for result in segment_micrographs.predict(
         trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
-        say("\n".join(text.segmentation_lines(result, trained)))
+        print_text("\n".join(text.segmentation_lines(result, trained)))
     if stated is None:
-        say(text.condition_hint())
+        print_text(text.condition_hint())

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FOLDER, Device, configs_argument, device_option, results_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 output_option = click.option(
     "--output", type=FOLDER, default=Path("previews"), show_default=True, help="Folder to write to."
@@ -37,7 +37,7 @@ def structures(configs: tuple[Path, ...], output: Path, number: int) -> None:
     for name in campaign.used_structure_sets:
         path = output / f"structures-{name}.png"
         write_bytes(path, draw_scenes_of(name, first_scenes(campaign, name, number)))
-        say(path)
+        print_text(path)
 
 
 @preview.command()
@@ -60,4 +60,4 @@ def conditions(configs: tuple[Path, ...], output: Path, results: Path, device: D
             for number, page in enumerate(pages, 1):
                 path = output / (f"conditions-{name}-{number}.png" if len(pages) > 1 else f"conditions-{name}.png")
                 write_bytes(path, page)
-                say(path)
+                print_text(path)

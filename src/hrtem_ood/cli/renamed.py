@@ -1,4 +1,4 @@
-"""Verbs and options that had other names before: whoever types an old name is given the new one."""
+"""Renamed verbs and options: the message for an old name gives the new one."""
 
 RENAMED_COMMANDS = {
     "results": "study-page",

@@ -2,12 +2,14 @@
 
 import click
 
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
 @click.argument("ranges", nargs=-1, required=True, metavar="NAME=LOW:HIGH[:log]...")
-@click.option("--number", type=click.IntRange(1, 4096), required=True, help="How many; best a power of two.")
+@click.option(
+    "--number", type=click.IntRange(1, 4096), required=True, help="Number of conditions, best a power of two."
+)
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="Seed of the scrambling.")
 def sample(ranges: tuple[str, ...], number: int, seed: int) -> None:
     """Draw imaging conditions that cover parameter ranges evenly.
@@ -19,4 +21,4 @@ def sample(ranges: tuple[str, ...], number: int, seed: int) -> None:
     from hrtem_ood.design.sobol import sample as run
 
     conditions = run([parse_range(text) for text in ranges], number, seed)
-    say("\n".join(condition_lines([condition_to_yaml(each) for each in conditions], "")))
+    print_text("\n".join(condition_lines([condition_to_yaml(each) for each in conditions], "")))

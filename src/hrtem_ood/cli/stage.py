@@ -45,7 +45,7 @@ _resources = click.option(
 
 @contextmanager
 def _job(stage: str, id_: str, config: Sequence[Path], results: Path) -> Iterator["Job"]:
-    """Load a job; imported here, so that `hrtem-ood --help` does not wait for what loads campaigns."""
+    """Load a job. The import is local, so that `hrtem-ood --help` does not import what loads campaigns."""
     from hrtem_ood.execution.job import load_job
 
     with load_job(stage, id_, config, results) as job:
@@ -53,14 +53,14 @@ def _job(stage: str, id_: str, config: Sequence[Path], results: Path) -> Iterato
 
 
 class _Stages(click.Group):
-    """Has a verb for every rule in the table of stages, which is loaded for those only that have no verb of their own."""
+    """Has a verb for every rule in the table of stages. The table is loaded only for rules without an explicit verb."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or _verb_of_the_table(cmd_name)
 
 
 def _verb_of_the_table(rule: str) -> click.Command | None:
-    """Return the verb of a rule that needs no more than a spec, inputs and an output: ``stages/<rule>.py`` defines it."""
+    """Return the verb of a rule that needs a spec, inputs and an output only; ``stages/<rule>.py`` has its function."""
     from hrtem_ood.campaign.stage_table import JOB_STAGES
 
     row = next((row for row in JOB_STAGES.values() if row.rule == rule), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument, json_option, results_option
-from hrtem_ood.cli.output import say_json
+from hrtem_ood.cli.output import print_json
 
 
 @click.command()
@@ -31,7 +31,7 @@ def status(configs: tuple[Path, ...], results: Path, watch: bool, interval: floa
     campaign = load_campaign_from_files(configs)
     current = run(campaign, results)
     if as_json:
-        say_json(current.to_dict())
+        print_json(current.to_dict())
         return
     from rich.live import Live
 

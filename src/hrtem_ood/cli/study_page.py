@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FILE, FOLDER, configs_argument, results_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command("study-page")
@@ -25,4 +25,4 @@ def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Pa
     words = ["hrtem-ood", "study-page", *configs, "--page", page, "--figures", figures]
     command = shlex.join(map(str, words))
     write_page(load_campaign_from_files(configs), results, page, figures, command)
-    say(f"{page}, {figures}")
+    print_text(f"{page}, {figures}")

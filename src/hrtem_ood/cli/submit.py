@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import FOLDER, configs_argument
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -40,13 +40,13 @@ def submit(
 ) -> None:
     """Run a campaign on a SLURM cluster.
 
-    Snakemake runs in a SLURM job of its own, the head, which is requeued at its time limit and continues.
+    Snakemake runs in a separate SLURM job, the head, which is requeued at its time limit and continues.
     """
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.campaign.structure_inputs import check_inputs
     from hrtem_ood.execution import slurm_controller
 
-    # an unreadable file is an error now, not when thousands of jobs wait for it
+    # report an unreadable file before jobs are submitted
     check_inputs(load_campaign_from_files(configs))
     paths = tuple(path.resolve() for path in configs)
     job = slurm_controller.submit(
@@ -56,4 +56,4 @@ def submit(
         partition=partition,
         account=account,
     )
-    say(f"submitted: SLURM job {job}; its output is {slurm_controller.LOGS / f'{job}_0_log.out'}")
+    print_text(f"submitted: SLURM job {job}; its output is {slurm_controller.LOGS / f'{job}_0_log.out'}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hrtem_ood.cli.options import configs_argument, results_option
-from hrtem_ood.cli.output import say
+from hrtem_ood.cli.output import print_text
 
 
 @click.command()
@@ -21,5 +21,5 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
 
     campaign, folder = load_campaign_from_files(configs), Results(results)
     print_on_terminal(summary_table(campaign, results))
-    say(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
-    say(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")
+    print_text(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
+    print_text(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")

@@ -1,4 +1,4 @@
-"""What the analysis compares, written down before anything is measured."""
+"""The section `analysis`: what the analysis compares, chosen before the run."""
 
 from typing import Annotated, Literal, Self
 
@@ -25,12 +25,12 @@ def _one_claim_per_outcome(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     outcomes = [claim.outcome for claim in claims]
     for outcome in outcomes:
         if outcomes.count(outcome) > 1:
-            raise ValueError(f"one claim for each outcome; there are several for {outcome}")
+            raise ValueError(f"give one claim for each outcome; {outcome} has several")
     return claims
 
 
 class Analysis(Model):
-    """What the league of predictors compares, and how: choices that are made before the scores are seen."""
+    """What the ranking of predictors compares, and how. Choose it before any score exists."""
 
     metric: Literal["f1", "iou", "cross_entropy"] = Field("f1", description="The score L of gap and regret.")
     baseline_predictor: Name = Field(
@@ -48,18 +48,18 @@ class Analysis(Model):
     forecast_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.9, description="Level of the forecast's intervals.")
     folds: Annotated[int, Field(ge=2, le=1000)] = Field(
         10,
-        description="At most so many groups of training sets, and of test conditions, are left out in turn for the forecast.",
+        description="Largest number of groups of training sets, and of test conditions, in the forecast's cross-validation.",
     )
-    exclude_predictors: Names | None = Field(None, description="Predictors that the league leaves out; left out: none.")
+    exclude_predictors: Names | None = Field(None, description="Predictors that the ranking excludes. Default: none.")
     compare_training_sets: Names | None = Field(
         None,
-        description="Names of training sets whose mean and worst score over the test conditions stand side by side, the others "
-        "against the first; left out: none.",
+        description="Names of training sets to compare by their mean and worst score over the test conditions, each with the "
+        "first. Default: none.",
     )
     claims: Annotated[tuple[Claim, ...], AfterValidator(_one_claim_per_outcome)] = Field(
         (),
-        description="Hypotheses on predictors that the page of a study (`make study`) answers: shown, refuted or open; left "
-        "out: none.",
+        description="Hypotheses on predictors. The page of a study (`make study`) gives the verdict on each: shown, refuted or "
+        "open. Default: none.",
     )
 
     def claim_on(self, outcome: str) -> Claim | None:

@@ -24,10 +24,10 @@ from hrtem_ood.transfer.predictors.user_predictor import UserPredictor
 class CampaignConfig(Model):
     """One campaign: structures, conditions, networks and tests."""
 
-    campaign: Name = Field(description="Name of the campaign; `results/<campaign>/` leads to its last report.")
+    campaign: Name = Field(description="Name of the campaign; `results/<campaign>/` is a link to its latest report.")
     materials: dict[Name, Material] = Field(min_length=1, description="Crystals by name.")
     structure_sets: dict[Name, AnyStructureSet] = Field(
-        min_length=1, description="Sets of scenes by name: random ones, or, with `scenes`, those of a file."
+        min_length=1, description="Structure sets by name: random structures or, with `file`, those of a file."
     )
     simulation: Simulation
     labels: Labels = Labels()
@@ -35,14 +35,14 @@ class CampaignConfig(Model):
     conditions: dict[Name, grid_of(ConditionGrid)] = Field(  # type: ignore[valid-type]  # a model built at import
         min_length=1,
         description="Named grids of imaging conditions; a list of values is an axis of the grid. A list of mappings is "
-        "the union of their grids: with single values, a list of conditions one by one.",
+        "the union of their grids. Mappings of single values list conditions one by one.",
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
     test_suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
     transfer: Transfer = Transfer()
     predictors: dict[Name, UserPredictor] = Field(
-        {}, description="Predictors of your own by name, beside those that come with the project (docs/methods.md)."
+        {}, description="User-defined predictors by name, in addition to the built-in ones (docs/methods.md)."
     )
     analysis: Analysis = Analysis()
     report: Report = Report()

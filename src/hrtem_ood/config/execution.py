@@ -8,36 +8,36 @@ from hrtem_ood.base_model import Model
 
 
 class Execution(Model):
-    """How work is grouped into jobs and where it runs; part of no identity."""
+    """How work is grouped into jobs and where it runs. Does not affect identities."""
 
     structures_per_shard: Annotated[int, Field(ge=1, le=100_000)] = Field(
         64, description="Structures per simulation job."
     )
     networks_per_job: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        32, description="Most networks that one training job trains."
+        32, description="Largest number of networks in one training job."
     )
     network_jobs: Literal["grouped", "individual"] = Field(
         "grouped",
-        description="How jobs train and test networks. `grouped`: one after the other. `individual`: each as a job of its own in "
-        "an array of SLURM's, where there is SLURM, else as a process of this machine: for long networks.",
+        description="How jobs train and test networks. `grouped`: one after the other. `individual`, for long trainings: each "
+        "network is a task of a SLURM array or, without SLURM, a process on this machine.",
     )
     networks_per_evaluation: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        64, description="Most networks that one job tests on a suite; all of one training set."
+        64, description="Largest number of networks that one job tests on a suite; all have one training set."
     )
-    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto` takes a GPU where there is one.")
+    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto`: a GPU if available, else the CPU.")
     checkpoint_interval_s: Annotated[float, Field(ge=0, le=1e9)] = Field(
         60.0,
-        description="Seconds between saves of a network in training [s], at the ends of epochs. A job that is asked to "
-        "stop saves its last epoch anyhow; one that is killed loses what came after the last save.",
+        description="Time between saves of a network in training [s], at the ends of epochs. A job that receives a signal to "
+        "stop also saves its last epoch; a killed job loses the epochs since its last save.",
     )
     compile: bool = Field(
         False,
-        description="Train through torch.compile: made for GPUs and long trainings, as every network is compiled first, "
-        "which takes up to a minute; numbers differ by rounding.",
+        description="Train with torch.compile, for GPUs and long trainings. Compiling takes up to a minute per network; "
+        "numbers differ by rounding.",
     )
     keep_weights: bool = Field(
         True,
-        description="false: once every suite of the campaign has scored a pack, its networks' weights are dropped. "
-        "A new suite then needs them trained again, as `evaluate` will tell. Networks that another campaign of the same "
-        "results folder lists in its index (`results/indexes/`) keep theirs.",
+        description="false: once every suite of the campaign has scored a pack, the weights of its networks are deleted. "
+        "A new suite then needs these networks trained again; `evaluate` reports it. Networks in the index of another "
+        "campaign of the same results folder (`results/indexes/`) keep their weights.",
     )

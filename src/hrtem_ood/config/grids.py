@@ -10,10 +10,10 @@ from hrtem_ood.base_model import Model, grid_of
 
 
 def grid_model(name: str, model: type[Model], doc: str) -> Any:
-    """Make the model of a grid: every field of ``model``, each taking one value or a list of values."""
+    """Return the model of a grid: all fields of ``model``, each of which takes one value or a list of values."""
     fields: dict[str, Any] = {}
     for key, field in model.model_fields.items():
-        # rebuild the annotation with its bounds, which pydantic keeps apart
+        # rebuild the annotation with its bounds, which pydantic stores separately
         item = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         default = ... if field.is_required() else (field.default,)
         fields[key] = (grid_of(item), Field(default, description=field.description))

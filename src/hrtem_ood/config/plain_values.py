@@ -1,4 +1,4 @@
-"""What a configuration may consist of, before its keys are looked at: plain values, bounded in number, depth and size."""
+"""Checks of a configuration before its keys are validated: plain values only, bounded in number, depth and size."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,49 +7,49 @@ from typing import Any
 from hrtem_ood.quoting import quoted, shortened
 
 DEEPEST = 32
-"""Levels of mappings and lists in one another; a campaign needs six."""
+"""Largest nesting depth of mappings and lists; a campaign needs six."""
 
 MOST_VALUES = 700_000
-"""Values of a configuration, all its keys included. One with every key of 5,000 conditions has 605,000."""
+"""Largest number of values of a configuration, keys included. One with every key of 5,000 conditions has 605,000."""
 
 LONGEST_TEXT = 4096
-"""Characters of one text: a path may have so many."""
+"""Largest number of characters of one text, that of the longest path."""
 
 LARGEST_INTEGER = 2**63 - 1
-"""Above it no integer key has a meaning, and NumPy no type."""
+"""Largest integer: no key needs a larger one, and NumPy has no type for it."""
 
 
 def plain_value_errors(content: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield what of a configuration is no plain value, each with its key; the first that makes further search endless ends it.
+    """Yield an error for each value that is not plain, with its key. The search ends where a limit is exceeded.
 
     Parameters
     ----------
     content : mapping
-        As read from YAML or JSON, by whatever reader.
+        As read from YAML or JSON.
 
     Yields
     ------
     str
         Key and what is wrong.
     """
-    ahead: list[tuple[tuple[Any, ...], Any, tuple[int, ...]]] = [((), content, ())]
+    pending: list[tuple[tuple[Any, ...], Any, tuple[int, ...]]] = [((), content, ())]
     number = 0
-    while ahead:
-        path, value, inside = ahead.pop()
+    while pending:
+        path, value, ancestors = pending.pop()
         number += 1
         if number > MOST_VALUES:
-            yield f"configuration: holds more than {MOST_VALUES:,} values; write grids as lists, or several campaigns."
+            yield f"configuration: contains more than {MOST_VALUES:,} values; write grids as lists, or several campaigns."
             return
         if not isinstance(value, Mapping | list | tuple):
             problem = _scalar_problem(value)
             if problem:
                 yield f"{key_text(path)}: {problem}"
             continue
-        if id(value) in inside:
-            yield f"{key_text(path)}: holds itself, which has no end."
+        if id(value) in ancestors:
+            yield f"{key_text(path)}: contains itself."
             return
         if len(path) >= DEEPEST:
-            yield f"{key_text(path)}: nests more than {DEEPEST} levels deep, which no configuration does."
+            yield f"{key_text(path)}: nests more than {DEEPEST} levels deep."
             return
         items = list(value.items() if isinstance(value, Mapping) else enumerate(value))
         for key, item in reversed(items):
@@ -57,11 +57,11 @@ def plain_value_errors(content: Mapping[Any, Any]) -> Iterator[str]:
             if problem:
                 yield f"{key_text((*path, key))}: {problem}"
             else:
-                ahead.append(((*path, key), item, (*inside, id(value))))
+                pending.append(((*path, key), item, (*ancestors, id(value))))
 
 
 def key_text(path: tuple[Any, ...] | list[Any]) -> str:
-    """Return a path of keys as messages have it, e.g. ``conditions.defocus.C30``, none of them too long."""
+    """Return a path of keys as messages write it, e.g. ``conditions.defocus.C30``, with long keys shortened."""
     return ".".join(shortened(str(part)) if isinstance(part, str) else quoted(part) for part in path) or "configuration"
 
 
@@ -85,11 +85,11 @@ def _scalar_problem(value: Any) -> str | None:
 
 def _text_problem(text: str) -> str | None:
     if len(text) > LONGEST_TEXT:
-        return f"text of {len(text):,} characters is too long; {LONGEST_TEXT:,} are the limit."
-    strange = next((character for character in text if _is_strange(character)), None)
-    return None if strange is None else f"{quoted(text)} holds the character {strange!a}, which no name or path has."
+        return f"text of {len(text):,} characters is too long; the limit is {LONGEST_TEXT:,}."
+    forbidden = next((character for character in text if _is_forbidden(character)), None)
+    return None if forbidden is None else f"{quoted(text)} contains the character {forbidden!a}, which is not allowed."
 
 
-def _is_strange(character: str) -> bool:
+def _is_forbidden(character: str) -> bool:
     number = ord(character)
     return number < 0x20 or number == 0x7F or 0xD800 <= number <= 0xDFFF

@@ -1,4 +1,4 @@
-"""Configuration keys of earlier versions and their names of today, so that an old file is answered with what to write."""
+"""Renamed configuration keys and values: old and current names, so that errors about old files give the new name."""
 
 RENAMED_KEYS: dict[str, dict[str, str]] = {
     "": {"suites": "test_suites"},
@@ -52,11 +52,11 @@ RENAMED_VALUES: dict[tuple[str, str], dict[object, object]] = {
 
 
 def renamed_key(path: tuple[str, ...]) -> str | None:
-    """Return today's name of an old key at a path of keys, or None where it never was one."""
+    """Return the current name of a renamed key at a path of keys, or None for any other key."""
     section = path[0] if len(path) > 1 else ""
     return RENAMED_KEYS.get(section, {}).get(path[-1])
 
 
 def renamed_value(path: tuple[str, ...], value: object) -> object | None:
-    """Return what is written today for an old value of the key at a path, or None where it never was one."""
+    """Return the current form of a renamed value of the key at a path, or None for any other value."""
     return RENAMED_VALUES.get((path[0], path[-1]), {}).get(value) if isinstance(value, str) and path else None

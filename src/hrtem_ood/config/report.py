@@ -8,7 +8,7 @@ from hrtem_ood.base_model import Model
 
 
 class Report(Model):
-    """How figures look; changes no number."""
+    """Appearance of figures. Does not affect numbers."""
 
     dpi: Annotated[int, Field(ge=50, le=600)] = Field(130, description="Resolution of PNG figures.")
     palette: Annotated[str, Field(max_length=60)] = Field("crest", description="Seaborn colour map of the OOD matrix.")

@@ -8,5 +8,5 @@ from hrtem_ood.base_model import Model, Name, Names
 class Suite(Model):
     """A named group of test datasets: the unit of one evaluation job."""
 
-    structure_set: Name = Field(description="A name under `structure_sets`; never one that trains.")
+    structure_set: Name = Field(description="A name under `structure_sets`; never one that is used for training.")
     conditions: Names = Field(description="Names under `conditions`.")

@@ -1,4 +1,4 @@
-"""Text of a configuration, YAML or JSON, to plain values, with bounded work and nothing read as something else."""
+"""Parsers of configurations in YAML and JSON: bounded work, and no silent conversion of values."""
 
 import json
 import math
@@ -10,28 +10,28 @@ from hrtem_ood.config.plain_values import DEEPEST
 from hrtem_ood.quoting import quoted, shortened
 
 MOST_YAML_VALUES = 100_000
-"""Of a file, all aliases written out; it is read at some 100,000 a second. The largest shipped one has 1,300."""
+"""Largest number of values of a file, aliases expanded; 100,000 take about a second. Shipped files have at most 1,300."""
 
-# libyaml's parser is some ten times faster than that in Python
+# libyaml's parser is about ten times faster than the one in Python
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]  # chosen at import
-    """Refuses what YAML takes silently for something else: keys given twice, 1:30 for 90, 010 for 8."""
+    """Refuses text that YAML silently reads as another value: duplicate keys, 1:30 (90), 010 (8)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        # by its tag it is a mapping, which it need not be
+        keys: set[str] = set()
+        # a node with the tag of a mapping may be of another kind
         for key, _ in node.value if node.id == "mapping" else ():
             if not isinstance(key, yaml.ScalarNode):
                 raise _mistake("a key must be plain text", key)
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise _mistake(f"the key `{shortened(key.value)}` is there twice; keep one", key)
-            seen.add(key.value)
+            if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
+                raise _mistake(f"the key `{shortened(key.value)}` occurs twice; keep one", key)
+            keys.add(key.value)
         return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
 
     def construct_scalar_strictly(self, node: yaml.ScalarNode) -> Any:
-        """Read a number, a truth value, a date or bytes, or say where there is none."""
+        """Read a number, a truth value, a date or bytes; an error gives the place of any other text."""
         text = str(node.value)
         if node.tag in _NUMBERS and ":" in text:
             raise _mistake(f"{quoted(text)} is read as base 60 by YAML; write the number, or quotes around text", node)
@@ -71,18 +71,18 @@ def parse_yaml(text: str) -> Any:
 
     Returns
     -------
-    dict, list, str, int, float, bool, None and what else YAML has, nested
+    dict, list, str, int, float, bool, None and other types of YAML, nested
 
     Raises
     ------
     yaml.YAMLError
-        Where it is none; nests deeper than :data:`DEEPEST`; holds itself; or stands, its aliases written out, for more
-        than :data:`MOST_YAML_VALUES` values, as a few lines of aliases of aliases can for 10⁹.
+        Where the text is not YAML, nests deeper than :data:`DEEPEST`, contains itself, or has more than
+        :data:`MOST_YAML_VALUES` values with aliases expanded: a few lines of nested aliases can expand to 10⁹ values.
     """
     try:
         _check_size(text)
         return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
-    except yaml.reader.ReaderError as error:  # tells no line
+    except yaml.reader.ReaderError as error:  # has no line number
         raise _character_mistake(text, error) from None
 
 
@@ -90,13 +90,13 @@ def _character_mistake(text: str, error: yaml.reader.ReaderError) -> yaml.YAMLEr
     before = text[: error.position]
     line, column = before.count("\n"), error.position - (before.rfind("\n") + 1)
     mark = yaml.Mark("", error.position, line, column, None, 0)
-    problem = f"the character {text[error.position : error.position + 1]!a} has no place in YAML"
+    problem = f"the character {text[error.position : error.position + 1]!a} is not allowed in YAML"
     mistake: yaml.YAMLError = yaml.scanner.ScannerError(None, None, problem, mark)
     return mistake
 
 
 def _check_size(text: str) -> None:
-    """Count the values of a file, with all aliases written out, before any is made."""
+    """Check the number of values of a file, aliases expanded, before any value is constructed."""
     total = 0
     sizes: dict[str, int] = {}
     within: list[tuple[str | None, int]] = []
@@ -104,8 +104,8 @@ def _check_size(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             anchor = str(event.anchor)
             if any(name == anchor for name, _ in within):
-                raise _mistake(f"`*{shortened(anchor)}` is inside of what it stands for, which has no end", event)
-            total += sizes.get(anchor, 1)  # one that is not there is told of later
+                raise _mistake(f"`*{shortened(anchor)}` is inside the value that it refers to", event)
+            total += sizes.get(anchor, 1)  # the loader reports an undefined one
         elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             total += 1
             if isinstance(event, yaml.CollectionStartEvent):
@@ -115,10 +115,10 @@ def _check_size(text: str) -> None:
             if name is not None:
                 sizes[name] = total - before + 1
         if len(within) > DEEPEST:
-            raise _mistake(f"nests more than {DEEPEST} levels deep, which no configuration does", event)
+            raise _mistake(f"nests more than {DEEPEST} levels deep", event)
         if total > MOST_YAML_VALUES:
             raise _mistake(
-                f"stands for more than {MOST_YAML_VALUES:,} values, with its aliases written out; write grids as lists, or JSON",
+                f"has more than {MOST_YAML_VALUES:,} values with aliases expanded; write grids as lists, or use JSON",
                 event,
             )
 
@@ -137,23 +137,23 @@ def parse_json(text: str) -> Any:
     Raises
     ------
     ValueError
-        Where it is none, gives a key twice, or nests too deep.
+        Where the text is not JSON, has a duplicate key, or nests too deep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_each_once, parse_int=_integer)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_int=_integer)
     except RecursionError:
-        raise ValueError(f"nests more than {DEEPEST} levels deep, which no configuration does") from None
+        raise ValueError(f"nests more than {DEEPEST} levels deep") from None
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise ValueError(f"the key `{shortened(key)}` is there twice; keep one")
+            raise ValueError(f"the key `{shortened(key)}` occurs twice; keep one")
         content[key] = value
     return content
 
 
 def _integer(text: str) -> int | float:
-    # Python reads no more digits than some thousands; infinity is refused with its key, as NaN is, by plain_value_errors
+    # Python limits the digits of an integer to some thousands; plain_value_errors refuses infinity with its key, like NaN
     return int(text) if len(text) < 1000 else math.inf

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
-from hrtem_ood.config.architectures import BUILT_IN, described
+from hrtem_ood.config.architectures import BUILT_IN, describe_each
 from hrtem_ood.config.grids import grid_model
 from hrtem_ood.suggestions import did_you_mean
 
@@ -20,13 +20,13 @@ class Architecture(Model):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
         "unet",
-        description=described(lambda row: f": {row.description}.", " ")
+        description=describe_each(lambda row: f": {row.description}.", " ")
         + " With `file`: the class of that name in the file.",
     )
     base_channels: Annotated[int, Field(ge=1, le=512)] | None = Field(
         None,
         description="Channels of the first level; "
-        + described(lambda row: f" ({row.base_channels}) {row.widths}", ", ")
+        + describe_each(lambda row: f" ({row.base_channels}) {row.widths}", ", ")
         + ".",
     )
     depth: Annotated[int, Field(ge=1, le=6)] | None = Field(
@@ -36,12 +36,12 @@ class Architecture(Model):
     file: str | None = Field(
         None,
         description="Python file that defines `name`, relative to the working directory; see docs/architectures.md. "
-        "Its content, not its name, is part of every identity.",
+        "Identities depend on its content, not on its name.",
     )
     sha256: str | None = Field(
         None, description="Filled in when the file is read; set it to refuse a file with other content."
     )
-    parameters: dict[str, Scalar] = Field({}, description="Keyword arguments for an architecture of your own.")
+    parameters: dict[str, Scalar] = Field({}, description="Keyword arguments of a user-defined architecture.")
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +63,7 @@ class Architecture(Model):
             )
         if self.file is None and (self.parameters or self.sha256):
             raise ValueError(
-                f"`parameters` and `sha256` go with `file`; `{self.name}` takes `base_channels` and `depth`"
+                f"`parameters` and `sha256` are valid with `file` only; `{self.name}` takes `base_channels` and `depth`"
             )
         return self
 
@@ -72,19 +72,20 @@ class Architecture(Model):
 
     @property
     def stride(self) -> int | None:
-        """Divisor of the image sides [px]; None where only the file knows."""
+        """Divisor of the image sides [px]; None for an architecture of a user's file."""
         return None if self.depth is None else int(2**self.depth)
 
     @property
     def version(self) -> int:
-        """Of the code; 1 for a file, whose content counts by itself."""
+        """Version of the code; 1 for a user's file, whose content is part of the identity."""
         return ARCHITECTURE_VERSIONS.get(self.name, 1) if self.file is None else 1
 
     @property
     def label(self) -> str:
         """Short name with all parameters, e.g. ``unet(base_channels=8, depth=3)``."""
-        known = {"base_channels": self.base_channels, "depth": self.depth} if self.file is None else self.parameters
-        return f"{self.name}({', '.join(f'{key}={canonical_json(known[key])}' for key in sorted(known))})"
+        built_in = {"base_channels": self.base_channels, "depth": self.depth}
+        values = built_in if self.file is None else self.parameters
+        return f"{self.name}({', '.join(f'{key}={canonical_json(values[key])}' for key in sorted(values))})"
 
 
 class Hyperparameters(Model):
@@ -95,7 +96,7 @@ class Hyperparameters(Model):
         None, description="Passes over the training images; give this or `steps`."
     )
     steps: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
-        None, description="Batches in all, instead of `epochs`; the last epoch ends where they are used up."
+        None, description="Total number of batches, instead of `epochs`; the last epoch may be shorter."
     )
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(8, description="Images per step.")
     loss: Literal["cross_entropy", "cross_entropy_dice"] = Field(
@@ -107,7 +108,7 @@ class Hyperparameters(Model):
     )
     lr_schedule: Literal["one_cycle", "exponential"] = Field(
         "one_cycle",
-        description="Learning rate over the steps: up and down once, or lower by `lr_decay` after every epoch.",
+        description="Learning rate over the steps. `one_cycle`: up and down once. `exponential`: times `lr_decay` every epoch.",
     )
     lr_decay: Annotated[float, Field(ge=0.01, le=1)] = Field(
         0.95, description="Factor of the learning rate per epoch, for `exponential`; 1 keeps it constant."
@@ -116,28 +117,28 @@ class Hyperparameters(Model):
         1e-2, description="Weight decay of AdamW; for Adam, the L2 penalty's coefficient."
     )
     gradient_clip: Annotated[float, Field(ge=1e-6, le=1e6)] | None = Field(
-        None, description="Largest norm of the gradient of all weights together; left out: not clipped."
+        None, description="Largest norm of the gradient over all weights. Omitted: no clipping."
     )
     augmentation: Literal["dihedral", "none"] = Field(
-        "dihedral", description="`dihedral`: every image is turned and mirrored at random, one of 8 ways."
+        "dihedral", description="`dihedral`: every image is rotated and mirrored at random (8 orientations)."
     )
     resample_noise: bool = Field(
         False,
-        description="false: the datasets' counts. true: new Poisson counts every epoch, from the noise-free images; needs "
-        "`imaging.store_noise_free`.",
+        description="false: train on the datasets' counts. true: draw new Poisson counts every epoch from the noise-free "
+        "images, which needs `imaging.store_noise_free`.",
     )
     numeric_precision: Literal["32-true", "bf16-mixed"] = Field(
         "32-true",
         description="Precision of training, as Lightning names it; `bf16-mixed`: bfloat16 by autocast. A GPU without bfloat16 "
-        "computes in float32, which the network's file then says.",
+        "computes in float32, and the network's file records this.",
     )
     stored_dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="How weights are stored, hence tested; `bfloat16` halves the files. "
-        "`execution.keep_weights: false` stores none, once all is scored.",
+        description="Type of the stored weights, which are the ones that are tested; `bfloat16` halves the files. "
+        "`execution.keep_weights: false` deletes weights after scoring.",
     )
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
-        0, description="Seeds initial weights, batches and augmentation."
+        0, description="Seed of initial weights, batches and augmentation."
     )
 
     @property
@@ -147,9 +148,9 @@ class Hyperparameters(Model):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What identities are computed from: an architecture's file counts by its content, not its path.
+        """Content from which identities are computed: of an architecture's file, the digest without the path.
 
-        A built-in architecture counts by its version too, unless that is the first.
+        The version of a built-in architecture is part of it unless it is 1.
         """
         content = identity_parameters(self, exclude={"architecture": {"file"}} if self.architecture.sha256 else None)
         if self.architecture.version > 1:
@@ -163,8 +164,8 @@ class Hyperparameters(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_decay_of_nothing(cls, data: Any) -> Any:
-        """Drop the decay of a schedule that has none: the training is the same."""
+    def _drop_unused_decay(cls, data: Any) -> Any:
+        """Drop `lr_decay` where the schedule does not use it: the training is the same."""
         if isinstance(data, dict) and data.get("lr_schedule", "one_cycle") != "exponential":
             return {key: value for key, value in data.items() if key != "lr_decay"}
         return data
@@ -188,9 +189,9 @@ class NetworkGrid(_TrainedOn, _HyperparameterGrid):  # type: ignore[misc, valid-
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
-        epochs, steps = getattr(self, "epochs"), getattr(self, "steps")  # noqa: B009  # mypy knows no built fields
+        epochs, steps = getattr(self, "epochs"), getattr(self, "steps")  # noqa: B009  # mypy does not see these fields
         if epochs != (None,) and steps != (None,):
             raise ValueError("give either `epochs` or `steps`, not both")
         if None in epochs and None in steps:
-            raise ValueError("give either `epochs` or `steps`; neither is there")
+            raise ValueError("give either `epochs` or `steps`; both are missing")
         return self

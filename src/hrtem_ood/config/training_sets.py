@@ -7,24 +7,24 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from hrtem_ood.base_model import Model, Name, Names
 
 
-def _no_truth(value: Any) -> Any:
+def _refuse_boolean(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("needs a number, not true or false (which yes, no, on and off mean, too)")
+        raise ValueError("must be a number, not true or false (YAML also reads yes, no, on and off as these)")
     return value
 
 
-Count = Annotated[int, Field(ge=1, le=100_000_000), BeforeValidator(_no_truth)]
+Count = Annotated[int, Field(ge=1, le=100_000_000), BeforeValidator(_refuse_boolean)]
 
 
 Counts = Annotated[
     Annotated[Count, Tag("a number")] | Annotated[dict[Name, Count], Tag("a mapping")],
-    # so that a mistake is told for the kind that is meant
+    # the error message is about the kind that is written
     Discriminator(lambda value: "a mapping" if isinstance(value, dict) else "a number"),
 ]
 
 
 class TrainingSetGrid(Model):
-    """Training sets over conditions: one per condition, or one that mixes them all."""
+    """Training sets over conditions: one per condition, or one mixture of all."""
 
     structure_set: Name = Field(description="A name under `structure_sets`.")
     conditions: Names = Field(description="Names under `conditions`.")
@@ -33,9 +33,9 @@ class TrainingSetGrid(Model):
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
     )
     n_images: Counts = Field(
-        description="Training images per training set, in equal shares whatever the number of conditions. With `mixture`, "
-        "a mapping of every name under `conditions` to its images, in equal shares of its conditions."
+        description="Training images per training set, divided equally among its conditions. With `mixture`, it may be a "
+        "mapping of every name under `conditions` to its number of images, divided equally among the conditions of that grid."
     )
     n_validation_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        description="Structures at the end of the set that validate, dealt over the conditions; none of them trains."
+        description="Number of structures at the end of the set that are used for validation only, divided among the conditions."
     )

@@ -23,7 +23,7 @@ RESUME = ".resume"
 
 @dataclass(frozen=True)
 class Check:
-    """What the check of a results folder gives.
+    """Result of the check of a results folder.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Check:
     damaged : dict of str to str
         Error messages, by path.
     foreign : list of str
-        Paths of files in folders of artifacts that are not this program's, and were not looked into.
+        Paths of files in folders of artifacts that this program did not write; they are not checked.
     """
 
     results: str
@@ -52,7 +52,7 @@ class Check:
 def check(results: Path, campaign: Campaign | None = None) -> Check:
     """Read all artifacts of a results folder, and compare each with its digests; nothing is changed.
 
-    Reports, logs and benchmarks carry no digests: nothing reads them but people.
+    Reports, logs and benchmarks carry no digests: no job reads them.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def check(results: Path, campaign: Campaign | None = None) -> Check:
         elif not is_ours and wanted is None:
             foreign.append(str(path))
     files: dict[str, int] = {}
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     size = 0
     for stage, path in track(ours, f"files of {results}", len(ours)):
         try:
@@ -88,13 +88,13 @@ def check(results: Path, campaign: Campaign | None = None) -> Check:
         except (HrtemOodError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             if not isinstance(error, HrtemOodError):
                 error = damaged(path, f"{type(error).__name__}: {error}")
-            wrong[str(path)] = str(error)
+            errors[str(path)] = str(error)
         files[stage] = files.get(stage, 0) + 1
-    return Check(str(results), files, size, wrong, foreign)
+    return Check(str(results), files, size, errors, foreign)
 
 
 def _files(results: Path) -> Iterator[tuple[str, Path, bool]]:
-    """Yield what is in the folders of artifacts, without files that are being written: stage, path, whether it is ours."""
+    """Yield stage, path, and whether this program wrote it, of all files in folders of artifacts but temporary ones."""
     for stage, row in FILE_STAGES.items():
         if not row.suffix:
             continue
@@ -129,7 +129,7 @@ def _check_config(path: Path) -> None:
     try:
         load_kept_campaign(path)
     except ConfigError as error:
-        raise ArtifactError(f"{path} is damaged, or no valid configuration any more. {error}") from error
+        raise ArtifactError(f"{path} is damaged, or is no longer a valid configuration. {error}") from error
 
 
 def _check_state(path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Plain commands as jobs of SLURM or processes of this machine, by submitit, without its pickles.
+"""Commands as SLURM jobs or processes of this machine, by submitit, without its pickles.
 
-submitit by itself writes the function of a job into a pickle beside its log, which the job loads, and the job writes
-another, which its caller loads. Whoever may write to that folder could have either run what they like. Here submitit
-writes the batch script, submits it and names the logs; the job is a command of this program, and what it has to tell is
-in a JSON file.
+By default, submitit writes the function of a job into a pickle beside its log, which the job loads. The job writes its
+result into another pickle, which the caller loads. Anyone who can write to that folder could run code in both processes.
+Here submitit only writes the batch script, submits it and names the logs. The job is a command of this program, and its
+result is a JSON file.
 """
 
 import shlex
@@ -22,7 +22,7 @@ TASK_INDEX = '"$SLURM_ARRAY_TASK_ID"'
 
 
 class RefusedError(SlurmError):
-    """``sbatch`` did not take a job; the message is what it says."""
+    """``sbatch`` did not accept a job; the message is SLURM's."""
 
 
 def python_command(*words: str) -> str:
@@ -31,7 +31,7 @@ def python_command(*words: str) -> str:
     Parameters
     ----------
     *words : str
-        What follows ``hrtem-ood``; :data:`TASK_INDEX` is left as it is.
+        Words after ``hrtem-ood``; :data:`TASK_INDEX` is not quoted.
     """
     quoted = [word if word == TASK_INDEX else shlex.quote(word) for word in words]
     return " ".join([shlex.quote(sys.executable), "-u", "-m", "hrtem_ood", *quoted])
@@ -59,7 +59,7 @@ def submit_command(folder: Path, command: str, parameters: dict[str, Any], *, ta
     Raises
     ------
     RefusedError
-        With SLURM's words.
+        With SLURM's message.
     """
     folder.mkdir(parents=True, exist_ok=True)
     executor = submitit.SlurmExecutor(folder)

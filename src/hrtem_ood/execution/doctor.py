@@ -15,7 +15,7 @@ from hrtem_ood.execution.slurm_client import SlurmError, config, slurm_available
 State = Literal["good", "absent", "wrong"]
 
 SCRATCH_GB = 5.0
-"""Less free space than this is wrong: a shard of exit waves at full size has some gigabytes."""
+"""Smallest free space that passes the check: a shard of exit waves at full size has some gigabytes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The job of a verb of the workflow: to create one artifact of a campaign, given its id."""
+"""Jobs of the workflow: each creates one artifact of a campaign, given its id."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -77,11 +77,11 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
 
 
 def _check_name(configs: Sequence[Path], campaign: Campaign) -> None:
-    """Check that a configuration that the workflow wrote is the one that its name tells: jobs run files that it names."""
+    """Check a configuration that the workflow wrote against the id in its name, because jobs run files that it names."""
     for path in configs:
         written = path.parent.name == "configs" and path.suffix == ".json"
         if written and path.name.removesuffix(".json") != campaign.config_id:
             raise ConfigError(
-                f"{path}: holds another configuration than its name tells, {campaign.config_id}; it was changed since "
-                "Snakemake wrote it, or by another version. Run snakemake again, which writes it anew."
+                f"{path}: its content has the id {campaign.config_id}, which is not its name. It was changed after Snakemake "
+                "wrote it, or another version wrote it. Run snakemake again, which writes it again."
             )

@@ -1,4 +1,4 @@
-"""Records of jobs: one small file while a job runs, which stays if the job does not end well.
+"""Records of jobs: one small file per running job, which is kept if the job fails or is killed.
 
 A record is ``results/jobs/<kind>/<id>.json``. The kind of a job of the workflow is its stage, and its id that of the
 artifact that it creates, so there is at most one record for each. Other processes can have records, too: the process
@@ -9,8 +9,8 @@ id            As in the file's name.
 kind          A stage, or ``head``.
 state         ``running``; ``failed``: it ended with an error; ``stopped``: it received a signal to end.
 host, pid     Where it runs, and as which process.
-process_start When that process started, in seconds since the epoch. With it, another process that was
-              given the same number later is not taken for the job.
+process_start When that process started, in seconds since the epoch. It distinguishes the job from a later
+              process with the same number.
 slurm_job     ``SLURM_JOB_ID``, or null outside SLURM.
 started       UTC, ISO 8601.
 ended         UTC, ISO 8601, or null while it runs.
@@ -18,9 +18,9 @@ configs       Paths of its configurations.
 error         Error message, or null.
 ============= =======================================================================================
 
-A job writes its record when it starts, and removes it when it has ended well. A killed job leaves a record with the
-state ``running``; whoever reads it checks whether the process runs (on its own host), or whether SLURM has the job
-(elsewhere). So records work on every host that shares the results folder.
+A job writes its record when it starts, and removes it when it succeeds. A killed job leaves a record with the state
+``running``. A reader on the same host checks whether the process runs; a reader on another host checks whether SLURM has
+the job. So records work on every host that shares the results folder.
 """
 
 import os
@@ -73,9 +73,9 @@ class Record:
 
 @contextmanager
 def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ()) -> Iterator[None]:
-    """Keep the record of a job while the block runs; remove it if that ends well, else write how it ended.
+    """Keep the record of a job while the block runs; remove it after success, else write how the block ended.
 
-    SIGTERM ends the block, so that this is written, too.
+    SIGTERM ends the block, so that this is recorded, too.
 
     Parameters
     ----------
@@ -198,39 +198,39 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "configs": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "error": lambda value: value is None or isinstance(value, str),
 }
-"""What values the keys of a record can have."""
+"""Checks of the values of a record, by key."""
 
 
 def records(results: Path) -> list[Record]:
-    """Read all records of a results folder, in order of kind and id; one that cannot be read is named in a line."""
-    found, unreadable = all_records(results)
+    """Read all records of a results folder, in order of kind and id; log each unreadable one once."""
+    readable, unreadable = all_records(results)
     for path, message in unreadable.items():
-        if path not in _named:
-            _named.add(path)
+        if path not in _logged:
+            _logged.add(path)
             log(message)
-    return found
+    return readable
 
 
-_named: set[Path] = set()
-"""Records that were named already: status repeats every few seconds."""
+_logged: set[Path] = set()
+"""Unreadable records that were logged already: status repeats every few seconds."""
 
 
 def all_records(results: Path) -> tuple[list[Record], dict[Path, str]]:
     """Read all records of a results folder; of those that cannot be read, return the error messages."""
-    found, unreadable = [], {}
+    readable, unreadable = [], {}
     for path in sorted((results / FOLDER).glob("*/*.json")):
         if path.name.startswith("."):
             continue
         try:
-            found.append(load(path))
+            readable.append(load(path))
         except ArtifactError as error:
             if path.exists() or path.is_symlink():  # else its job has just ended
                 unreadable[path] = str(error)
-    return found, unreadable
+    return readable, unreadable
 
 
 def check_running(running: Collection[Record]) -> dict[Record, bool | None]:
-    """Check which of the jobs whose records have the state ``running`` do run.
+    """Check which jobs with records in the state ``running`` are still running.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def evaluate_networks(
     resources: Mapping[str, Any] | None = None,
     only: str | None = None,
 ) -> None:
-    """Score networks on a test suite, in this process or as tasks; or one of them, as an evaluation of its own.
+    """Score networks on a test suite, in this process or as tasks; or one of them, as a separate evaluation.
 
     An evaluation copies scores that other evaluations hold. So each task writes one for its network; the job gathers
     them and deletes them.
@@ -82,7 +82,7 @@ def evaluate_networks(
         from hrtem_ood.stages.evaluate import evaluate, networks_to_score
 
         spec, *packs, suite = job.campaign.evaluations[id_].spec, *job.inputs
-        # what is run is what the configuration names, never what a network's file names
+        # the configuration, never a network's file, chooses the code that is run
         architectures = {each: job.campaign.networks[each].hyperparameters.architecture for each in spec.networks}
 
         def path_of(network: str) -> Path:
@@ -114,7 +114,7 @@ def evaluate_networks(
 
 
 def run_network(stage: str, id_: str, network: str, configs: Sequence[Path], results: Path, token: str) -> None:
-    """Train or score one network as a task, and leave word of what became of it.
+    """Train or score one network as a task, and write its outcome.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The networks of a pack as tasks of their own, each a SLURM job or a process of this machine, by submitit."""
+"""Tasks that train or score one network each: tasks of SLURM arrays or processes of this machine, by submitit."""
 
 import os
 import time
@@ -32,10 +32,10 @@ from hrtem_ood.execution.task_outcomes import read_outcome, task_folder
 from hrtem_ood.progress import log
 
 ROUNDS = 4
-"""How often in all a task is started that ended without a result, by a time limit or by being killed."""
+"""Largest number of starts of a task that ends without a result, at a time limit or killed."""
 
 MAX_ARRAY = 1000
-"""Tasks of an array, whose networks are all named in one command line."""
+"""Largest number of tasks of an array: one command line names all their networks."""
 
 POLL_S = 2.0
 
@@ -80,23 +80,23 @@ class NetworkTask:
 
 
 class _Launcher(Protocol):
-    """Starts tasks, and tells which have ended."""
+    """Starts tasks, and lists those that have ended."""
 
     name: str
 
-    def room(self, running: int) -> int: ...
+    def free_slots(self, running: int) -> int: ...
 
     def start(self, networks: Sequence[str], token: str) -> None: ...
 
     def ended(self) -> list[str]: ...
 
-    def never(self) -> Refusal | None: ...
+    def never_starting(self) -> Refusal | None: ...
 
 
 class _Slurm:
     """Tasks of SLURM arrays."""
 
-    name = "SLURM"
+    name = "SLURM tasks"
 
     def __init__(self, work: NetworkTask, resources: Mapping[str, Any]) -> None:
         self._work, self._account = work, resources.get("slurm_account")
@@ -104,7 +104,7 @@ class _Slurm:
         optional |= {key: key for key in ("gres", "qos", "constraint")}
         self._parameters = {
             "job_name": f"{prefix(work.campaign, Path.cwd())}_{TASKS}",
-            "comment": f"rule_{work.rule}_wildcards_{work.id}",  # by which a later head recognises it
+            "comment": f"rule_{work.rule}_wildcards_{work.id}",  # a later head recognises the job by this
             "time": int(resources.get("runtime", 60)),
             "mem": f"{int(resources.get('mem_mb', 4000))}MB",
             "cpus_per_task": int(resources.get("threads", 1)),
@@ -117,7 +117,7 @@ class _Slurm:
         self._reasons: dict[str, str] = {}
         self._never = NeverStarting()
 
-    def room(self, running: int) -> int:
+    def free_slots(self, running: int) -> int:
         """Return how many more tasks SLURM would accept now, as one array."""
         try:
             limits = submit_limits(self._account)
@@ -141,15 +141,15 @@ class _Slurm:
         """Return the networks whose tasks have left the queue."""
         try:
             queued = queued_tasks()
-        except SlurmError as error:  # temporary: it will answer again
+        except SlurmError as error:  # temporary
             log(str(error))
             return []
         self._reasons = {job: queued[job] for job in self._jobs.values() if queued.get(job)}
         return [network for network, job in self._jobs.items() if job not in queued]
 
-    def never(self) -> Refusal | None:
+    def never_starting(self) -> Refusal | None:
         """Return why tasks never start, if so, after cancelling them."""
-        never = self._never.look(self._reasons)
+        never = self._never.update(self._reasons)
         if not never:
             return None
         cancel_jobs(*never)
@@ -165,7 +165,7 @@ class _Local:
         self._work, self._jobs = work, dict[str, Any]()
         self._parameters = {"timeout_min": int(resources.get("runtime", 60 * 24 * 7))}
 
-    def room(self, running: int) -> int:
+    def free_slots(self, running: int) -> int:
         """Return how many processors of this machine are free."""
         return max(0, len(os.sched_getaffinity(0)) - running)
 
@@ -178,18 +178,20 @@ class _Local:
         """Return the networks whose processes have ended."""
         return [network for network, job in self._jobs.items() if job.done()]
 
-    def never(self) -> Refusal | None:
+    def never_starting(self) -> Refusal | None:
         """Return None: processes start at once."""
         return None
 
 
-def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], resources: Mapping[str, Any]) -> None:
-    """Run each network of a job as a task of its own, and wait for all of them.
+def run_network_tasks(
+    work: NetworkTask, unfinished: Callable[[], Collection[str]], resources: Mapping[str, Any]
+) -> None:
+    """Run each network of a job as a separate task, and wait for all of them.
 
     Parameters
     ----------
     work : NetworkTask
-    left : callable
+    unfinished : callable
         Returns the ids of networks without a result.
     resources : mapping
         Resources of a task, as Snakemake's profile has them for the job's rule.
@@ -197,26 +199,26 @@ def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], re
     Raises
     ------
     HrtemOodError
-        Where networks failed, after the others have ended; or where SLURM takes no task, or never starts one.
+        Where networks failed, after the others have ended; or where SLURM accepts no task, or never starts one.
     """
     launcher: _Launcher = _Slurm(work, resources) if slurm_available() else _Local(work, resources)
     failed: dict[str, str] = {}
-    wanted = len(left())
+    wanted = len(unfinished())
     for _ in range(ROUNDS):
-        ahead = [id_ for id_ in left() if id_ not in failed]
-        if not ahead:
+        waiting = [id_ for id_ in unfinished() if id_ not in failed]
+        if not waiting:
             break
-        log(f"{len(ahead)} networks of {work.id} go to {launcher.name}, one each")
-        errors, refusal = _run(launcher, work, ahead)
+        log(f"{len(waiting)} networks of {work.id} run as {launcher.name}, one each")
+        errors, refusal = _run(launcher, work, waiting)
         failed |= errors
         if refusal is not None:
-            missing = len(left())
+            missing = len(unfinished())
             raise HrtemOodError(
-                f"{missing} of {wanted} networks of {work.id} are not made: no task can run. "
+                f"{missing} of {wanted} networks of {work.id} have no result: no task can run. "
                 f"{explain(refusal, None, work.rule, resources)}"
             )
     else:
-        lost = [id_ for id_ in left() if id_ not in failed]
+        lost = [id_ for id_ in unfinished() if id_ not in failed]
         failed |= dict.fromkeys(lost, f"its task ended {ROUNDS} times without a result; see {work.folder}")
     if failed:
         messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
@@ -226,13 +228,17 @@ def run_network_tasks(work: NetworkTask, left: Callable[[], Collection[str]], re
 
 
 def _run(launcher: _Launcher, work: NetworkTask, networks: Sequence[str]) -> tuple[dict[str, str], Refusal | None]:
-    """Run a task per network, as many at once as limits allow; return error messages by network, and what ended it all."""
+    """Run a task per network, as many at once as limits allow; return errors by network, and a refusal that ended all."""
     token, patience, refused = uuid.uuid4().hex, Patience(), None
-    ahead, running = list(networks), set[str]()
+    waiting, running = list(networks), set[str]()
     failed: dict[str, str] = {}
-    most, again = MAX_ARRAY, 0.0
-    while ahead or running:
-        chunk = ahead[: min(most, launcher.room(len(running)))] if ahead and time.monotonic() >= again else []
+    most, next_start = MAX_ARRAY, 0.0
+    while waiting or running:
+        chunk = (
+            waiting[: min(most, launcher.free_slots(len(running)))]
+            if waiting and time.monotonic() >= next_start
+            else []
+        )
         if chunk:
             try:
                 launcher.start(chunk, token)
@@ -240,20 +246,20 @@ def _run(launcher: _Launcher, work: NetworkTask, networks: Sequence[str]) -> tup
                 refusal = classify_message(str(error))
                 pause_s = patience.pause_s(refusal)
                 if pause_s is None:
-                    refused, ahead = refusal, []
+                    refused, waiting = refusal, []
                 else:
-                    most, again = max(1, len(chunk) // 2), time.monotonic() + pause_s
+                    most, next_start = max(1, len(chunk) // 2), time.monotonic() + pause_s
                     log(f"SLURM accepts no more tasks for now, next try in {pause_s:g} s: {refusal.words}")
             else:
-                patience.accepted()
+                patience.reset()
                 most = min(MAX_ARRAY, 2 * most)
                 running.update(chunk)
-                ahead = ahead[len(chunk) :]
+                waiting = waiting[len(chunk) :]
         time.sleep(POLL_S if launcher.name == _Slurm.name else 0.2)
-        gone = set(launcher.ended())
+        ended = set(launcher.ended())
         outcomes = {network: read_outcome(work.results, work.id, network, token) for network in sorted(running)}
         failed |= {network: each.error for network, each in outcomes.items() if each is not None and each.error}
-        running -= {network for network, each in outcomes.items() if each is not None or network in gone}
-        if (never := launcher.never()) is not None:
-            refused, ahead = never, []
+        running -= {network for network, each in outcomes.items() if each is not None or network in ended}
+        if (never := launcher.never_starting()) is not None:
+            refused, waiting = never, []
     return failed, refused

@@ -1,16 +1,16 @@
-"""How long to try again where SLURM refuses: never, for ever with ever longer pauses, or a few times."""
+"""Retries after refusals of SLURM: none, unlimited with growing pauses, or a few."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hrtem_ood.execution.slurm_refusals import GOOD, NOW, Refusal, classify_reason
+from hrtem_ood.execution.slurm_refusals import PERMANENT, TEMPORARY, Refusal, classify_reason
 
 UNKNOWN_TRIES = 5
-"""How often a job is submitted again after a refusal that is not known."""
+"""Number of consecutive refusals of unknown kind after which a job is not submitted again."""
 
 CONFIRM_S = 20.0
-"""A job that says for so many seconds [s] that it never starts, never starts: reasons are computed now and then."""
+"""A job never starts if its reason says so for this time [s]: SLURM updates reasons from time to time only."""
 
 
 @dataclass
@@ -29,28 +29,28 @@ class Patience:
     _unknown: int = 0
 
     def pause_s(self, refusal: Refusal) -> float | None:
-        """Return how long to wait before the next submission [s]; None where it would be in vain."""
-        if refusal.verdict != NOW:
+        """Return how long to wait before the next submission [s]; None if no further submission helps."""
+        if refusal.verdict != TEMPORARY:
             self._unknown += 1
-            if refusal.verdict == GOOD or self._unknown >= UNKNOWN_TRIES:
+            if refusal.verdict == PERMANENT or self._unknown >= UNKNOWN_TRIES:
                 return None
         self._pauses += 1
         return float(min(self.longest_s, self.first_s * 2 ** (min(self._pauses, 30) - 1)))
 
-    def accepted(self) -> None:
-        """Start anew: SLURM has taken a job."""
+    def reset(self) -> None:
+        """Start again with the first pause, because SLURM has accepted a job."""
         self._pauses = self._unknown = 0
 
 
 @dataclass
 class NeverStarting:
-    """Notices jobs that wait for something that will not happen."""
+    """Detects waiting jobs that never start."""
 
     confirm_s: float = CONFIRM_S
     _since: dict[str, float] = field(default_factory=dict)
 
-    def look(self, reasons: Mapping[str, str]) -> dict[str, Refusal]:
-        """Return the jobs that never start, of all that wait.
+    def update(self, reasons: Mapping[str, str]) -> dict[str, Refusal]:
+        """Return the jobs that never start, among all waiting ones.
 
         Parameters
         ----------
@@ -59,6 +59,6 @@ class NeverStarting:
         """
         now = time.monotonic()
         refusals = {number: classify_reason(reason) for number, reason in reasons.items()}
-        never = {number: each for number, each in refusals.items() if each is not None and each.verdict == GOOD}
+        never = {number: each for number, each in refusals.items() if each is not None and each.verdict == PERMANENT}
         self._since = {number: self._since.get(number, now) for number in never}
         return {number: never[number] for number, since in self._since.items() if now - since >= self.confirm_s}

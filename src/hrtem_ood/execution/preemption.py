@@ -1,4 +1,4 @@
-"""Preempted jobs go back into the queue by themselves."""
+"""Requeueing of preempted jobs, and of heads at their time limit."""
 
 import signal
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from hrtem_ood.execution.slurm_client import SlurmError, job_fields, requeue_job
 from hrtem_ood.progress import log
 
 _early: list[int] = []
-"""Warnings that came before there was anything to end."""
+"""Warnings that were received before :func:`requeued_by_warning` handles them."""
 
 
 def keep_warnings() -> None:
-    """Keep SIGUSR2 for :func:`requeued_by_warning`, instead of dying of it; to be called first of all in a head.
+    """Record SIGUSR2 for :func:`requeued_by_warning`, instead of ending the process; a head calls this first.
 
-    SLURM may warn a minute earlier than it is asked to, and Python takes a while to import what a head needs.
+    SLURM may send the warning up to a minute early, while Python still imports the modules of a head.
     """
     signal.signal(signal.SIGUSR2, lambda number, _frame: _early.append(number))
 
@@ -39,7 +39,7 @@ def requeued_by_warning() -> Iterator[None]:
             raise _WarnedError(128 + signal.SIGUSR2)
         yield
     except _WarnedError:
-        log("the head ends; its jobs go on, and SLURM will start the head again")
+        log("the head ends; its jobs continue, and SLURM will start the head again")
         job = this_job()
         try:
             if job is not None:
@@ -55,7 +55,7 @@ def requeued_by_warning() -> Iterator[None]:
 def requeued_when_preempted() -> Iterator[None]:
     """Put this job back into SLURM's queue if it ends early because of a preemption.
 
-    SLURM itself requeues a job only if it still runs when its grace time ends. One that saved its state and ended would
+    SLURM itself requeues a job only if it still runs when its grace time ends. A job that saved its state and ended would
     count as failed, and use up one of its attempts.
     """
     try:
@@ -63,7 +63,7 @@ def requeued_when_preempted() -> Iterator[None]:
     except SystemExit:
         job = this_job()
         if job is not None and preempted(job):
-            log(f"job {job} is preempted and goes back into the queue")
+            log(f"job {job} is preempted and requeued")
             try:
                 requeue_job(job)
             except SlurmError as error:  # it counts as failed, and Snakemake submits it again

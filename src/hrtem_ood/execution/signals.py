@@ -11,7 +11,7 @@ FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def forward_signals(numbers: Sequence[int] = FORWARDED) -> None:
-    """Forward signals to the children of this process, besides any handler that it has.
+    """Forward signals to the children of this process, in addition to its own handlers.
 
     SIGUSR1 and SIGUSR2 would end Snakemake, so they get a handler that does nothing. On SIGTERM, Snakemake waits for its
     job, which would not receive the signal. To be called in the main thread, once.

@@ -1,4 +1,4 @@
-"""All calls of SLURM's commands: one function for each question and each request."""
+"""All calls of SLURM's commands: one function per query and per request."""
 
 import getpass
 import os
@@ -25,7 +25,7 @@ def run_slurm_command(*command: str, timeout_s: float = 60.0) -> str:
     Raises
     ------
     SlurmError
-        With SLURM's own message.
+        With SLURM's message.
     """
     try:
         done = subprocess.run(  # noqa: S603  # fixed commands
@@ -58,7 +58,7 @@ def config() -> dict[str, str]:
 
 
 def slurm_available() -> bool:
-    """Whether this machine belongs to a SLURM cluster, even one that does not answer now; having its commands is not enough."""
+    """Whether this machine belongs to a SLURM cluster, even if that does not answer now; installed commands do not suffice."""
     if shutil.which("sbatch") is None:
         return False
     try:
@@ -152,7 +152,7 @@ def user_queue() -> list[QueueRow]:
     ------
     SlurmError
     """
-    # names of folders hold about anything, but hardly this character; the comment comes last
+    # names of folders hardly contain this separator; the comment comes last, as it may contain it
     command = ("squeue", "--me", "--noheader", "--format=" + SEPARATOR.join(["%F", "%j", "%T", "%r", "%Z", "%k"]))
     rows = (line.split(SEPARATOR, 5) for line in run_slurm_command(*command).split("\n"))
     return [QueueRow(*row) for row in rows if len(row) == len(QueueRow._fields)]
@@ -171,8 +171,8 @@ def queued_tasks() -> dict[str, str]:
     ------
     SlurmError
     """
-    answer = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i|%T|%r")
-    rows = (line.strip().split("|", 2) for line in answer.splitlines() if line.count("|") >= 2)
+    output = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%i|%T|%r")
+    rows = (line.strip().split("|", 2) for line in output.splitlines() if line.count("|") >= 2)
     return {number: reason if state == "PENDING" else "" for number, state, reason in rows}
 
 
@@ -183,8 +183,8 @@ def queued_accounts() -> list[str]:
     ------
     SlurmError
     """
-    answer = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%a")
-    return [line.strip() for line in answer.splitlines()]
+    output = run_slurm_command("squeue", "--me", "--array", "--noheader", "--format=%a")
+    return [line.strip() for line in output.splitlines()]
 
 
 def job_states(jobs: Collection[str]) -> dict[str, str] | None:
@@ -202,11 +202,11 @@ def job_states(jobs: Collection[str]) -> dict[str, str] | None:
     """
     command = ("squeue", "--noheader", "--format=%A %T", f"--jobs={','.join(sorted(jobs))}")
     try:
-        answer = run_slurm_command(*command, timeout_s=20.0)
+        output = run_slurm_command(*command, timeout_s=20.0)
     except SlurmError as error:
         # the message for a single job that has left the queue
         return {} if "Invalid job id" in str(error) else None
-    pairs = (line.split() for line in answer.splitlines())
+    pairs = (line.split() for line in output.splitlines())
     return {pair[0]: pair[1] for pair in pairs if len(pair) == len(("job", "state"))}
 
 

@@ -1,4 +1,4 @@
-"""The head of a campaign: a SLURM job that runs Snakemake, which may end at any time and is continued by a later one."""
+"""The head of a campaign: a SLURM job that runs Snakemake. It may end at any time; a later head continues its work."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ from hrtem_ood.execution.patience import Patience
 from hrtem_ood.execution.preemption import requeued_by_warning, requeued_when_preempted
 from hrtem_ood.execution.slurm_client import SlurmError, cancel_jobs
 from hrtem_ood.execution.slurm_refusals import (
-    GOOD,
+    PERMANENT,
     Refusal,
     classify_message,
     classify_reason,
@@ -39,7 +39,7 @@ class CampaignController:
     """Runs a campaign to its end, in a working directory; SLURM starts it again after a time limit or preemption.
 
     Its whole state is in the results and in SLURM's queue, so it may be killed at any time. It kills Snakemake when it
-    ends: the jobs go on, and the next head neither submits nor cancels them.
+    ends: running jobs continue, and the next head neither submits nor cancels them.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class CampaignController:
     arguments : tuple of str
         Further arguments for Snakemake.
     patience : Patience
-        After what time jobs that SLURM did not accept are submitted again.
+        Pauses before jobs that SLURM did not accept are submitted again.
     """
 
     configs: tuple[Path, ...]
@@ -63,29 +63,29 @@ class CampaignController:
         Raises
         ------
         HrtemOodError
-            When Snakemake ends with failed jobs, or SLURM refuses jobs for good.
+            When Snakemake ends with failed jobs, or SLURM refuses jobs permanently.
         """
         campaign = load_campaign_from_files(self.configs)
         with requeued_when_preempted(), requeued_by_warning(), record_job(HEAD, campaign.name, RESULTS, self.configs):
-            self._go_on(campaign, Path.cwd())
+            self._run_to_end(campaign, Path.cwd())
 
-    def _go_on(self, campaign: Campaign, here: Path) -> None:
+    def _run_to_end(self, campaign: Campaign, here: Path) -> None:
         while True:
             # waiting jobs are those of an earlier head; this one submits them again where they are still needed
             queued = slurm_queue.submitted_jobs(campaign.name, here)
             cancel_jobs(*(job.number for job in queued if job.state == "PENDING"))
-            left = slurm_queue.running_jobs(campaign, here)
-            for job in left:
-                log(f"SLURM job {job.number} works on {job.stage}/{job.id}, which is left to it")
-            outputs = [str(Results(RESULTS).path(job.stage, job.id)) for job in left if job.stage and job.id]
+            running = slurm_queue.running_jobs(campaign, here)
+            for job in running:
+                log(f"SLURM job {job.number} already creates {job.stage}/{job.id}; this run omits it")
+            outputs = [str(Results(RESULTS).path(job.stage, job.id)) for job in running if job.stage and job.id]
             run = SnakemakeRun(self._command(slurm_queue.prefix(campaign.name, here), outputs), campaign.name, here)
             code = run()
-            if run.hopeless:
-                raise HrtemOodError(self._explain(run.hopeless))
+            if run.permanent_refusals:
+                raise HrtemOodError(self._explain(run.permanent_refusals))
             if run.submissions.accepted:
-                self.patience.accepted()
-            if left:
-                _wait_for({job.number for job in left}, campaign, here)
+                self.patience.reset()
+            if running:
+                _wait_for({job.number for job in running}, campaign, here)
             elif run.submissions.refusals:
                 self._wait(run.submissions.refusals)
             elif code:
@@ -113,7 +113,7 @@ class CampaignController:
     def _explain(self, refusals: Refusals) -> str:
         texts = [f"{rule or 'jobs'}: {explain(refusal, self.profile, rule)}" for rule, refusal in refusals]
         return (
-            "SLURM refuses jobs of this campaign; those that it runs go on, and `hrtem-ood submit` continues.\n  "
+            "SLURM refuses jobs of this campaign. Running jobs continue; `hrtem-ood submit` continues the campaign.\n  "
             + "\n  ".join(dict.fromkeys(texts))
         )
 
@@ -151,10 +151,10 @@ def submit(
         Where the campaign has a head already.
     """
     name = load_campaign_from_files(head.configs).name
-    there = slurm_queue.controller_jobs(name, Path.cwd())
-    if there:
+    heads = slurm_queue.controller_jobs(name, Path.cwd())
+    if heads:
         raise HrtemOodError(
-            f"campaign {name} has a head already: SLURM job {there[0].number}, {there[0].state.lower()}. "
+            f"campaign {name} has a head already: SLURM job {heads[0].number}, {heads[0].state.lower()}. "
             "`hrtem-ood cancel` ends it."
         )
     content = read_profile(head.profile).get("default-resources")
@@ -188,28 +188,28 @@ def submit(
 
 
 def _word(value: object) -> str | None:
-    """Return a value of a profile, which Snakemake wants in quotes of its own."""
+    """Return a value of a profile without the extra quotes that Snakemake needs."""
     return None if value is None else str(value).strip("\"'")
 
 
 def _never_starts(number: str) -> Refusal | None:
-    """Whether a job that was submitted just now says that it never starts, which SLURM mostly knows at once."""
+    """Return why a job that was just submitted never starts, if so; SLURM usually reports it at once."""
     for _ in range(3):
         time.sleep(0.5)
         waiting = [job.reason for job in slurm_queue.queued_jobs() if job.number == number and job.state == "PENDING"]
         refusal = classify_reason(waiting[0]) if waiting else None
-        if refusal is not None and refusal.verdict == GOOD:
+        if refusal is not None and refusal.verdict == PERMANENT:
             return refusal
     return None
 
 
 def _explain_head(refusal: Refusal, profile: Path, chosen: Mapping[str, object]) -> str:
-    """Say why SLURM refuses the head, and by which option or key of the profile."""
+    """Explain why SLURM refuses the head, with the options or keys of the profile that request it."""
     options = {"slurm_partition": "--partition", "slurm_account": "--account"}
     options |= {"runtime": "--minutes", "mem_mb": "--memory-GB"}
-    if refusal.verdict == "for now":
-        return f"SLURM says: {refusal.words.rstrip('.')}. It may take it later: submit again."
+    if refusal.verdict == "temporary":
+        return f"SLURM's message: {refusal.words.rstrip('.')}. It may accept the job later: submit again."
     used = [f"{options[key]} {chosen[key]}" for key in refusal.keys if chosen.get(key) is not None]
     if used:
-        return f"SLURM says: {refusal.words.rstrip('.')}. The request has {', '.join(used)}."
+        return f"SLURM's message: {refusal.words.rstrip('.')}. The request has {', '.join(used)}."
     return explain(refusal, profile)

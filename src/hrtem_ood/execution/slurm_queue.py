@@ -53,7 +53,7 @@ def controller_name(campaign: str, folder: Path) -> str:
 def prefix(campaign: str, folder: Path) -> str:
     """Prefix of the names of the SLURM jobs that a campaign's head submits from a folder.
 
-    Names of jobs allow few characters: the digest tells apart what they cannot, such as campaigns ``x.1`` and ``x-1``.
+    Names of jobs allow few characters. The digest distinguishes campaigns such as ``x.1`` and ``x-1``.
     """
     exact = json.dumps([campaign, str(folder)])
     digest = hashlib.sha256(exact.encode(errors="surrogateescape")).hexdigest()[:10]
@@ -83,7 +83,7 @@ def controller_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
 
 
 def submitted_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
-    """Return the jobs that heads of a campaign have submitted from a folder; those of no other campaign."""
+    """Return the jobs that heads of a campaign, and of no other one, have submitted from a folder."""
     name = re.compile(
         rf"{re.escape(prefix(campaign, folder))}_({TASKS}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})"
     )
@@ -91,7 +91,7 @@ def submitted_jobs(campaign: str, folder: Path) -> list[QueuedJob]:
 
 
 def running_jobs(campaign: Campaign, folder: Path) -> list[QueuedJob]:
-    """Return the jobs that have started, in a folder, to create an artifact of a campaign, whoever submitted them."""
+    """Return the started jobs in a folder that create artifacts of a campaign, submitted by any campaign."""
     ids = {name: stage.ids(campaign) for name, stage in JOB_STAGES.items()}
     return [
         job
@@ -109,11 +109,11 @@ def cancel_campaign(campaign: str, folder: Path) -> tuple[int, int]:
     """
     heads = controller_jobs(campaign, folder)
     for job in heads:
-        # SIGTERM would give it half a minute, in which it might submit more
+        # after SIGTERM it has half a minute, in which it might submit more jobs
         kill_job(job.number)
     cancel_jobs(*(job.number for job in heads))
     numbers: set[str] = set()
-    for _ in range(3):  # a job may have been on its way to the queue
+    for _ in range(3):  # a job may reach the queue late
         queued = [job.number for job in submitted_jobs(campaign, folder)]
         cancel_jobs(*queued)
         numbers.update(queued)

@@ -1,7 +1,7 @@
-"""What SLURM means when it does not take a job, or does not start it: for good, for now, or not known.
+"""Classification of why SLURM does not accept or start a job: permanent, temporary or unknown.
 
 The messages are those of ``slurm_strerror`` and of ``sbatch`` itself, the reasons those that ``squeue`` prints; SLURM
-22.05 to 24.05 have the same. ``tests/unit/execution/test_slurm_refusals.py`` holds whole answers of a real cluster.
+22.05 to 24.05 have the same. ``tests/unit/execution/test_slurm_refusals.py`` has complete messages of a real cluster.
 """
 
 from collections.abc import Mapping
@@ -13,78 +13,78 @@ import yaml
 
 from hrtem_ood.errors import ConfigError
 
-Verdict = Literal["for good", "for now", "unknown"]
+Verdict = Literal["permanent", "temporary", "unknown"]
 
-GOOD: Verdict = "for good"
-NOW: Verdict = "for now"
+PERMANENT: Verdict = "permanent"
+TEMPORARY: Verdict = "temporary"
 
 PER_JOB = ("PerJob", "PerNode")
 """Part of the names of limits that a single job exceeds, so that waiting does not help."""
 
 _MESSAGES: tuple[tuple[str, Verdict, tuple[str, ...]], ...] = (
-    # --- SLURM does not answer, or is full: it will answer, and empty ---
-    ("Unable to contact slurm controller", NOW, ()),
-    ("Socket timed out", NOW, ()),
-    ("slurm_persist_conn", NOW, ()),
-    ("Communication connection failure", NOW, ()),
-    ("Message send failure", NOW, ()),
-    ("Message receive failure", NOW, ()),
-    ("Communication shutdown failure", NOW, ()),
-    ("Zero Bytes were transmitted", NOW, ()),
-    ("temporarily un", NOW, ()),  # "Resource temporarily unavailable": MaxJobCount
-    ("try again", NOW, ()),
-    ("try a different controller", NOW, ()),
-    ("backup controller in standby", NOW, ()),
-    ("Requested nodes are busy", NOW, ()),
-    ("Unable to connect to database", NOW, ()),
-    ("Failed to connect to authentication agent", NOW, ()),
-    ("I/O error writing script", NOW, ()),
-    ("System submissions disabled", NOW, ()),
-    ("Required node not available", NOW, ()),  # down, drained or reserved
-    ("Required partition not available", NOW, ()),  # inactive or drained
-    ("Partition in DOWN state", NOW, ()),
-    ("Requested reservation not usable now", NOW, ()),
-    ("Requested reservation is in use", NOW, ()),
+    # --- SLURM does not answer, or is full ---
+    ("Unable to contact slurm controller", TEMPORARY, ()),
+    ("Socket timed out", TEMPORARY, ()),
+    ("slurm_persist_conn", TEMPORARY, ()),
+    ("Communication connection failure", TEMPORARY, ()),
+    ("Message send failure", TEMPORARY, ()),
+    ("Message receive failure", TEMPORARY, ()),
+    ("Communication shutdown failure", TEMPORARY, ()),
+    ("Zero Bytes were transmitted", TEMPORARY, ()),
+    ("temporarily un", TEMPORARY, ()),  # "Resource temporarily unavailable": MaxJobCount
+    ("try again", TEMPORARY, ()),
+    ("try a different controller", TEMPORARY, ()),
+    ("backup controller in standby", TEMPORARY, ()),
+    ("Requested nodes are busy", TEMPORARY, ()),
+    ("Unable to connect to database", TEMPORARY, ()),
+    ("Failed to connect to authentication agent", TEMPORARY, ()),
+    ("I/O error writing script", TEMPORARY, ()),
+    ("System submissions disabled", TEMPORARY, ()),
+    ("Required node not available", TEMPORARY, ()),  # down, drained or reserved
+    ("Required partition not available", TEMPORARY, ()),  # inactive or drained
+    ("Partition in DOWN state", TEMPORARY, ()),
+    ("Requested reservation not usable now", TEMPORARY, ()),
+    ("Requested reservation is in use", TEMPORARY, ()),
     # --- the partition and the account ---
-    ("invalid partition", GOOD, ("slurm_partition",)),
-    ("No partition specified", GOOD, ("slurm_partition",)),
-    ("group not permitted to use this partition", GOOD, ("slurm_partition",)),
-    ("Requested nodes not in this partition", GOOD, ("slurm_partition", "slurm_extra")),
-    ("Invalid account", GOOD, ("slurm_account", "slurm_partition")),
-    ("appears to be invalid", GOOD, ("slurm_account",)),  # the executor plugin's own check of accounts
-    ("Access/permission denied", GOOD, ("slurm_account", "slurm_partition")),
-    ("Invalid wckey", GOOD, ("slurm_extra",)),
+    ("invalid partition", PERMANENT, ("slurm_partition",)),
+    ("No partition specified", PERMANENT, ("slurm_partition",)),
+    ("group not permitted to use this partition", PERMANENT, ("slurm_partition",)),
+    ("Requested nodes not in this partition", PERMANENT, ("slurm_partition", "slurm_extra")),
+    ("Invalid account", PERMANENT, ("slurm_account", "slurm_partition")),
+    ("appears to be invalid", PERMANENT, ("slurm_account",)),  # the executor plugin's of_rule check of accounts
+    ("Access/permission denied", PERMANENT, ("slurm_account", "slurm_partition")),
+    ("Invalid wckey", PERMANENT, ("slurm_extra",)),
     # --- a request that no node meets ---
-    ("Memory specification can not be satisfied", GOOD, ("mem_mb",)),
-    ("Memory required by task is not available", GOOD, ("mem_mb",)),
-    ("More processors requested than permitted", GOOD, ("threads",)),
-    ("CPU count specification invalid", GOOD, ("threads",)),
-    ("Requested more tasks than available", GOOD, ("threads",)),
-    ("Node count specification invalid", GOOD, ("nodes", "slurm_extra")),
-    ("Requested node configuration is not available", GOOD, ("gres", "mem_mb", "threads", "constraint")),
-    ("generic resource (gres)", GOOD, ("gres",)),
-    ("Invalid GRES", GOOD, ("gres",)),
-    ("Trackable RESource", GOOD, ("gres",)),
-    ("feature specification", GOOD, ("constraint",)),
-    ("Invalid node name", GOOD, ("slurm_extra",)),
-    ("Invalid license", GOOD, ("slurm_extra",)),
-    ("Invalid qos", GOOD, ("qos", "slurm_partition")),
-    ("Requested reservation is invalid", GOOD, ("slurm-reservation",)),
-    ("Access denied to requested reservation", GOOD, ("slurm-reservation",)),
-    ("time limit is invalid", GOOD, ("runtime",)),
-    ("Time limit specification required", GOOD, ("runtime",)),
-    ("Invalid --time", GOOD, ("runtime",)),
-    ("Invalid --mem", GOOD, ("mem_mb",)),
-    ("--cpus-per-task", GOOD, ("threads",)),
-    ("Invalid --signal", GOOD, ("slurm_extra",)),
-    ("unrecognized option", GOOD, ("slurm_extra",)),
-    ("invalid option", GOOD, ("slurm_extra",)),
-    ("Pathname of a file, directory or other parameter too long", GOOD, ("slurm_extra",)),
-    ("Invalid job array specification", GOOD, ()),
-    ("Invalid cluster name", GOOD, ("slurm_cluster",)),
-    ("No cluster '", GOOD, ("slurm_cluster",)),
+    ("Memory specification can not be satisfied", PERMANENT, ("mem_mb",)),
+    ("Memory required by task is not available", PERMANENT, ("mem_mb",)),
+    ("More processors requested than permitted", PERMANENT, ("threads",)),
+    ("CPU count specification invalid", PERMANENT, ("threads",)),
+    ("Requested more tasks than available", PERMANENT, ("threads",)),
+    ("Node count specification invalid", PERMANENT, ("nodes", "slurm_extra")),
+    ("Requested node configuration is not available", PERMANENT, ("gres", "mem_mb", "threads", "constraint")),
+    ("generic resource (gres)", PERMANENT, ("gres",)),
+    ("Invalid GRES", PERMANENT, ("gres",)),
+    ("Trackable RESource", PERMANENT, ("gres",)),
+    ("feature specification", PERMANENT, ("constraint",)),
+    ("Invalid node name", PERMANENT, ("slurm_extra",)),
+    ("Invalid license", PERMANENT, ("slurm_extra",)),
+    ("Invalid qos", PERMANENT, ("qos", "slurm_partition")),
+    ("Requested reservation is invalid", PERMANENT, ("slurm-reservation",)),
+    ("Access denied to requested reservation", PERMANENT, ("slurm-reservation",)),
+    ("time limit is invalid", PERMANENT, ("runtime",)),
+    ("Time limit specification required", PERMANENT, ("runtime",)),
+    ("Invalid --time", PERMANENT, ("runtime",)),
+    ("Invalid --mem", PERMANENT, ("mem_mb",)),
+    ("--cpus-per-task", PERMANENT, ("threads",)),
+    ("Invalid --signal", PERMANENT, ("slurm_extra",)),
+    ("unrecognized option", PERMANENT, ("slurm_extra",)),
+    ("invalid option", PERMANENT, ("slurm_extra",)),
+    ("Pathname of a file, directory or other parameter too long", PERMANENT, ("slurm_extra",)),
+    ("Invalid job array specification", PERMANENT, ()),
+    ("Invalid cluster name", PERMANENT, ("slurm_cluster",)),
+    ("No cluster '", PERMANENT, ("slurm_cluster",)),
 )
-"""Part of a message, what it means, and the keys of the profile that ask for it; the first that fits counts."""
+"""Part of a message, its verdict, and the keys of the profile that request what is refused; the first match counts."""
 
 _LIMITED = (
     ("Wall", ("runtime", "qos")),
@@ -111,19 +111,26 @@ _NEVER: Mapping[str, tuple[str, ...]] = {
 }
 """Reasons for which a waiting job never starts, other than limits of a single job, with keys of the profile."""
 
-_NEEDS_SOMEBODY = ("PartitionDown", "PartitionInactive", "ReqNodeNotAvail", "JobHeldAdmin", "JobHeldUser", "NodeDown")
-"""Reasons for which a job waits until somebody does something."""
+_NEEDS_INTERVENTION = (
+    "PartitionDown",
+    "PartitionInactive",
+    "ReqNodeNotAvail",
+    "JobHeldAdmin",
+    "JobHeldUser",
+    "NodeDown",
+)
+"""Reasons for which a job waits until a user or an administrator intervenes."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why SLURM does not take or start a job.
+    """Why SLURM does not accept or start a job.
 
     Attributes
     ----------
-    verdict : {"for good", "for now", "unknown"}
+    verdict : {"permanent", "temporary", "unknown"}
     words : str
-        SLURM's own.
+        SLURM's message or reason.
     keys : tuple of str
         Keys of the profile that set what is refused, the likeliest first.
     """
@@ -134,7 +141,7 @@ class Refusal:
 
 
 def classify_message(message: str) -> Refusal:
-    """Tell what a refusal of ``sbatch`` means.
+    """Classify a refusal of ``sbatch``.
 
     Parameters
     ----------
@@ -157,7 +164,7 @@ def classify_message(message: str) -> Refusal:
 
 
 def classify_reason(reason: str) -> Refusal | None:
-    """Tell whether a job that waits will start, by the reason that ``squeue`` gives.
+    """Classify the reason that ``squeue`` gives for a waiting job.
 
     Parameters
     ----------
@@ -171,9 +178,9 @@ def classify_reason(reason: str) -> Refusal | None:
     """
     name = reason.strip("()").split(",")[0].strip()
     if name in _NEVER:
-        return Refusal(GOOD, name, _NEVER[name])
-    if name in _NEEDS_SOMEBODY:
-        return Refusal(NOW, name)
+        return Refusal(PERMANENT, name, _NEVER[name])
+    if name in _NEEDS_INTERVENTION:
+        return Refusal(TEMPORARY, name)
     if _is_limit(name):
         verdict, keys = _classify_limit(name)
         return Refusal(verdict, name, keys)
@@ -186,14 +193,14 @@ def _is_limit(word: str) -> bool:
 
 
 def _classify_limit(name: str) -> tuple[Verdict, tuple[str, ...]]:
-    """Return what a limit means, and the keys that ask for more than it: sums of all jobs shrink when jobs end."""
+    """Return the verdict on a limit and the keys that exceed it; limits on sums over jobs are temporary, as jobs end."""
     if not (any(part in name for part in PER_JOB) or name.startswith("QOSMin")):
-        return NOW, ()
-    return GOOD, next((keys for part, keys in _LIMITED if part in name.replace("PerNode", "")), ("qos",))
+        return TEMPORARY, ()
+    return PERMANENT, next((keys for part, keys in _LIMITED if part in name.replace("PerNode", "")), ("qos",))
 
 
 def sbatch_words(message: str) -> str:
-    """Return what ``sbatch`` says, as one line, without its own prefixes."""
+    """Return the message of ``sbatch`` as one line, without its prefixes."""
     lines = [
         line.strip().removeprefix("sbatch: ").removeprefix("error: ").removeprefix("Batch job submission failed: ")
         for line in message.strip().splitlines()
@@ -205,7 +212,7 @@ def sbatch_words(message: str) -> str:
 def explain(
     refusal: Refusal, profile: Path | None, rule: str | None = None, resources: Mapping[str, Any] | None = None
 ) -> str:
-    """Say what SLURM refuses, in its own words, and where the profile asks for it.
+    """Explain a refusal: SLURM's message, and the keys of the profile that request what is refused.
 
     Parameters
     ----------
@@ -215,13 +222,13 @@ def explain(
     rule : str, optional
         Rule of the job.
     resources : mapping, optional
-        Resources of the job, where its profile is not at hand.
+        Resources of the job, where no profile is given.
 
     Returns
     -------
     str
     """
-    text = f"SLURM says: {refusal.words.rstrip('.')}."
+    text = f"SLURM's message: {refusal.words.rstrip('.')}."
     if not refusal.keys:
         return text
     given = [place for key in refusal.keys for place in profile_places(profile, key, rule)]
@@ -229,11 +236,11 @@ def explain(
     where = "the profile" if profile is None else str(profile / "config.yaml")
     if not given:
         return f"{text} Set {' or '.join(refusal.keys)} in {where}."
-    return f"{text} {where} asks for {', '.join(given)}."
+    return f"{text} {where} requests {', '.join(given)}."
 
 
 def profile_places(profile: Path | None, key: str, rule: str | None) -> list[str]:
-    """Return where a profile sets a key that counts for a rule, with its value, e.g. ``set-resources.train.gres: gpu:9``."""
+    """Return where a profile sets a key for a rule, with its value, e.g. ``set-resources.train.gres: gpu:9``."""
     try:
         content = read_profile(profile) if profile is not None else {}
     except ConfigError:
@@ -243,9 +250,9 @@ def profile_places(profile: Path | None, key: str, rule: str | None) -> list[str
     if key == "threads":
         threads = _mapping(content.get("set-threads"))
         return [f"set-threads.{rule}: {_short(threads[rule])}"] if rule in threads else []
-    own = _mapping(_mapping(content.get("set-resources")).get(rule))
-    if key in own:
-        return [f"set-resources.{rule}.{key}: {_short(own[key])}"]
+    of_rule = _mapping(_mapping(content.get("set-resources")).get(rule))
+    if key in of_rule:
+        return [f"set-resources.{rule}.{key}: {_short(of_rule[key])}"]
     default = _mapping(content.get("default-resources"))
     return [f"default-resources.{key}: {_short(default[key])}"] if key in default else []
 

@@ -1,4 +1,4 @@
-"""What Snakemake's output tells of submissions: which rules SLURM accepted jobs of, and what it refused."""
+"""Submissions in Snakemake's output: the rules of accepted jobs, and SLURM's refusals."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from hrtem_ood.execution.slurm_refusals import Refusal, classify_message
 
 REFUSED = "SLURM sbatch failed"
-"""Message of the executor plugin for a job that SLURM did not accept; its words follow in quotes."""
+"""Message of the executor plugin for a job that SLURM did not accept; SLURM's message follows in quotes."""
 
 NOT_SUBMITTED = "Job submission failed with exception: "
-"""Message of the executor plugin for a job that it did not hand to SLURM, as with an account that it does not find."""
+"""Message of the executor plugin for a job that it did not submit to SLURM, e.g. with an unknown account."""
 
 ACCEPTED = re.compile(r"has been submitted with SLURM jobid (\d+) \(log: (\S+)\)")
 _RULE = re.compile(r"--comment '?(rule_([A-Za-z0-9]+(?:_[A-Za-z0-9]+)*?)(?:_wildcards_[^\s']*)?)'?(?:\s|$)")
 _ERROR_IN = re.compile(r"^Error in rule (\w+)")
 MOST_LINES = 40
-"""Lines in which the message of a refusal ends."""
+"""Largest number of lines of the message of a refusal."""
 
 
 @dataclass
@@ -25,10 +25,10 @@ class SubmissionLog:
     Attributes
     ----------
     accepted : set of str
-        Rules of which SLURM has taken a job.
+        Rules of which SLURM has accepted a job.
     refusals : list of (str or None, Refusal)
-        What SLURM refused, with the rule. Of a job that was refused for now before, what follows does not count: each
-        attempt asks for more, so that it may be refused for good in the end though the job is in order.
+        Refusals, each with its rule. After a temporary refusal of a job, its later refusals do not count: each attempt
+        requests more, so that a valid job may be refused permanently in the end.
     """
 
     accepted: set[str] = field(default_factory=set)
@@ -38,7 +38,7 @@ class SubmissionLog:
     _waiting: set[str] = field(default_factory=set)
 
     def read(self, line: str) -> tuple[str | None, Refusal] | None:
-        """Take in a line; return the refusal that it completes, with its rule."""
+        """Process a line; return the refusal that it completes, with its rule."""
         if match := ACCEPTED.search(line):
             self.accepted.update(re.findall(r"/rule_(\w+)/", match[2]))
         if match := _ERROR_IN.match(line):
@@ -61,7 +61,7 @@ class SubmissionLog:
     def _add(self, rule: str | None, job: str | None, refusal: Refusal) -> tuple[str | None, Refusal] | None:
         if job is not None and job in self._waiting:
             return None
-        if job is not None and refusal.verdict == "for now":
+        if job is not None and refusal.verdict == "temporary":
             self._waiting.add(job)
         self.refusals.append((rule, refusal))
         return rule, refusal

@@ -16,10 +16,10 @@ from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
 from hrtem_ood.execution.slurm_client import SlurmError
-from hrtem_ood.execution.slurm_refusals import GOOD, classify_reason
+from hrtem_ood.execution.slurm_refusals import PERMANENT, classify_reason
 
 WINDOW_S = 3600.0
-"""Rates are averages over the last so many seconds [s]."""
+"""Time over which rates are averaged [s]."""
 
 PAUSE_S = 600.0
 """An interval between two artifacts that is longer [s], and much longer than usual, is a pause between two runs."""
@@ -37,7 +37,7 @@ class StageStatus:
     Attributes
     ----------
     stage : str
-        Networks have a row of their own: those of packs that failed count as blocked.
+        Networks have a separate row: those of packs that failed count as blocked.
     wanted, done : int
         Numbers of the campaign's artifacts, and of existing ones.
     running, failed, ready, blocked : int
@@ -62,7 +62,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job that runs, or that did not end well.
+    """A job that runs, failed or was killed.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class WaitingJob:
-    """A job in SLURM's queue that does not just wait for its turn.
+    """A job in SLURM's queue that waits for more than its turn.
 
     Attributes
     ----------
@@ -105,11 +105,11 @@ class WaitingJob:
     stage, id : str or None
         Of the artifact that it is to create; None of a head.
     reason : str
-        SLURM's own, as ``PartitionTimeLimit``.
+        SLURM's reason, e.g. ``PartitionTimeLimit``.
     never : bool
         Whether it will never start.
     keys : tuple of str
-        Keys of the profile that ask for what it does not get.
+        Keys of the profile that request what is not available.
     """
 
     slurm_job: str
@@ -129,11 +129,11 @@ class Status:
     campaign : str
     stages : list of StageStatus
     jobs : list of JobStatus
-        Running ones, then those that did not end well, the latest first.
+        Running ones, then those that failed or were killed, the latest first.
     done : bool
         Whether nothing is missing.
     waiting : list of WaitingJob
-        Jobs in SLURM's queue that will not start before somebody does something.
+        Jobs in SLURM's queue that do not start without an intervention.
     """
 
     campaign: str
@@ -179,14 +179,14 @@ def status(campaign: Campaign, results: Path) -> Status:
             stages.append(_networks(campaign, missing["packs"], ready, running, trained))
         ids = dag.artifact_ids(campaign, stage)
         done = [id_ for id_ in ids if exists(stage, id_)]
-        rate = _rate(_times(stage, done, results) if each else [], going_on=bool(running))
+        rate = _rate(_times(stage, done, results) if each else [], is_running=bool(running))
         counts = (len(running), len(each) - len(running) - len(waiting), len(ready), len(waiting) - len(ready))
         stages.append(StageStatus(stage, len(ids), len(done), *counts, rate, _left(len(each), rate)))
     return Status(campaign.name, stages, jobs, not wanted, _waiting(campaign.name, results))
 
 
 def _waiting(campaign: str, results: Path) -> list[WaitingJob]:
-    """Return the jobs of a campaign that SLURM keeps waiting for more than their turn; asks only where SLURM was used."""
+    """Return the jobs of a campaign that wait for more than their turn; SLURM is queried only where it was used."""
     if not any((results / "logs" / name).exists() for name in (HEAD, "slurm", "tasks")) or not shutil.which("squeue"):
         return []
     here = results.absolute().parent.resolve()
@@ -196,7 +196,7 @@ def _waiting(campaign: str, results: Path) -> list[WaitingJob]:
         return []
     refusals = [(job, classify_reason(job.reason)) for job in queued if job.state == "PENDING"]
     return [
-        WaitingJob(job.number, job.stage, job.id, job.reason, each.verdict == GOOD, each.keys)
+        WaitingJob(job.number, job.stage, job.id, job.reason, each.verdict == PERMANENT, each.keys)
         for job, each in refusals
         if each is not None
     ]
@@ -218,14 +218,14 @@ def _networks(
 ) -> StageStatus:
     """Count networks: a running pack trains one at a time, and its others are ready."""
 
-    def left(ids: Iterable[str]) -> list[int]:
+    def count_untrained(ids: Iterable[str]) -> list[int]:
         return [sum(each.id not in trained for each in campaign.packs[id_].networks) for id_ in ids]
 
-    at_work = [count for count in left(running) if count]
+    in_running_packs = [count for count in count_untrained(running) if count]
     done = [when for id_, when in trained.items() if id_ in campaign.networks]
-    total, now = sum(left(packs)), len(at_work)
-    able = sum(left(ready)) + sum(at_work) - now
-    rate = _rate(done, going_on=now > 0)
+    total, now = sum(count_untrained(packs)), len(in_running_packs)
+    able = sum(count_untrained(ready)) + sum(in_running_packs) - now
+    rate = _rate(done, is_running=now > 0)
     wanted = len(campaign.networks)
     return StageStatus("networks", wanted, len(done), now, 0, able, total - now - able, rate, _left(total, rate))
 
@@ -244,7 +244,7 @@ def _written(path: Path) -> float | None:
         return None
 
 
-def _rate(times: Iterable[float], *, going_on: bool) -> float | None:
+def _rate(times: Iterable[float], *, is_running: bool) -> float | None:
     """Return how many artifacts were finished per hour [1/h], in the last hour and since the last pause."""
     now = time.time()
     recent = sorted(when for when in times if when > now - WINDOW_S)
@@ -253,7 +253,7 @@ def _rate(times: Iterable[float], *, going_on: bool) -> float | None:
     steps = [after - before for before, after in pairwise(recent)]
     long = max(PAUSE_S, 10 * median(steps))
     first = max((number + 1 for number, step in enumerate(steps) if step > long), default=0)
-    span, count = (now if going_on else recent[-1]) - recent[first], len(recent) - 1 - first
+    span, count = (now if is_running else recent[-1]) - recent[first], len(recent) - 1 - first
     return count / span * 3600 if count and span > 0 else None
 
 

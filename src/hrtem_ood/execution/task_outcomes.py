@@ -1,4 +1,4 @@
-"""What became of the task of a network: a small JSON file beside its log, which is data and nothing else."""
+"""Outcomes of network tasks: a small JSON file beside the log of each, which holds data only."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def task_folder(results: Path, id_: str) -> Path:
 
 
 def write_outcome(results: Path, id_: str, outcome: Outcome) -> None:
-    """Write what became of a network's task, in one step.
+    """Write the outcome of a network's task atomically.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_outcome(results: Path, id_: str, outcome: Outcome) -> None:
 
 
 def read_outcome(results: Path, id_: str, network: str, token: str) -> Outcome | None:
-    """Read what became of a network's task.
+    """Read the outcome of a network's task.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def read_outcome(results: Path, id_: str, network: str, token: str) -> Outcome |
         None where the task has not ended, or where the file is not such an outcome.
     """
     try:
-        # neither a pipe, which would keep its reader waiting, nor more than an outcome takes
+        # refuse a pipe, which would block the reader, and a file larger than an outcome
         descriptor = os.open(task_folder(results, id_) / f"{network}.json", os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -87,7 +87,7 @@ def read_outcome(results: Path, id_: str, network: str, token: str) -> Outcome |
 
 
 def error_message(error: BaseException) -> str:
-    """Return the message of an error: the last line, which names the network, of this program's own."""
+    """Return the last line of an error's message; in this program's own errors, it names the network."""
     text = str(error) if isinstance(error, HrtemOodError) else f"{type(error).__name__}: {error}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:MAX_ERROR] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The report of a campaign: one HTML file that needs no other."""
+"""The report of a campaign: one self-contained HTML file."""
 
 import base64
 import re
@@ -23,13 +23,13 @@ from hrtem_ood.report.templates import load_template
 SYMBOLS = {"sigma": "σ", "epsilon": "ε", "abs_delta_defocus_A": "|Δf − Δf′|"}
 
 BROAD = 800
-"""A figure of more points across is drawn wider than the text."""
+"""A figure wider than this is drawn wider than the text [pt]."""
 
 DIVERGED_HEADINGS = {"training_label": "trained under", "epochs_trained": "in epoch"}
 """Headings of the table of diverged networks, where they are not the names of its columns."""
 
 LONG = 40
-"""Tables of more rows are folded."""
+"""Tables with more rows than this are folded."""
 
 
 def report_html(data: ReportData, figures: dict[str, bytes]) -> str:

@@ -46,7 +46,7 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
     page, figures : Path
         Markdown file, and folder of its pictures; both are overwritten.
     command : str
-        That generates the page, for its head.
+        Command that generates the page, for its first lines.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
     links : dict of str to str
         Of figures, by name.
     command : str
-        That generates the page.
+        Command that generates the page.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
 def predictor_symbol(name: str) -> str:
     """Return a predictor as in tables: its name, and its symbol where it is a built-in one."""
     built_in = PREDICTORS.get(name)
-    # a bar would end a table's cell
+    # a vertical bar would end a cell of the table
     return f"`{name}`" + (f" {built_in.symbol.replace('|', '∣')}" if built_in else "")
 
 
@@ -120,7 +120,7 @@ def outcome_summary(results: CampaignResults, campaign: Campaign, name: str) -> 
     analysis = campaign.config.analysis
     ranking = results.tables["predictor_ranking"]
     part = ranking[(ranking.outcome == name) & (ranking.cells == "imaging")].reset_index(drop=True)
-    # equals share a place
+    # ties share a place
     part.insert(0, "place", part.rho.round(9).rank(method="min", ascending=False, na_option="bottom").astype(int))
     claim = analysis.claim_on(name)
     named = [claim.predictor, *claim.better_than] if claim else []
@@ -131,14 +131,14 @@ def outcome_summary(results: CampaignResults, campaign: Campaign, name: str) -> 
         "entered": len(part),
         "n": int(part.n.max()) if len(part) else 0,
         "subsets": subset_rows(results, campaign, name, structures=False),
-        "own": [],
+        "claimed": [],
         "gains": [],
         "leads": {},
     }
     if claim is None:
         return content
     return content | {
-        "own": rows_as_dicts(part[part.predictor == claim.predictor]),
+        "claimed": rows_as_dicts(part[part.predictor == claim.predictor]),
         "gains": rho_differences(results, analysis, name, claim.predictor, claim.better_than),
         "leads": {
             first: rho_differences(results, analysis, name, first, [claim.predictor])

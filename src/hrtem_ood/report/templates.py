@@ -15,7 +15,7 @@ def load_template(name: str, *, html: bool) -> jinja2.Template:
     name : str
         File name.
     html : bool
-        HTML or Markdown; both are escaped, each in its way.
+        Whether the template is HTML, else Markdown; values are escaped accordingly.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def load_template(name: str, *, html: bool) -> jinja2.Template:
 def markdown_value(value: Any) -> Any:
     r"""Write a value into Markdown such that it opens no HTML, no link and no further cell or line.
 
-    Back-quotes and emphasis stay: values that hold them are this project's own, or names, which have only letters, digits
-    and ``_.-``.
+    Back-quotes and emphasis stay: only this project's texts have them; names consist of letters, digits
+    and ``_.-`` only.
 
     Examples
     --------

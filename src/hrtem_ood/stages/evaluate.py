@@ -24,9 +24,9 @@ from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, 
 from hrtem_ood.progress import track
 
 PIXELS = {"cpu": 2**17, "cuda": 2**20}
-"""Pixels per batch, which bounds memory. It knows nothing but the images' size and the kind of device, as sums may come
-out differently in batches of another size. On CPUs larger batches are slower, as they leave the caches
-(benchmarks/evaluation.py); on GPUs, where nothing was measured, small ones would not give them enough to do."""
+"""Pixels per batch, which bounds memory. The batch size depends only on the images' size and the kind of device, because
+sums may differ between batch sizes. On CPUs, larger batches are slower, as they exceed the caches
+(benchmarks/evaluation.py). On GPUs, small batches would not use the device fully; this was not measured."""
 
 
 def evaluate(
@@ -64,12 +64,12 @@ def evaluate(
         with reproducible():
             packed = {id_: entry["pack"] for id_, entry in networks.items()}
             _compute(cells, packed, suite, results, where, architectures or {})
-    told = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
-    store.write_zarr(output, cells.to_dataset(), told)
+    provenance = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
+    store.write_zarr(output, cells.to_dataset(), provenance)
 
 
 def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:
-    """Return the networks of an evaluation of which some score is in no evaluation that is there.
+    """Return the networks of an evaluation with scores that no existing evaluation holds.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, 
     """
     _, cells = _empty(spec, packs, suite)
     cells.mark_existing(results / "evaluations", version=spec.version)
-    return [id_ for id_, known in zip(cells.networks, cells.known, strict=True) if not known.all()]
+    return [id_ for id_, has_score in zip(cells.networks, cells.known, strict=True) if not has_score.all()]
 
 
 def _empty(spec: EvaluationSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], ScoreTable]:
-    """Return what packs tell of the networks of an evaluation, and its cells, none of which is known."""
+    """Return the packs' entries of the networks of an evaluation, and its empty table of scores."""
     if store.artifact_id_of(suite) != spec.suite:
         raise ArtifactError(f"{spec.id} needs {spec.suite}, not {suite}.")
     networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
@@ -96,15 +96,15 @@ def _empty(spec: EvaluationSpec, packs: Sequence[Path], suite: Path) -> tuple[di
 
 
 def _entries(spec: EvaluationSpec, packs: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Read what packs tell of the networks of an evaluation, in its order, and which ``pack`` does."""
-    found: dict[str, dict[str, Any]] = {}
+    """Read the packs' entries of the networks of an evaluation, in its order, each with its ``pack``."""
+    entries: dict[str, dict[str, Any]] = {}
     for pack in packs:
-        found |= {id_: entry | {"pack": pack} for id_, entry in store.read_json(pack)["networks"].items()}
-    missing = [id_ for id_ in spec.networks if id_ not in found]
+        entries |= {id_: entry | {"pack": pack} for id_, entry in store.read_json(pack)["networks"].items()}
+    missing = [id_ for id_ in spec.networks if id_ not in entries]
     if missing:
         listed = ", ".join(map(str, packs)) or "no pack"
-        raise ArtifactError(f"{spec.id} needs {', '.join(missing)}, of which {listed} does not tell.")
-    return {id_: found[id_] for id_ in spec.networks}
+        raise ArtifactError(f"{spec.id} needs {', '.join(missing)}, which {listed} does not list.")
+    return {id_: entries[id_] for id_ in spec.networks}
 
 
 def _images_in_each(datasets: Mapping[str, Any], suite: Path) -> int:
@@ -122,7 +122,7 @@ def _compute(
     device: torch.device,
     architectures: Mapping[str, Architecture],
 ) -> None:
-    """Compute the cells that are not known, reading every network and every dataset once."""
+    """Compute the missing scores, reading every network and every dataset once."""
     ids, names = list(cells.networks), list(cells.datasets)
     missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
     columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
@@ -134,8 +134,8 @@ def _compute(
             read = _networks(sources, results, images.counts.shape[-1], device)
             networks = {id_: FeatureHook(network) for id_, network in read.items()}
         unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
-        for id_, found in network_scores(unknown, images, device).items():
-            cells.fill(ids.index(id_), column, found)
+        for id_, computed in network_scores(unknown, images, device).items():
+            cells.fill(ids.index(id_), column, computed)
 
 
 def _images(path: Path, sha256: str, suite: Path) -> Images:
@@ -143,13 +143,13 @@ def _images(path: Path, sha256: str, suite: Path) -> Images:
         raise ArtifactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
     if store.zarr_attributes(path).get("sha256_of_images") != sha256:
         raise ArtifactError(
-            f"{path} holds other images than when {suite} was made. Delete {suite} and run snakemake again."
+            f"{path} holds other images than when {suite} was written. Delete {suite} and run snakemake again."
         )
     return read_images(path)
 
 
 class _Source(NamedTuple):
-    """Where a network comes from: the sha256 of its weights, the pack that tells it, and the architecture asked for."""
+    """Source of a network: the sha256 of its weights, the pack that lists it, and the architecture of the configuration."""
 
     sha256: str | None
     pack: Path
@@ -157,7 +157,7 @@ class _Source(NamedTuple):
 
 
 def _networks(sources: Mapping[str, _Source], results: Path, side: int, device: torch.device) -> dict[str, nn.Module]:
-    """Read networks, and check that they take images of that size."""
+    """Read networks, and check that they accept images of that size."""
     networks = {}
     for id_, source in sources.items():
         content = _checkpoint(Results(results).path("networks", id_), source.sha256, source.pack)
@@ -174,12 +174,12 @@ def _networks(sources: Mapping[str, _Source], results: Path, side: int, device: 
 def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
     if not path.exists():
         raise ArtifactError(
-            f"{path} is missing, but {pack} lists it. Delete {pack} and run snakemake again to train it anew."
+            f"{path} is missing, but {pack} lists it. Delete {pack} and run snakemake again to train it again."
         )
     content = read_network(path)
     if content["sha256_of_weights"] != sha256:
         raise ArtifactError(
-            f"{path} holds other weights than {pack} lists. Delete {pack} and run snakemake again to list what is there."
+            f"{path} holds other weights than {pack} lists. Delete {pack} and run snakemake again to list the existing weights."
         )
     return content
 
@@ -190,19 +190,19 @@ def network_scores(
 ) -> dict[str, NetworkScores]:
     """Compute all scores and features of some networks on all images of a dataset.
 
-    Every batch is made ready once for all networks, and scores stay on the device until the last. A network's scores do
+    Every batch is prepared once for all networks, and scores stay on the device until the end. A network's scores do
     not depend on the others.
 
     Parameters
     ----------
-    networks : mapping of str to Watched
+    networks : mapping of str to FeatureHook
         By id; in evaluation mode, on the device.
     images : Images
     device : torch.device
 
     Returns
     -------
-    dict of str to Found
+    dict of str to NetworkScores
     """
     side = images.counts.shape[-1]
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
@@ -212,13 +212,13 @@ def network_scores(
             with explain_out_of_memory(f"evaluating network {id_}", advice):
                 logits, feature = network(image)
                 parts[id_].append((scores(logits, label), feature.half()))
-    found = {}
+    results = {}
     for id_, batches in parts.items():
         values, features = zip(*batches, strict=True)
-        found[id_] = NetworkScores(torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy())
-    return found
+        results[id_] = NetworkScores(torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy())
+    return results
 
 
 def batch_size(side: int, device: torch.device) -> int:
-    """Images per batch, of images so many pixels wide; see :data:`PIXELS`."""
+    """Images per batch, for images of that side [px]; see :data:`PIXELS`."""
     return max(1, PIXELS[device.type] // side**2)

@@ -26,7 +26,7 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 @dataclass(frozen=True)
 class ExitWave:
-    """What lies behind one structure.
+    """The exit wave of one structure, with the quantities that imaging and labels need.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
     for path in shards:
         with store.open_zarr(path, dask=False) as shard:
             if shard.attrs.get("series") != spec.exit_wave_series:
-                raise ArtifactError(f"{path} holds exit waves of another series than dataset {spec.id} is made of.")
+                raise ArtifactError(f"{path} holds exit waves of another series than that of dataset {spec.id}.")
             present = shard.structure.values.tolist()
             if present != list(range(expected, expected + len(present))):
                 raise ArtifactError(
@@ -90,7 +90,7 @@ def iter_exit_waves(spec: DatasetSpec, shards: Sequence[Path]) -> Iterator[tuple
 
 
 def _rows(path: Path, array: xr.DataArray) -> Callable[[int], np.ndarray | MappedRow]:
-    """Return what reads a row of an array, checked; without a copy where it is stored as it is."""
+    """Return a function that reads and checks a row of an array, without a copy where it is stored uncompressed."""
     return memmap_rows(path, str(array.name)) or (lambda row: np.asarray(array[row].values))
 
 
@@ -118,16 +118,16 @@ def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
 
 @dataclass
 class ImageBuffer:
-    """Images of structures in order, as far as they are made.
+    """Images of the structures processed so far, in order.
 
     Attributes
     ----------
     counts : list of uint array, (y, x), [e/px]
     labels : list of uint8 array, (y, x), [1]
     varied : dict of str to list of float
-        By name, the values that each image has of the defocus [Å], from the exit plane, and of whatever else jitters.
+        By name, the values for each image of the defocus [Å], from the exit plane, and of every parameter with jitter.
     expected : list of float32 array, (y, x), [e/px]
-        What the counts were drawn from, where that is asked for.
+        Expected counts, from which counts are drawn; empty unless the configuration stores them.
     """
 
     counts: list[np.ndarray] = field(default_factory=list)
@@ -136,24 +136,24 @@ class ImageBuffer:
     expected: list[np.ndarray] = field(default_factory=list)
 
 
-def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, images: ImageBuffer) -> None:
+def form_image(spec: DatasetSpec, exit_wave: ExitWave, microscope: Microscope, images: ImageBuffer) -> None:
     """Image one structure.
 
     Parameters
     ----------
     spec : DatasetSpec
-    behind : ExitWave
+    exit_wave : ExitWave
     microscope : Microscope
     images : ImageBuffer
         To which its image is added.
     """
     am, size, pixel_size_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
-    condition = sample_condition(spec.condition, spec.series, behind.structure)
-    defocus_A = behind.zero_defocus_A + condition.defocus_A
-    spectra = cropped_spectra(behind.waves, size, am)
+    condition = sample_condition(spec.condition, spec.series, exit_wave.structure)
+    defocus_A = exit_wave.zero_defocus_A + condition.defocus_A
+    spectra = cropped_spectra(exit_wave.waves, size, am)
     intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
     dose = condition.dose_e_per_A2
-    rng = np.random.default_rng(seed_sequence(spec.series, behind.structure, 1))
+    rng = np.random.default_rng(seed_sequence(spec.series, exit_wave.structure, 1))
     images.counts.append(microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_size_A=pixel_size_A, rng=rng))
     if spec.imaging.store_noise_free:
         images.expected.append(intensity * np.float32(dose * pixel_size_A**2))
@@ -161,7 +161,7 @@ def form_image(spec: DatasetSpec, behind: ExitWave, microscope: Microscope, imag
     for name, value in values.items():
         images.varied.setdefault(name, []).append(value)
     mask = label_mask(
-        am.xp.asarray(behind.particle_phase),
+        am.xp.asarray(exit_wave.particle_phase),
         size=size,
         pixel_size_A=pixel_size_A,
         phase_threshold_rad=spec.labels.phase_threshold_rad,
@@ -188,21 +188,21 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, ImageBuffer()
     progress.log(f"images: {spec.n_structures} of {spec.condition.label}")
-    for told, behind in iter_exit_waves(spec, exit_waves):
+    for attributes, exit_wave in iter_exit_waves(spec, exit_waves):
         if microscope is None:
-            wavelength_A, sampling_A = electron_wavelength_A(told["energy_eV"]), float(told["sampling_A"])
-            size = image_size(spec, behind.particle_phase.shape[-1], sampling_A)
+            wavelength_A, sampling_A = electron_wavelength_A(attributes["energy_eV"]), float(attributes["sampling_A"])
+            size = image_size(spec, exit_wave.particle_phase.shape[-1], sampling_A)
             microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
-        form_image(spec, behind, microscope, images)
+        form_image(spec, exit_wave, microscope, images)
     dataset = _dataset(spec, images)
-    dataset.attrs["energy_eV"] = told["energy_eV"]
+    dataset.attrs["energy_eV"] = attributes["energy_eV"]
     seconds = time.monotonic() - begin
     store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
     progress.log(f"images: done in {seconds:.1f} s")
 
 
 def check_not_blank(spec: DatasetSpec, counts: np.ndarray) -> None:
-    """Check that images hold more than one value: networks would train on nothing, and say nothing.
+    """Check that images have more than one value: training on constant images would give no error, but no result either.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def check_not_blank(spec: DatasetSpec, counts: np.ndarray) -> None:
     Raises
     ------
     ConfigError
-        Names dataset, condition and keys.
+        Gives dataset, condition and keys.
     """
     if counts.min() == counts.max():
         raise ConfigError(
@@ -244,11 +244,11 @@ def _dataset(spec: DatasetSpec, images: ImageBuffer) -> xr.Dataset:
         },
     )
     for name, values in images.varied.items():
-        told = {"long_name": "defocus from the exit plane" if name == "defocus_A" else f"{name} of the image"}
-        dataset[name] = ("image", np.array(values, np.float32), told | {"units": parameter_unit(name)})
+        attributes = {"long_name": "defocus from the exit plane" if name == "defocus_A" else f"{name} of the image"}
+        dataset[name] = ("image", np.array(values, np.float32), attributes | {"units": parameter_unit(name)})
     if images.expected:
-        told = {"long_name": "expected electron counts", "units": "e/px"}
-        dataset["expected_counts"] = (axes, np.stack(images.expected), told)
+        attributes = {"long_name": "expected electron counts", "units": "e/px"}
+        dataset["expected_counts"] = (axes, np.stack(images.expected), attributes)
     for name in {"counts", "label", "expected_counts"} & set(dataset.data_vars):
         dataset[name].encoding = {"chunks": (1, *counts.shape[1:]), "compressors": [best_codec(dataset[name].values)]}
     return dataset

@@ -20,7 +20,7 @@ from hrtem_ood.physics.simulation.input_checks import check_structures
 from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, simulate_structure
 
 LARGE = ("exit_wave", "particle_phase")
-"""What is written structure by structure."""
+"""Variables that are written structure by structure."""
 
 
 def phonon_seeds(spec: ExitWaveShardSpec, structure: int) -> list[int]:
@@ -29,7 +29,7 @@ def phonon_seeds(spec: ExitWaveShardSpec, structure: int) -> list[int]:
 
 
 def phonon_seed(spec: ExitWaveShardSpec, structure: int, phonon: int) -> int:
-    """Seed of the displacements: the same for every beam and sampling that a scene is simulated with."""
+    """Seed of the displacements: the same for every beam energy and sampling of a structure's simulation."""
     words = seed_sequence(f"phonons of {spec.structure_series}", structure, phonon).generate_state(2, np.uint64)
     return int(words[0]) << 64 | int(words[1])
 
@@ -68,7 +68,7 @@ def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device:
 
 
 def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[SimulatedStructure]) -> xr.Dataset:
-    """Write structure by structure what is large, so that a shard is never held in memory.
+    """Write the large variables structure by structure, so that a shard is never held in memory.
 
     Parameters
     ----------
@@ -81,24 +81,24 @@ def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[Sim
     Returns
     -------
     xarray.Dataset
-        What is left to write.
+        The variables that are still to be written.
     """
     for name in LARGE:
         array = dataset[name]
         encoding = {**array.encoding, "attributes": array.attrs, "fill_value": 0}
         writer.add_array(name, tuple(map(str, array.dims)), array.shape, array.dtype.name, encoding)
     zero_defocus_A = []
-    for place, made in enumerate(simulated):
+    for index, structure in enumerate(simulated):
         for name in LARGE:
-            writer.write(name, place, getattr(made, name)[np.newaxis])
-        zero_defocus_A.append(made.zero_defocus_A)
+            writer.write(name, index, getattr(structure, name)[np.newaxis])
+        zero_defocus_A.append(structure.zero_defocus_A)
     rest = dataset.drop_vars(LARGE)
     rest["zero_defocus_A"] = dataset.zero_defocus_A.copy(data=np.array(zero_defocus_A, np.float32))
     return rest
 
 
 def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
-    """Lay out the exit waves of a shard, to be filled in: its zeros take no memory."""
+    """Return a dataset of zeros in the layout of a shard's exit waves; the zeros take no memory."""
     number, phonons = spec.stop - spec.start, spec.simulation.n_frozen_phonons
     size = band_limited_size(grid_size(cell_A, spec.simulation.sampling_A))
     pixel_size_A = cell_A / size
@@ -129,7 +129,7 @@ def empty_dataset(spec: ExitWaveShardSpec, cell_A: float) -> xr.Dataset:
         },
         attrs={"series": spec.series, "energy_eV": spec.simulation.energy_eV, "sampling_A": pixel_size_A},
     )
-    # stored as they are: waves hardly shrink, and both are read without a copy, once per condition
+    # not compressed: waves hardly shrink, and both are read without a copy, once per condition
     for name in LARGE:
         dataset[name].encoding = {"chunks": (1, *dataset[name].shape[1:]), "compressors": []}
     return dataset

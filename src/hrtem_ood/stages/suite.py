@@ -1,4 +1,4 @@
-"""Stage `suite`: the index of the test datasets of a suite; in a module of its own, as it needs no torch."""
+"""Stage `suite`: the index of the test datasets of a suite; in a separate module, as it needs no torch."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hrtem_ood.progress import track
 
 
 def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None:
-    """Write the index of a suite, one small file that stands for all its datasets and changes when one of them does.
+    """Write the index of a suite, one small file that represents all its datasets and changes when one of them does.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
         ``suites/<id>.json``.
     """
     begin = time.monotonic()
-    found = tuple(store.artifact_id_of(path) for path in datasets)
-    if found != spec.datasets:
-        raise ArtifactError(f"{output} needs the datasets {', '.join(spec.datasets)}, not {', '.join(found)}.")
+    ids = tuple(store.artifact_id_of(path) for path in datasets)
+    if ids != spec.datasets:
+        raise ArtifactError(f"{output} needs the datasets {', '.join(spec.datasets)}, not {', '.join(ids)}.")
     entries = {}
     for path in track(datasets, "test datasets", len(datasets)):
         with store.open_zarr(path) as dataset:
-            # of counts and labels: a dataset that was made again, with the same images, needs no new scores
+            # of counts and labels: a dataset that was created again, with the same images, needs no new scores
             sha256 = dataset.attrs["sha256_of_images"]
             entries[store.artifact_id_of(path)] = {"images": dataset.sizes["image"], "sha256": sha256}
-    told = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
-    store.write_json(output, {"datasets": entries, **told})
+    provenance = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
+    store.write_json(output, {"datasets": entries, **provenance})

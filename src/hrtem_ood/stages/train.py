@@ -34,11 +34,11 @@ def train(
     compile: bool = False,  # noqa: A002  # as torch and the configuration call it
     only: str | None = None,
 ) -> None:
-    """Train the networks of a pack that are not there yet, then write the pack.
+    """Train the networks of a pack that do not exist yet, then write the pack.
 
-    Every network depends on its own spec and the training set alone, so it comes out the same, bit for bit on one kind
-    of machine, in any pack and any order, interrupted or not. One that fails does not keep the others from being
-    trained; the pack is written when all are there.
+    Every network depends on its spec and the training set alone. On one kind of machine it is the same, bit for bit, in any
+    pack and any order, interrupted or not. The failure of one does not stop the training of the others; the pack is written
+    when all exist.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def train(
     datasets : sequence of Path
         ``datasets/<id>.zarr.zip``, as ``spec.training_set.datasets`` names them.
     networks : Path
-        Folder of networks: ``<id>.ckpt`` for each is read if it is there, else written. ``<id>.resume`` holds the state
-        of one that was stopped.
+        Folder of networks: ``<id>.ckpt`` of each is read if it exists, else written. ``<id>.resume`` holds the state of an
+        interrupted training.
     output : Path
         ``packs/<id>.json``.
     device : {"auto", "cpu", "gpu"}
@@ -60,18 +60,18 @@ def train(
     Raises
     ------
     HrtemOodError
-        Where networks failed, after the others were trained; names each, and why.
+        Where networks failed, after the others were trained; the message gives the reason for each.
     """
     begin, where = time.monotonic(), torch_device(device)
-    found = tuple(store.artifact_id_of(path) for path in datasets)
-    if found != spec.training_set.datasets:
+    ids = tuple(store.artifact_id_of(path) for path in datasets)
+    if ids != spec.training_set.datasets:
         raise ArtifactError(
-            f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(found)}."
+            f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(ids)}."
         )
-    how = TrainingSettings(where, checkpoint_interval_s, compile)
+    settings = TrainingSettings(where, checkpoint_interval_s, compile)
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
-        entries = _train_all(wanted, spec.training_set, datasets, networks, output, how._replace(stop=stop))
+        entries = _train_all(wanted, spec.training_set, datasets, networks, output, settings._replace(stop=stop))
     if only is not None:
         return
     content = {
@@ -87,7 +87,7 @@ def _train_all(
     datasets: Sequence[Path],
     networks: Path,
     output: Path,
-    how: TrainingSettings,
+    settings: TrainingSettings,
 ) -> dict[str, dict[str, Any]]:
     """Train what is missing, and return the entries of all networks."""
     entries: dict[str, dict[str, Any]] = {}
@@ -99,22 +99,24 @@ def _train_all(
     failed: dict[str, str] = {}
     if missing:
         resampled = {network.hyperparameters.resample_noise for network in missing}
-        shared = _read(datasets, training_set, resampled, networks, how)
-        gc.freeze()  # what lives as long as the process need not be looked at after every network
+        shared = _read(datasets, training_set, resampled, networks, settings)
+        gc.freeze()  # the collector need not scan after every network what lives as long as the process
         with Leases() as leases:
-            turns = leases.iterate_exclusively(missing, lambda network: networks / f"{network.id}.ckpt", how.stop.check)
+            turns = leases.iterate_exclusively(
+                missing, lambda network: networks / f"{network.id}.ckpt", settings.stop.check
+            )
             for network in track(turns, "networks", len(missing)):
-                how.stop.check()
+                settings.stop.check()
                 try:
                     entries[network.id] = _train_one(network, shared)
-                except Exception as error:  # whatever one network stumbles on, the others are trained
+                except Exception as error:  # an error of one network must not stop the others
                     failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
                     log(f"{network.id} failed: {failed[network.id]}")
-                gc.collect()  # Trainer and network hold each other, and with them much memory
+                gc.collect()  # Trainer and network refer to each other, and hold much memory
     if failed:
-        told = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
+        messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
         raise HrtemOodError(
-            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {told}"
+            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {messages}"
         )
     return entries
 
@@ -126,37 +128,37 @@ def _unexpected(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the networks of a pack share.
+    """Data that the networks of a pack share.
 
     Attributes
     ----------
     training : dict of Images
         By ``resample_noise``.
     validation : Images
-    told : TrainingDomain
+    domain : TrainingDomain
     folder : Path
         Of networks.
-    how : TrainingSettings
+    settings : TrainingSettings
     """
 
     training: dict[bool, Images]
     validation: Images
-    told: TrainingDomain
+    domain: TrainingDomain
     folder: Path
-    how: TrainingSettings
+    settings: TrainingSettings
 
 
 def _read(
-    datasets: Sequence[Path], spec: TrainingSetSpec, resampled: Iterable[bool], folder: Path, how: TrainingSettings
+    datasets: Sequence[Path], spec: TrainingSetSpec, resampled: Iterable[bool], folder: Path, settings: TrainingSettings
 ) -> _Shared:
     """Read the images of a training set, once for all networks."""
     pairs, validation_pairs = select_images(spec)
     with explain_out_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
         training = {
-            resample: read_pairs(datasets, pairs, variable=VARIABLE[resample]).to_device_if_fits(how.device)
+            resample: read_pairs(datasets, pairs, variable=VARIABLE[resample]).to_device_if_fits(settings.device)
             for resample in resampled
         }
-        validation = read_pairs(datasets, validation_pairs).to_device_if_fits(how.device)
+        validation = read_pairs(datasets, validation_pairs).to_device_if_fits(settings.device)
     label = next(iter(training.values())).label
     some, all_ = bool(label.any()), bool(label.all())
     if all_ or not some:
@@ -165,7 +167,7 @@ def _read(
             f"{', '.join(spec.datasets)} is labelled particle, so there is nothing to learn; "
             f"use a {'larger' if some else 'smaller'} threshold (or another labels.blur_A)."
         )
-    return _Shared(training, validation, domain_of_datasets(datasets, spec), folder, how)
+    return _Shared(training, validation, domain_of_datasets(datasets, spec), folder, settings)
 
 
 def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
@@ -179,21 +181,23 @@ def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
         "or smaller images; or give the job more memory."
     )
     with reproducible(), explain_out_of_memory(f"training {spec.id}", advice):
-        trained = fit(spec, shared.training[hyper.resample_noise], shared.validation, shared.how, resume)
+        trained = fit(spec, shared.training[hyper.resample_noise], shared.validation, shared.settings, resume)
     seconds = trained.earlier_s + time.monotonic() - begin
     if trained.diverged:
         log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")
     else:
         log(f"{spec.id}: validation loss {trained.best_validation_loss:.4f} after epoch {trained.best_epoch + 1}")
-    if path.exists():  # another job was quicker, and what its pack tells of must stay
+    if path.exists():  # another job has trained it meanwhile; keep the file that its pack lists
         return _entry(path)
-    entry = write_network(path, spec, trained, shared.told, seconds=seconds, device=device_name(shared.how.device))
+    entry = write_network(
+        path, spec, trained, shared.domain, seconds=seconds, device=device_name(shared.settings.device)
+    )
     resume.unlink(missing_ok=True)
     return entry
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    """Return the entry of a network that is there, and tidy up what its training may have left."""
+    """Return the entry of an existing network, and delete the state that its training may have left."""
     entry = pack_entry(read_network(path))
     path.with_suffix(".resume").unlink(missing_ok=True)
     return entry

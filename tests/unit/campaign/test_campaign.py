@@ -404,7 +404,7 @@ def test_as_many_images_of_a_condition_as_structures_train(raw):
     raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 6}
     assert max(shares(raw).values()) == 16  # 20 structures but 4 for validation
     raw["training_sets"]["mixed"]["n_images"] = {"defocus": 39, "dose": 8}
-    with pytest.raises(ConfigError, match="17 images are asked for under one condition"):
+    with pytest.raises(ConfigError, match="17 images are needed under one condition"):
         load_campaign(raw)
 
 
@@ -479,7 +479,7 @@ def test_predictors_follow_what_is_compared_and_nothing_else(raw):
         ),
         (
             {"compare_training_sets": "single"},
-            r"analysis\.compare_training_sets: `single` has nothing to be compared with",
+            r"analysis\.compare_training_sets: a comparison needs two training sets or more, not only `single`",
         ),
     ],
 )

@@ -55,7 +55,7 @@ MISTAKES = {
         {"networks": {"unet": {"architecture": {"name": "resnet_unet", "parameters": {"channels": 8}}}}},
         [
             "networks.unet.architecture",
-            "`parameters` and `sha256` go with `file`",
+            "`parameters` and `sha256` are valid with `file` only",
             "`resnet_unet` takes `base_channels`",
         ],
     ),
@@ -77,11 +77,11 @@ MISTAKES = {
     ),
     "another file of an architecture": (
         {"networks": {"unet": {"architecture": {"name": "Own", "file": __file__, "sha256": "ab"}}}},
-        ["networks.unet.architecture.sha256", "has the digest", "is not the file meant"],
+        ["networks.unet.architecture.sha256", "has the digest", "it is another file"],
     ),
     "neither epochs nor steps": (
         {"networks": {"unet": {"epochs": None}}},
-        ["networks.unet: give either `epochs` or `steps`; neither is there."],
+        ["networks.unet: give either `epochs` or `steps`; both are missing."],
     ),
     "epochs and steps": (
         {"networks": {"unet": {"steps": 100}}},
@@ -89,7 +89,7 @@ MISTAKES = {
     ),
     "epochs that may be missing": (
         {"networks": {"unet": {"epochs": [1, None]}}},
-        ["networks.unet: give either `epochs` or `steps`; neither is there."],
+        ["networks.unet: give either `epochs` or `steps`; both are missing."],
     ),
     "unknown loss": (
         {"networks": {"unet": {"loss": "dice"}}},
@@ -117,28 +117,31 @@ MISTAKES = {
     ),
     "a truth value for images of a condition": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": True}}}},
-        ["training_sets.mixed.n_images.dose: needs a number, not true or false"],
+        ["training_sets.mixed.n_images.dose: must be a number, not true or false"],
     ),
     "images by condition without mix": (
         {"training_sets": {"single": {"n_images": {"defocus": 9}}}},
-        ["training_sets.single.images: numbers by condition need `mixture: true`"],
+        ["training_sets.single.n_images: numbers by condition need `mixture: true`"],
     ),
     "images of some conditions": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9}}}},
-        ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus."],
+        ["training_sets.mixed.n_images: must have the names under `conditions` (defocus, dose)", "not defocus."],
     ),
     "images of unknown conditions": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 9, "tilt": 9}}}},
-        ["training_sets.mixed.images: must name what `conditions` names (defocus, dose)", "not defocus, dose, tilt."],
+        [
+            "training_sets.mixed.n_images: must have the names under `conditions` (defocus, dose)",
+            "not defocus, dose, tilt.",
+        ],
     ),
     "more images of a condition than structures": (
         # 32 in equal shares of two conditions, of which one has a share of the 9 others, too
         {"training_sets": {"mixed": {"n_images": {"defocus": 9, "dose": 32}}}},
-        ["training_sets.mixed.images: 19 images are asked for under one condition, 41 in all", "give 16 each"],
+        ["training_sets.mixed.n_images: 19 images are needed under one condition, 41 in all", "give 16 each"],
     ),
     "fewer images of a grid than conditions": (
         {"training_sets": {"mixed": {"n_images": {"defocus": 2, "dose": 4}}}},
-        ["training_sets.mixed.images.defocus: 2 images cannot show 3 conditions"],
+        ["training_sets.mixed.n_images.defocus: 2 images cannot cover 3 conditions"],
     ),
     "a negative time": (
         {"execution": {"checkpoint_interval_s": -1}},
@@ -159,7 +162,10 @@ MISTAKES = {
     ),
     "degrees for radians": ({"conditions": {"dose": {"phi12": 45}}}, ["conditions.dose.phi12", "3.1416", "rad"]),
     "missing key": ({"imaging": {"pixel_size_A": None}}, ["imaging.pixel_size_A", "is missing", "Pixel of the images"]),
-    "empty grid": ({"conditions": {"dose": {"dose_e_per_A2": []}}}, ["conditions.dose.dose_e_per_A2", "empty grid"]),
+    "empty grid": (
+        {"conditions": {"dose": {"dose_e_per_A2": []}}},
+        ["conditions.dose.dose_e_per_A2", "the grid is empty"],
+    ),
     "a value twice": ({"networks": {"unet": {"seed": [1, 1]}}}, ["networks.unet.seed", "each value once"]),
     "a range upside down": (
         {"structure_sets": {"test": {"particles": {"radius_A": [9, 8]}}}},
@@ -200,7 +206,7 @@ MISTAKES = {
     ),
     "test structures that train": (
         {"test_suites": {"test": {"structure_set": "train"}}},
-        ["test_suites.test.structure_set", "`train` trains", "seed of its own"],
+        ["test_suites.test.structure_set", "`train` trains", "another seed"],
     ),
     "test structures equal to training ones by seed": (
         {"structure_sets": {"test": {"seed": 1}}},
@@ -223,11 +229,11 @@ MISTAKES = {
     ),
     "more images than structures": (
         {"training_sets": {"single": {"n_images": 17}}},
-        ["training_sets.single.images", "ask for at most 16"],
+        ["training_sets.single.n_images", "use at most 16"],
     ),
     "fewer images than conditions": (
         {"training_sets": {"mixed": {"n_images": 3}}},
-        ["training_sets.mixed.images", "3 images cannot show 4 conditions"],
+        ["training_sets.mixed.n_images", "3 images cannot cover 4 conditions"],
     ),
     "validation takes all": (
         {"training_sets": {"mixed": {"n_validation_structures": 20}}},
@@ -281,7 +287,7 @@ def test_command_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, raw):
         ("a: [1", "c.yaml: is not valid YAML"),
         ("- 1", "must be a mapping"),
         ("", "must be a mapping"),
-        ("a: 1\na: 2", "`a` is there twice"),
+        ("a: 1\na: 2", "`a` occurs twice"),
     ],
 )
 def test_what_is_not_yaml_is_told(tmp_path, monkeypatch, text, words):

@@ -28,14 +28,14 @@ YAML = {
     "!!map x": "expected a mapping node",
     "!!python/object/apply:os.system [id]": "could not determine a constructor",
     "{[a]: 1}": "a key must be plain text",
-    "{a: 1, a: 2}": "the key `a` is there twice",
-    "&a [*a]": "inside of what it stands for",
-    "&a {<<: *a}": "inside of what it stands for",
+    "{a: 1, a: 2}": "the key `a` occurs twice",
+    "&a [*a]": "inside the value that it refers to",
+    "&a {<<: *a}": "inside the value that it refers to",
     "*nope": "undefined alias",
     "{<<: 5}": "expected a mapping",
     "[" * 40 + "]" * 40: "nests more than 32 levels",
     "[" * 100_000: "nests more than 32 levels",
-    "\0": "'\\x00' has no place in YAML",
+    "\0": "'\\x00' is not allowed in YAML",
 }
 
 
@@ -51,8 +51,8 @@ def test_yaml_that_is_refused_names_its_line(tmp_path, text, message):
 
 
 JSON = {
-    '{"a": 1, "a": 2}': "the key `a` is there twice",
-    '{"b": {"a": 1, "a": 2}}': "the key `a` is there twice",
+    '{"a": 1, "a": 2}': "the key `a` occurs twice",
+    '{"b": {"a": 1, "a": 2}}': "the key `a` occurs twice",
     '{"a": ' * 100_000: "nests more than 32 levels",
 }
 
@@ -110,7 +110,7 @@ def test_bytes_that_are_no_utf8_are_named(tmp_path):
         ({"simulation": {"energy_eV": float("inf")}}, "simulation.energy_eV: must be a finite number, not inf"),
         ({"simulation": {"energy_eV": b"x"}}, "simulation.energy_eV: must be a number, text"),
         ({"simulation": {5: 1}}, "simulation.5: a key must be text, not 5"),
-        ({"campaign": "a\0b"}, "campaign: 'a\\x00b' holds the character '\\x00'"),
+        ({"campaign": "a\0b"}, "campaign: 'a\\x00b' contains the character '\\x00'"),
         ({"campaign": "a" * 405_000}, "campaign: text of 405,000 characters is too long"),
         ({"x" * 405_000: 1}, "text of 405,000 characters is too long"),
         (
@@ -136,7 +136,7 @@ def test_numbers_of_json_that_are_not_finite_are_refused_by_their_key(tmp_path, 
 
 def test_a_configuration_that_holds_itself_is_refused(raw):
     raw["conditions"]["dose"]["more"] = raw["conditions"]
-    with pytest.raises(ConfigError, match=r"conditions\.dose\.more: holds itself"):
+    with pytest.raises(ConfigError, match=r"conditions\.dose\.more: contains itself"):
         load_campaign(raw)
 
 

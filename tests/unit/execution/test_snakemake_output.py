@@ -33,7 +33,7 @@ def read(log: SubmissionLog, text: str):
 def test_a_refusal_with_its_rule():
     log = SubmissionLog()
     ((rule, refusal),) = read(log, REFUSED.format(rule="train", id="_wildcards_pack-1", **LARGE))
-    assert (rule, refusal.verdict, refusal.keys) == ("train", "for good", ("mem_mb",))
+    assert (rule, refusal.verdict, refusal.keys) == ("train", "permanent", ("mem_mb",))
     assert refusal.words == f"{LARGE['first']}; {LARGE['second']}"
     assert log.refusals == [(rule, refusal)]
     assert not log.accepted
@@ -53,7 +53,7 @@ def test_what_is_accepted():
 
 def test_an_account_that_the_plugin_does_not_find():
     ((rule, refusal),) = read(SubmissionLog(), ACCOUNT)
-    assert (rule, refusal.verdict, refusal.keys) == ("train", "for good", ("slurm_account",))
+    assert (rule, refusal.verdict, refusal.keys) == ("train", "permanent", ("slurm_account",))
 
 
 def test_a_job_that_waited_is_not_refused_for_good():
@@ -61,6 +61,6 @@ def test_a_job_that_waited_is_not_refused_for_good():
     log = SubmissionLog()
     for words in (FULL, FULL, LARGE):
         read(log, REFUSED.format(rule="train", id="_wildcards_pack-1", **words))
-    assert [refusal.verdict for _, refusal in log.refusals] == ["for now"]
+    assert [refusal.verdict for _, refusal in log.refusals] == ["temporary"]
     read(log, REFUSED.format(rule="train", id="_wildcards_pack-2", **LARGE))
-    assert [refusal.verdict for _, refusal in log.refusals] == ["for now", "for good"]
+    assert [refusal.verdict for _, refusal in log.refusals] == ["temporary", "permanent"]

@@ -15,14 +15,14 @@ REFUSED = (
     "    message: SLURM sbatch failed. The error message was 'sbatch: error: Batch job submission failed: {words}'.\n"
     "        sbatch --parsable --comment rule_train_wildcards_id-{number} -p main"
 )
-GOOD, NOW = "Invalid partition name specified", "Socket timed out on send/recv operation"
+PERMANENT, TEMPORARY = "Invalid partition name specified", "Socket timed out on send/recv operation"
 
 
 @pytest.fixture
 def cancelled(monkeypatch):
     """Return the jobs that are cancelled; SLURM's queue is empty."""
     numbers: list[str] = []
-    monkeypatch.setattr(snakemake_run, "LOOK_S", 0.05)
+    monkeypatch.setattr(snakemake_run, "POLL_S", 0.05)
     monkeypatch.setattr(snakemake_run.slurm_queue, "submitted_jobs", lambda *_: [])
     monkeypatch.setattr(snakemake_run, "cancel_jobs", lambda *each: numbers.extend(each))
     return numbers
@@ -40,24 +40,24 @@ SLEEP = "import time; time.sleep(300)"
 
 @pytest.mark.usefixtures("cancelled")
 def test_refused_for_good_ends_it_at_once():
-    each, code = run(REFUSED.format(words=GOOD, number=1), then=SLEEP)
+    each, code = run(REFUSED.format(words=PERMANENT, number=1), then=SLEEP)
     assert code == -9
-    assert [(rule, refusal.keys) for rule, refusal in each.hopeless] == [("train", ("slurm_partition",))]
+    assert [(rule, refusal.keys) for rule, refusal in each.permanent_refusals] == [("train", ("slurm_partition",))]
 
 
 @pytest.mark.usefixtures("cancelled")
 def test_not_where_jobs_of_the_rule_were_accepted():
-    each, code = run(ACCEPTED, REFUSED.format(words=GOOD, number=1), then="raise SystemExit(1)")
+    each, code = run(ACCEPTED, REFUSED.format(words=PERMANENT, number=1), then="raise SystemExit(1)")
     assert code == 1
-    assert len(each.hopeless) == 1
+    assert len(each.permanent_refusals) == 1
 
 
 @pytest.mark.usefixtures("cancelled")
 def test_not_for_now():
-    each, code = run(REFUSED.format(words=NOW, number=1), then="raise SystemExit(1)")
+    each, code = run(REFUSED.format(words=TEMPORARY, number=1), then="raise SystemExit(1)")
     assert code == 1
-    assert not each.hopeless
-    assert [refusal.verdict for _, refusal in each.submissions.refusals] == ["for now"]
+    assert not each.permanent_refusals
+    assert [refusal.verdict for _, refusal in each.submissions.refusals] == ["temporary"]
 
 
 @pytest.mark.usefixtures("cancelled")
@@ -67,8 +67,8 @@ def test_a_job_that_never_starts(monkeypatch, cancelled):
     each, code = run(ACCEPTED, then=SLEEP)
     assert code == -9
     assert "7" in cancelled
-    assert each.hopeless[0][0] == "train"
-    assert each.hopeless[0][1].keys == ("runtime", "slurm_partition")
+    assert each.permanent_refusals[0][0] == "train"
+    assert each.permanent_refusals[0][1].keys == ("runtime", "slurm_partition")
 
 
 def test_jobs_that_wait_for_their_turn_are_left_alone(monkeypatch, cancelled):
@@ -78,4 +78,4 @@ def test_jobs_that_wait_for_their_turn_are_left_alone(monkeypatch, cancelled):
     ]
     monkeypatch.setattr(snakemake_run.slurm_queue, "submitted_jobs", lambda *_: jobs)
     each, code = run(ACCEPTED, then="import time; time.sleep(0.5)")
-    assert (code, each.hopeless, cancelled) == (0, [], [])
+    assert (code, each.permanent_refusals, cancelled) == (0, [], [])

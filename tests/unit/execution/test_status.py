@@ -181,6 +181,6 @@ def test_jobs_that_slurm_does_not_start(small, tmp_path, monkeypatch):
     found = status(small, tmp_path / "results")
     assert asked == [(small.name, here)]
     assert [(job.slurm_job, job.never) for job in found.waiting] == [("11", True), ("13", False)]
-    assert "packs/id-11: SLURM job 11 never starts, SLURM says PartitionTimeLimit; see runtime" in text(found)
-    assert "packs/id-13: SLURM job 13 waits, SLURM says ReqNodeNotAvail" in text(found)
+    assert "packs/id-11: SLURM job 11 never starts, SLURM's reason is PartitionTimeLimit; see runtime" in text(found)
+    assert "packs/id-13: SLURM job 13 waits, SLURM's reason is ReqNodeNotAvail" in text(found)
     json.dumps(found.to_dict())

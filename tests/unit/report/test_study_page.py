@@ -133,7 +133,7 @@ def test_scores_that_follow_the_change_of_defocus_refute_the_claim(two_materials
     ("claims", "message"),
     [
         ([("gap", "sigma", ["sigma"])], "names the predictor itself, sigma"),
-        ([("gap", "sigma", ["epsilon"]), ("gap", "coverage", ["mmd"])], "there are several for gap"),
+        ([("gap", "sigma", ["epsilon"]), ("gap", "coverage", ["mmd"])], "gap has several"),
         ([("regret", "sigm", ["mmd"])], r"analysis\.claims\.regret: there is no `sigm` .*did you mean `sigma`"),
         ([("regret", "sigma", ["mmdd"])], r"analysis\.claims\.regret: there is no `mmdd`"),
     ],

@@ -24,17 +24,17 @@ def check_table(checked: Check) -> RenderableType:
     )
     if checked.damaged:
         parts.append(
-            "Delete the damaged files and run snakemake again: it makes them anew, and nothing else. A network that is made "
-            "anew needs its pack (packs/) deleted, too."
+            "Delete the damaged files and run snakemake again. It creates these files again, and no others. For a damaged "
+            "network, delete its pack (packs/), too."
         )
     if checked.foreign:
-        named = ", ".join(str(Path(path).relative_to(checked.results)) for path in checked.foreign[:5])
+        names = ", ".join(str(Path(path).relative_to(checked.results)) for path in checked.foreign[:5])
         more = f" and {len(checked.foreign) - 5:,} more" if len(checked.foreign) > 5 else ""
-        parts.append(note(f"not files of hrtem-ood, and not checked: {named}{more}"))
+        parts.append(note(f"not files of hrtem-ood, and not checked: {names}{more}"))
     return Group(*parts)
 
 
 def _without_path(message: str, path: str) -> str:
-    """Shorten a message that stands beside the path: no path, no advice."""
+    """Shorten a message that is printed beside its path: drop the path and the advice."""
     text = message.removeprefix(path).strip().split(f" Delete {path}")[0]
     return text if len(text) <= 240 else f"{text[:240]}…"

@@ -1,6 +1,6 @@
 """The terminal: its width, and one style for tables.
 
-Text is printed as it is, so a name such as ``[a]`` is no markup; its control characters are printed as escapes.
+Text is not read as markup, so a name such as ``[a]`` is printed unchanged. Control characters are printed as escapes.
 """
 
 import sys

@@ -9,7 +9,7 @@ from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
 def design_table(design: TrainingDesign) -> Group:
-    """Return tables of what the chosen conditions serve and of the other choices, with remarks on optimality."""
+    """Return tables of the chosen conditions with their targets and of the other choices, with remarks on optimality."""
     symbol = PREDICTORS[design.request.predictor].symbol
     return Group(
         _service(design, symbol), _comparison(design, symbol), *(f"• {line}" for line in design_summary(design))
@@ -55,17 +55,17 @@ def _comparison(design: TrainingDesign, symbol: str) -> Table:
 
 
 def design_summary(design: TrainingDesign) -> list[str]:
-    """Return what is proved about the designed choice, and how the others were chosen."""
+    """Return remarks on the optimality of the designed choice, and on how the others were chosen."""
     lines = [
-        "These are predictions, from what the predictor takes into account: neither how conditions share the images, nor "
-        "F1. The experiment tests them.",
+        "These are predictions. The predictor accounts neither for how conditions share the images nor for F1. The "
+        "experiment tests them.",
         *_without_effect(design),
         *_optimality(design),
     ]
     if set(design.target_conditions) - set(design.candidates):
         lines.append(
-            "Networks are tested under the target conditions only, so that most have no in-domain score, and the report no "
-            "gaps: it compares means and worst scores."
+            "Networks are tested under the target conditions only. Most have no in-domain score, hence no gap; the report "
+            "compares means and worst scores."
         )
     return [*lines, *_other_choices(design)]
 
@@ -82,28 +82,28 @@ def _without_effect(design: TrainingDesign) -> list[str]:
 
 
 def _optimality(design: TrainingDesign) -> list[str]:
-    """Return how good the designed and the greedy choice are at least."""
+    """Return bounds on the quality of the designed and the greedy choice."""
     request, choice = design.request, design.choice
     number = f"{request.n_conditions} of {len(design.candidates)} candidates"
     ratio = f", and reaches {design.greedy_value / choice.value:.4f} of this one" if choice.value > 0 else ""
     if choice.optimal:
-        proved = f"Proved: no other {number} have a better predicted {request.goal}."
+        statement = f"Proved: no other {number} have a better predicted {request.goal}."
     else:
-        proved = (
-            f"Not proved best within the time limit: the predicted {request.goal} is at most "
+        statement = (
+            f"Not statement best within the time limit: the predicted {request.goal} is at most "
             f"{choice.bound - choice.value:.4g} below that of the best {number}."
         )
     if request.goal == "mean":
-        least = 1 - (1 - 1 / request.n_conditions) ** request.n_conditions
+        bound = 1 - (1 - 1 / request.n_conditions) ** request.n_conditions
         return [
-            proved,
-            f"The greedy choice reaches at least {least:.3f} of the best by theory (1 − (1 − 1/k)^k){ratio}.",
+            statement,
+            f"The greedy choice reaches at least {bound:.3f} of the best by theory (1 − (1 − 1/k)^k){ratio}.",
         ]
-    return [proved, f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}."]
+    return [statement, f"The greedy choice, for the mean, has no guarantee for the worst case{ratio}."]
 
 
 def _other_choices(design: TrainingDesign) -> list[str]:
-    """Return how the choices were made that the designed one is compared with."""
+    """Return how the choices were made with which the designed one is compared."""
     request = design.request
     lines = [
         "uniform: first the candidate nearest to the center of the unit cube of the parameters that vary (dose on a "
@@ -111,12 +111,12 @@ def _other_choices(design: TrainingDesign) -> list[str]:
     ]
     if "uniform" not in design.choices:
         lines.append("uniform is left out: it is the designed choice itself.")
-    drawn = sum(name.startswith("random_") for name in design.choices)
-    if drawn:
-        lines.append(f"random: {drawn} drawn without replacement, with seed {request.seed}, all different.")
-    if drawn < request.n_random:
+    n_drawn = sum(name.startswith("random_") for name in design.choices)
+    if n_drawn:
+        lines.append(f"random: {n_drawn} drawn without replacement, with seed {request.seed}, all different.")
+    if n_drawn < request.n_random:
         number = f"{request.n_conditions} of {len(design.candidates)} candidates"
-        lines.append(f"There are no more than {drawn} other choices of {number}.")
+        lines.append(f"There are no more than {n_drawn} other choices of {number}.")
     return lines
 
 

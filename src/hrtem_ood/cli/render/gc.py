@@ -26,5 +26,8 @@ def _of_other_campaigns(unused: Garbage) -> Iterator[str]:
     if not unused.files:
         return
     for name, count in unused.others.items():
-        files = "an unknown number of these files is" if count < 0 else f"{count:,} of these files are"
-        yield f"Campaign {name} was run here and is not among those given: {files} its own. Add its configuration to keep them."
+        number = "an unknown number" if count < 0 else f"{count:,}"
+        yield (
+            f"Campaign {name} was run here and is not among those given. It uses {number} of these files. Add its "
+            "configuration to keep them."
+        )

@@ -13,6 +13,9 @@ from hrtem_ood.execution.planning.plan import PackPlan, Plan, StagePlan
 MAX_REASONS = 4
 """Reasons of a stage that are listed; the others are counted."""
 
+MAX_UNREADABLE = 3
+"""Most messages about files that cannot be read; thousands of files may be those of an earlier version."""
+
 MAX_CHANGES = 8
 """Changes of the configuration that are listed; the others are counted."""
 
@@ -46,7 +49,7 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
     estimated = STAGES[stage.stage].cost and stage.to_make
     return (
         STAGES[stage.stage].label,
-        f"{stage.there:,}",
+        f"{stage.existing:,}",
         f"{stage.to_make:,}",
         f"{stage.not_needed:,}" if stage.not_needed else "",
         f"{stage.jobs:,} {rule}" if rule and stage.jobs else "",
@@ -68,16 +71,22 @@ def _remarks(plan: Plan) -> Iterator[str]:
         yield _of_packs(plan.packs)
     if plan.cells:
         yield (
-            f"New evaluations hold {plan.cells:,} pairs of network and dataset; the scores of {plan.cells_known:,} "
+            f"New evaluations hold {plan.cells:,} pairs of network and dataset; the scores of {plan.cells_reused:,} "
             "exist and are copied."
         )
     yield from _of_costs([(stage.stage, stage.estimate) for stage in plan.stages if stage.to_make])
-    for path, message in plan.unreadable.items():
-        yield f"{path} is ignored: {message}"
+    messages = list(plan.unreadable.values())
+    for message in messages[:MAX_UNREADABLE]:
+        yield f"Ignored: {message}"
+    if len(messages) > MAX_UNREADABLE:
+        yield (
+            f"{len(messages) - MAX_UNREADABLE:,} more files cannot be read and are ignored; `hrtem-ood check` lists them all. "
+            "`hrtem-ood gc` lists those of earlier versions, which carry no digest."
+        )
 
 
 def _of_packs(packs: list[PackPlan]) -> str:
-    train, exist = sum(pack.to_train for pack in packs), sum(pack.there for pack in packs)
+    train, exist = sum(pack.to_train for pack in packs), sum(pack.existing for pack in packs)
     most = max(pack.to_train for pack in packs)
     return (
         f"{len(packs):,} packs have {train + exist:,} networks: {train:,} to train, at most {most} in one job; "

@@ -53,17 +53,17 @@ def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> I
 
 
 def _repairs(repaired: RepairedImage) -> Iterator[str]:
-    done = []
+    repairs = []
     if repaired.spikes:
-        done.append(f"{repaired.spikes} {'spike' if repaired.spikes == 1 else 'spikes'} replaced")
+        repairs.append(f"{repaired.spikes} {'spike' if repaired.spikes == 1 else 'spikes'} replaced")
     if repaired.slope:
-        done.append(f"background divided out (varies by {repaired.slope:.0%})")
+        repairs.append(f"background divided out (varies by {repaired.slope:.0%})")
     if repaired.bright:
-        done.append(f"{repaired.bright:.1%} of the image, brighter than the film, scaled to it")
+        repairs.append(f"{repaired.bright:.1%} of the image, brighter than the film, scaled to it")
     if repaired.dead.any():
-        done.append(f"{repaired.dead.mean():.1%} of the pixels are dead, and count as no particle")
-    if done:
-        yield f"  repaired: {'; '.join(done)} (--no-repair leaves the image as it is)"
+        repairs.append(f"{repaired.dead.mean():.1%} of the pixels are dead, and count as no particle")
+    if repairs:
+        yield f"  repaired: {'; '.join(repairs)} (--no-repair leaves the image as it is)"
 
 
 def _sizes(particles: pd.DataFrame) -> Iterator[str]:
@@ -100,13 +100,13 @@ def segmentation_notes(result: SegmentationResult) -> Iterator[str]:
 
 
 def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:
-    """Yield how far a condition is from training, and which F1 to expect."""
-    far = assessment.distance
-    yield f"condition {far.condition.label}"
-    yield from _distances(far, network)
+    """Yield the distance of a condition to training, and the expected F1."""
+    distance = assessment.distance
+    yield f"condition {distance.condition.label}"
+    yield from _distances(distance, network)
     if assessment.measured is None or assessment.expected is None:
         yield "  expected F1: unknown, as no campaign in the results folder has tested this network"
-        yield from (f"  note: {note}" for note in _dose(far))
+        yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
     which = "this one included:" if expected.measured else "those nearest in σ:"
@@ -120,29 +120,29 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
         f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
         f"range {expected.low:.2f} to {expected.high:.2f}"
     )
-    yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, far))
+    yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, distance))
 
 
-def _distances(far: DomainDistance, network: TrainedNetwork) -> Iterator[str]:
-    low, high = far.trained_epsilon
+def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[str]:
+    low, high = distance.trained_epsilon
     count = len(network.training_domain.conditions)
-    if far.in_domain:
+    if distance.in_domain:
         yield "  it is one of the training conditions"
-    yield f"  shared transfer σ with training: {far.sigma:.3f} (largest over {count} conditions)"
-    yield f"    nearest: {far.nearest.label}"
+    yield f"  shared transfer σ with training: {distance.sigma:.3f} (largest over {count} conditions)"
+    yield f"    nearest: {distance.nearest.label}"
     trained = f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f} to {high:.3f}"
-    yield f"  transfer ε: {far.epsilon:.3f} (training: {trained})"
-    yield f"  smallest |Δ defocus|: {far.defocus_A:g} Å; dose: {far.dose_ratio:.3g} times that of the nearest in dose"
+    yield f"  transfer ε: {distance.epsilon:.3f} (training: {trained})"
+    yield f"  smallest |Δ defocus|: {distance.defocus_A:g} Å; dose: {distance.dose_ratio:.3g} times that of the nearest in dose"
 
 
-def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, far: DomainDistance) -> Iterator[str]:
+def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, distance: DomainDistance) -> Iterator[str]:
     """Yield reasons not to rely on an expected F1."""
     if expected.measured:
         yield "this F1 was measured on simulated images under the same condition."
         return
     if not expected.inside:
         yield (
-            f"σ = {far.sigma:.3f} lies outside the measured {points.sigma.min():.3f} to {points.sigma.max():.3f}: "
+            f"σ = {distance.sigma:.3f} lies outside the measured {points.sigma.min():.3f} to {points.sigma.max():.3f}: "
             "no F1 was measured there, so any value is possible."
         )
     if len(points) < FEWEST:
@@ -154,11 +154,11 @@ def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, far: DomainDis
             "Take the range of all measured conditions, "
             f"{points.f1.min():.2f} to {points.f1.max():.2f}, rather than the nearest."
         )
-    yield from _dose(far)
+    yield from _dose(distance)
 
 
-def _dose(far: DomainDistance) -> Iterator[str]:
-    if not 0.5 <= far.dose_ratio <= 2:
+def _dose(distance: DomainDistance) -> Iterator[str]:
+    if not 0.5 <= distance.dose_ratio <= 2:
         yield "σ does not include the dose, which differs from training by more than a factor of 2."
 
 

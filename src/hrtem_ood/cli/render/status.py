@@ -10,7 +10,7 @@ from hrtem_ood.cli.render.quantities import format_duration
 from hrtem_ood.execution.status import RUNNING, JobStatus, StageStatus, Status
 
 MAX_JOBS = 10
-"""Jobs of each kind that are listed; the others are counted."""
+"""Largest number of jobs of each kind that are listed; the others are counted."""
 
 
 def status_table(status: Status) -> RenderableType:
@@ -59,9 +59,9 @@ def _lines(status: Status) -> Iterator[str]:
         yield f"and {len(ended) - MAX_JOBS} more jobs that failed, see results/jobs"
     for waiting in status.waiting[:MAX_JOBS]:
         what = f"{waiting.stage}/{waiting.id}" if waiting.stage else "a job of this campaign"
-        fate = "never starts" if waiting.never else "waits"
+        outlook = "never starts" if waiting.never else "waits"
         keys = f"; see {', '.join(waiting.keys)} in the profile" if waiting.keys else ""
-        yield f"{what}: SLURM job {waiting.slurm_job} {fate}, SLURM says {waiting.reason}{keys}"
+        yield f"{what}: SLURM job {waiting.slurm_job} {outlook}, SLURM's reason is {waiting.reason}{keys}"
     if status.done:
         yield "The campaign is finished."
     elif not running:

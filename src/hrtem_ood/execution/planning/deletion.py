@@ -13,7 +13,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class FileState(NamedTuple):
-    """What tells whether a file is still the one that was listed.
+    """State of a file, by which a change since it was listed is detected.
 
     Attributes
     ----------
@@ -78,9 +78,9 @@ def check_unlocked(results: Path) -> None:
 
 def _working_directories(results: Path) -> list[Path]:
     """Return the folders that may be the working directory of a Snakemake that writes these results."""
-    path = Path(os.path.abspath(results))  # noqa: PTH100  # links are to be seen one by one
+    path = Path(os.path.abspath(results))  # noqa: PTH100  # links are followed one by one
     folders = [results.resolve().parent]
-    with contextlib.suppress(OSError):  # neither of the two need be there
+    with contextlib.suppress(OSError):  # either may be missing
         if Path("results").samefile(results):  # a link, while the folder itself is given
             folders.append(Path.cwd())
     for _ in range(40):  # as many links as Linux follows
@@ -100,10 +100,10 @@ def delete_files(states: dict[Path, FileState], results: Path, *, unless_open: C
     Parameters
     ----------
     states : dict of Path to FileState
-        The files, each as it was when it was found to be unused. One that has changed is kept.
+        The files, each with its state when it was listed. One that has changed is kept.
     results : Path
     unless_open : collection of Path
-        Those of the files that are kept where a process of this machine has them open.
+        Files that are kept while a process of this machine has them open.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def delete_files(states: dict[Path, FileState], results: Path, *, unless_open: C
 
 
 def _unlink(root: int, parts: Sequence[str], state: FileState) -> bool:
-    """Delete a file, or a link itself; return False where it is not the one that is meant."""
+    """Delete a file, or a link itself; return False if it has changed."""
     with _folder(root, parts[:-1]) as folder:
         if FileState.of(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)) != state:
             return False
@@ -157,16 +157,16 @@ def _folder(root: int, parts: Sequence[str]) -> Iterator[int]:
 def _remove_empty_reports(root: int, deleted: Sequence[Sequence[str]]) -> None:
     folders = {tuple(parts[:depth]) for parts in deleted if parts[0] == "reports" for depth in range(2, len(parts))}
     for parts in sorted(folders, key=len, reverse=True):
-        with contextlib.suppress(OSError), _folder(root, parts[:-1]) as folder:  # mostly: not empty
+        with contextlib.suppress(OSError), _folder(root, parts[:-1]) as folder:  # usually because it is not empty
             os.rmdir(parts[-1], dir_fd=folder)
 
 
 def _open_files() -> set[str]:
     """Return the paths of files that processes of this machine have open, as far as this user may see them."""
-    found: set[str] = set()
+    paths: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             for entry in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
-                    found.add(str(entry.readlink()))
-    return found
+                    paths.add(str(entry.readlink()))
+    return paths

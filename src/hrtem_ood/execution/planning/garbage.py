@@ -1,4 +1,4 @@
-"""Files that none of some campaigns uses.
+"""Files that none of the given campaigns uses.
 
 Only files of this program are considered, recognised by folder and name: artifacts with the ten digits of their id,
 checkpoints of interrupted training, logs and records of jobs, and temporary files of killed jobs.
@@ -33,14 +33,14 @@ from hrtem_ood.execution.planning.score_reuse import ReusableScores
 from hrtem_ood.execution.slurm_client import job_states
 
 TEMPORARY_S = 24 * 3600.0
-"""A temporary file that has not been written for so long [s], while no job runs, is of a killed one."""
+"""A temporary file that has not been written for this time [s], while no job runs, belongs to a killed job."""
 
 TEMPORARY = "temporary files"
 
 _ID = r"[A-Za-z0-9._+-]+-[0-9a-f]{10}"
 _TEMPORARY = re.compile(rf"\.({_ID}\.[a-z.]+|[a-z_]+\.[a-z]+)\.[0-9a-f]{{12}}\.tmp")
-_ABOUT = {"logs": ".log", "benchmarks": ".tsv", FOLDER: ".json"}
-"""Folders with a file per job, in folders of stages, and the ends of their names."""
+_JOB_FILES = {"logs": ".log", "benchmarks": ".tsv", FOLDER: ".json"}
+"""Folders that have one file per job, in subfolders by stage, and the suffixes of these files."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Garbage:
     files : dict of str to list of Path
         By stage, or by kind.
     states : dict of Path to FileState
-        What the files are like, so that one that changes before it is deleted is kept.
+        States of the files; one that changes before deletion is kept.
     others : dict of str to int
         Other campaigns that were run here, with the number of these files that they use; -1 where their configuration
         is not valid any more.
     kept : list of str
-        What is kept although no campaign uses it, and why.
+        Unused files that are kept, and why.
     running : frozenset of Record
         Jobs that run, or may run.
     """
@@ -84,7 +84,7 @@ class Garbage:
 
 
 def garbage(campaigns: Sequence[Campaign], results: Path) -> Garbage:
-    """Find the files that neither any of some campaigns nor a running job uses.
+    """List the files that no given campaign and no running job uses.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def delete(unused: Garbage, results: Path) -> Deletion:
     Returns
     -------
     Deletion
-        What was deleted, and what was kept after all, with the reason.
+        Files that were deleted, and files that were kept, with the reason.
 
     Raises
     ------
@@ -155,29 +155,31 @@ class _Search:
     def garbage(self) -> Garbage:
         unreadable = list(all_records(self.results)[1])
         if unreadable:
-            shown = ", ".join(map(str, unreadable[:3])) + (", …" if len(unreadable) > 3 else "")
+            names = ", ".join(map(str, unreadable[:3])) + (", …" if len(unreadable) > 3 else "")
             self.kept.append(
-                f"all files, as it is unknown what the jobs of {shown} need: what is there is no record of a job that can "
-                "be read. Delete it if no such job is running"
+                f"all files, because the records of jobs {names} cannot be read, so what these jobs need is unknown. Delete "
+                "these records if no such job is running"
             )
             return Garbage({}, {}, {}, self.kept)
         needed = self._needed()
         files = {stage: list(self._artifacts(stage, needed)) for stage in FILE_STAGES}
-        files["states of networks"] = [path for path in self._in("networks", ".resume") if self._is_left(path, needed)]
-        files["logs and records"] = list(self._about_jobs(needed))
+        files["states of networks"] = [
+            path for path in self._in("networks", ".resume") if self._is_obsolete(path, needed)
+        ]
+        files["logs and records"] = list(self._job_files(needed))
         files[TEMPORARY] = list(self._temporaries())
         states = self._states(files)
-        gone = {path for stage in FILE_STAGES for path in files[stage]} & states.keys()
+        unused = {path for stage in FILE_STAGES for path in files[stage]} & states.keys()
         links = [path for path in self.results.glob("*") if path.is_symlink()]
-        files["links"] = [path for path in links if _leads_into(path, gone, self.results)]
+        files["links"] = [path for path in links if _leads_into(path, unused, self.results)]
         states |= self._states({"links": files["links"]})
         files = {group: kept for group, paths in files.items() if (kept := [path for path in paths if path in states])}
         if self.running:
             self.kept.append(f"files of the campaigns of {len(self.running)} running jobs")
-        return Garbage(files, states, self._others(gone), self.kept, frozenset(self.running))
+        return Garbage(files, states, self._others(unused), self.kept, frozenset(self.running))
 
     def _states(self, files: Mapping[str, list[Path]]) -> dict[Path, FileState]:
-        """Return the states of files, without those that lie behind a link, and hence maybe in another folder."""
+        """Return the states of files, without those behind a link, which may be in another folder."""
         states: dict[Path, FileState] = {}
         behind: Counter[Path] = Counter()
         for path in (path for paths in files.values() for path in paths):
@@ -230,14 +232,14 @@ class _Search:
                 paths = [self.results / path for path in dag.job_outputs(stage, folder.name)]
                 yield from (path for path in paths if path.is_file() and path not in needed)
 
-    def _is_left(self, path: Path, needed: set[Path]) -> bool:
+    def _is_obsolete(self, path: Path, needed: set[Path]) -> bool:
         """Whether the checkpoint of a network is of no use: the network is trained, or no campaign needs it."""
         network = path.with_suffix(".ckpt")
         return network.exists() or network not in needed
 
-    def _about_jobs(self, needed: set[Path]) -> Iterator[Path]:
+    def _job_files(self, needed: set[Path]) -> Iterator[Path]:
         running = {record.path(self.results) for record in self.running}
-        for folder, suffix in _ABOUT.items():
+        for folder, suffix in _JOB_FILES.items():
             for stage in JOB_STAGES:
                 for path in self._in(f"{folder}/{stage}", suffix):
                     output = self.results / dag.job_outputs(stage, path.name.removesuffix(suffix))[0]
@@ -245,7 +247,7 @@ class _Search:
                         yield path
 
     def _temporaries(self) -> Iterator[Path]:
-        """Yield temporary files that no job can be writing: their age alone tells nothing where clocks jump."""
+        """Yield temporary files that no job can be writing; their age alone does not prove it, as clocks may jump."""
         kept: Counter[str] = Counter()
         folders = [*FILE_STAGES, "reports/*", "reports/*/*", f"{FOLDER}/*", "."]
         for path in sorted({path for folder in folders for path in self.results.glob(f"{folder}/.*.tmp")}):
@@ -260,7 +262,7 @@ class _Search:
         self.kept += [f"{count} temporary files{reason}" for reason, count in kept.items()]
 
     def _why_kept(self, path: Path, age_s: float) -> str | None:
-        """Return why a temporary file may still be written to, as the end of a sentence; None where it is not."""
+        """Return why a temporary file may still be in use, as the end of a sentence; None if it is not."""
         if self.running:
             return ", as jobs are running"
         if path.parent.name in ("networks", "packs") and self._leases:
@@ -283,7 +285,7 @@ class _Search:
                 ids.setdefault(str(config.get("campaign")), []).append(id_)
         return ids
 
-    def _others(self, gone: set[Path]) -> dict[str, int]:
+    def _others(self, unused: set[Path]) -> dict[str, int]:
         others: dict[str, int] = {}
         for name, ids in self._configurations.items():
             theirs: set[Path] = set()
@@ -294,8 +296,8 @@ class _Search:
             except ConfigError:
                 others[name] = -1
                 continue
-            if theirs & gone:
-                others[name] = len(theirs & gone)
+            if theirs & unused:
+                others[name] = len(theirs & unused)
         return others
 
 
@@ -309,7 +311,7 @@ def referenced_artifacts(campaign: Campaign, results: Path) -> Iterable[Path]:
 
 
 def _running(results: Path) -> list[Record]:
-    """Return the records of jobs that run or may run: where nothing proves that one has ended, it counts as running."""
+    """Return the records of jobs that run or may run: a job counts as running unless it has certainly ended."""
     states = check_running([record for record in records(results) if record.state == "running"])
     ended = [record for record, runs in states.items() if runs is False]
     numbers = {record.slurm_job for record in ended if record.slurm_job}
@@ -319,9 +321,9 @@ def _running(results: Path) -> list[Record]:
         record
         for record, runs in states.items()
         if runs is not False
-        # SLURM will start it again, or does not tell
+        # SLURM will start it again, or does not answer
         or (record.slurm_job is not None and (requeued is None or record.slurm_job in requeued))
-        # a process of that number runs: its start time, which differs, follows steps of the system's clock
+        # a process of that number runs; its start time may differ only because the system's clock was set
         or (record.host == here and process_start(record.pid) is not None)
     ]
 
@@ -339,9 +341,11 @@ def _of_record(record: Record, results: Path) -> Campaign:
         ) from None
 
 
-def _leads_into(link: Path, gone: set[Path], results: Path) -> bool:
+def _leads_into(link: Path, unused: set[Path], results: Path) -> bool:
     """Whether a link leads to a report that is to be deleted."""
     target = Path(os.path.realpath(link))  # which stops in a loop of links, where resolve() fails
     return target.parent == (results / "reports").resolve() and any(
-        Path(os.path.realpath(path)).is_relative_to(target) for path in gone if path.is_relative_to(results / "reports")
+        Path(os.path.realpath(path)).is_relative_to(target)
+        for path in unused
+        if path.is_relative_to(results / "reports")
     )

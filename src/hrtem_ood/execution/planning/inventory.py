@@ -26,7 +26,7 @@ from hrtem_ood.physics.structures.recipe import structure_series
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """Metadata of an artifact, be it an existing one or one of a campaign.
+    """Metadata of an artifact, either an existing one or one of a campaign.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ArtifactRecord:
     version : int
         Version of its stage.
     parameters : dict
-        Those of its spec, with those at their default.
+        Parameters of its spec, defaults included.
     attributes : dict
         Provenance, see :func:`hrtem_ood.artifacts.store.provenance`; empty where the artifact is not read from a file.
     spec : Spec or None
@@ -60,7 +60,7 @@ class ArtifactRecord:
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-        # of a list of grids, each is named by its place; a single one as it is written, without a list
+        # number the grids of a list; write a single grid without the list
         value = dict(enumerate(value)) if len(value) > 1 else value[0]
     if not isinstance(value, Mapping):
         return {path: _hashable(value)}
@@ -106,7 +106,7 @@ class ArtifactSource:
 
 
 class CampaignArtifacts(ArtifactSource):
-    """Artifacts of a campaign, be they there or not."""
+    """Artifacts of a campaign, existing or not."""
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign

@@ -34,8 +34,8 @@ class StagePlan:
     Attributes
     ----------
     stage : str
-        Networks have a row of their own, beside packs, which are the jobs that train them.
-    wanted, there, to_make, not_needed : int
+        Networks have a separate row besides that of packs, which are the jobs that train them.
+    wanted, existing, to_make, not_needed : int
         Numbers of the campaign's artifacts: all, existing ones, those that a run would create, and missing ones that no
         job of the run depends on.
     jobs : int
@@ -48,7 +48,7 @@ class StagePlan:
 
     stage: str
     wanted: int
-    there: int
+    existing: int
     to_make: int
     not_needed: int
     jobs: int
@@ -63,7 +63,7 @@ class PackPlan:
 
     id: str
     networks: int
-    there: int
+    existing: int
     to_train: int
 
 
@@ -79,8 +79,8 @@ class Plan:
         Packs to create.
     cells : int
         Number of pairs of network and dataset in the evaluations to create.
-    cells_known : int
-        Number of those whose scores other evaluations hold, by the ids of network and dataset, and which are copied.
+    cells_reused : int
+        Number of those whose scores are copied from other evaluations, by the ids of network and dataset.
     earlier : PreviousRun or None
         The most similar earlier run of the campaign.
     unreadable : dict of str to str
@@ -91,7 +91,7 @@ class Plan:
     stages: list[StagePlan]
     packs: list[PackPlan]
     cells: int
-    cells_known: int
+    cells_reused: int
     earlier: PreviousRun | None
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -144,29 +144,29 @@ class _Planning:
         return Plan(self.campaign.name, stages, packs, cells, copied, self.earlier, unreadable)
 
     def _pack(self, pack: PackSpec) -> PackPlan:
-        there = sum(network.id in self.trained for network in pack.networks)
-        return PackPlan(pack.id, len(pack.networks), there, len(pack.networks) - there)
+        existing = sum(network.id in self.trained for network in pack.networks)
+        return PackPlan(pack.id, len(pack.networks), existing, len(pack.networks) - existing)
 
     def _stage(self, stage: str) -> Iterable[StagePlan]:
         if stage == "packs":
             yield self._networks()
         wanted, missing = dag.artifact_ids(self.campaign, stage), self.missing[stage]
-        there = sum(self.exists(stage, id_) for id_ in wanted)
+        existing = sum(self.exists(stage, id_) for id_ in wanted)
         files = sum(len(dag.job_outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * len(missing)
         why = Counter(self._why(stage, id_) for id_ in missing)
         estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if STAGES[stage].cost else Estimate()
-        absent = len(wanted) - there - len(missing)
-        yield StagePlan(stage, len(wanted), there, len(missing), absent, len(missing), _sorted(why), estimate, files)
+        absent = len(wanted) - existing - len(missing)
+        yield StagePlan(stage, len(wanted), existing, len(missing), absent, len(missing), _sorted(why), estimate, files)
 
     def _networks(self) -> StagePlan:
         packs = [self.campaign.packs[id_] for id_ in self.missing["packs"]]
         train = [network.id for pack in packs for network in pack.networks if network.id not in self.trained]
-        there = sum(id_ in self.trained for id_ in self.campaign.networks)
+        existing = sum(id_ in self.trained for id_ in self.campaign.networks)
         wanted = len(self.campaign.networks)
         why = Counter(self.reasons.of("networks", id_) for id_ in train)
         estimate = self.costs.estimate("networks", self._jobs("networks", train))
-        absent = wanted - there - len(train)
-        return StagePlan("networks", wanted, there, len(train), absent, 0, _sorted(why), estimate, len(train))
+        absent = wanted - existing - len(train)
+        return StagePlan("networks", wanted, existing, len(train), absent, 0, _sorted(why), estimate, len(train))
 
     def _jobs(self, stage: str, ids: Iterable[str]) -> Iterable[Job]:
         for id_ in ids:

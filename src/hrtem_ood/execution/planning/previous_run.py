@@ -1,4 +1,4 @@
-"""The most similar earlier run of a campaign, by the configurations that the workflow has kept."""
+"""The most similar earlier run of a campaign, from the configurations that the workflow has saved."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class KeyChange:
 
     @property
     def counts(self) -> bool:
-        """Whether scores depend on it: neither the grouping of work nor the look of figures does."""
+        """Whether scores depend on it; they do not depend on execution and report."""
         return self.section not in NO_CONTENT
 
 
@@ -59,7 +59,7 @@ class PreviousRun:
 
 
 def configurations(results: Path) -> dict[str, dict[str, Any]]:
-    """Read the configurations that the workflow was run with, by id; one that cannot be read is named in a line."""
+    """Read the configurations of earlier runs of the workflow, by id; log those that cannot be read."""
     contents = {}
     for path in sorted((results / "configs").glob("*.json")):
         try:

@@ -46,8 +46,8 @@ class ReusableScores:
     def sources(self, job: EvaluationJob) -> Iterator[str]:
         """Yield the ids of evaluations that hold scores of a job."""
         networks, datasets = {*job.spec.networks}, {*job.suite.datasets}
-        for id_, theirs, on in self._holders:
-            if theirs & networks and on & datasets:
+        for id_, scored_networks, scored_datasets in self._holders:
+            if scored_networks & networks and scored_datasets & datasets:
                 yield id_
 
     def count(self, job: EvaluationJob) -> int:

@@ -30,7 +30,7 @@ class Workload(NamedTuple):
     content : float, [B]
         Bytes before compression, or what size is proportional to.
     kind : str
-        Artifacts of one kind have one rate: the architecture, of networks and evaluations.
+        Artifacts of one kind share a rate. The kind of networks and evaluations is the architecture.
     """
 
     amount: float
@@ -58,8 +58,8 @@ class WorkloadModel:
         Returns
         -------
         Workload, or None
-            None where it is unknown: what the artifact was made from is gone, or the operations of a user's
-            architecture have not been measured.
+            None where it is unknown: inputs of the artifact are missing, or the operations of a user's architecture have
+            not been measured.
         """
         try:
             return self.COUNTS[stage](self, record)
@@ -102,9 +102,9 @@ class WorkloadModel:
             return None
         passes_forward = images * hyper["epochs"] if hyper["epochs"] else hyper["steps"] * hyper["batch_size"]
         validated = training_set["n_validation_structures"] * math.ceil(passes_forward / images)
-        each = 2 if hyper["stored_dtype"] == "bfloat16" else 4
+        weight_bytes = 2 if hyper["stored_dtype"] == "bfloat16" else 4
         passes = TRAINING_PASSES * passes_forward + validated
-        return Workload(forward.flops * passes, each * forward.weights + METADATA_B, forward.architecture)
+        return Workload(forward.flops * passes, weight_bytes * forward.weights + METADATA_B, forward.architecture)
 
     def _find_forward(self, id_: str, side: int) -> "_Forward":
         """Return the complexity of a network, for an image of a size."""

@@ -16,7 +16,7 @@ from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import tick_labels
 
 CURVES = 12
-"""Up to this many conditions get a panel of their own; more are drawn as rows of heat maps."""
+"""Largest number of conditions with a panel each; more are drawn as rows of heat maps."""
 
 GROUPS = 12
 """Heat maps are split by the parameters that depart from common values, unless that gives more parts than this."""

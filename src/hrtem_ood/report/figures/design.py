@@ -16,18 +16,18 @@ from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import metric_label, minimal_axes
 
 NAMES = 12
-"""At most so many training sets are drawn."""
+"""Largest number of training sets that are drawn."""
 
 COLOURED = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-"""Colours of the first of them; the others are grey."""
+"""Colours of the first training sets; the others are grey."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 CONDITIONS = 40
-"""At most so many test conditions are drawn, evenly spread over their order."""
+"""Largest number of test conditions that are drawn, evenly spread over their order."""
 
 CROWD = 60
-"""More networks than this of one training set are drawn as pixels in SVG, too."""
+"""Above this number of networks of one training set, they are drawn as pixels in SVG, too."""
 
 CAPTION = (
     "Left: mean (discs) and worst (diamonds) {score} over the {conditions} test conditions of every network, by training set; "
@@ -101,7 +101,7 @@ def draw_comparison(compared: Sequence[TrainingSetScores], analysis: Analysis, a
 
 
 def marker_style(index: int) -> tuple[str, str]:
-    """Colour and marker of the training set at a place."""
+    """Colour and marker of a training set by its index."""
     return (COLOURED[index], MARKERS[index]) if index < len(COLOURED) else ("0.6", "o")
 
 

@@ -14,10 +14,10 @@ from hrtem_ood.plotting import ORANGE, draw_scale_bar, new_figure
 from hrtem_ood.report.data import ReportData
 
 CHARACTERS = 11
-"""Titles are broken into lines of this many characters per inch, in type of the usual size."""
+"""Characters per inch of a line of a title, at the usual font size."""
 
 SIZE, SMALL = 9.0, 7.0
-"""Type of titles in points: the usual one, and that of titles of many lines."""
+"""Font sizes of titles [pt]: the usual one, and that of titles with many lines."""
 
 MANY = 4
 
@@ -116,10 +116,10 @@ def draw_examples(examples: list[Example], sets: list[tuple[int, str]]) -> Figur
 
 
 def _titles(examples: list[Example], side: float) -> tuple[float, list[str]]:
-    """Break titles into lines, in small type where there would be many; return the size of the type and the titles."""
+    """Break titles into lines, in the small font if there are many lines; return the font size and the titles."""
     titles: list[str] = []
     for size in (SIZE, SMALL):
-        titles = [_broken(example.title, int(side * CHARACTERS * SIZE / size)) for example in examples]
+        titles = [_wrap_title(example.title, int(side * CHARACTERS * SIZE / size)) for example in examples]
         if max(title.count("\n") for title in titles) < MANY:
             break
     return size, titles
@@ -132,8 +132,8 @@ def _image(panel: Axes, counts: np.ndarray, label: np.ndarray) -> None:
         panel.contour(label, levels=[0.5], colors=[ORANGE], linewidths=1.1)
 
 
-def _broken(title: str, width: int) -> str:
-    """Break a title into lines, after commas where that does, never within a word."""
+def _wrap_title(title: str, width: int) -> str:
+    """Break a title into lines, after commas if possible, never within a word."""
     lines: list[str] = []
     for part in title.replace(", ", ",\n").split("\n"):
         if lines and len(f"{lines[-1]} {part}") <= width:

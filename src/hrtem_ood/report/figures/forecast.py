@@ -13,7 +13,7 @@ from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import metric_label, minimal_axes
 
 CROWD = 400
-"""Intervals of more cells than this are drawn as a band of their median width; above five times as many, points are small."""
+"""Above this number of cells, intervals are drawn as a band of their median width; above five times as many, points are small."""
 
 CAPTION = (
     "Left: {score} of every cell under an imaging shift against its forecast, which uses the in-domain score "
@@ -79,7 +79,7 @@ def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
     axes.set(xlabel=f"forecast {metric_label(analysis.metric)}", ylabel=f"measured {metric_label(analysis.metric)}")
     if not len(table):
         return
-    held = ((table.measured >= table.low) & (table.measured <= table.high)).to_numpy()
+    covered = ((table.measured >= table.low) & (table.measured <= table.high)).to_numpy()
     both = table[["measured", "predicted"]].to_numpy()
     span = np.array([both.min(), both.max()]) + np.array([-0.04, 0.04]) * max(float(np.ptp(both)), 1e-3)
     axes.plot(span, span, color="black", linewidth=0.7)
@@ -90,7 +90,7 @@ def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
     else:
         axes.vlines(table.predicted, table.low, table.high, color="0.75", linewidth=0.7, zorder=1)
     for inside, colour in ((True, BLUE), (False, VERMILION)):
-        part = table[held == inside]
+        part = table[covered == inside]
         axes.scatter(
             part.predicted,
             part.measured,
@@ -102,7 +102,7 @@ def _cells(axes: Axes, table: pd.DataFrame, analysis: Analysis) -> None:
             rasterized=very,
             zorder=2,
         )
-    share = f"{100 * held.mean():.1f} % of {len(table)} cells within {100 * analysis.forecast_level:g} % intervals"
+    share = f"{100 * covered.mean():.1f} % of {len(table)} cells within {100 * analysis.forecast_level:g} % intervals"
     axes.set(xlim=span, ylim=(min(span[0], table.low.quantile(0.02)), max(span[1], table.high.quantile(0.98))))
     axes.set_title(share, fontsize=9)
     handles = [

@@ -14,10 +14,10 @@ from hrtem_ood.report.style import minimal_axes
 COLUMNS = 6
 
 LETTERS = 34
-"""Titles are cut to so many letters."""
+"""Largest number of letters of a title."""
 
 RANGE = 3.0
-"""Losses above so many times the largest one of the first epochs are beyond the axis."""
+"""Upper limit of the axis, as a multiple of the largest loss of the first epochs."""
 
 CAPTION = (
     "Training loss (grey, mean over the epoch) and validation loss (blue, after it) of {what}. Disc: the best epoch, whose "

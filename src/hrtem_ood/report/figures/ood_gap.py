@@ -20,13 +20,13 @@ from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import minimal_axes
 
 CROWD = 1000
-"""More points than this are drawn small, and as pixels in SVG, too, with medians of bins over them."""
+"""Above this number of points, they are drawn small, and as pixels in SVG, too."""
 
 BINS = 6
-"""Bins of as many points each, give or take those of equal predictors."""
+"""Number of bins, each of equally many points except for ties of the predictor."""
 
 BINNED = 100
-"""With more points than this, medians of bins are drawn over them."""
+"""Above this number of points, medians of bins are drawn over them."""
 
 CAPTION = (
     "F1 gap (F1 minus the same networks' mean in-domain F1; below zero is worse) of every pair of training set "
@@ -65,7 +65,7 @@ def draw_gap(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray
     correlations : pandas.DataFrame
         From :func:`hrtem_ood.analysis.correlation.predictor_table`.
     values : xarray.DataArray, (training_set, condition)
-        The predictor of the forecast, with its symbol and unit; it gets a third panel where it is none of the first two.
+        The predictor of the forecast, with its symbol and unit; it has a third panel unless it is one of the first two.
     analysis : Analysis
 
     Returns
@@ -79,8 +79,8 @@ def draw_gap(cells: xr.Dataset, correlations: pd.DataFrame, values: xr.DataArray
         cells = _with_predictor(cells, values)
         unit = f" [{values.attrs['units']}]" if values.attrs["units"] != "1" else ""
         titles[name] = f"{values.attrs['long_name']}{unit}"
-        found = gap_correlation(cells, name, imaging, analysis)
-        rhos[name] = {"rho": found.rho, "rho_low": found.low, "rho_high": found.high, "n": found.n}
+        result = gap_correlation(cells, name, imaging, analysis)
+        rhos[name] = {"rho": result.rho, "rho_low": result.low, "rho_high": result.high, "n": result.n}
     figure = new_figure(4.4 * len(titles) + 0.6, 4.2)
     panels = figure.subplots(1, len(titles), sharey=True)
     cells = cells.assign(imaging=(("training_set", "condition"), imaging))
@@ -140,7 +140,7 @@ def _points(axes: Axes, frame: pd.DataFrame, name: str, norm: Normalize) -> None
 
 
 def _with_predictor(cells: xr.Dataset, values: xr.DataArray) -> xr.Dataset:
-    """Return the cells with the values of a predictor, in the cells' own order."""
+    """Return the cells with the values of a predictor, in the order of the cells."""
     ids = {name: cells[name].values.astype(str) for name in ("training_set", "condition")}
     return cells.assign({str(values.name): (("training_set", "condition"), values.reindex(ids).values)})
 

@@ -19,10 +19,10 @@ CAPTION = (
 )
 
 LARGEST = 13.0
-"""Rows, and columns, of a dense matrix share at most so many inches."""
+"""Largest width and height of a dense matrix [inch]."""
 
 SMALLEST = 5.0
-"""Font size of tick labels, in points, below which not all of them are written."""
+"""Smallest font size of tick labels [pt]; if they do not fit, some are omitted."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Cell:
         return float(np.clip(0.8 * 72 * side, SMALLEST, 8)) if self.dense else 8.5
 
     def most(self, along: str, count: int) -> int:
-        """Return for how many of the tick labels there is room."""
+        """Return how many of the tick labels fit."""
         side = self.width if along == "x" else self.height
         return max(1, min(count, int(count * side * 72 / (1.15 * self.font(along)))))
 

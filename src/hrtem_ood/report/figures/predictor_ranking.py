@@ -24,10 +24,10 @@ KINDS = {
 MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user": "v"}
 
 MOST = 40
-"""At most so many predictors are drawn."""
+"""Largest number of predictors that are drawn."""
 
 CELLS = ("imaging", "imaging, away from minimum contrast")
-"""Subsets of cells of this figure; those of structure shift have a figure of their own."""
+"""Subsets of cells of this figure; those of structure shift have a separate figure."""
 
 CAPTION = (
     "Spearman's ρ of every predictor with gap and regret over off-domain cells under an imaging shift, positive where its "
@@ -49,9 +49,9 @@ def draw(data: ReportData) -> Figure:
 
 def describe(table: pd.DataFrame, analysis: Analysis) -> str:
     """Describe a ranking."""
-    here = table[table.cells.isin(CELLS)]
-    ranked, number = here[here.rho.notna()].predictor.nunique(), len(select_predictors(table, CELLS, analysis))
-    constant = sorted(set(here.predictor) - set(here[here.rho.notna()].predictor))
+    part = table[table.cells.isin(CELLS)]
+    ranked, number = part[part.rho.notna()].predictor.nunique(), len(select_predictors(table, CELLS, analysis))
+    constant = sorted(set(part.predictor) - set(part[part.rho.notna()].predictor))
     cut = f" Of {ranked} predictors, {number} are drawn: all naive ones, and the best." if ranked > number else ""
     cut += f" Constant, hence without ρ: {', '.join(constant)}." if constant else ""
     return CAPTION.format(
@@ -97,8 +97,8 @@ def select_predictors(table: pd.DataFrame, cells: Sequence[str], analysis: Analy
     always = (order.family == "naive") | order.predictor.isin(
         [analysis.baseline_predictor, analysis.forecast_predictor]
     )
-    room = max(0, MOST - int(always.sum()))
-    return list(order.predictor[always | ((~always).cumsum() <= room)])
+    n_others = max(0, MOST - int(always.sum()))
+    return list(order.predictor[always | ((~always).cumsum() <= n_others)])
 
 
 def plot_rank_correlations(
@@ -125,9 +125,13 @@ def plot_rank_correlations(
     y = np.arange(len(names))
     for family in part.family.dropna().unique():
         colour = COLOURS[family]
-        mine = (part.family == family).to_numpy() & part.rho.notna().to_numpy()
-        axes.hlines(y[mine], part.rho_low[mine], part.rho_high[mine], color=colour, linewidth=1.4, alpha=0.6)
-        axes.scatter(part.rho[mine], y[mine], color=colour, marker=MARKERS[family], s=20, zorder=3, edgecolor="none")
+        in_family = (part.family == family).to_numpy() & part.rho.notna().to_numpy()
+        axes.hlines(
+            y[in_family], part.rho_low[in_family], part.rho_high[in_family], color=colour, linewidth=1.4, alpha=0.6
+        )
+        axes.scatter(
+            part.rho[in_family], y[in_family], color=colour, marker=MARKERS[family], s=20, zorder=3, edgecolor="none"
+        )
 
 
 def tick_names(axes: Axes, names: Sequence[str], analysis: Analysis) -> None:

@@ -17,7 +17,7 @@ from hrtem_ood.report.figures import predictor_ranking
 from hrtem_ood.report.style import DENSE, metric_label, palette, tick_labels
 
 MOST = 40
-"""At most so many recipes of training, and of test, are drawn."""
+"""Largest number of recipes of training, and of test, that are drawn."""
 
 CELLS = ("structure", "structure and imaging")
 """Subsets of cells with a structure shift: under the training conditions, and under others."""

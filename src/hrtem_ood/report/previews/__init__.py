@@ -1,1 +1,1 @@
-"""Pictures of what a configuration describes, before it is run: structures, contrast transfer, images."""
+"""Previews of a configuration before a run: structures, contrast transfer, images."""

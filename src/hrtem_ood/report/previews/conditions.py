@@ -19,7 +19,7 @@ ROWS = 8
 """Conditions in one picture."""
 DPI = 130
 WIDTH, CHARACTERS = 9.5, 130
-"""Of a page [inch], and of a line of that width."""
+"""Width of a page [inch], and characters of a line of that width."""
 
 
 class ExampleImage(NamedTuple):
@@ -67,7 +67,7 @@ def _page(
     nyquist, wavelength_A = 1 / (2 * config.imaging.pixel_size_A), electron_wavelength_A(config.simulation.energy_eV)
     with theme():
         figure = new_figure(WIDTH, 3.0 * len(conditions) + 0.9)
-        # one part for each condition, with a title of its own as wide as the page
+        # one part for each condition, with a title as wide as the page
         parts = figure.subfigures(len(conditions), 1, squeeze=False)[:, 0]
         for part, condition in zip(parts, conditions, strict=True):
             left, middle, right = part.subplots(1, 3, width_ratios=[2, 1.25, 1])

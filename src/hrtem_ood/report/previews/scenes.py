@@ -21,12 +21,12 @@ from hrtem_ood.report.style import theme
 
 FILM = "#C8C8C8"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-"""Of elements. The colours that are usual in chemistry are too similar, such as the oranges of Cd and Se."""
+"""Colours of elements. The usual colours of chemistry are too similar, such as the oranges of Cd and Se."""
 DPI = 130
 WIDTH = 3.2
-"""Of one structure [inch]."""
+"""Width of one structure [inch]."""
 CHARACTERS = 44
-"""Of a title of that width, in one line."""
+"""Characters of a title of that width, in one line."""
 
 
 def first_scenes(campaign: Campaign, name: str, number: int) -> list[Atoms]:

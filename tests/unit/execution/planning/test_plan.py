@@ -27,11 +27,11 @@ def stage(made, name):
 def test_of_nothing_everything_is_made(small, tmp_path):
     made = plan(small, tmp_path)
     for each in made.stages:
-        assert (each.there, each.to_make, each.not_needed) == (0, each.wanted, 0)
+        assert (each.existing, each.to_make, each.not_needed) == (0, each.wanted, 0)
     assert stage(made, "networks").wanted == len(small.networks)
     assert sum(pack.to_train for pack in made.packs) == len(small.networks)
     assert made.cells == len(small.networks) * sum(len(suite.datasets) for suite in small.suites.values())
-    assert made.cells_known == 0
+    assert made.cells_reused == 0
     assert {reason for each in made.stages for reason in each.why} == {
         NEVER, "networks to train", INPUTS_CHANGED,
     }  # fmt: skip
@@ -42,7 +42,7 @@ def test_of_what_was_run_nothing_is_made(small, lived):
     made = plan(small, lived)
     assert made.jobs == {}
     assert made.unreadable == {}
-    assert all((each.there, each.to_make) == (each.wanted, 0) for each in made.stages)
+    assert all((each.existing, each.to_make) == (each.wanted, 0) for each in made.stages)
 
 
 CHANGES = [
@@ -161,7 +161,7 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
     Results(results).path("metrics", small.metrics_id).unlink()
     made = plan(small, results)
     assert made.jobs == {"train": 1, "metrics": 1}
-    assert [(each.id, each.networks, each.there, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
+    assert [(each.id, each.networks, each.existing, each.to_train) for each in made.packs] == [(pack.id, 2, 1, 1)]
     assert Results(results).exists("networks", kept.id)
     (results / "benchmarks/packs").mkdir(parents=True)
     (results / f"benchmarks/packs/{pack.id}.tsv").touch()
@@ -171,9 +171,9 @@ def test_one_network_of_a_pack_is_trained(small, lived, tmp_path):
 def test_scores_that_are_known_are_counted(changed, lived):
     grown = changed({"networks": {"unet": {"seed": [0, 1, 2]}}})
     made = plan(grown, lived)
-    assert (made.cells, made.cells_known) == (12 * 4, 8 * 4)
+    assert (made.cells, made.cells_reused) == (12 * 4, 8 * 4)
     singly = plan(changed({"execution": {"networks_per_evaluation": 1}, "campaign": "other"}), lived)
-    assert singly.cells == singly.cells_known == 8 * 4
+    assert singly.cells == singly.cells_reused == 8 * 4
     assert stage(singly, "evaluations").why == {"grouping changed: all scores exist": 8}
     assert stage(singly, "evaluations").estimate.cpu_hours == 0
 

@@ -292,7 +292,7 @@ def test_inputs_must_be_those_of_the_spec(project: Project) -> None:
     (network,) = project.pack("p", 0)
     paths = [project.path("packs", "p", ".json")], project.path("suites", suite, ".json")
     too_many = EvaluationSpec(networks=(network, "q"), suite=suite)
-    with pytest.raises(ArtifactError, match=r"needs q, of which .*p\.json does not tell"):
+    with pytest.raises(ArtifactError, match=r"needs q, which .*p\.json does not list"):
         evaluate(too_many, *paths, project.results, project.results / "o", device="cpu")
     foreign = EvaluationSpec(networks=(network,), suite="other")
     with pytest.raises(ArtifactError, match=rf"needs other, not .*{suite}\.json"):

@@ -153,7 +153,7 @@ def test_a_structure_set_may_be_a_file(raw, tmp_path):
         ({"cell_A": None}, r"structure_sets\.test\.cell_A: is missing\. It is: Side of the square"),
         ({"cell_A": 12.85}, r"simulation\.sampling_A: 0\.2 Å does not divide cell_A = 12\.85"),
         ({"file": "no/such.xyz"}, r"structure_sets\.test\.file: no/such\.xyz cannot be read"),
-        ({"sha256": "00"}, r"structure_sets\.test\.sha256: .*is not the file meant"),
+        ({"sha256": "00"}, r"structure_sets\.test\.sha256: .*it is another file"),
     ],
 )
 def test_mistakes_in_the_configuration_are_named(raw, tmp_path, changes, message):
