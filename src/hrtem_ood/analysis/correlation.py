@@ -107,8 +107,8 @@ def predictor_table(cells: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
     subsets, rows = cell_subsets(cells), []
     for subset in SUBSETS:
         for name in PREDICTORS:
-            found = gap_correlation(cells, name, subsets[subset], analysis, subset)
-            rows.append((subset, name, found.rho, found.low, found.high, found.n))
+            correlation = gap_correlation(cells, name, subsets[subset], analysis, subset)
+            rows.append((subset, name, correlation.rho, correlation.low, correlation.high, correlation.n))
     return pd.DataFrame(rows, columns=["cells", "predictor", "rho", "rho_low", "rho_high", "n"])
 
 

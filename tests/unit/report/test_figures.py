@@ -127,7 +127,7 @@ def test_structures_are_compared_under_conditions_that_all_recipes_share(make: M
     assert (matrix.rows, matrix.columns) == (["train", "larger"], ["test", "larger-test"])
     np.testing.assert_allclose(matrix.score, [[0.9, 0.4], [0.6, 0.8]], atol=1e-6)
     np.testing.assert_array_equal(matrix.cells, 2)  # not under +300 Å, where one recipe is tested alone
-    np.testing.assert_array_equal(matrix.own, np.eye(2, dtype=bool))
+    np.testing.assert_array_equal(matrix.same_recipe, np.eye(2, dtype=bool))
     figure = structures.draw_structures(
         matrix, found.tables["predictor_ranking"], made.campaign.config.analysis, colours="crest"
     )

@@ -7,10 +7,10 @@ import numpy as np
 from hrtem_ood.errors import ConfigError
 
 ERROR = 1e-3
-"""Largest error of the mutual coherence of any two beams that reach the image [1]; images are off by far less."""
+"""Largest error of the mutual coherence of any two beams that reach the image [1]; errors of images are far smaller."""
 
 MOST = 150
-"""Most nodes, beyond which one had better limit the frequencies."""
+"""Largest number of nodes; beyond it, the frequencies should be limited instead."""
 
 
 @lru_cache
@@ -39,12 +39,12 @@ def focal_nodes(focal_spread_A: float, wavelength_A: float, q_max_per_A: float) 
     Raises
     ------
     ConfigError
-        When more than 150 nodes would be needed.
+        If more than 150 nodes are needed.
     """
     swing = np.pi * wavelength_A * focal_spread_A * q_max_per_A**2
     phase = np.linspace(0, swing, 64 + min(int(16 * swing), 4096))
     coherence = np.exp(-(phase**2) / 4)
-    # nodes are some π/√(2n) apart, and waves that swing faster between them look slow
+    # nodes are about π/√(2n) apart; oscillations that are faster would be aliased
     for number in range(max(1, int(swing**2 / 8)), MOST + 1):
         nodes, weights = np.polynomial.hermite.hermgauss(number)
         weights /= weights.sum()
