@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 SINGULAR = 1e-12
 """A covariance counts as singular if its smallest eigenvalue is at most this share of its largest."""
 
-AT_ONCE = 2**22
-"""Products of pairs of images in memory at a time."""
+BLOCK_SIZE = 2**22
+"""Largest number of products of pairs of images in memory at a time."""
 
 
 class FeatureShift(NamedTuple):
@@ -154,7 +154,7 @@ def _by_images(centred: NDArray[np.floating], references: NDArray[np.integer]) -
     """Return |XᵀY|², (reference, condition), and |XᵀX|², (condition,), by products of images."""
     conditions, images, _ = centred.shape
     shared, squares = np.zeros((len(references), conditions)), np.zeros(conditions)
-    step = max(1, AT_ONCE // (conditions * images))
+    step = max(1, BLOCK_SIZE // (conditions * images))
     for start in range(0, images, step):
         gram = (centred[:, start : start + step] @ centred.transpose(0, 2, 1)).reshape(conditions, -1)
         shared += gram[references] @ gram.T

@@ -10,7 +10,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 
-MOST = 24
+MAX_NETWORKS = 24
 """Largest number of networks whose files are read."""
 
 
@@ -68,7 +68,7 @@ class Curves:
 
 
 def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) -> Curves:
-    """Read the learning curves of at most :data:`MOST` networks, evenly spread over the campaign.
+    """Read the learning curves of at most :data:`MAX_NETWORKS` networks, evenly spread over the campaign.
 
     A diverged network is among them if there is one. Missing files are skipped: a report does not require them.
 
@@ -83,7 +83,7 @@ def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) 
     -------
     Curves
     """
-    chosen = evenly_spaced(metrics.sizes["network"], MOST)
+    chosen = evenly_spaced(metrics.sizes["network"], MAX_NETWORKS)
     diverged = metrics.diverged.values.nonzero()[0]
     if diverged.size and not set(diverged) & set(chosen):
         chosen[-1] = int(diverged[0])

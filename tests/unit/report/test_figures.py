@@ -157,7 +157,7 @@ def test_figures_do_not_grow_without_bound() -> None:
 
 
 def test_learning_curves_are_of_a_sample(make: Make, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves_module, "MOST", 4)
+    monkeypatch.setattr(curves_module, "MAX_NETWORKS", 4)
     config["networks"]["unet"]["seed"] = [0, 1, 2]
     ids = list(make(config).campaign.networks)  # nine networks: 0, 3, 5, 8 are evenly spread
     made = make(config, diverged=(ids[1],), rule=lambda network, *_: math.nan if network.id == ids[1] else 0.5)

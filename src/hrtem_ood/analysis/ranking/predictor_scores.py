@@ -15,7 +15,7 @@ from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 
 Floats = NDArray[np.float64]
 
-FEWEST = 3
+MIN_CELLS = 3
 """Smallest number of cells that are scored."""
 
 
@@ -62,14 +62,14 @@ def score_predictors(subset: CellSubset, predictors: Mapping[str, Floats], refer
         One row per predictor, the best ρ first: ``predictor``; ``rho`` (Spearman), ``rho_low``, ``rho_high``;
         ``rho_gain`` over the reference with ``gain_low``, ``gain_high``; ``isotonic_r2`` (of the fit to all cells: the most
         that a monotone function can explain); ``left_out_r2`` (against the mean of the other training sets) with
-        ``left_out_low``, ``left_out_high``; ``left_out_rmse``; ``n``. Empty with fewer than :data:`FEWEST` cells. A cell
+        ``left_out_low``, ``left_out_high``; ``left_out_rmse``; ``n``. Empty with fewer than :data:`MIN_CELLS` cells. A cell
         where any predictor or the outcome is not finite is not used for any of them.
     """
     use = subset.use & np.isfinite(subset.outcome)
     for values in predictors.values():
         use = use & np.isfinite(values)
     row, column = np.nonzero(use)
-    if row.size < FEWEST:
+    if row.size < MIN_CELLS:
         return pd.DataFrame()
     rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, subset.columns[column]))
     cells = _CellValues(subset.outcome[use], np.array([values[use] for values in predictors.values()]), rows, columns)

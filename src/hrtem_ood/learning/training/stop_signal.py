@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that request the end of a job."""
 
 
@@ -39,7 +39,7 @@ def catch_stop_signals() -> Iterator[StopSignal]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread may handle signals
         return
-    before = {number: signal.signal(number, stop.note) for number in STOPS}
+    before = {number: signal.signal(number, stop.note) for number in STOP_SIGNALS}
     try:
         yield stop
     finally:

@@ -19,16 +19,16 @@ MERGE_A = 0.2
 """Images of an atom nearer than this are one atom on a special position with rounded coordinates: 1/3 written with two decimals
 has an error of 0.033 Å in a cell of 10 Å. Distinct atoms are never so near."""
 
-SHARE = 1e-3
+TOLERANCE = 1e-3
 """Largest difference of numbers of atoms from the formula's, relative to their sum."""
 
-WHOLE = 0.01
+UNIT_TOLERANCE = 0.01
 """Largest difference of numbers of formula units, and of their atoms, from whole numbers."""
 
-VOLUME, DENSITY, MEASURED = 0.01, 0.05, 0.25
+VOLUME_TOLERANCE, DENSITY_TOLERANCE, MEASURED_DENSITY_TOLERANCE = 0.01, 0.05, 0.25
 """Largest relative differences of the volume, the calculated density and the measured density from the file's."""
 
-LONGEST_A = 1000
+MAX_LENGTH_A = 1000
 """Largest length of a cell [Å]."""
 
 OVERLAP = 0.5
@@ -127,7 +127,7 @@ def _cell(block: gemmi.cif.Block) -> Cell:
     for name in names:
         text = value_of(block, f"_cell_{name}")
         value = 90.0 if text is None and name.startswith("angle") else gemmi.cif.as_number(text or "?")
-        low, high = (1, LONGEST_A) if name.startswith("length") else (1, 179)
+        low, high = (1, MAX_LENGTH_A) if name.startswith("length") else (1, 179)
         if not low <= value <= high:
             raise CifError(f"has `{(text or '?')[:80]}` for _cell_{name}, which is no number from {low} to {high}.")
         values.append(value)
@@ -136,7 +136,7 @@ def _cell(block: gemmi.cif.Block) -> Cell:
         raise CifError(f"has cell angles of {', '.join(f'{angle:g}' for angle in values[3:])}°, which make no cell.")
     cell: Cell = Cell.fromcellpar(values)  # type: ignore[no-untyped-call]  # ASE's
     volume = _number(block, "_cell_volume")
-    if volume and abs(cell.volume / volume - 1) > VOLUME:
+    if volume and abs(cell.volume / volume - 1) > VOLUME_TOLERANCE:
         raise CifError(
             f"has a cell of {cell.volume:.5g} Å³ by its lengths and angles, but its _cell_volume is {volume:g} Å³."
         )
@@ -194,7 +194,7 @@ def _check_occupancy(text: str, label: str) -> None:
     share = gemmi.cif.as_number(text) if text else 1.0
     if not isfinite(share):
         raise CifError(f"has the occupancy `{text[:80]}` for site {label[:80]}, which is no number.")
-    if abs(share - 1) > SHARE:
+    if abs(share - 1) > TOLERANCE:
         raise CifError(
             f"has partially occupied sites, which have no definite atoms ({label[:80]}: {share:g}); give an ordered crystal (a "
             "supercell, if need be)."
@@ -313,7 +313,7 @@ def _complaint(block: gemmi.cif.Block, crystal: Atoms, formula: dict[str, float]
     if wrong:
         return f"{holds}{wrong}"
     density = float(atomic_masses[crystal.numbers].sum() / crystal.cell.volume * G_PER_CM3)
-    for tag, share in (("diffrn", DENSITY), ("meas", MEASURED)):
+    for tag, share in (("diffrn", DENSITY_TOLERANCE), ("meas", MEASURED_DENSITY_TOLERANCE)):
         stated = _number(block, f"_exptl_crystal_density_{tag}")
         if stated and abs(density / stated - 1) > share:
             return (
@@ -335,10 +335,12 @@ def _other_formula(crystal: Atoms, formula: dict[str, float], units: float | Non
         )
     if units is None:
         units = len(crystal) / whole
-        if abs(units - max(round(units), 1)) > WHOLE:
+        if abs(units - max(round(units), 1)) > UNIT_TOLERANCE:
             return f" in its cell, {units:.3g} times its _chemical_formula_sum of {written}; complete it, or correct that line."
     # some programs give the sum over the cell, with Z of the reduced formula
-    elif not any(abs(number - len(crystal)) < WHOLE for number in (units * whole, whole * _is_reduced(formula, units))):
+    elif not any(
+        abs(number - len(crystal)) < UNIT_TOLERANCE for number in (units * whole, whole * _is_reduced(formula, units))
+    ):
         return (
             f" in its cell, {len(crystal)} atoms, but by its _cell_formula_units_Z of {units:g} and its _chemical_formula_sum of "
             f"{written} there are {units * whole:g}; check its symmetry, setting and sites, or correct those lines."
@@ -349,7 +351,7 @@ def _other_formula(crystal: Atoms, formula: dict[str, float], units: float | Non
 def _is_reduced(formula: dict[str, float], units: float) -> bool:
     """Whether a formula is ``units`` times a simpler one."""
     counts = [round(count) for count in formula.values()]
-    whole = all(abs(count - number) < SHARE for count, number in zip(counts, formula.values(), strict=True))
+    whole = all(abs(count - number) < TOLERANCE for count, number in zip(counts, formula.values(), strict=True))
     return whole and bool(np.gcd.reduce(counts) == round(units))
 
 
@@ -358,7 +360,7 @@ def _scaled(formula: dict[str, float], factor: float) -> dict[str, float]:
 
 
 def _same(one: dict[str, float], other: dict[str, float]) -> bool:
-    return one.keys() == other.keys() and all(abs(one[each] - other[each]) < SHARE for each in one)
+    return one.keys() == other.keys() and all(abs(one[each] - other[each]) < TOLERANCE for each in one)
 
 
 def _overlaps(crystal: Atoms) -> bool:

@@ -17,7 +17,7 @@ from hrtem_ood.physics.structures.particle import Particle, draw_particle
 from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.stacking_faults import StackingFault, stacking_fault
 
-SEAT = 0.8
+HEIGHT_IN_RADII = 0.8
 """Height of a particle's centre above the film's surface, in radii; as in Construction Zone (see `carbon`)."""
 
 CLEARANCE_A = 2.0
@@ -147,7 +147,7 @@ def place_particles(
     placed = failed = 0
     for _ in range(ATTEMPTS):
         radius = radii_A[placed]
-        seats[placed] = [*rng.uniform(0, cell_A, size=2), SEAT * radius]
+        seats[placed] = [*rng.uniform(0, cell_A, size=2), HEIGHT_IN_RADII * radius]
         apart = seats[:placed] - seats[placed]
         apart[:, :2] -= cell_A * np.round(apart[:, :2] / cell_A)
         gaps = np.linalg.norm(apart, axis=1) - radii_A[:placed] - radius

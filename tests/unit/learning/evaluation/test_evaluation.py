@@ -422,7 +422,7 @@ def test_an_index_that_is_not_whole_keeps_all_networks(project: Project, capsys:
         assert all(read_network(project.path("networks", id_, ".ckpt"))["state_dict"] for id_ in (one, other))
     said = capsys.readouterr().err
     assert f"all networks keep their weights, as another campaign may use them: {path} is damaged" in said
-    assert "networks is a link, so they may be those of another results folder" in said
+    assert "networks is a link, so other results folders may share them" in said
     (project.results / "networks").unlink()
     link.rename(project.results / "networks")
     drop_scored_weights([one, other], evaluations, project.results, "mine")

@@ -202,7 +202,7 @@ WRONG = {
         "lists operations of 1 orientations, but its space group F -4 3 m has 24",
     ),
     "half a list": ({"operations": ["x,y,z", "-y,x,-z"]}, "lists 2 operations, which form no group"),
-    "no operation": ({"operations": ["x,y"]}, "lists the operation `x,y`, which is none"),
+    "no operation": ({"operations": ["x,y"]}, "lists the operation `x,y`, which belongs to no"),
     "Hall": ({"space_group_name_Hall": "X 9"}, "has the Hall symbol `X 9`, which cannot be read"),
 }
 
