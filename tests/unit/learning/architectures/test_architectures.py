@@ -25,7 +25,7 @@ from hrtem_ood.learning.architectures.complexity import parameter_count, recepti
 from hrtem_ood.learning.architectures.of_campaign import image_sides
 from hrtem_ood.learning.architectures.registry import build, check_size, class_of, stride_of
 from hrtem_ood.learning.torch_device import reproducible
-from hrtem_ood.user_code import LARGEST_FILE
+from hrtem_ood.user_files import LARGEST_BYTES
 
 ROOT = Path(__file__).parents[4]
 
@@ -411,11 +411,11 @@ def test_the_standard_library_is_no_architecture(raw):
 
 def test_a_file_that_is_no_file_or_too_large_is_told(raw, tmp_path):
     large = tmp_path / "large.py"
-    large.write_text("#" * (LARGEST_FILE + 1))
-    with pytest.raises(ConfigError, match=r"large.py is too large; give a Python file of at most 1,048,576 bytes"):
+    large.write_text("#" * (LARGEST_BYTES["Python file"] + 1))
+    with pytest.raises(ConfigError, match=r"large.py.*is too large: 1.05 MB, where a Python file may have 1.05 MB at most"):
         with_file(raw, large)
     architecture = Architecture(name="Own", file=str(tmp_path))
-    with pytest.raises(ArtifactError, match="is no regular file"):
+    with pytest.raises(ArtifactError, match="is a folder, not a regular file"):
         build(architecture)
 
 
