@@ -412,7 +412,9 @@ def test_the_standard_library_is_no_architecture(raw):
 def test_a_file_that_is_no_file_or_too_large_is_told(raw, tmp_path):
     large = tmp_path / "large.py"
     large.write_text("#" * (LARGEST_BYTES["Python file"] + 1))
-    with pytest.raises(ConfigError, match=r"large.py.*is too large: 1.05 MB, where a Python file may have 1.05 MB at most"):
+    with pytest.raises(
+        ConfigError, match=r"large.py.*is too large: 1.05 MB, where a Python file may have 1.05 MB at most"
+    ):
         with_file(raw, large)
     architecture = Architecture(name="Own", file=str(tmp_path))
     with pytest.raises(ArtifactError, match="is a folder, not a regular file"):
