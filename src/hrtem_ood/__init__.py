@@ -4,7 +4,7 @@ The names of the Python interface, :data:`__all__`, are imported when they are u
 the workflow imports neither PyTorch nor abTEM.
 """
 
-TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes longer to import than all else here
+TYPE_CHECKING = False  # true for type checkers; importing `typing` would take longer than the rest of this module
 
 if TYPE_CHECKING:
     from hrtem_ood.api.campaigns import (
@@ -75,11 +75,11 @@ _MODULES = {
     "physics.optics.condition": ("Condition",),
     "transfer.parameters": ("Transfer",),
 }
-"""Where each name is defined, as the imports for type checkers above say."""
+"""Module of each name: the same as in the imports for type checkers above."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of the interface on first use, as PEP 562 has it."""
+    """Import a name of the interface on first use (PEP 562)."""
     import importlib
 
     for module, names in _MODULES.items():

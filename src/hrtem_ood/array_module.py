@@ -1,6 +1,6 @@
-"""Where arrays live: NumPy on the CPU or CuPy on a GPU, chosen once and passed on.
+"""The array module: NumPy on the CPU or CuPy on a GPU, chosen once and passed on.
 
-Code that is given an :class:`ArrayModule` is the same for both. None of it has run on a GPU yet.
+Code that takes an :class:`ArrayModule` is the same for both. None of it has run on a GPU yet.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Device = Literal["auto", "cpu", "gpu"]
 
 
 def cupy_available() -> bool:
-    """Whether CuPy is installed and sees a GPU (importing it alone proves nothing)."""
+    """Whether CuPy is installed and detects a GPU; it can be imported without one."""
     try:
         import cupy
     except ImportError:
@@ -24,12 +24,12 @@ def cupy_available() -> bool:
 
 
 def resolve_device(device: Device) -> Literal["cpu", "gpu"]:
-    """Turn ``auto`` into the device that there is.
+    """Resolve ``auto`` to the available device.
 
     Raises
     ------
     DeviceError
-        When a GPU is asked for and CuPy sees none.
+        If a GPU is requested and CuPy detects none.
     """
     if device == "cpu":
         return "cpu"
@@ -37,7 +37,7 @@ def resolve_device(device: Device) -> Literal["cpu", "gpu"]:
         return "gpu"
     if device == "gpu":
         raise DeviceError(
-            "a GPU is asked for (execution.device, or --device), but CuPy sees none here. Use auto or cpu, "
+            "a GPU is requested (execution.device, or --device), but CuPy detects none. Use auto or cpu, "
             "or install CuPy and its CUDA libraries (envs/environment-gpu.yaml)."
         )
     return "cpu"

@@ -29,14 +29,14 @@ class Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_truth_for_numbers(cls, data: Any) -> Any:
+    def _refuse_booleans_for_numbers(cls, data: Any) -> Any:
         # YAML reads yes, no, on and off as booleans, which pydantic would take for 1 and 0.
         for key, field in cls.model_fields.items() if isinstance(data, dict) else ():
             value = data.get(key)
             items = value if isinstance(value, list | tuple) else [value]
             if not _takes_bool(field.annotation) and any(isinstance(item, bool) for item in items):
                 raise ValueError(
-                    f"`{key}` needs a number or text, not true or false (which yes, no, on and off mean, too)"
+                    f"`{key}` needs a number or text, not true or false (YAML reads yes, no, on and off as these)"
                 )
         return data
 
@@ -44,8 +44,8 @@ class Model(BaseModel):
 def identity_parameters(model: BaseModel, *, exclude: Any = None) -> dict[str, Any]:
     """Return what identities are computed from: every parameter that is not at its default, as JSON values.
 
-    Leaving defaults out, here and for every model alike, is what lets a new key be added without renaming anything that
-    exists: add it with a default that means what was done without it. Two rules follow. A default never changes its
+    Defaults are left out here, for every model, so that a new key does not change existing ids: add it with a default that
+    means the previous behaviour. Two rules follow. A default never changes its
     meaning (another default needs a higher version of the stage), and no identity is computed from a model in any other
     way. ``tests/golden_ids.json`` holds ids that change where either is broken.
 
@@ -53,7 +53,7 @@ def identity_parameters(model: BaseModel, *, exclude: Any = None) -> dict[str, A
     ----------
     model : pydantic.BaseModel
     exclude : optional
-        Fields that identify nothing, as pydantic's ``model_dump`` takes them.
+        Fields that are not part of the identity, as pydantic's ``model_dump`` takes them.
 
     Returns
     -------
@@ -75,8 +75,8 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-class _OneToo:
-    """Tells the JSON schema that a list of one may be written as its only item."""
+class _SingleItem:
+    """Adds to the JSON schema: a list of one item may be written as the item alone."""
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         schema = handler(core)
@@ -84,38 +84,39 @@ class _OneToo:
         return {"anyOf": [item, schema]}
 
 
-AS_PAIR, ASCENDING, ONE_TOO = BeforeValidator(_as_pair), AfterValidator(_ascending), _OneToo()
-"""What makes a range of a pair of numbers: one stands for both, and the first is not the larger."""
+AS_PAIR, ASCENDING, SINGLE_ITEM = BeforeValidator(_as_pair), AfterValidator(_ascending), _SingleItem()
+"""Annotations of a range, a pair of numbers: a single number stands for both, and the first is at most the second."""
 
 
 LONGEST_LIST = 10_000
-"""Values of one axis of a grid, or names in a list."""
+"""Largest number of values of one axis of a grid, or of names in a list."""
 
 
 def _as_tuple(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return (value,)
-    # before the items are looked at one by one
+    # before the items are validated one by one
     if len(value) > LONGEST_LIST:
         raise ValueError(f"a list of {len(value):,} values is too long; {LONGEST_LIST:,} are the limit")
     return tuple(value)
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        seen: set[Any] = set()
-        twice = next(value for value in values if value in seen or seen.add(value))  # type: ignore[func-returns-value]
-        raise ValueError(f"a grid lists each value once; {_shown(twice)} is there twice")
+    previous: set[Any] = set()
+    for value in values:
+        if value in previous:
+            raise ValueError(f"a grid lists each value once; {_format(value)} is listed twice")
+        previous.add(value)
     return values
 
 
-def _shown(value: Any) -> str:
-    """Return a value as it may be written, of a grid only what was set."""
+def _format(value: Any) -> str:
+    """Return a value as written in YAML; of a model, only the fields that were set."""
     if isinstance(value, BaseModel):
-        told = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
-        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in told.items()) + "}"
+        fields = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
+        return "{" + ", ".join(f"{name}: {_format(item)}" for name, item in fields.items()) + "}"
     if isinstance(value, tuple):
-        return _shown(value[0]) if len(value) == 1 else "[" + ", ".join(map(_shown, value)) + "]"
+        return _format(value[0]) if len(value) == 1 else "[" + ", ".join(map(_format, value)) + "]"
     return f"{value:g}" if isinstance(value, float) else shortened(str(value))
 
 
@@ -126,12 +127,12 @@ def grid_of(item: Any) -> Any:
         BeforeValidator(_as_tuple),
         AfterValidator(_distinct),
         Field(min_length=1),
-        _OneToo(),
+        _SingleItem(),
     ]
 
 
 Names = Annotated[
-    tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _OneToo()
+    tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _SingleItem()
 ]
 
 
@@ -154,10 +155,10 @@ def zero_or_from(least: float, unit: str) -> AfterValidator:
 
 
 def _scalar(value: Any) -> Any:
-    # one message, where the union has one for each of its types
+    # one message instead of one for each type of the union
     if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"must be a number, text, true or false, not {quoted(value)}")
-    # as canonical JSON, hence every job has it
+    # as in canonical JSON, which jobs receive
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,18 +1,18 @@
-"""Errors that are a user's to mend: shown as one message, never as a traceback; and how foreign text is shown."""
+"""Errors that a user can correct, printed as one message without a traceback; and escapes for untrusted text."""
 
 import re
 
 UNPRINTABLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-"""Characters that a terminal obeys or cannot show, without tab and line feed: controls, reversals, half characters."""
+"""Control characters, direction overrides and lone surrogates, except tab and line feed."""
 
 
 def printable(text: str) -> str:
-    r"""Return text with control characters, reversals of the direction and half characters as escapes.
+    r"""Return text with control characters, direction overrides and lone surrogates as escapes.
 
     Parameters
     ----------
     text : str
-        Maybe of a file of somebody else.
+        Possibly from an untrusted file.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 class HrtemOodError(Exception):
-    """Base of all errors that a user can mend.
+    """Base of all errors that a user can correct.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class ArgumentError(HrtemOodError, ValueError):
 
 
 class DeviceError(HrtemOodError):
-    """A device was asked for that is not there.
+    """A requested device is not available.
 
     Examples
     --------

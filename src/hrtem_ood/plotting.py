@@ -22,16 +22,16 @@ LARGEST_SHARE = 0.3
 
 
 matplotlib.rcParams["text.parse_math"] = False
-"""Names and symbols of users are text, whatever signs they hold; this project's own labels have no formulae."""
+"""Names and symbols of users are plain text, whatever characters they contain; this project's labels have no formulae."""
 
 
 def colour_map(name: str) -> Colormap | None:
     """Return a colour map of seaborn or matplotlib, or None where there is none of that name."""
-    import seaborn as sns  # in a second, which figures without colour maps do not need
+    import seaborn as sns  # takes a second, so only figures with colour maps import it
 
     try:
         colours = sns.color_palette(name, as_cmap=True)
-    except (ValueError, TypeError, KeyError):  # names may hold parameters, which may be wrong, too
+    except (ValueError, TypeError, KeyError):  # names may contain parameters, which may be invalid
         return None
     return colours if isinstance(colours, Colormap) else None  # some names are lists of a few colours
 

@@ -21,13 +21,13 @@ def log(message: str) -> None:
 
 
 def track(items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
-    """Yield items, showing how far along the work is and how long it still takes.
+    """Yield items, and report the progress and the remaining time.
 
     Parameters
     ----------
     items : iterable
     description : str
-        What is being done, e.g. ``exit waves``.
+        What is processed, e.g. ``exit waves``.
     total : int
         Number of items.
     """

@@ -1,13 +1,13 @@
-"""Values of users in messages: short, on one line, whatever they are."""
+"""Quotation of users' values in messages: short and on one line."""
 
 import reprlib
 from typing import Any
 
 MOST_CHARACTERS = 80
-"""Of a value that a message quotes."""
+"""Largest number of characters of a value that a message quotes."""
 
 _DIGITS = 40
-"""Of a whole number that is quoted in full: Python refuses to write one of more than some thousands."""
+"""Largest number of digits of a whole number that is quoted in full; Python itself refuses to write some thousands."""
 
 
 class _Short(reprlib.Repr):
@@ -41,7 +41,7 @@ def _decimal_digits(number: int) -> int:
 
 
 def quoted(value: Any, limit: int = MOST_CHARACTERS) -> str:
-    """Return a value as Python writes it, with at most so many characters.
+    """Return a value as Python writes it, with at most ``limit`` characters.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def quoted(value: Any, limit: int = MOST_CHARACTERS) -> str:
 
 
 def shortened(text: str, limit: int = MOST_CHARACTERS) -> str:
-    """Return text on one line with at most so many characters, without its middle where it is longer.
+    """Return text on one line with at most ``limit`` characters; longer text loses its middle.
 
     Parameters
     ----------

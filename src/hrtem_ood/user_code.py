@@ -1,9 +1,8 @@
-"""Python files that a user names: what they define, read without running them, and running them.
+"""Python files that a user names: reading their definitions without running them, and running them.
 
-A file is run by what needs its result only, and never because a checkpoint or anything else in a results folder names
-it: its path comes from the configuration or the command line, and its content must have the digest that is meant. What
-is taken from it is a class or a function that the file itself defines, which is checked before the file is run, from its
-text, and again before it is called.
+A file is run only where its result is needed. Its path comes from the configuration or the command line, never from a
+checkpoint or another file in a results folder, and its content must have the expected digest. Only a class or a function
+that the file itself defines is used. This is checked in the text before the file is run, and again before the call.
 """
 
 import ast
@@ -33,14 +32,14 @@ class UserDefinition:
     path : Path
         Of the file.
     sha256 : str or None
-        Of the content that is meant; None takes any.
+        Of the expected content; None accepts any.
     name : str
     kind : {"class", "function"}
-        What the name must stand for.
+        Required kind of definition.
     what : str
-        What it is for, for messages, e.g. ``the predictor a``.
+        Its purpose, for messages, e.g. ``the predictor a``.
     advice : str
-        What to do where the file has changed, for messages.
+        What to do if the file has changed, for messages.
     """
 
     path: Path
@@ -56,7 +55,7 @@ class UserDefinition:
         Raises
         ------
         ArtifactError
-            Where it cannot be read, is no regular file, is too large, or is not the content that is meant.
+            Where it cannot be read, is no regular file, is too large, or has another content than expected.
         """
         try:
             source = read_bytes(self.path, "Python file")
@@ -66,13 +65,13 @@ class UserDefinition:
             ) from error
         if self.sha256 is not None and hashlib.sha256(source).hexdigest() != self.sha256:
             raise ArtifactError(
-                f"{self.path} has changed since {self.what} was asked for: its sha256 should begin with "
+                f"{self.path} has changed since {self.what} was configured: its sha256 should begin with "
                 f"{self.sha256[:12]}. Put the old file back, or {self.advice}."
             )
         return source
 
     def errors(self, parameters: Iterable[str], *, positional: int = 0) -> list[str]:
-        """Return what is wrong with the definition, as far as its text tells; nothing is run.
+        """Return the errors of the definition that its text reveals, without running it.
 
         Parameters
         ----------
@@ -87,18 +86,18 @@ class UserDefinition:
             As of :meth:`read`.
         """
         try:
-            found = _definitions(self._parse(self.read()))
-            definition = self._definition(found)
+            definitions = _definitions(self._parse(self.read()))
+            definition = self._definition(definitions)
         except ConfigError as error:
             return [str(error)]
-        signature = _signature(definition, found)
+        signature = _signature(definition, definitions)
         if signature is None:
             return []
         where = f"{self.path}: {self.kind} `{self.name}`"
         return [f"{where} {error}" for error in _call_errors(signature, list(parameters), positional)]
 
     def load(self) -> Any:
-        """Run the file and return the class or function: the very bytes whose digest was taken, not a cached import.
+        """Run the file and return the class or function, from the bytes whose digest was checked, not from a cached import.
 
         Raises
         ------
@@ -114,7 +113,7 @@ class UserDefinition:
         of_kind = callable(value) and isinstance(value, type) == (self.kind == "class")
         if not of_kind or getattr(value, "__module__", None) != module.__name__:
             raise ConfigError(
-                f"{self.path}: `{self.name}` is no {self.kind} that the file itself defines, once it has run; it is "
+                f"{self.path}: `{self.name}` is no {self.kind} that the file itself defines; after running, it is "
                 f"{type(value).__name__} of {getattr(value, '__module__', None)!r:.80}."
             )
         return value
@@ -125,10 +124,10 @@ class UserDefinition:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ConfigError(f"{self.path}: is no Python file ({type(error).__name__}: {error!s:.80}).") from error
 
-    def _definition(self, found: dict[str, _Definition]) -> _Definition:
+    def _definition(self, definitions: dict[str, _Definition]) -> _Definition:
         """Return the statement that defines the name, after checking its kind."""
-        definition = found.get(self.name)
-        names = [name for name, each in found.items() if isinstance(each, ast.ClassDef) == (self.kind == "class")]
+        definition = definitions.get(self.name)
+        names = [name for name, each in definitions.items() if isinstance(each, ast.ClassDef) == (self.kind == "class")]
         if definition is None:
             hint = did_you_mean(self.name, names)
             raise ConfigError(
@@ -148,16 +147,16 @@ class UserDefinition:
     def _run(self, source: bytes) -> ModuleType:
         module = ModuleType(f"hrtem_ood_file_{self.sha256 or self.path.stem}")
         module.__file__ = str(self.path)
-        sys.modules[module.__name__] = module  # where dataclasses and pickle look for what the file defines
+        sys.modules[module.__name__] = module  # dataclasses and pickle look up the file's definitions here
         try:
-            exec(compile(source, self.path, "exec"), vars(module))  # noqa: S102  # what a user's file is for
-        except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
+            exec(compile(source, self.path, "exec"), vars(module))  # noqa: S102  # users' files are meant to be run
+        except (Exception, SystemExit) as error:  # a user's code may raise anything
             raise ConfigError(f"{self.path}: cannot be run ({type(error).__name__}: {error}).") from error
         return module
 
 
 def _definitions(tree: ast.Module) -> dict[str, _Definition]:
-    """Return the classes and functions that the statements of a file define, by name; of several, the last."""
+    """Return the classes and functions that the statements of a file define, by name; of equal names, the last."""
     return {each.name: each for each in _of_block(tree.body)}
 
 
@@ -173,7 +172,7 @@ def _of_block(block: Sequence[ast.stmt]) -> Iterator[_Definition]:
 
 
 class _Signature(NamedTuple):
-    """What a definition may be called with.
+    """Arguments of a definition.
 
     Attributes
     ----------
@@ -192,20 +191,20 @@ class _Signature(NamedTuple):
     any_keyword: bool
 
 
-def _signature(definition: _Definition, found: Mapping[str, _Definition]) -> _Signature | None:
-    """Return the arguments of a function, or those of a class's ``__init__``; None where the text does not tell."""
+def _signature(definition: _Definition, definitions: Mapping[str, _Definition]) -> _Signature | None:
+    """Return the arguments of a function, or those of a class's ``__init__``; None where the text does not determine them."""
     if not isinstance(definition, ast.ClassDef):
         return None if definition.decorator_list else _signature_of(definition.args, leave_out=0)
-    seen: set[str] = set()
-    while definition.name not in seen and not definition.decorator_list and not definition.keywords:
-        seen.add(definition.name)
-        own = {each.name: each for each in _of_block(definition.body)}
-        maker, base = own.get("__init__"), definition.bases[0] if len(definition.bases) == 1 else None
-        if "__new__" in own:
+    visited: set[str] = set()
+    while definition.name not in visited and not definition.decorator_list and not definition.keywords:
+        visited.add(definition.name)
+        methods = {each.name: each for each in _of_block(definition.body)}
+        init, base = methods.get("__init__"), definition.bases[0] if len(definition.bases) == 1 else None
+        if "__new__" in methods:
             return None
-        if isinstance(maker, ast.FunctionDef):
-            return None if maker.decorator_list else _signature_of(maker.args, leave_out=1)
-        parent = found.get(base.id) if isinstance(base, ast.Name) else None
+        if isinstance(init, ast.FunctionDef):
+            return None if init.decorator_list else _signature_of(init.args, leave_out=1)
+        parent = definitions.get(base.id) if isinstance(base, ast.Name) else None
         if not isinstance(parent, ast.ClassDef):
             return None
         definition = parent
@@ -229,7 +228,7 @@ def _signature_of(arguments: ast.arguments, *, leave_out: int) -> _Signature:
 
 
 def _call_errors(signature: _Signature, given: Sequence[str], positional: int) -> Iterator[str]:
-    """Yield why a call with some positional and keyword arguments would fail."""
+    """Yield the reasons why a call with these positional and keyword arguments would fail."""
     if len(signature.positional) < positional and not signature.any_positional:
         yield f"takes {len(signature.positional)} arguments; it is called with {positional}."
         return

@@ -1,7 +1,7 @@
 """Files that users name: regular ones only, of bounded size, read in blocks.
 
-A device, a pipe or a file of 50 GB, given by mistake, must neither hang a command nor fill the memory. What is refused is
-an OSError whose text tells what is wrong, as for a file that is not there, so that callers handle both alike.
+A device, a pipe or a file of 50 GB, given by mistake, must neither hang a command nor fill the memory. A refusal is an
+OSError whose text states the reason, as for a missing file, so that callers handle both alike.
 """
 
 import errno
@@ -22,7 +22,7 @@ LARGEST_BYTES: dict[FileKind, int] = {
     "Python file": 2**20,
     "micrograph": 16 * 2**30,
 }
-"""Most bytes of a file, by what it is. Far more than any sensible one has: a detector's largest image is 400 MB."""
+"""Largest size of a file by its kind [bytes], far above that of any useful file: a detector's largest image is 400 MB."""
 
 _BLOCK_BYTES = 2**20
 
@@ -47,7 +47,7 @@ def check_regular(path: Path, kind: FileKind) -> None:
     Raises
     ------
     OSError
-        Where there is no such file, it is no regular file, or is too large; ``strerror`` says what is wrong.
+        If the file is missing, not a regular file, or too large; ``strerror`` states the reason.
     """
     try:
         _check(path.stat(), path, kind)
@@ -76,7 +76,7 @@ def read_bytes(path: Path, kind: FileKind) -> bytes:
 
 
 def read_text(path: Path, kind: FileKind) -> str:
-    """Return the text of a UTF-8 file that a user names, whatever the locale.
+    """Return the text of a UTF-8 file that a user names, independent of the locale.
 
     Parameters
     ----------
@@ -133,17 +133,17 @@ def size_text(size: float) -> str:
 
 def _blocks(path: Path, kind: FileKind) -> Iterator[bytes]:
     with _opened(path, kind) as file:
-        seen = 0
+        size = 0
         while block := file.read(_BLOCK_BYTES):
-            seen += len(block)
-            if seen > LARGEST_BYTES[kind]:  # it grew, or its size is not told
-                raise _too_large(seen, path, kind)
+            size += len(block)
+            if size > LARGEST_BYTES[kind]:  # it grew, or the file system reports no size
+                raise _too_large(size, path, kind)
             yield block
 
 
 def _opened(path: Path, kind: FileKind) -> BinaryIO:
     check_regular(path, kind)
-    # between the check and this, a pipe may have taken its place
+    # a pipe may have replaced the file since the check
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _check(os.fstat(number), path, kind)

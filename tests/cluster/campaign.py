@@ -208,7 +208,7 @@ class Campaign:
         log = self.log()
         trained = Counter(line.split()[1].rstrip(":") for line in log.splitlines() if "validation loss" in line)
         assert trained == Counter(ids(self.project)), log
-        assert "training starts anew" not in log
+        assert "training restarts" not in log
         networks = self.folder / "results/networks"
         assert not list(networks.glob("*.resume"))
         assert not list(networks.glob(".*"))
@@ -217,7 +217,7 @@ class Campaign:
     def check(self, *, resumed: bool = True) -> None:
         """Nothing was trained twice, what was stopped went on, and scores are those without disturbance."""
         log = self.trained_once()
-        assert ("training goes on after epoch" in log) == resumed, log
+        assert ("training resumes after epoch" in log) == resumed, log
         found = scores(self.project)
         assert sorted(found) == sorted(ids(self.project))
         for id_, theirs in found.items():

@@ -27,7 +27,7 @@ def job_is_cancelled(campaign: Campaign) -> None:
     job = campaign.training()
     slurm("scancel", job)
     campaign.end(head)
-    assert "has stopped; it will go on" in campaign.log()
+    assert "has stopped; it will resume" in campaign.log()
     assert state_of(job) == "CANCELLED"
     campaign.check()
 
@@ -38,7 +38,7 @@ def time_limit(campaign: Campaign) -> None:
     head = campaign.start("train:runtime=attempt", extra="--signal=USR2@15")
     job = campaign.training()
     campaign.end(head)
-    assert "has stopped; it will go on" in campaign.log()
+    assert "has stopped; it will resume" in campaign.log()
     assert state_of(job) in ("FAILED", "TIMEOUT")
     campaign.check()
 
@@ -56,7 +56,7 @@ def preemption(campaign: Campaign) -> None:
     preempt(7)
     campaign.end(head)
     assert f"job {job} is preempted and requeued" in campaign.log()
-    assert "will go on after epoch" in campaign.log()
+    assert "will resume after epoch" in campaign.log()
     assert campaign.out().count("has been submitted with SLURM jobid") == 1, "no attempt is used up"
     campaign.check()
 
@@ -118,7 +118,7 @@ def disk_is_full(campaign: Campaign) -> None:
         wait(lambda: "No space left on device" in campaign.log(), "a full disk")
         filler.unlink()
         campaign.end(head)
-        campaign.check(resumed="training goes on" in campaign.log())
+        campaign.check(resumed="training resumes" in campaign.log())
     finally:
         subprocess.run(["umount", "--lazy", str(networks)], check=True)
 

@@ -136,7 +136,7 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
     assert 0 < reached < EPOCHS
     project.run("--configfile", str(path))
     log = next((project.folder / "results/logs/packs").glob("1networks*.log")).read_text()
-    assert f"{network}: training goes on after epoch" in log
+    assert f"{network}: training resumes after epoch" in log
     whole = finished.copy(tmp_path / "whole")
     path = whole.folder / "change.yaml"
     path.write_text(yaml.safe_dump(change))

@@ -21,7 +21,7 @@ def index_table(campaign: Campaign) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``stage``, ``id``, ``path`` (below the results folder; empty for training sets, which are not files),
-        ``names`` (in the configuration, for people) and ``parameters`` (canonical JSON).
+        ``names`` (in the configuration, for readers) and ``parameters`` (canonical JSON).
     """
     rows = [(spec.stage, spec.id, _path(spec), names, spec.json_text) for spec, names in _specs(campaign)]
     return pd.DataFrame(rows, columns=["stage", "id", "path", "names", "parameters"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
 from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
-from hrtem_ood.analysis.ranking.predictor_scores import FEWEST
+from hrtem_ood.analysis.ranking.predictor_scores import MIN_CELLS
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 from hrtem_ood.config.analysis import Analysis
 
@@ -78,7 +78,7 @@ def spearman(
     """
     use = use & np.isfinite(outcome) & np.isfinite(predictor)
     row, column = np.nonzero(use)
-    if row.size < FEWEST:
+    if row.size < MIN_CELLS:
         return Correlation(np.nan, np.nan, np.nan, row.size)
     rho = WeightedSpearman(predictor[use][None].astype(float), outcome[use].astype(float))
     whole = float(rho(np.ones((1, row.size)))[0, 0])
@@ -107,8 +107,8 @@ def predictor_table(cells: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
     subsets, rows = cell_subsets(cells), []
     for subset in SUBSETS:
         for name in PREDICTORS:
-            found = gap_correlation(cells, name, subsets[subset], analysis, subset)
-            rows.append((subset, name, found.rho, found.low, found.high, found.n))
+            correlation = gap_correlation(cells, name, subsets[subset], analysis, subset)
+            rows.append((subset, name, correlation.rho, correlation.low, correlation.high, correlation.n))
     return pd.DataFrame(rows, columns=["cells", "predictor", "rho", "rho_low", "rho_high", "n"])
 
 

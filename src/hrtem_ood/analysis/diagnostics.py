@@ -83,8 +83,18 @@ def uncertainty_correlation(cells: xr.Dataset, analysis: Analysis) -> pd.DataFra
     rows = []
     for name in UNCERTAINTY_SCORES:
         values = cells[name].values
-        found = spearman(f1, values, np.ones_like(in_domain), columns, analysis, f"bootstrap of {name} with f1")
+        correlation = spearman(f1, values, np.ones_like(in_domain), columns, analysis, f"bootstrap of {name} with f1")
         inside, outside = (pd.Series(values[part]).median() for part in (in_domain, ~in_domain))
-        rows.append((METRICS[name].long_name, inside, outside, found.rho, found.low, found.high, found.n))
+        rows.append(
+            (
+                METRICS[name].long_name,
+                inside,
+                outside,
+                correlation.rho,
+                correlation.low,
+                correlation.high,
+                correlation.n,
+            )
+        )
     names = ["score", "in_domain", "off_domain", "rho", "rho_low", "rho_high", "n"]
     return pd.DataFrame(rows, columns=names)

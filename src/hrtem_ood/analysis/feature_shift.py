@@ -1,6 +1,6 @@
 """How far a network's features of test images lie from those that it has in-domain: numbers that need no labels.
 
-Features of an image are what enters the network's last convolution, averaged over the image's pixels
+The features of an image are the input of the network's last convolution, averaged over the image's pixels
 (:mod:`hrtem_ood.learning.evaluation.feature_hook`).
 """
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SINGULAR = 1e-12
-"""A covariance whose smallest eigenvalue is less than so much of its largest has no inverse that means anything."""
+"""A covariance counts as singular if its smallest eigenvalue is at most this share of its largest."""
 
-AT_ONCE = 2**22
-"""Products of pairs of images in memory at a time."""
+BLOCK_SIZE = 2**22
+"""Largest number of products of pairs of images in memory at a time."""
 
 
 class FeatureShift(NamedTuple):
@@ -112,7 +112,7 @@ def ledoit_wolf(centred: Floats) -> Floats:
 
 
 def _whitening(covariance: Floats) -> Floats | None:
-    """Return W with W Wᵀ = Σ⁻¹, (feature, feature), if there is an inverse."""
+    """Return W with W Wᵀ = Σ⁻¹, (feature, feature); None for a singular Σ."""
     values, vectors = np.linalg.eigh(covariance)
     if values[0] <= SINGULAR * values[-1]:
         return None
@@ -121,7 +121,7 @@ def _whitening(covariance: Floats) -> Floats | None:
 
 
 def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same things, columns centred.
+    """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same samples, columns centred.
 
     S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Table 1; |·| is Frobenius' norm.
 
@@ -144,8 +144,8 @@ def _largest_cka(centred: NDArray[np.floating], in_domain: NDArray[np.bool_]) ->
     references = np.flatnonzero(in_domain)
     # |XᵀY|² is also the sum over all pairs of images of XXᵀ times YYᵀ, whose cost does not grow with the references
     products = _by_images if images <= channels * (len(references) + 1) else _by_channels
-    shared, own = products(centred, references)
-    norm = np.sqrt(own[references, None] * own)
+    shared, squares = products(centred, references)
+    norm = np.sqrt(squares[references, None] * squares)
     value = np.divide(shared, norm, out=np.full(shared.shape, np.nan), where=norm > 0)
     return np.asarray(np.fmax.reduce(value, axis=0))
 
@@ -153,13 +153,13 @@ def _largest_cka(centred: NDArray[np.floating], in_domain: NDArray[np.bool_]) ->
 def _by_images(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:
     """Return |XᵀY|², (reference, condition), and |XᵀX|², (condition,), by products of images."""
     conditions, images, _ = centred.shape
-    shared, own = np.zeros((len(references), conditions)), np.zeros(conditions)
-    step = max(1, AT_ONCE // (conditions * images))
+    shared, squares = np.zeros((len(references), conditions)), np.zeros(conditions)
+    step = max(1, BLOCK_SIZE // (conditions * images))
     for start in range(0, images, step):
         gram = (centred[:, start : start + step] @ centred.transpose(0, 2, 1)).reshape(conditions, -1)
         shared += gram[references] @ gram.T
-        own += np.einsum("cx,cx->c", gram, gram)
-    return shared, own
+        squares += np.einsum("cx,cx->c", gram, gram)
+    return shared, squares
 
 
 def _by_channels(centred: NDArray[np.floating], references: NDArray[np.integer]) -> tuple[Floats, Floats]:

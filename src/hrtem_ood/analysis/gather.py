@@ -52,7 +52,7 @@ def network_order(campaign: Campaign) -> list[str]:
 
 
 def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], rows: int) -> Iterator[ScoreBlock]:
-    """Read every evaluation of a campaign once, and hold no more than one block and one group of networks.
+    """Read every evaluation of a campaign once, keeping at most one block and one group of networks in memory.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
     results : Path
         The results folder.
     datasets : sequence of str
-        Ids of test datasets, in the order wanted.
+        Ids of test datasets, in the order of the result.
     rows : int
         Networks per block.
 
     Yields
     ------
     ScoreBlock
-        The next ``rows`` networks in the order of :func:`network_order`, the last block what is left.
+        The next ``rows`` networks in the order of :func:`network_order`, fewer in the last block.
 
     Raises
     ------
@@ -126,17 +126,19 @@ def _fill(
 ) -> None:
     """Read one evaluation into its rows and columns."""
     path = Results(results).path("evaluations", job.spec.id)
-    with store.open_zarr(path, dask=False) as found:
-        _check(path, job, found)
-        rows = np.array([row[str(id_)] for id_ in found.network.values])[:, None]
-        columns = np.array([column[str(id_)] for id_ in found.condition.values])[None, :]
+    with store.open_zarr(path, dask=False) as evaluation:
+        _check(path, job, evaluation)
+        rows = np.array([row[str(id_)] for id_ in evaluation.network.values])[:, None]
+        columns = np.array([column[str(id_)] for id_ in evaluation.condition.values])[None, :]
         for index, name in enumerate(METRICS):
-            values[index, rows, columns, : found.sizes["image"]] = found[name].values
+            values[index, rows, columns, : evaluation.sizes["image"]] = evaluation[name].values
         shape, columns = values.shape[2:], columns[0]
-        for id_, each, width in zip(found.network.values, found["feature"].values, found.features.values, strict=True):
+        for id_, each, width in zip(
+            evaluation.network.values, evaluation["feature"].values, evaluation.features.values, strict=True
+        ):
             if str(id_) not in feature:
                 feature[str(id_)] = np.full((*shape, width), np.nan, np.float16)
-            feature[str(id_)][columns, : found.sizes["image"]] = each[..., :width]
+            feature[str(id_)][columns, : evaluation.sizes["image"]] = each[..., :width]
 
 
 def _check(path: Path, job: EvaluationJob, scores: xr.Dataset) -> None:
@@ -146,7 +148,7 @@ def _check(path: Path, job: EvaluationJob, scores: xr.Dataset) -> None:
     if stored != expected or not np.array_equal(scores.image.values, images):
         raise ArtifactError(
             f"{path} holds scores of other networks or test datasets than its name says. "
-            f"Delete {path} and run snakemake again to make it anew."
+            f"Delete {path} and run snakemake again to create it anew."
         )
 
 
@@ -158,7 +160,7 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     campaign : Campaign
     results : Path
     networks : sequence of str
-        Ids of networks, in the order wanted.
+        Ids of networks, in the order of the result.
 
     Returns
     -------
@@ -168,7 +170,7 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
     """
     kinds: dict[str, type] = {"best_val_loss": float, "flops_per_image": float}
     kinds |= {"epochs_trained": int, "parameter_count": int, "diverged": bool}
-    found: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
+    columns: dict[str, NDArray[Any]] = {name: np.zeros(len(networks), kind) for name, kind in kinds.items()}
     row = {id_: index for index, id_ in enumerate(networks)}
     for pack in campaign.packs.values():
         path = Results(results).path("packs", pack.id)
@@ -185,5 +187,5 @@ def gather_training(campaign: Campaign, results: Path, networks: Sequence[str]) 
                 "flops_per_image": np.nan if entry["flops_per_image"] is None else entry["flops_per_image"],
             }
             for name, value in values.items():
-                found[name][row[network.id]] = value
-    return found
+                columns[name][row[network.id]] = value
+    return columns

@@ -10,8 +10,8 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import evenly_spaced
 
-MOST = 24
-"""At most so many networks' files are read."""
+MAX_NETWORKS = 24
+"""Largest number of networks whose files are read."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Curves:
 
 
 def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) -> Curves:
-    """Read the learning curves of at most :data:`MOST` networks, evenly spread over the campaign.
+    """Read the learning curves of at most :data:`MAX_NETWORKS` networks, evenly spread over the campaign.
 
-    A diverged network is among them where there is one. Missing files are left out: a report needs none.
+    A diverged network is among them if there is one. Missing files are skipped: a report does not require them.
 
     Parameters
     ----------
@@ -83,20 +83,20 @@ def read_learning_curves(results: Path, metrics: xr.Dataset, cells: xr.Dataset) 
     -------
     Curves
     """
-    chosen = evenly_spaced(metrics.sizes["network"], MOST)
+    chosen = evenly_spaced(metrics.sizes["network"], MAX_NETWORKS)
     diverged = metrics.diverged.values.nonzero()[0]
     if diverged.size and not set(diverged) & set(chosen):
         chosen[-1] = int(diverged[0])
     labels = dict(zip(cells.training_set.values, cells.short_label.values, strict=True))
-    found = []
+    sample = []
     for index in chosen:
-        one = metrics.isel(network=index)
-        path = Results(results).path("networks", str(one.network.values))
+        network = metrics.isel(network=index)
+        path = Results(results).path("networks", str(network.network.values))
         if path.exists():
             content = store.read_checkpoint(path)
             epochs = pd.DataFrame(content["curves"])
-            label, loss = str(labels[one.training_id.item()]), str(one.loss.values)
-            found.append(
+            label, loss = str(labels[network.training_id.item()]), str(network.loss.values)
+            sample.append(
                 Curve(content["id"], label, loss, epochs, int(content["best_epoch"]), bool(content["diverged"]))
             )
-    return Curves(found, metrics.sizes["network"], len(chosen) - len(found))
+    return Curves(sample, metrics.sizes["network"], len(chosen) - len(sample))

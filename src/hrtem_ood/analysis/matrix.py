@@ -29,11 +29,11 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    with Results(results).open("metrics", campaign.metrics_id) as found:
-        loaded = found.drop_dims("image").load()
+    with Results(results).open("metrics", campaign.metrics_id) as stored:
+        loaded = stored.drop_dims("image").load()
     order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
     loaded = loaded.isel(network=order)
-    # zarr gives NumPy's variable-length strings, which pandas does not take
+    # zarr returns NumPy's variable-length strings, which pandas does not support
     texts = {name: values.astype(object) for name, values in loaded.coords.items() if values.dtype.kind == "T"}
     return loaded.assign_coords(texts)
 
@@ -41,7 +41,7 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
 def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:
     """Reduce the networks of every training set to medians.
 
-    The median goes over all networks of a training set that did not diverge, whatever their seeds and hyperparameters.
+    The median goes over all networks of a training set that did not diverge, with any seeds and hyperparameters.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
         ``in_domain``, ``shift`` (see :func:`hrtem_ood.campaign.domain.domain_shifts`), ``sigma`` and
         ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
         ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
-        ``mixed``, ``row_group`` (which axis it lies on), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
+        ``mixed``, ``row_group`` (name of its axis), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
         ``metrics``, ``condition_short_label``, ``condition_tick_label`` and ``column_group``.
     """
     labels = ConditionLabels(campaign.transfer.conditions)
@@ -67,7 +67,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
 
     def reduced(name: str, quantile: float = 0.5) -> np.ndarray:
         frame = pd.DataFrame(metrics[name].values.astype(float)[sound])
-        # pandas leaves NaN out, and gives NaN without a warning where nothing is left
+        # pandas ignores NaN, and returns NaN without a warning if there are only NaN
         return frame.groupby(of_network[sound]).quantile(quantile).reindex(range(len(order))).to_numpy()
 
     first = np.array([np.flatnonzero(of_network == index)[0] for index in range(len(order))])
@@ -125,21 +125,21 @@ def _structures(campaign: Campaign, training_set: str) -> str:
 
 
 def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -> str:
-    """Which axis a training set lies on; the structure set too, where it is not that of most."""
+    """Name of the axis of a training set; with its structure set, unless most networks have the same one."""
     conditions = training_conditions(campaign, campaign.training_set_by_id[training_set])
     group = labels.group(conditions[0]) if len(conditions) == 1 else "mixtures"
     sets = Counter(_structures(campaign, network.training_set) for network in campaign.networks.values())
-    here = _structures(campaign, training_set)
-    return group if here == sets.most_common(1)[0][0] else f"{group} ({here})"
+    structure_set = _structures(campaign, training_set)
+    return group if structure_set == sets.most_common(1)[0][0] else f"{group} ({structure_set})"
 
 
 def _row_labels(
-    campaign: Campaign, named: Callable[[Condition], str], order: list[str], names: np.ndarray
+    campaign: Campaign, label_of: Callable[[Condition], str], order: list[str], names: np.ndarray
 ) -> list[str]:
     """Short labels of training sets: the condition, or a mixture's name; the name too where conditions repeat."""
     result = []
     for id_, name in zip(order, names, strict=True):
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
-        result.append(named(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
+        result.append(label_of(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
     repeated = {label for label in result if result.count(label) > 1}
     return [f"{label} ({name})" if label in repeated else label for label, name in zip(result, names, strict=True)]

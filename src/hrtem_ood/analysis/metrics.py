@@ -27,8 +27,8 @@ CHUNK = 2**20
 """About this many means go into one chunk."""
 
 NETWORKS, CONDITIONS = 128, 16
-"""Networks and test datasets in one chunk of scores per image: to read all of one network, or all under one condition, is
-to read a small part of the store."""
+"""Networks and test datasets in one chunk of scores per image, so that one network, or one condition, is a small part of the
+store."""
 
 Coordinates = dict[str, tuple[str, NDArray[Any], dict[str, str]]]
 
@@ -42,7 +42,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     results : Path
         The results folder.
     writer : ZarrWriter
-        Gets one array (network, condition, image) per score, as :func:`metrics_dataset` completes them.
+        Receives one array (network, condition, image) per score; :func:`metrics_dataset` returns the rest of the dataset.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
 
 
 def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Floats]) -> xr.Dataset:
-    """Compute gaps and distances from the scores, with what networks and conditions are.
+    """Compute gaps and distances from the scores, with the coordinates of networks and conditions.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets.
     """
     networks, datasets = network_order(campaign), test_datasets(campaign)
-    with Results(results).open("transfer", campaign.transfer.id) as found:
-        epsilon, sigma = found.epsilon.values, found.sigma.values
+    with Results(results).open("transfer", campaign.transfer.id) as transfer:
+        epsilon, sigma = transfer.epsilon.values, transfer.sigma.values
 
     training_sets = {
         spec.training_set: campaign.training_set_by_id[spec.training_set] for spec in campaign.networks.values()
@@ -107,7 +107,8 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     trained = [training_conditions(campaign, training_set) for training_set in training_sets.values()]
     tested = [campaign.datasets[id_].condition for id_ in datasets]
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
-    own, there = [[index[c] for c in conditions] for conditions in trained], [index[c] for c in tested]
+    of_training = [[index[condition] for condition in conditions] for conditions in trained]
+    of_test = [index[condition] for condition in tested]
 
     inside = in_domain(campaign, list(training_sets), datasets)[of_network]
     groups = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets], dtype=object)
@@ -126,16 +127,20 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         inside,
         {"long_name": "test condition and structure recipe are ones of the training set"},
     )
-    result["sigma"] = (pair, ood_gap.largest_sigma(sigma, own, there)[of_network], _attributes("shared transfer σ"))
+    result["sigma"] = (
+        pair,
+        ood_gap.largest_sigma(sigma, of_training, of_test)[of_network],
+        _attributes("shared transfer σ"),
+    )
     result["abs_delta_defocus_A"] = (
         pair,
         ood_gap.smallest_defocus_change(trained, tested)[of_network],
         {"long_name": "smallest change of defocus from a training condition", "units": "Å"},
     )
-    result["epsilon"] = (single, epsilon[there], _attributes("transfer ε"))
+    result["epsilon"] = (single, epsilon[of_test], _attributes("transfer ε"))
     result["minimum_contrast"] = (
         single,
-        ood_gap.minimum_contrast(epsilon[there], epsilon),
+        ood_gap.minimum_contrast(epsilon[of_test], epsilon),
         {"long_name": f"ε is below {ood_gap.MINIMUM_CONTRAST:g} of the campaign's median ε"},
     )
     without = ~inside.any(axis=1)

@@ -1,7 +1,7 @@
 """OOD gaps, and the distances that follow from conditions alone, for all networks and test datasets at once.
 
-A *cell* is a pair of a training set and a test dataset. What depends on the training set alone is computed per training
-set, not per network.
+A *cell* is a pair of a training set and a test dataset. Quantities that depend on the training set alone are computed per
+training set, not per network.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ def largest_sigma(
     -------
     float32 array, (training_set, condition), [1]
     """
-    return np.array([sigma[np.ix_(own, tested)].max(axis=0) for own in trained], np.float32)
+    return np.array([sigma[np.ix_(indices, tested)].max(axis=0) for indices in trained], np.float32)
 
 
 def smallest_defocus_change(trained: Sequence[Sequence[Condition]], tested: Sequence[Condition]) -> NDArray[np.float32]:
@@ -86,10 +86,9 @@ def smallest_defocus_change(trained: Sequence[Sequence[Condition]], tested: Sequ
     -------
     float32 array, (training_set, condition), [Å]
     """
-    there = np.array([condition.defocus_A for condition in tested])
-    return np.array(
-        [np.abs(there - np.array([c.defocus_A for c in own])[:, None]).min(axis=0) for own in trained], np.float32
-    )
+    tested_A = np.array([condition.defocus_A for condition in tested])
+    trained_A = [np.array([condition.defocus_A for condition in conditions]) for conditions in trained]
+    return np.array([np.abs(tested_A - defoci_A[:, None]).min(axis=0) for defoci_A in trained_A], np.float32)
 
 
 def minimum_contrast(epsilon: NDArray[np.floating], all_epsilon: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -99,7 +98,7 @@ def minimum_contrast(epsilon: NDArray[np.floating], all_epsilon: NDArray[np.floa
     ----------
     epsilon : float array, (condition,), [1]
     all_epsilon : float array, (…), [1]
-        ε of every condition of the campaign, those that differ in dose only included.
+        ε of every condition of the campaign, including those that differ only in dose.
 
     Returns
     -------

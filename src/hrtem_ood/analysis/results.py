@@ -1,4 +1,4 @@
-"""Results of a campaign, from which tables, figures and report are made."""
+"""Results of a campaign: input of tables, figures and report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class CampaignResults:
         From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
     forecast : Forecast
     compared : list of TrainingSetScores
-        Empty where the configuration names none.
+        Empty if the configuration names none.
     curves : Curves
         Of some networks.
     tables : dict of str to pandas.DataFrame
@@ -72,15 +72,15 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     with Results(results).open("predictors", campaign.predictors_id) as stored:
         values = stored.load()
     forecast_table, forecast = forecasts(values, outcomes, analysis)
-    side_by_side, learnt = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
+    compared, curves = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
     tables = all_tables(metrics, cells, analysis) | {
         "predictor_ranking": rank_predictors(values, outcomes, analysis),
         "forecast": forecast_table,
         "calibration": calibration(values, outcomes, analysis),
-        "learning_curves": learnt.table(),
+        "learning_curves": curves.table(),
     }
-    tables |= compare_tables(side_by_side, analysis)
-    return CampaignResults(metrics, cells, values, outcomes, forecast, side_by_side, learnt, tables)
+    tables |= compare_tables(compared, analysis)
+    return CampaignResults(metrics, cells, values, outcomes, forecast, compared, curves, tables)
 
 
 def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:

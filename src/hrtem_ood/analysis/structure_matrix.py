@@ -22,15 +22,15 @@ class Matrix:
     score : float64 array, (row, column)
         Median over cells; NaN without one.
     cells : int array, (row, column)
-    own : bool array, (row, column)
-        Whether both are the same recipe.
+    same_recipe : bool array, (row, column)
+        Whether training and test have the same recipe.
     """
 
     rows: list[str]
     columns: list[str]
     score: NDArray[np.float64]
     cells: NDArray[np.integer]
-    own: NDArray[np.bool_]
+    same_recipe: NDArray[np.bool_]
 
 
 def structure_matrix(campaign: Campaign, outcomes: xr.Dataset) -> Matrix:
@@ -45,7 +45,7 @@ def structure_matrix(campaign: Campaign, outcomes: xr.Dataset) -> Matrix:
     Returns
     -------
     Matrix
-        Medians over cells whose test condition is a training condition, and one under which all recipes are tested.
+        Medians over cells whose test condition is a training condition under which all recipes are tested.
     """
     trained = [
         campaign.structure_set_of_dataset[campaign.training_set_by_id[str(id_)].datasets[0]]
@@ -55,9 +55,9 @@ def structure_matrix(campaign: Campaign, outcomes: xr.Dataset) -> Matrix:
     rows, columns = (_recipes(campaign, names) for names in (trained, tested))
     row_of = np.array([list(rows).index(campaign.recipe_id(name)) for name in trained])
     column_of = np.array([list(columns).index(campaign.recipe_id(name)) for name in tested])
-    under = outcomes.place.values
-    everywhere = [place for place in set(under) if len(set(column_of[under == place])) == len(columns)]
-    use = np.isin(outcomes["shift"].values, (IN_DOMAIN, "structure")) & np.isin(under, everywhere)
+    places = outcomes.place.values
+    common_places = [place for place in set(places) if len(set(column_of[places == place])) == len(columns)]
+    use = np.isin(outcomes["shift"].values, (IN_DOMAIN, "structure")) & np.isin(places, common_places)
     score = BETTER[campaign.config.analysis.metric] * outcomes.score.values
     use &= np.isfinite(score)
     median, cells = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), int)
@@ -65,14 +65,14 @@ def structure_matrix(campaign: Campaign, outcomes: xr.Dataset) -> Matrix:
         values = score[use & (row_of == row)[:, None] & (column_of == column)]
         cells[row, column] = values.size
         median[row, column] = np.median(values) if values.size else np.nan
-    own = np.array([[one == other for other in columns] for one in rows])
-    return Matrix(list(rows.values()), list(columns.values()), median, cells, own)
+    same_recipe = np.array([[one == other for other in columns] for one in rows])
+    return Matrix(list(rows.values()), list(columns.values()), median, cells, same_recipe)
 
 
 def _recipes(campaign: Campaign, names: list[str]) -> dict[str, str]:
-    """Return recipes with the names of their structure sets, in the order of the configuration."""
-    outcomes: dict[str, list[str]] = {}
+    """Return recipe ids with the names of their structure sets, in the order of the configuration."""
+    names_of_recipe: dict[str, list[str]] = {}
     for name in campaign.used_structure_sets:
         if name in names:
-            outcomes.setdefault(campaign.recipe_id(name), []).append(name)
-    return {recipe: ", ".join(sets) for recipe, sets in outcomes.items()}
+            names_of_recipe.setdefault(campaign.recipe_id(name), []).append(name)
+    return {recipe: ", ".join(sets) for recipe, sets in names_of_recipe.items()}

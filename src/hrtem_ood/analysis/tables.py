@@ -42,7 +42,7 @@ def all_tables(metrics: xr.Dataset, cells: xr.Dataset, analysis: Analysis) -> di
 
 
 def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
-    """Training set × test dataset: median F1 over the networks; ``median_over`` says over how many of what."""
+    """Training set × test dataset: median F1 over the networks; ``median_over`` says over how many networks."""
     over = varied_hyperparameters(metrics)
     head = pd.DataFrame(
         {
@@ -64,7 +64,7 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
 def varied_hyperparameters(metrics: xr.Dataset) -> str:
     """Names of the hyperparameters that vary, e.g. ``seed, learning_rate``; empty where none does."""
     names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed")]
-    metrics = metrics.isel(network=~metrics.diverged.values)  # the others are in no median
+    metrics = metrics.isel(network=~metrics.diverged.values)  # no median includes the others
     # pandas takes all NaN (not set) for one value
     return ", ".join(name for name in names if pd.Series(metrics[name].values).nunique(dropna=False) > 1)
 

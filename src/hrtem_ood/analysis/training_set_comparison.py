@@ -27,10 +27,10 @@ class TrainingSetScores:
     name : str
         In the configuration.
     networks : list of str
-        Ids of those that did not diverge.
+        Ids of the networks that did not diverge.
     seeds : list of int
     diverged : int
-        Number of those that did.
+        Number of networks that diverged.
     conditions : list of str
         Short labels of the test conditions; the same for all training sets that are compared.
     ticks : list of str
@@ -85,27 +85,27 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
     names, tested, compared = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
-    # all that are compared are of one recipe
+    # all compared training sets have one recipe
     recipes = {campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
-    own = [
+    columns = [
         column
         for column, id_ in enumerate(tested)
         if campaign.recipe_id(campaign.structure_set_of_dataset[id_]) in recipes
     ]
-    conditions = [campaign.datasets[id_].condition for id_ in tested[own]]
+    conditions = [campaign.datasets[id_].condition for id_ in tested[columns]]
     order = sorted(set(conditions), key=labels.sort_key)
     share = np.array([[one == other for other in order] for one in conditions], float)
     for name in names:
         ids = {training_set.id for training_set in campaign.training_sets[name]}
-        mine = np.isin(metrics.training_id.values.astype(str), sorted(ids))
-        sound = mine & ~metrics.diverged.values
-        scores = metrics[f"mean_{config.analysis.metric}"].values[np.ix_(sound, own)].astype(float)
+        of_name = np.isin(metrics.training_id.values.astype(str), sorted(ids))
+        sound = of_name & ~metrics.diverged.values
+        scores = metrics[f"mean_{config.analysis.metric}"].values[np.ix_(sound, columns)].astype(float)
         compared.append(
             TrainingSetScores(
                 name,
                 networks=[str(id_) for id_ in metrics.network.values[sound]],
                 seeds=[int(seed) for seed in metrics.seed.values[sound]],
-                diverged=int(mine.sum() - sound.sum()),
+                diverged=int(of_name.sum() - sound.sum()),
                 conditions=[labels.short_label(condition) for condition in order],
                 ticks=[labels.tick_label(condition) for condition in order],
                 score=scores @ (share / share.sum(axis=0)),
@@ -116,7 +116,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
 
 
 def compare_tables(compared: list[TrainingSetScores], analysis: Analysis) -> dict[str, pd.DataFrame]:
-    """Return :func:`compare_table` and :func:`network_table` by the names of their files; nothing where none are compared."""
+    """Return :func:`compare_table` and :func:`network_table` by the names of their files; empty if none are compared."""
     if not compared:
         return {}
     table = compare_table(compared, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level)

@@ -1,4 +1,4 @@
-"""How large a checkpoint may be, looked at before PyTorch reads it."""
+"""Limits on the size of a checkpoint, checked before PyTorch reads it."""
 
 import stat
 import zipfile
@@ -10,13 +10,13 @@ LARGEST_CHECKPOINT = 8 * 2**30
 """Largest file [B]: a network of a billion weights with the state of its optimiser."""
 
 LARGEST_PICKLE = 64 * 2**20
-"""Largest description of names, shapes and plain values [B]; tensors are beside it."""
+"""Largest pickle of names, shapes and plain values [B]; tensors are stored beside it."""
 
 
 def check_checkpoint_size(path: Path) -> None:
     """Refuse a checkpoint that is no regular file, is too large, or would grow when it is unpacked.
 
-    ``torch.save`` stores without compression, so an entry larger than the file is not its work.
+    ``torch.save`` stores without compression, so it writes no entry that is larger than the file.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""A checksum as fast as memory, for what is mapped instead of read; a module of its own, as Numba takes long to import.
+"""A checksum as fast as memory, for arrays that are mapped instead of read. A separate module, as Numba takes long to import.
 
 Fletcher's: the sum a of the words, and the sum b of all intermediate a, here of 64-bit words in 512 lanes, modulo 2⁶⁴.
-A word that changes changes a of its lane, so any damage within 4096 bytes is noticed; b depends on the order of words.
+A word that changes changes a of its lane, so any damage within 4096 bytes is detected; b depends on the order of words.
 ZFS checks its blocks in this way. The CRC-32 of the zip file would take a third of the time of forming an image.
 
 References

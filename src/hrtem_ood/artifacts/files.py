@@ -1,4 +1,4 @@
-"""Files as such: written in one step, and read only where they are regular files of a size that can be meant."""
+"""File access: files are written in one step, and read only if they are regular files of a plausible size."""
 
 import errno
 import json
@@ -16,12 +16,12 @@ TEXT_LIMIT = 2**28
 """Largest text [B] that is read whole: the JSON of the largest packs takes a hundredth of that."""
 
 QUOTED = 160
-"""At most so many characters of another program's error message are repeated."""
+"""At most this many characters of another program's error message are quoted."""
 
 
 @contextmanager
 def atomic_replace(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not."""
+    """Yield a temporary path beside ``path``, which replaces it if the block succeeds, and is removed if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # process ids repeat between hosts and containers
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
@@ -46,7 +46,7 @@ def artifact_id_of(path: Path) -> str:
 
 
 def advice(path: Path) -> str:
-    """Tell how to make an artifact anew."""
+    """Return the advice to delete an artifact and create it again."""
     return f"Delete {path} and run snakemake again to create it anew."
 
 
@@ -65,7 +65,7 @@ def without_digest(path: Path) -> ArtifactError:
 
 
 def check_id(path: Path, id_: object, expect_id: str | None = None) -> None:
-    """Check that a file holds the artifact that its name tells, or another one that is expected."""
+    """Check that a file holds the artifact that its name gives, or the expected one."""
     wanted = artifact_id_of(path) if expect_id is None else expect_id
     if id_ == wanted:
         return
@@ -81,12 +81,12 @@ def check_id(path: Path, id_: object, expect_id: str | None = None) -> None:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; anything else, such as a pipe, could keep a reader waiting for ever.
+    """Open a regular file for reading; anything else, such as a pipe, could block the reader.
 
     Raises
     ------
     ArtifactError
-        Where there is no such file, or it is none.
+        If the file is missing or not a regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -116,7 +116,7 @@ def read_regular(path: Path, limit: int = TEXT_LIMIT) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
-            raise ArtifactError(f"{path} has {size:,} bytes, and {limit:,} are the most that such a file can have.")
+            raise ArtifactError(f"{path} has {size:,} bytes; such a file has at most {limit:,}.")
         return file.read(limit + 1)
 
 

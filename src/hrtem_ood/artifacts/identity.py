@@ -39,7 +39,7 @@ def canonical_json(value: Any) -> str:
 
 
 def plain_canonical_json(value: Any) -> str:
-    """Write like :func:`canonical_json`, but with NaN and infinity as Python writes them: for digests of what is there."""
+    """Write like :func:`canonical_json`, but with NaN and infinity as Python writes them: for digests of existing content."""
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -64,7 +64,7 @@ def content_id(slug: str, value: Any) -> str:
     Parameters
     ----------
     slug : str
-        For people only; it must itself follow from ``value``, and is never parsed.
+        For readers only; it must follow from ``value``, and is never parsed.
     value : JSON-like
         Everything that determines the artifact's content.
 
@@ -90,14 +90,14 @@ def _named(slug: str, digits: str) -> str:
 
 
 def seed_sequence(stream: str, *key: int) -> np.random.SeedSequence:
-    """Return the counter-based random stream of one thing, independent of every other stream.
+    """Return the counter-based random stream of one item, independent of every other stream.
 
     Parameters
     ----------
     stream : str
-        An identity: whatever names the family of things (a scene series' id, a dataset's series).
+        Identity of a family of items, such as the id of a series of scenes or of a dataset's series.
     *key : int
-        Which one of the family: structure index, phonon index, …
+        Indices of the item within the family: structure index, phonon index, …
 
     Returns
     -------

@@ -3,14 +3,14 @@
 =============== ==================================================================================================
 ``.zarr.zip``   The comment at the end of the zip: sha256 of the zip's directory, which holds name, size, place and
                 CRC-32 of every member. A member's CRC-32 is checked when it is read.
-``.ckpt``       The comment at the end of the zip: sha256 of all that is before.
+``.ckpt``       The comment at the end of the zip: sha256 of everything before it.
 JSON            The key ``digest``: sha256 of the canonical JSON of the other keys.
 ``.extxyz``     The end of the second line: sha256 of the lines below, and sha256 of the two lines themselves.
-``.csv``        The last row: id, and sha256 of all that is before.
+``.csv``        The last row: id, and sha256 of everything before it.
 =============== ==================================================================================================
 
-All are computed from what is there, never taken from it. They tell damage, and changes by programs that do not know of
-them; they do not keep out a person who wants to deceive.
+A reader computes the digest of the content and compares it with the stored one. Digests reveal damage, and changes by
+programs that do not update them. They do not protect against deliberate forgery.
 """
 
 import hashlib
@@ -123,7 +123,7 @@ def json_with_digest(content: Mapping[str, Any]) -> str:
 
 
 def checked_json(path: Path, text: bytes) -> dict[str, Any]:
-    """Parse a JSON object, check its digest, and return it without.
+    """Parse a JSON object, check its digest, and return it without the digest.
 
     Raises
     ------

@@ -1,17 +1,17 @@
 """File leases with a heartbeat, so that two jobs do not train the same network.
 
-Jobs can run twice at once: a node that SLURM gave up may work on, and a new Snakemake does not wait for the jobs that a
-killed one has left behind. With leases, two such jobs share the work instead of doing it twice.
+A job can run twice at once: a node that SLURM gave up may continue to work, and a new Snakemake does not wait for the jobs
+of a killed one. With leases, two such jobs share the work instead of doing it twice.
 
 Why not :class:`filelock.SoftFileLease`: it takes the lease of a dead process over by exchanging two names in one step
 (``renameat2`` with ``RENAME_EXCHANGE``), and where a file system refuses that, as NFS and SMB do, it leaves the lease
 where it is (filelock 4.2.12, ``_soft.py``). Folders that the nodes of a cluster share are mostly of that kind, and a
 network whose job was killed would never be trained. Here only exclusive creation, ``rename`` and ``unlink`` are needed.
 
-How it works: a lease is a small file beside the artifact. It comes into being by exclusive creation, or by taking over
-from a dead process; it goes when its holder gives it back. Each lease has a token of its own, and replacing or removing
-a lease needs the exclusive creation of a claim, a file named after that token, first. So of all who find a holder dead,
-one takes over, and nobody removes the lease of the next one.
+A lease is a small file beside the artifact. A process creates it exclusively, or takes it over from a dead process, and
+removes it on release. Each lease has its own token. A process that replaces or removes a lease must first create a claim
+exclusively, a file named after that token. So if several processes detect that a holder is dead, only one takes over, and
+none removes the lease of the successor.
 """
 
 import contextlib
@@ -79,7 +79,7 @@ class Leases:
             Takes an item and returns the path of the artifact that is created from it. That artifact may exist when
             the item is yielded: another process has created it meanwhile.
         check : callable
-            Called again and again during waits; may end them by raising.
+            Called repeatedly while waiting; may end the wait by raising.
         wait_s : float, [s]
             Time between two attempts.
         """
@@ -152,7 +152,7 @@ class Leases:
     # --- taking over --------------------------------------------------------------------------
 
     def _is_dead(self, path: Path, content: bytes) -> bool:
-        """Whether the holder of a lease has ended, or has given no heartbeat for too long."""
+        """Whether the holder of a lease has ended, or its last heartbeat is older than the timeout."""
         record = _parse(content)
         if record and record["where"] == self._process["where"]:
             return not process_runs(record["pid"], record["start"])
@@ -167,7 +167,7 @@ class Leases:
         return time.monotonic() - since
 
     def _take_over(self, artifact: Path, content: bytes) -> bool:
-        """Put a lease of this process in the place of a dead one's; return False where another process did so."""
+        """Replace the lease of a dead process by one of this process; return False where another process did so."""
         path = lease_of(artifact)
         with self._claim(path, _token(content)) as unchanged:
             if not unchanged:
@@ -181,7 +181,7 @@ class Leases:
 
     @contextlib.contextmanager
     def _claim(self, path: Path, token: str) -> Iterator[bool]:
-        """Yield whether the lease of some token is still there, and this process alone may replace or remove it."""
+        """Yield whether the lease with this token still exists and this process alone may replace or remove it."""
         claim = path.with_name(f"{path.name}.{token}")
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -213,12 +213,12 @@ def lease_holder(artifact: Path) -> str:
 
 
 def may_be_held(lease: Path) -> bool:
-    """Whether the holder of a lease may be alive: it is unless it was a process of this machine that has ended."""
+    """Whether the holder of a lease may be alive: false only for a process of this machine that has ended."""
     try:
         record = _parse(_read(lease))
         if record is None or record["where"] != _where():
             return True
-        return process_start(int(record["pid"])) is not None  # whatever the start times, which follow the clock
+        return process_start(int(record["pid"])) is not None  # start times are not compared: they follow the clock
     except (OSError, KeyError, TypeError, ValueError):
         return True
 
@@ -231,7 +231,7 @@ def _read(path: Path) -> bytes:
 
 
 def _write(file: int, record: dict[str, Any]) -> None:
-    # Without room on the disk, others will take this process for dead: that costs work, but no result.
+    # On a full disk, other processes will treat this one as dead: work is repeated, but no result is lost.
     with contextlib.suppress(OSError):
         os.pwrite(file, json.dumps(record).encode(), 0)
 
@@ -257,7 +257,7 @@ def _this_process() -> dict[str, Any]:
 
 
 def _where() -> str:
-    """Return within what process numbers have a meaning: a machine, since it was started, and a container."""
+    """Return the scope in which process ids are unique: host name, boot id and process namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"

@@ -1,9 +1,9 @@
-"""Whether a process that some file names still runs."""
+"""Whether a process that a file names is still running."""
 
 import psutil
 
 START_TOLERANCE_S = 30.0
-"""Start times may differ by so much [s] and still be those of one process: they follow steps of the system's clock."""
+"""Largest difference of the start times of one process [s]: they follow steps of the system's clock."""
 
 
 def process_start(pid: int) -> float | None:

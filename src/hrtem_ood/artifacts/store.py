@@ -58,15 +58,15 @@ PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "sc
 
 @cache
 def git_revision() -> str:
-    """Revision of the checkout that this package is run from, with ``-dirty`` where it has changes, or ``unknown``."""
+    """Revision of the checkout that contains this package, with ``-dirty`` if it has changes, or ``unknown``."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        answer = subprocess.run(  # noqa: S603  # fixed words
+        completed = subprocess.run(  # noqa: S603  # fixed words
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return answer.stdout.strip() or "unknown"
+    return completed.stdout.strip() or "unknown"
 
 
 class ArtifactInfo(Protocol):
@@ -133,9 +133,9 @@ def provenance(spec: ArtifactInfo, *, seconds: float, device: str) -> dict[str, 
 
 
 def update_symlink(path: Path, target: Path) -> None:
-    """Let ``path`` lead to ``target``, in one step; whatever is there and is no link stays, with a line that says so."""
+    """Point the symbolic link ``path`` to ``target`` in one step; anything else at ``path`` is kept, with a log line."""
     if path.exists() and not path.is_symlink():
-        log(f"{path} is left as it is: it is not a link of this program; the results are in {target}")
+        log(f"{path} is not replaced, because it is not a link of this program; the results are in {target}")
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     temporary.symlink_to(os.path.relpath(target, path.parent), target_is_directory=True)
@@ -152,14 +152,14 @@ def arrays_sha256(*arrays: np.ndarray) -> str:
 
 
 def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, label: np.ndarray) -> None:
-    """Check that images are those of which a dataset carries the digest.
+    """Check images against the digest in the attributes of their dataset.
 
     Parameters
     ----------
     path : Path
         ``datasets/<id>.zarr.zip``.
     attributes : mapping
-        Its own.
+        Of that dataset.
     counts, label : array, (image, y, x)
         All of them.
 
@@ -194,7 +194,7 @@ def write_zarr(path: Path, dataset: "xr.Dataset", attributes: Mapping[str, Any])
 def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
     """Write a ``.zarr.zip`` block by block; see :class:`hrtem_ood.artifacts.zarr_writer.ZarrWriter`.
 
-    The file takes its place when the block ends well, as with :func:`write_zarr`.
+    The file is renamed into place if the block succeeds, as in :func:`write_zarr`.
     """
     with atomic_replace(path) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -204,20 +204,20 @@ def writing_zarr(path: Path) -> Iterator[ZarrWriter]:
 
 @contextmanager
 def open_zarr(path: Path, *, expect_id: str | None = None, dask: bool = True) -> Iterator["xr.Dataset"]:
-    """Open a ``.zarr.zip`` lazily, and check that it is whole and what its name says.
+    """Open a ``.zarr.zip`` lazily, and check that it is complete and has the expected id.
 
     Parameters
     ----------
     path : Path
     expect_id : str, optional
-        The id that it must carry; by default the one in its name.
+        The id that it must have; by default the one in its name.
     dask : bool
-        False leaves dask out, which takes longer to get going than a small file to be read. Lazy either way.
+        False: without dask, whose import takes longer than reading a small file. Lazy either way.
 
     Yields
     ------
     xarray.Dataset
-        Valid inside the block. A damaged chunk is noticed when it is read.
+        Valid inside the block. A damaged chunk raises an ArtifactError when it is read.
 
     Raises
     ------
@@ -312,12 +312,12 @@ def write_if_absent(path: Path, text: str) -> None:
 
 
 def write_if_different(path: Path, text: str) -> None:
-    """Write a text file, unless a regular file with that very text is there."""
+    """Write a text file, unless a regular file with the same text exists."""
     try:
-        there = path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text
+        unchanged = path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text
     except (OSError, ValueError):
-        there = False
-    if not there:
+        unchanged = False
+    if not unchanged:
         write_text(path, text)
 
 
@@ -345,7 +345,7 @@ def write_table(path: Path, text: str) -> None:
 
 
 def read_table(path: Path) -> str:
-    """Read a table, and check its digest; without the row that holds it."""
+    """Read a table, and check its digest; return it without that row."""
     return checked_csv(path, read_regular(path))
 
 
@@ -353,7 +353,7 @@ def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values with ``torch.save``, in one step."""
     import torch
 
-    # through memory: of a full disk, torch's own writer says nothing but "unexpected pos"
+    # through memory: on a full disk, torch's own writer reports only "unexpected pos"
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     with atomic_replace(path) as temporary:
@@ -371,10 +371,9 @@ def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, An
         file.seek(0)
         try:
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a file that is none of its own
-            raise damaged(
-                path, str(error).partition("\n")[0]
-            ) from error  # it goes on with advice to read without weights_only
+        except Exception as error:  # torch raises many kinds for foreign files
+            # further lines of the message advise to read without weights_only
+            raise damaged(path, str(error).partition("\n")[0]) from error
     if not isinstance(content, dict):
         raise ArtifactError(f"{path} holds {type(content).__name__}, no checkpoint of this program.")
     check_id(path, content.get("id"), expect_id)

@@ -30,7 +30,7 @@ def write_structures(path: Path, structures: "list[Atoms]", attributes: Mapping[
 
 
 def read_structures(path: Path) -> "list[Atoms]":
-    """Read the structures of a shard, and check that they are those that were written."""
+    """Read the structures of a shard, and check them against their digests."""
     from ase.io.extxyz import read_extxyz
 
     text = checked_extxyz(path)

@@ -41,7 +41,7 @@ class MappedRow:
         Parameters
         ----------
         place : int
-            Which plane, counted through all axes but its own.
+            Index of the plane, counted over all axes but its own two.
         out : array, (y, x)
             Contiguous.
 
@@ -69,7 +69,7 @@ class MappedRow:
 
 
 def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | MappedRow"] | None:
-    """Map the rows of an array that is stored as it is, one chunk per row.
+    """Map the rows of an array that is stored uncompressed, one chunk per row.
 
     Reading through Zarr takes several copies, which for exit waves take longer than forming an image.
 
@@ -89,14 +89,18 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | Mapped
     Raises
     ------
     ArtifactError
-        The callable, too: where the file is damaged.
+        Also from the callable, if the file is damaged.
     """
     with SealedZip(path) as archive:
         metadata = archive.read_json(f"{name}/zarr.json")
         shape = tuple(metadata["shape"])
         one_row = metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1, *shape[1:]]
-        as_it_is = [codec["name"] for codec in metadata["codecs"]] == ["bytes"]
-        if not one_row or not as_it_is or metadata["codecs"][0]["configuration"].get("endian", "little") != "little":
+        uncompressed = [codec["name"] for codec in metadata["codecs"]] == ["bytes"]
+        if (
+            not one_row
+            or not uncompressed
+            or metadata["codecs"][0]["configuration"].get("endian", "little") != "little"
+        ):
             return None
         rest = "/0" * (len(shape) - 1)
         chunks = [archive.members.get(f"{name}/c/{row}{rest}") for row in range(shape[0])]
@@ -107,7 +111,7 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | Mapped
 
     def row(number: int) -> "NDArray[Any] | MappedRow":
         chunk = chunks[number]
-        if chunk is None:  # Zarr leaves out chunks that hold nothing but the fill value
+        if chunk is None:  # Zarr does not store chunks that hold only the fill value
             return np.full(shape[1:], fill, dtype)
         if chunk.file_size != nbytes:
             raise damaged(path, f"its {chunk.filename} has another size than its array")

@@ -1,4 +1,4 @@
-"""A sealed zip file as a store of Zarr; a module of its own, as Zarr takes long to import."""
+"""A sealed zip file as a store of Zarr. A separate module, as Zarr takes long to import."""
 
 import threading
 from pathlib import Path
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class SealedZipStore(ZipStore):
-    """A :class:`zarr.storage.ZipStore` for reading, which checks all that it reads.
+    """A :class:`zarr.storage.ZipStore` for reading, which checks everything that it reads.
 
-    What is damaged raises an ArtifactError, which Zarr and xarray pass on as it is. All metadata is read at once, when the
+    Damage raises an ArtifactError, which Zarr and xarray pass on unchanged. All metadata is read at once, when the
     store is opened: Zarr reads it in tasks of asyncio, which would print the traceback of a second error.
 
     Parameters
@@ -57,7 +57,7 @@ class SealedZipStore(ZipStore):
 
 
 def _part(content: bytes, wanted: "ByteRequest | None") -> bytes:
-    """Return a part of a member, of which all is checked."""
+    """Return a part of a member; the whole member has been checked."""
     if isinstance(wanted, RangeByteRequest):
         return content[wanted.start : wanted.end]
     if isinstance(wanted, OffsetByteRequest):

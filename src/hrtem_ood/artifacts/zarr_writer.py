@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class ZarrWriter:
-    """A ``.zarr.zip`` in the making: arrays that are written block by block, and the dataset that they complete.
+    """Writes a ``.zarr.zip``: arrays block by block, then the rest of the dataset.
 
     Parameters
     ----------
     archive : zipfile.ZipFile
-        Straight into a ZipStore, zarr rewrites metadata and leaves dead duplicate entries behind. Here every member is
-        written once: chunks as they come, metadata at the end.
+        Written directly, because zarr's ZipStore rewrites metadata and leaves duplicate entries. Here every member is
+        written once: chunks as they arrive, metadata at the end.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -31,10 +31,10 @@ class ZarrWriter:
     def add_array(
         self, name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, encoding: Mapping[str, Any]
     ) -> None:
-        """Announce an array that comes in blocks.
+        """Declare an array that is written in blocks.
 
         ``encoding`` holds ``chunks``, ``compressors``, ``attributes``, and ``fill_value``, which is NaN if left out. An
-        array that is stored as it is, one chunk per row, gets checksums of its planes, with which it can be mapped; see
+        array that is stored uncompressed, one chunk per row, gets checksums of its planes, with which it can be mapped; see
         :func:`hrtem_ood.artifacts.zarr_mmap.memmap_rows`.
         """
         import zarr
@@ -64,7 +64,7 @@ class ZarrWriter:
             self._put(key, self._members.pop(key))
 
     def finalize(self, dataset: "xr.Dataset", attributes: Mapping[str, Any]) -> None:
-        """Write all that is not in blocks, and the attributes: the last that is written."""
+        """Write all remaining variables and the attributes. Nothing is written after that."""
         from zarr.storage import MemoryStore
 
         for name, rows in self._checksums.items():

@@ -49,7 +49,7 @@ def random_choices(
         Number of candidates, and how many are drawn.
     seed : int
     number : int
-        Number of choices; each has a random stream of its own.
+        Number of choices; each has its own random stream.
     exclude : iterable of tuple of int, ascending
         Choices that are not drawn.
 

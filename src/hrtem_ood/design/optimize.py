@@ -22,7 +22,7 @@ GREEDY_SHARE = 1 - 1 / math.e
 """Least ratio of the greedy to the best mean (Nemhauser, Wolsey & Fisher, Math. Program. 14 (1978) 265)."""
 
 TOLERANCE = 1e-6
-"""Relative difference up to which two utility count as equal: that of the solver."""
+"""Relative difference up to which two utilities count as equal: that of the solver."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class TrainingDesign:
     choice : Choice
         The designed choice.
     greedy_value : float
-        Value of the greedy choice, which is made for the mean, for the goal.
+        Value, for the goal, of the choice that is greedy for the mean.
     choices : dict of str to tuple of int
         Indices of the candidates of ``designed``, ``uniform``, ``random_1``, …; all different.
     """

@@ -86,7 +86,7 @@ def _check_exit_waves(campaign: Campaign, results: Path, predictor: Predictor, s
         others = [name for name, row in SPECTRAL_PREDICTORS.items() if not row.needs_objects]
         raise ArtifactError(
             f"{predictor.name} needs exit waves, for the spectra of the objects, and these are missing: "
-            f"{', '.join(map(str, missing))}. Make them first, with the same configuration files "
+            f"{', '.join(map(str, missing))}. Create them first, with the same configuration files "
             f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…\n"
             f"or use a predictor that needs none: --predictor {', '.join(others)}."
         )

@@ -1,4 +1,4 @@
-"""What networks see: images in memory as counts, and batches of them, standardised."""
+"""Input of networks: images in memory as counts, and standardised batches of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +13,11 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
 
 SHARE_OF_DEVICE = 0.5
-"""Images live on a GPU if they take no more than this share of its free memory."""
+"""Images are kept on a GPU if they take at most this share of its free memory."""
 
 
 class Images(NamedTuple):
-    """Images with their labels, as small as they come.
+    """Images with their labels, in small types.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Images(NamedTuple):
     label: Tensor
 
     def to_device_if_fits(self, device: torch.device) -> "Images":
-        """Move both to a device where they fit well, see :data:`SHARE_OF_DEVICE`; else :class:`Batches` sends batches.
+        """Move both to a device if they fit, see :data:`SHARE_OF_DEVICE`; otherwise :class:`Batches` sends batches.
 
         It has never run on a GPU yet.
         """
@@ -42,12 +42,12 @@ class Images(NamedTuple):
 
 
 def fits(needed: int, free: int) -> bool:
-    """Whether so many bytes may live on a device with so many free ones."""
+    """Whether ``needed`` bytes may be kept on a device with ``free`` free bytes."""
     return needed <= SHARE_OF_DEVICE * free
 
 
 def standardise(counts: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Shift and scale each image to zero mean and unit variance, so that a network does not see the mean count.
+    """Shift and scale each image to zero mean and unit variance, so that a network's input does not depend on the mean count.
 
     z = (I − ⟨I⟩) / s with s² = ⟨(I − ⟨I⟩)²⟩, means over the pixels of the image; a constant image becomes zeros.
 
@@ -55,7 +55,7 @@ def standardise(counts: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor
     ----------
     counts : real tensor, (…, y, x), [e/px]
     dtype : torch.dtype, optional
-        In which means are taken.
+        Type in which means are computed.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def standardise(counts: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor
     image = (counts - least).to(dtype)
     image -= image.mean(dim=(-2, -1), keepdim=True)
     deviation = image.square().mean(dim=(-2, -1), keepdim=True).sqrt()
-    # The mean of many equal values is off by rounding, which must not be blown up.
+    # The mean of many equal values has a rounding error, which must not be amplified.
     return image.div_(torch.where(least == most, torch.inf, deviation)).to(torch.float32)
 
 
@@ -79,9 +79,9 @@ def read_images(path: Path, structures: np.ndarray | None = None, *, variable: s
     path : Path
         ``datasets/<id>.zarr.zip``.
     structures : int array, (image,), optional
-        Which, by structure index; by default all, in order.
+        Structure indices of the images; by default all, in order.
     variable : {"counts", "expected_counts"}
-        Counts, or what they were drawn from.
+        Counts, or the expected counts from which they were drawn.
 
     Returns
     -------
@@ -91,18 +91,18 @@ def read_images(path: Path, structures: np.ndarray | None = None, *, variable: s
     Raises
     ------
     ArtifactError
-        When the file is missing, damaged, or lacks a structure or the variable.
+        If the file is missing, damaged, or lacks a structure or the variable.
     """
     with store.open_zarr(path, dask=False) as dataset:
-        there = pd.Index(dataset["image"].values)
-        rows = np.arange(there.size) if structures is None else there.get_indexer(pd.Index(structures))
+        stored = pd.Index(dataset["image"].values)
+        rows = np.arange(stored.size) if structures is None else stored.get_indexer(pd.Index(structures))
         if (rows < 0).any():
             raise ArtifactError(
                 f"{path} holds no image of structure {np.asarray(structures)[rows < 0][0]}. "
-                f"Delete {path} and run snakemake again to make it anew."
+                f"Delete {path} and run snakemake again to create it anew."
             )
         if variable not in dataset:
-            raise ArtifactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to make it anew.")
+            raise ArtifactError(f"{path} holds no {variable}. Delete {path} and run snakemake again to create it anew.")
         chosen = dataset[[variable, "label"]]
         chosen = (chosen if structures is None else chosen.isel(image=rows)).load()
         if structures is None and variable == "counts":
@@ -119,7 +119,7 @@ def _tensor(counts: np.ndarray) -> Tensor:
 
 
 def dihedral(stack: Tensor, element: Tensor) -> Tensor:
-    """Turn and mirror each image by its own element of the dihedral group D4, the symmetries of the square.
+    """Transpose and mirror each image by its own element of the dihedral group D4, the symmetries of the square.
 
     Parameters
     ----------
@@ -134,30 +134,31 @@ def dihedral(stack: Tensor, element: Tensor) -> Tensor:
     """
     result = torch.empty_like(stack)
     # one by one, so that each is read and written once
-    for image, turned, bits in zip(stack, result, element.tolist(), strict=True):
+    for image, target, bits in zip(stack, result, element.tolist(), strict=True):
         axes = [axis for bit, axis in ((2, -2), (4, -1)) if bits & bit]
-        turned.copy_((image.transpose(-2, -1) if bits & 1 else image).flip(axes))
+        target.copy_((image.transpose(-2, -1) if bits & 1 else image).flip(axes))
     return result
 
 
 class Batches:
-    """Batches of in-memory images: a sized iterable, as Lightning takes for a data loader.
+    """Batches of in-memory images: a sized iterable, which Lightning accepts as a data loader.
 
-    Counts and labels are gathered where they are, sent to the device if it is another (through pinned memory, without
-    waiting), and turned, given noise and standardised there. Worker processes would cost more than they would do.
+    Counts and labels are gathered where they are stored and sent to the device if it is another one (through pinned memory,
+    without waiting). Augmentation, noise and standardisation happen there. Worker processes would cost more time than they
+    save.
 
     Parameters
     ----------
     images : Images
     size : int
-        Images per batch; the last batch holds what is left.
+        Images per batch; the last batch holds the rest.
     device : torch.device
     order : int tensor, (image,), optional
-        By default as they are.
+        By default the order of ``images``.
     element : int tensor, (image,), optional
         Augmentation of each image in that order, see :func:`dihedral`; by default none.
     noise : int, optional
-        Seeds Poisson counts that are drawn from ``images.counts``; by default they are counts already.
+        Seed of Poisson counts that are drawn from ``images.counts``; by default ``images.counts`` are used directly.
 
     Yields
     ------

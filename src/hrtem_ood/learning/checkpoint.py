@@ -1,4 +1,4 @@
-"""Trained networks as files: written by training, read by whoever uses a network."""
+"""Trained networks as files: written by training, read by evaluation and inference."""
 
 import hashlib
 import math
@@ -24,7 +24,7 @@ OUTPUT = "logits of background and particle; float32 (image, 2, y, x)"
 
 @dataclass
 class TrainingOutcome:
-    """What training gives.
+    """Result of training.
 
     Attributes
     ----------
@@ -32,14 +32,14 @@ class TrainingOutcome:
         State of the network after the best epoch.
     best_epoch : int
     best_validation_loss : float, [nat]
-        Mean loss over validation images after that epoch; cross-entropy [nat] unless the network asks for another.
+        Mean loss over validation images after that epoch; cross-entropy [nat] unless the hyperparameters name another loss.
     curves : dict of lists of float, (epoch,)
-        Training and validation loss (cross-entropy [nat] unless the network asks for another), and the learning rate of
+        Training and validation loss (cross-entropy [nat] unless the hyperparameters name another), and the learning rate of
         each epoch's last step.
     diverged : bool
-        Whether the loss stopped being finite, or the validation loss never was.
+        Whether the loss became non-finite, or the validation loss was never finite.
     earlier_s : float, [s]
-        Spent by processes that were stopped before this one went on.
+        Training time of earlier processes, which were stopped.
     numeric_precision : str
         Of training, as Lightning names it: ``32-true`` or ``bf16-mixed``.
     parameter_count : int
@@ -61,19 +61,19 @@ class TrainingOutcome:
 
 
 def weights_sha256(weights: Mapping[str, Tensor]) -> str:
-    """Sha256 of names, types, shapes and values of weights, whatever their layout in memory and in a file."""
+    """Sha256 of names, types, shapes and values of weights, independent of their layout in memory and in a file."""
     digest = hashlib.sha256()
     for name, tensor in sorted(weights.items()):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {list(values.shape)} ".encode())
-        # the bytes as they are: NumPy has no bfloat16
+        # raw bytes: NumPy has no bfloat16
         digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class TrainingDomain:
-    """The images that a network was trained on, as its users need to know them.
+    """Properties of the images that a network was trained on.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def write_network(
 
 
 def read_network(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_network` wrote, and check that the weights are those that were written.
+    """Read a file of :func:`write_network`, and check the digest of its weights.
 
     Raises
     ------
@@ -148,32 +148,32 @@ def read_network(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ArtifactError(f"{path} is no network of this program ({type(error).__name__}: {error!s:.80}).") from error
     if damaged:
-        raise ArtifactError(f"{path} holds damaged weights. Delete {path} and run snakemake again to make it anew.")
+        raise ArtifactError(f"{path} holds damaged weights. Delete {path} and run snakemake again to create it anew.")
     return content
 
 
 def drop_weights(path: Path) -> None:
-    """Take the weights out of a network's file and keep all that it tells."""
+    """Remove the weights from a network's file and keep everything else."""
     content = read_network(path)
     if not content["weights_dropped"]:
         store.write_checkpoint(path, content | {"state_dict": {}, "weights_dropped": True})
 
 
 def training_domain(content: Mapping[str, Any]) -> TrainingDomain:
-    """Return what a network was trained on.
+    """Return the training domain of a network.
 
     Parameters
     ----------
     content : mapping
         See :func:`read_network`.
     """
-    told = content["trained_on"]
-    conditions = tuple((Condition(**values), images) for values, images in told["conditions"])
-    return TrainingDomain(conditions, told["energy_eV"], told["pixel_size_A"], told["side_px"])
+    domain = content["trained_on"]
+    conditions = tuple((Condition(**values), images) for values, images in domain["conditions"])
+    return TrainingDomain(conditions, domain["energy_eV"], domain["pixel_size_A"], domain["side_px"])
 
 
 def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the pack's JSON says about a network.
+    """Return a network's entry in the JSON of its pack.
 
     Parameters
     ----------
@@ -193,26 +193,26 @@ def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def described_architecture(content: Mapping[str, Any], file: Path | None = None) -> Architecture:
-    """Return the architecture that a checkpoint describes; its class is never taken from a file that only it names.
+    """Return the architecture that a checkpoint describes. A file that only the checkpoint names is never run.
 
     Parameters
     ----------
     content : mapping
         See :func:`read_network`.
     file : Path, optional
-        Python file that its user gives, for an architecture that is not built in.
+        Python file that the user names, for an architecture that is not built in.
 
     Returns
     -------
     Architecture
-        With the file that is given, and the digest that the checkpoint tells, which that file must have.
+        With the given file, and the digest in the checkpoint, which the file must have.
 
     Raises
     ------
     ArtifactError
-        Where the checkpoint's words describe no architecture.
+        If the checkpoint describes no valid architecture.
     ConfigError
-        Where a file is needed and not given, or given and not needed.
+        If a file is needed and not given, or given and not needed.
     """
     id_, described = content["id"], _described(content)
     if described.file is None:
@@ -229,9 +229,7 @@ def described_architecture(content: Mapping[str, Any], file: Path | None = None)
             f"{described.file!r:.80}.)"
         )
     if re.fullmatch("[0-9a-f]{64}", described.sha256 or "") is None:
-        raise ArtifactError(
-            f"network {id_} does not tell the sha256 of its architecture's file, so no file is run for it."
-        )
+        raise ArtifactError(f"network {id_} lacks the sha256 of its architecture's file, so no file is run for it.")
     return described.model_copy(update={"file": str(file)})
 
 
@@ -244,10 +242,10 @@ def _described(content: Mapping[str, Any]) -> Architecture:
 
 
 def _check_same(described: Architecture, wanted: Architecture, id_: str) -> None:
-    """Check that a checkpoint is of the architecture that it is loaded as, wherever that one's file is."""
+    """Check that a checkpoint has the wanted architecture, whatever the paths of their files."""
     if described.model_copy(update={"file": None}) != wanted.model_copy(update={"file": None}):
         raise ArtifactError(
-            f"network {id_} is of another architecture than the configuration asks for, {wanted.label}. Delete its "
+            f"network {id_} has another architecture than in the configuration, {wanted.label}. Delete its "
             f"networks/{id_}.ckpt and its pack (packs/), and run snakemake again to train it anew."
         )
 
@@ -271,9 +269,9 @@ def load_network(content: Mapping[str, Any], architecture: Architecture | None =
     Raises
     ------
     ArtifactError
-        Where there are no weights, or the architecture is another by now.
+        If there are no weights, or the architecture has changed.
     ConfigError
-        Where the architecture is not built in and not given, or its file defines no such class.
+        If the architecture is not built in and not given, or its file defines no such class.
     """
     id_ = content["id"]
     if content["diverged"]:

@@ -1,4 +1,4 @@
-"""Where PyTorch computes, and how it is made to give the same numbers every time."""
+"""Device of PyTorch's computations, and settings for reproducible results."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from hrtem_ood.malloc import keep_freed_memory
 
 
 def torch_device(device: Device) -> torch.device:
-    """Turn ``auto`` into the device that PyTorch has here. It has never run on a GPU yet.
+    """Resolve ``auto`` to the device that PyTorch has. It has never run on a GPU yet.
 
     Parameters
     ----------
@@ -27,13 +27,13 @@ def torch_device(device: Device) -> torch.device:
     Raises
     ------
     DeviceError
-        When a GPU is asked for and PyTorch sees none.
+        If a GPU is requested and PyTorch detects none.
     """
     if device != "cpu" and torch.cuda.is_available():
         return torch.device("cuda", 0)
     if device == "gpu":
         raise DeviceError(
-            "a GPU is asked for (execution.device, or --device), but PyTorch sees none here. Use auto or cpu, "
+            "a GPU is requested (execution.device, or --device), but PyTorch detects none. Use auto or cpu, "
             "or install PyTorch for CUDA (envs/environment-gpu.yaml)."
         )
     return torch.device("cpu")
@@ -45,17 +45,17 @@ def device_name(device: torch.device) -> str:
 
 
 SHORT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-"""What PyTorch's errors say, where they have no type of their own: of the CPU, of CUDA, of its libraries."""
+"""Words of PyTorch's out-of-memory errors that have no separate type: of the CPU, of CUDA, of its libraries."""
 
 
 @contextmanager
 def explain_out_of_memory(what: str, advice: str) -> Iterator[None]:
-    """Turn a lack of memory inside the block into an error that tells what to change.
+    """Turn an out-of-memory error inside the block into one that says what to change.
 
     Parameters
     ----------
     what : str
-        What was being done, and to which network.
+        The operation, and the network.
     advice : str
         A sentence.
 
@@ -70,30 +70,32 @@ def explain_out_of_memory(what: str, advice: str) -> Iterator[None]:
         of_gpu = isinstance(error, torch.OutOfMemoryError) or any(word in text for word in SHORT_OF_MEMORY[1:])
         if not of_gpu and not isinstance(error, MemoryError) and SHORT_OF_MEMORY[0] not in text:
             raise
-        # the first line; what follows is a trace of PyTorch's own
-        told = text.partition("\n")[0].rstrip(". ") or type(error).__name__
-        raise DeviceError(f"{what}: out of memory on the {'GPU' if of_gpu else 'CPU'}: {told}. {advice}") from error
+        # the other lines are PyTorch's own trace
+        first_line = text.partition("\n")[0].rstrip(". ") or type(error).__name__
+        raise DeviceError(
+            f"{what}: out of memory on the {'GPU' if of_gpu else 'CPU'}: {first_line}. {advice}"
+        ) from error
 
 
 @contextmanager
 def reproducible() -> Iterator[None]:
     """Compute on one CPU thread, with deterministic algorithms only, and in full float32, inside the block.
 
-    Sums come out differently when threads share them. With one thread, results do not depend on how many cores a job
-    got, and several jobs on one machine do not fight for its cores.
+    The result of a sum depends on the number of threads. With one thread, results do not depend on the number of cores of
+    a job, and several jobs on one machine do not compete for cores.
     """
     keep_freed_memory()
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    switches: Any = torch.utils.deterministic  # a module with a property, which mypy knows not
+    switches: Any = torch.utils.deterministic  # a module with a property, which mypy does not support
     fill = switches.fill_uninitialized_memory
     tf32 = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     # GPUs would round float32 factors to 10 bits of mantissa
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    # cuBLAS is deterministic only with a workspace of its own, asked for before it is first used
+    # cuBLAS is deterministic only with its own workspace, which must be set before its first use
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # A debugging aid that writes NaN into all new memory first; a tenth of the time.
+    # A debugging aid that first writes NaN into all new memory; it takes a tenth of the time.
     switches.fill_uninitialized_memory = False
     try:
         yield

@@ -1,1 +1,1 @@
-"""From atoms to images, as functions of arrays and of small parameter classes. Knows no campaign and no configuration."""
+"""From atoms to images, as functions of arrays and of small parameter classes, independent of campaign and configuration."""

@@ -1,9 +1,9 @@
 """Fourier transforms of blocks of rows on a CPU: FFTW, planned without timing.
 
-FFTW usually plans by timing, so that the same wave differs in its last digits from one run to the next, and Poisson noise
-drawn from it now and then altogether; and it plans anew in every process, or keeps files of plans. Planned without timing
-(FFTW_ESTIMATE) it does neither. That costs half the speed where transforms have strides or work in place, but next to
-nothing for what is left here: contiguous rows, from one buffer into another.
+FFTW usually plans by timing. Then the same wave differs in its last digits from one run to the next, and Poisson noise
+drawn from it sometimes differs completely. Besides, every process plans again, or files of plans are kept. Planning without
+timing (FFTW_ESTIMATE) avoids both. It costs half the speed for transforms with strides or in place, but very little for
+those used here: contiguous rows, from one buffer into another.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ class RowFFT:
     size : int
         Points of a row: of the real one, where one is real and the other its half spectrum.
     source, target : array, (row, column)
-        Blocks of :func:`aligned_rows`; others may take their places.
+        Blocks of :func:`aligned_rows`; calls may use other ones.
     forward : bool
     """
 
@@ -44,7 +44,7 @@ class RowFFT:
         real = {source.dtype, target.dtype} == {np.dtype(np.float32), np.dtype(np.complex64)}
         self.widths = [size // 2 + 1 if real and array.dtype == np.complex64 else size for array in (source, target)]
         wisdom = pyfftw.export_wisdom()
-        pyfftw.forget_wisdom()  # or FFTW would take a plan that something else in this process has timed
+        pyfftw.forget_wisdom()  # otherwise FFTW would use plans that other code in this process has timed
         try:
             self.plan = pyfftw.FFTW(
                 source[:ROWS, : self.widths[0]],

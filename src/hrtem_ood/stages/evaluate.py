@@ -60,7 +60,7 @@ def evaluate(
     begin, where = time.monotonic(), torch_device(device)
     networks, cells = _empty(spec, packs, suite)
     cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
-    if not cells.known.all():
+    if not cells.filled.all():
         with reproducible():
             packed = {id_: entry["pack"] for id_, entry in networks.items()}
             _compute(cells, packed, suite, results, where, architectures or {})
@@ -82,7 +82,7 @@ def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, 
     """
     _, cells = _empty(spec, packs, suite)
     cells.mark_existing(results / "evaluations", version=spec.version)
-    return [id_ for id_, has_score in zip(cells.networks, cells.known, strict=True) if not has_score.all()]
+    return [id_ for id_, has_score in zip(cells.networks, cells.filled, strict=True) if not has_score.all()]
 
 
 def _empty(spec: EvaluationSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], ScoreTable]:
@@ -124,8 +124,8 @@ def _compute(
 ) -> None:
     """Compute the missing scores, reading every network and every dataset once."""
     ids, names = list(cells.networks), list(cells.datasets)
-    missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.known[row].all()}
-    columns = [column for column in range(len(names)) if not cells.known[:, column].all()]
+    missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.filled[row].all()}
+    columns = [column for column in range(len(names)) if not cells.filled[:, column].all()]
     networks: dict[str, FeatureHook] = {}
     for column in track(columns, "test datasets", len(columns)):
         images = _images(Results(results).path("datasets", names[column]), cells.datasets[names[column]], suite)
@@ -133,7 +133,7 @@ def _compute(
             sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
             read = _networks(sources, results, images.counts.shape[-1], device)
             networks = {id_: FeatureHook(network) for id_, network in read.items()}
-        unknown = {id_: network for id_, network in networks.items() if not cells.known[ids.index(id_), column]}
+        unknown = {id_: network for id_, network in networks.items() if not cells.filled[ids.index(id_), column]}
         for id_, computed in network_scores(unknown, images, device).items():
             cells.fill(ids.index(id_), column, computed)
 

@@ -1,1 +1,1 @@
-"""Information transfer: contrast transfer of conditions, ε, σ, image spectra, and predictors made from them."""
+"""Information transfer: contrast transfer of conditions, ε, σ, image spectra, and predictors derived from them."""

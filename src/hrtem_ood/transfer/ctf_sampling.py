@@ -10,7 +10,7 @@ from hrtem_ood.physics.optics.condition import JITTER_FIELDS, Condition
 from hrtem_ood.physics.optics.ctf import envelope, phase_contrast_transfer
 from hrtem_ood.transfer.polar_grid import PolarGrid
 
-REACH = 6.0
+CUTOFF_SD = 6.0
 """The normal distribution of the defocus is cut off at this many standard deviations; 2·10⁻⁹ lie beyond."""
 
 POINTS = 256
@@ -114,8 +114,8 @@ def defocus_quadrature(
         With sum 1.
     """
     oscillation = 2 * np.pi * wavelength_A * defocus_sd_A * q_max_per_A**2
-    intervals = math.ceil(2 * REACH * (oscillation + 6) / (2 * np.pi))
-    z = np.linspace(-REACH, REACH, intervals + 1)
+    intervals = math.ceil(2 * CUTOFF_SD * (oscillation + 6) / (2 * np.pi))
+    z = np.linspace(-CUTOFF_SD, CUTOFF_SD, intervals + 1)
     weights = np.exp(-(z**2) / 2)
     return defocus_sd_A * z, weights / weights.sum()
 

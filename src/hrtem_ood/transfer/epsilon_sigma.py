@@ -2,7 +2,8 @@
 
 They are this project's statement of the idea of Rangel DaCosta & Scott, arXiv:2512.09067: compare imaging conditions by how much
 contrast they transfer, and by how much of it two of them share. They are not that paper's formulas. Neither depends on the
-sign of T: a network can learn either contrast, and only what a condition does not transfer at all is absent from its images.
+sign of T: a network can learn either contrast, and only frequencies that a condition does not transfer at all are absent from
+its images.
 """
 
 import numpy as np

@@ -23,8 +23,8 @@ class ImageSpectra:
 
     To first order in the phase of the object, the relative contrast of an image has the power spectrum 4 T² W M, with the
     detector's power of signal M = MTF². Counts of dose D add noise N/D, white (N = 1) unless the detector has a DQE; see
-    :class:`hrtem_ood.transfer.detector_transfer.DetectorSpectra`. Particles are to be distinguished from the film around them, so
-    that the contrast of the film counts as noise, too.
+    :class:`hrtem_ood.transfer.detector_transfer.DetectorSpectra`. The task is to distinguish
+    particles from the film around them, so the contrast of the film counts as noise, too.
 
     Attributes
     ----------

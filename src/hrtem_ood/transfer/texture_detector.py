@@ -55,7 +55,7 @@ def accuracy(train: ImageSpectra, test: ImageSpectra) -> float:
     Parameters
     ----------
     train, test : ImageSpectra
-        On one grid. Of the detector, and of the images that it is used on.
+        On one grid: spectra of the detector's training images, and of the images on which it is used.
 
     Returns
     -------

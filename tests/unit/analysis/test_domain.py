@@ -99,7 +99,7 @@ def test_another_material_under_a_training_condition_is_off_domain_everywhere(tw
     same(cells.in_domain)
     same(cells["shift"] == "in-domain")
     same(outcomes["shift"] == "in-domain")
-    np.testing.assert_array_equal(structure_matrix(campaign, outcomes).own, np.eye(2, dtype=bool))
+    np.testing.assert_array_equal(structure_matrix(campaign, outcomes).same_recipe, np.eye(2, dtype=bool))
     frames = [
         patch
         for axes in ood_matrix.draw_matrix(cells, two_recipes_labels(campaign), colours="crest").axes

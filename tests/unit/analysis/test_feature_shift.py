@@ -62,7 +62,7 @@ def test_cka_is_the_alignment_of_centred_kernels() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 100, 2**22])
 def test_products_of_images_and_of_channels_give_one_cka(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", at_once)
+    monkeypatch.setattr(module, "BLOCK_SIZE", at_once)
     rng = np.random.default_rng(4)
     centred = rng.standard_normal((5, 9, 4)) @ rng.standard_normal((4, 4))
     centred -= centred.mean(axis=1, keepdims=True)

@@ -127,7 +127,7 @@ def test_structures_are_compared_under_conditions_that_all_recipes_share(make: M
     assert (matrix.rows, matrix.columns) == (["train", "larger"], ["test", "larger-test"])
     np.testing.assert_allclose(matrix.score, [[0.9, 0.4], [0.6, 0.8]], atol=1e-6)
     np.testing.assert_array_equal(matrix.cells, 2)  # not under +300 Å, where one recipe is tested alone
-    np.testing.assert_array_equal(matrix.own, np.eye(2, dtype=bool))
+    np.testing.assert_array_equal(matrix.same_recipe, np.eye(2, dtype=bool))
     figure = structures.draw_structures(
         matrix, found.tables["predictor_ranking"], made.campaign.config.analysis, colours="crest"
     )
@@ -157,7 +157,7 @@ def test_figures_do_not_grow_without_bound() -> None:
 
 
 def test_learning_curves_are_of_a_sample(make: Make, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves_module, "MOST", 4)
+    monkeypatch.setattr(curves_module, "MAX_NETWORKS", 4)
     config["networks"]["unet"]["seed"] = [0, 1, 2]
     ids = list(make(config).campaign.networks)  # nine networks: 0, 3, 5, 8 are evenly spread
     made = make(config, diverged=(ids[1],), rule=lambda network, *_: math.nan if network.id == ids[1] else 0.5)

@@ -1,1 +1,1 @@
-"""How well predictors rank OOD performance, and forecasts made from them."""
+"""How well predictors rank OOD performance, and forecasts derived from them."""

@@ -9,8 +9,8 @@ from hrtem_ood.artifacts.identity import seed_sequence
 
 Floats = NDArray[np.float64]
 
-AT_ONCE = 2_000_000
-"""Weights in memory at a time."""
+BLOCK_SIZE = 2_000_000
+"""Largest number of weights in memory at a time."""
 
 
 def two_way_bootstrap_weights(
@@ -35,7 +35,7 @@ def two_way_bootstrap_weights(
     """
     rng = np.random.default_rng(seed_sequence(stream))
     row_number, column_number = int(rows.max()) + 1, int(columns.max()) + 1
-    step = max(1, AT_ONCE // rows.size)
+    step = max(1, BLOCK_SIZE // rows.size)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         of_row = rng.multinomial(row_number, np.full(row_number, 1 / row_number), size)

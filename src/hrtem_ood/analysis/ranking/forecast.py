@@ -52,8 +52,8 @@ def forecast(
     that share neither group of rows nor group of columns with it. Its interval adds the quantile ⌈(n + 1) · level⌉ of
     the absolute errors of n such cells, each forecast likewise: split conformal prediction (Vovk, Gammerman & Shafer
     2005, ch. 4; Barber et al., Annals of Statistics 49 (2021) 486) with folds that are crossed, as cells of one row or
-    column resemble one another. For exchangeable training sets and conditions it covers ``level``, up to what the folds
-    lose. The coverage is counted on cells that took no part in the fit and in the quantile of their own forecast.
+    column resemble one another. For exchangeable training sets and conditions its coverage is ``level``, less the
+    loss by the folds. The coverage is counted on cells that took no part in the fit and in the quantile of their own forecast.
 
     Parameters
     ----------
@@ -85,10 +85,10 @@ def forecast(
     others = {(i, j): use & (of_row != i)[:, None] & (of_column != j)[None, :] for i, j in blocks}
     inside = {(i, j): use & (of_row == i)[:, None] & (of_column == j)[None, :] for i, j in blocks}
     for block in blocks:
-        fitting, here = others[block], inside[block]
-        if fitting.sum() > 1 and here.any():
+        fitting, cells = others[block], inside[block]
+        if fitting.sum() > 1 and cells.any():
             fitted = fit_monotone(predictor[fitting], gap[fitting])
-            predicted[here] = (in_domain_score[:, None] + fitted(predictor))[here]
+            predicted[cells] = (in_domain_score[:, None] + fitted(predictor))[cells]
     error = np.abs(score - predicted)
     reach = np.full(score.shape, np.nan)
     for block in blocks:
@@ -109,7 +109,7 @@ def forecast(
 
 
 def _deal(groups: NDArray[np.integer], folds: int, rng: np.random.Generator) -> NDArray[np.integer]:
-    """Deal groups into folds of equal size, give or take one."""
+    """Deal groups into folds whose sizes differ by at most one."""
     number = int(groups.max()) + 1
     dealt: NDArray[np.integer] = (rng.permutation(number) % min(folds, number))[groups]
     return dealt

@@ -43,7 +43,7 @@ def fit_monotone(x: Floats, y: Floats) -> Monotone:
 
 
 def _fit(points: Floats, sums: NDArray[np.floating | np.integer], count: NDArray[np.integer]) -> Monotone:
-    """Fit to so many values of each sum at distinct, ascending points."""
+    """Fit to sums of ``count`` values at distinct, ascending points."""
     return Monotone(points, np.asarray(isotonic_regression(sums / count, weights=count).x))
 
 
@@ -58,7 +58,7 @@ def leave_group_out(x: Floats, y: Floats, groups: NDArray[np.integer]) -> Floats
     Returns
     -------
     float64 array, (sample,)
-        The mean of all, where there is one group only: nothing to predict it from.
+        The mean of all if there is only one group.
     """
     points, place, count = np.unique(x, return_inverse=True, return_counts=True)
     sums = np.bincount(place, y)
@@ -66,11 +66,11 @@ def leave_group_out(x: Floats, y: Floats, groups: NDArray[np.integer]) -> Floats
     order = np.argsort(groups, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     for out in parts if len(parts) > 1 else ():
-        # what the others leave at each point: sorting them anew would take most of the time
+        # subtract the group at each point: sorting the others again would take most of the time
         left = count - np.bincount(place[out], minlength=len(points))
-        there = left > 0
-        rest = (sums - np.bincount(place[out], y[out], minlength=len(points)))[there]
-        predicted[out] = _fit(points[there], rest, left[there])(x[out])
+        present = left > 0
+        rest = (sums - np.bincount(place[out], y[out], minlength=len(points)))[present]
+        predicted[out] = _fit(points[present], rest, left[present])(x[out])
     return predicted
 
 

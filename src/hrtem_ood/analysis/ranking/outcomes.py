@@ -38,9 +38,9 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
         ``training_set``: ``in_domain_score`` (that mean) and ``mixed``. Along ``condition``: ``minimum_contrast`` and ``place``
         (a number per test condition).
     """
-    chosen = campaign.config.analysis
+    analysis = campaign.config.analysis
     training_sets, tested = campaign.training_set_ids, campaign.test_dataset_ids
-    score = BETTER[chosen.metric] * _medians(metrics, f"mean_{chosen.metric}", training_sets, tested)
+    score = BETTER[analysis.metric] * _medians(metrics, f"mean_{analysis.metric}", training_sets, tested)
     conditions = [campaign.datasets[id_].condition for id_ in tested]
     mixed = np.array([len(campaign.training_set_by_id[id_].datasets) > 1 for id_ in training_sets])
     shifts = domain_shifts(campaign, training_sets, tested)
@@ -57,7 +57,7 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
         {
             "score": (both, score),
             "gap": (both, score - reference[:, None]),
-            "regret": (both, score - _best_trained_there(score, shifts, mixed)[None, :]),
+            "regret": (both, score - _best_single_condition_score(score, shifts, mixed)[None, :]),
             **{name: (both, _medians(metrics, stored, training_sets, tested)) for name, stored in LABEL_FREE.items()},
             "shift": (both, shifts),
             "in_domain_score": ("training_set", reference),
@@ -69,7 +69,7 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
     )
 
 
-def _best_trained_there(score: Floats, shifts: NDArray[np.object_], mixed: NDArray[np.bool_]) -> Floats:
+def _best_single_condition_score(score: Floats, shifts: NDArray[np.object_], mixed: NDArray[np.bool_]) -> Floats:
     """Best score of the training sets whose only dataset is in-domain, (condition,); NaN without one."""
     alone = (shifts == IN_DOMAIN) & ~mixed[:, None]
     best = np.where(alone & ~np.isnan(score), score, -np.inf).max(axis=0)

@@ -90,7 +90,7 @@ def label_free_predictors(outcomes: xr.Dataset) -> dict[str, NDArray[np.float64]
     inside = outcomes["shift"].values == IN_DOMAIN
 
     def change(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        mean = [np.mean(row[here]) if here.any() else np.nan for row, here in zip(values, inside, strict=True)]
+        mean = [np.mean(row[use]) if use.any() else np.nan for row, use in zip(values, inside, strict=True)]
         return np.asarray(values - np.array(mean)[:, None])
 
     return {
@@ -163,15 +163,15 @@ def outcome_subset(
 def _with_values(
     values: dict[str, NDArray[np.float64]], family: dict[str, str], use: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float64]]:
-    """Leave out predictors without a value in any of the cells, and networks' where they lack one that others have.
+    """Leave out predictors without any value, and those of networks that lack a value where all others have one.
 
-    Cells count only where all have a value. A predictor of the networks' outputs, which needs in-domain tests or a last
-    convolution, must not take cells from the others.
+    A cell is used only if all predictors have a value. A predictor of the networks' outputs, which needs in-domain tests
+    or a last convolution, must not remove cells from the others.
     """
-    some = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
-    others = [np.isfinite(each) for key, each in some.items() if family[key] != "network"]
+    usable = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
+    others = [np.isfinite(each) for key, each in usable.items() if family[key] != "network"]
     base = np.logical_and.reduce([use, *others])
-    return {key: each for key, each in some.items() if family[key] != "network" or np.isfinite(each[base]).all()}
+    return {key: each for key, each in usable.items() if family[key] != "network" or np.isfinite(each[base]).all()}
 
 
 def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:

@@ -15,8 +15,8 @@ from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 
 Floats = NDArray[np.float64]
 
-FEWEST = 3
-"""With fewer cells there are no scores."""
+MIN_CELLS = 3
+"""Smallest number of cells that are scored."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +62,25 @@ def score_predictors(subset: CellSubset, predictors: Mapping[str, Floats], refer
         One row per predictor, the best ρ first: ``predictor``; ``rho`` (Spearman), ``rho_low``, ``rho_high``;
         ``rho_gain`` over the reference with ``gain_low``, ``gain_high``; ``isotonic_r2`` (of the fit to all cells: the most
         that a monotone function can explain); ``left_out_r2`` (against the mean of the other training sets) with
-        ``left_out_low``, ``left_out_high``; ``left_out_rmse``; ``n``. Empty with fewer than :data:`FEWEST` cells. A cell
-        where any predictor or the outcome is not finite is used for none of them.
+        ``left_out_low``, ``left_out_high``; ``left_out_rmse``; ``n``. Empty with fewer than :data:`MIN_CELLS` cells. A cell
+        where any predictor or the outcome is not finite is not used for any of them.
     """
     use = subset.use & np.isfinite(subset.outcome)
     for values in predictors.values():
         use = use & np.isfinite(values)
     row, column = np.nonzero(use)
-    if row.size < FEWEST:
+    if row.size < MIN_CELLS:
         return pd.DataFrame()
     rows, columns = (np.unique(each, return_inverse=True)[1] for each in (row, subset.columns[column]))
     cells = _CellValues(subset.outcome[use], np.array([values[use] for values in predictors.values()]), rows, columns)
-    names, place = list(predictors), list(predictors).index(reference)
+    names, reference_index = list(predictors), list(predictors).index(reference)
     rho, drawn, left_out = _resampled(cells, subset)
     table: list[dict[str, Any]] = []
     for index, name in enumerate(names):
         low, high = percentile_interval(drawn[index], subset.level)
-        gain_low, gain_high = percentile_interval(drawn[index] - drawn[place], subset.level)
+        gain_low, gain_high = percentile_interval(drawn[index] - drawn[reference_index], subset.level)
         scores: dict[str, Any] = {"predictor": name, "rho": float(rho[index]), "rho_low": low, "rho_high": high}
-        scores |= {"rho_gain": float(rho[index] - rho[place]), "gain_low": gain_low, "gain_high": gain_high}
+        scores |= {"rho_gain": float(rho[index] - rho[reference_index]), "gain_low": gain_low, "gain_high": gain_high}
         left_low, left_high = percentile_interval(left_out[index], subset.level)
         scores |= _explained(cells, index) | {"left_out_low": left_low, "left_out_high": left_high}
         table.append(scores | {"n": rows.size})

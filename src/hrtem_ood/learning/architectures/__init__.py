@@ -1,1 +1,1 @@
-"""Network architectures, what they cost, and the receptive field."""
+"""Network architectures, their complexity and their receptive fields."""

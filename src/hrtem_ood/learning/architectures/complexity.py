@@ -40,7 +40,7 @@ def flops_per_image(architecture: Architecture, network: nn.Module, side: int) -
     Returns
     -------
     int, or None
-        None where :func:`measured_flops` has no answer.
+        None where :func:`measured_flops` returns None.
     """
     if architecture.file is None:
         return static_complexity.flops_per_image(architecture, side)
@@ -67,7 +67,7 @@ def measured_flops(network: nn.Module, side: int) -> int | None:
     try:
         with counter, torch.no_grad():
             twin(torch.empty(1, 1, side, side, device="meta"))
-    except Exception:  # the network looks at values, or makes tensors on the CPU
+    except Exception:  # the network uses values, or creates tensors on the CPU
         return None
     return int(counter.get_total_flops())
 
@@ -87,14 +87,14 @@ def receptive_field(network: nn.Module) -> float:
     -------
     float, [px]
         Infinity where it is larger than :data:`LARGEST_FIELD`, as with attention or normalisation over the image, and
-        where the network does not take strips, images higher than wide.
+        if the network does not accept strips, images higher than wide.
     """
     stride = stride_of(network)
     twin = copy.deepcopy(network).cpu().eval()
-    for width in (2 * stride, 16 * stride):  # the narrow one takes less time, but reflecting borders need room
+    for width in (2 * stride, 16 * stride):  # the narrow one takes less time, but reflecting borders need a wider one
         try:
             return _receptive_field(twin, stride, width)
-        except Exception:  # noqa: S112  # whatever a user's code stumbles on
+        except Exception:  # noqa: S112  # a user's code may raise anything
             continue
     return math.inf
 

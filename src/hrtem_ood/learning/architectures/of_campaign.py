@@ -1,4 +1,4 @@
-"""The architectures of a campaign, and the images that they must take."""
+"""The architectures of a campaign, and the sizes of the images that they must accept."""
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.config.architectures import BUILT_IN

@@ -17,21 +17,21 @@ from hrtem_ood.quoting import quoted
 FEWEST_CHANNELS = 16
 """Input channels that a 1×1 convolution with a stride must have.
 
-Of fewer than its vectors have numbers, 8 (AVX2) or 16 (AVX-512), oneDNN writes past its buffer in the gradient of the
-weights where memory lies channels last: the process dies, or the gradient is wrong without a word
-(https://github.com/uxlfoundation/oneDNN/issues/6035; seen with PyTorch 2.13).
+With fewer channels than a vector register has numbers, 8 (AVX2) or 16 (AVX-512), and channels last in memory, oneDNN
+writes past its buffer in the gradient of the weights: the process crashes, or the gradient is wrong without an error
+(https://github.com/uxlfoundation/oneDNN/issues/6035; observed with PyTorch 2.13).
 """
 
 
 def class_of(name: str) -> Callable[..., nn.Module]:
     """Import the class of a built-in architecture from the module of its name."""
     module = importlib.import_module(f"hrtem_ood.learning.architectures.{name}")
-    maker: Callable[..., nn.Module] = getattr(module, BUILT_IN[name].class_name)
-    return maker
+    network_class: Callable[..., nn.Module] = getattr(module, BUILT_IN[name].class_name)
+    return network_class
 
 
 def build(architecture: Architecture) -> nn.Module:
-    """Make a network with random weights, channels last in memory: 1.5 times as fast on CPUs.
+    """Build a network with random weights, channels last in memory, which is 1.5 times as fast on CPUs.
 
     Parameters
     ----------
@@ -45,16 +45,16 @@ def build(architecture: Architecture) -> nn.Module:
     Raises
     ------
     ConfigError
-        Where a user's file does not define such a network, or one that PyTorch does not train correctly.
+        If a user's file defines no such network, or one that PyTorch does not train correctly.
     ArtifactError
-        Where a user's file is not the one that is meant.
+        If a user's file has another content than expected.
     """
     if architecture.file is None:
         network = class_of(architecture.name)(channels=architecture.base_channels, depth=architecture.depth)
     else:
         network = _from_file(architecture)
-    _refuse_what_onednn_gets_wrong(network, architecture)
-    # torch's stubs know no memory_format here
+    _refuse_unsafe_convolutions(network, architecture)
+    # torch's stubs lack memory_format here
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -64,7 +64,7 @@ def stride_of(network: nn.Module) -> int:
     Raises
     ------
     ConfigError
-        Where that is no whole number from 1.
+        If it is not a whole number of 1 or more.
     """
     stride: object = getattr(network, "stride", 1)
     if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
@@ -82,14 +82,14 @@ def _from_file(architecture: Architecture) -> nn.Module:
     errors = definition.errors(architecture.parameters)
     if errors:
         raise ConfigError(f"architecture `{architecture.name}`: {' '.join(errors)}")
-    maker = definition.load()
-    if not issubclass(maker, nn.Module):
+    network_class = definition.load()
+    if not issubclass(network_class, nn.Module):
         raise ConfigError(f"{where}: the class must be a subclass of torch.nn.Module.")
     try:
-        network = maker(**architecture.parameters)
-    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
+        network = network_class(**architecture.parameters)
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
         raise ConfigError(f"{where}: {architecture.label} fails with {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):  # a class may make something else of itself
+    if not isinstance(network, nn.Module):  # __new__ may return another type
         raise ConfigError(f"{where}: {architecture.label} gives {type(network).__name__}, not a torch.nn.Module.")
     parameters = list(network.parameters())
     if any(is_lazy(parameter) for parameter in parameters) or not any(p.requires_grad for p in parameters):
@@ -99,7 +99,7 @@ def _from_file(architecture: Architecture) -> nn.Module:
     return network
 
 
-def _refuse_what_onednn_gets_wrong(network: nn.Module, architecture: Architecture) -> None:
+def _refuse_unsafe_convolutions(network: nn.Module, architecture: Architecture) -> None:
     """Refuse 1×1 convolutions with a stride and few channels, see :data:`FEWEST_CHANNELS`, on every device alike."""
     for name, layer in network.named_modules():
         if not isinstance(layer, nn.Conv2d) or layer.kernel_size != (1, 1) or layer.stride == (1, 1):
@@ -107,16 +107,16 @@ def _refuse_what_onednn_gets_wrong(network: nn.Module, architecture: Architectur
         channels, (y, x) = layer.in_channels // layer.groups, layer.stride
         if channels < FEWEST_CHANNELS:
             raise ConfigError(
-                f"architecture {architecture.label}: its layer `{name}` is a 1×1 convolution of stride ({y}, {x}) that sees "
-                f"{channels} channels. Of fewer than {FEWEST_CHANNELS}, oneDNN, by which PyTorch computes on CPUs, gets the "
-                "gradient wrong, or dies of it. Make the stride 1 and give the layer only the pixels that it would see: "
+                f"architecture {architecture.label}: its layer `{name}` is a 1×1 convolution of stride ({y}, {x}) with "
+                f"{channels} channels. With fewer than {FEWEST_CHANNELS}, oneDNN, PyTorch's library on CPUs, computes a wrong "
+                "gradient, or crashes. Set the stride to 1 and give the layer only the pixels of the stride: "
                 f"`{name}(x[..., ::{y}, ::{x}])` is the same."
             )
 
 
 @torch.no_grad()
 def check_size(network: nn.Module, architecture: Architecture, side: int) -> None:
-    """Check that a network takes images of a size; one of a user's file is tried, on a copy.
+    """Check that a network accepts images of a size; for one of a user's file, a copy is run.
 
     Parameters
     ----------
@@ -138,13 +138,13 @@ def check_size(network: nn.Module, architecture: Architecture, side: int) -> Non
         )
     if architecture.file is None:
         return
-    given, shape = torch.zeros(1, 1, side, side), (1, CLASSES, side, side)
+    image, shape = torch.zeros(1, 1, side, side), (1, CLASSES, side, side)
     try:
         with torch.random.fork_rng(devices=[]):
-            found = tuple(copy.deepcopy(network).cpu().eval()(given).shape)
-    except (Exception, SystemExit) as error:  # whatever a user's code stumbles on
+            logits_shape = tuple(copy.deepcopy(network).cpu().eval()(image).shape)
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
         raise ConfigError(
-            f"architecture {architecture.label}: fails on an image {tuple(given.shape)}: {type(error).__name__}: {error}"
+            f"architecture {architecture.label}: fails on an image {tuple(image.shape)}: {type(error).__name__}: {error}"
         ) from error
-    if found != shape:
-        raise ConfigError(f"architecture {architecture.label}: gives logits {found} where {shape} are needed.")
+    if logits_shape != shape:
+        raise ConfigError(f"architecture {architecture.label}: gives logits {logits_shape} where {shape} are needed.")

@@ -103,7 +103,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features plus their residual, rectified."""
-        # A 1×1 convolution with a stride would do the same, but oneDNN gets the gradient of one of few channels wrong:
-        # see FEWEST_CHANNELS in architectures.py.
-        seen = x[..., :: self.stride, :: self.stride]
-        return nn.functional.relu(self.residual(x) + self.shortcut(seen), inplace=True)
+        # Same as a 1×1 convolution with a stride, for which oneDNN computes wrong gradients if it has few channels:
+        # see FEWEST_CHANNELS in registry.py.
+        sampled = x[..., :: self.stride, :: self.stride]
+        return nn.functional.relu(self.residual(x) + self.shortcut(sampled), inplace=True)

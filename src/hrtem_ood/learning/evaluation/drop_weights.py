@@ -1,4 +1,4 @@
-"""Dropping the weights of networks that are scored, where a campaign keeps none."""
+"""Removal of the weights of scored networks, for campaigns that keep none."""
 
 import csv
 from collections.abc import Iterable
@@ -12,37 +12,37 @@ from hrtem_ood.progress import log
 
 
 def drop_scored_weights(networks: Iterable[str], evaluations: Iterable[Path], results: Path, campaign: str) -> None:
-    """Take the weights out of networks' files once every suite of the campaign has scored them.
+    """Remove the weights from networks' files once they are scored on every suite of the campaign.
 
-    Networks that another campaign asks for keep theirs. Where it is in doubt what others ask for, all do.
+    Networks that another campaign uses keep their weights. If an index cannot be read, all do.
 
     Parameters
     ----------
     networks : iterable of str
         Ids of networks that are tested together.
     evaluations : iterable of Path
-        Their evaluations, on every suite. Until all of them are there, nothing happens.
+        Their evaluations, on every suite. Nothing happens until all of them exist.
     results : Path
     campaign : str
         Name of the campaign that keeps no weights.
     """
-    # Of jobs that end at once, the last to write sees all files; a second time does no harm.
+    # If jobs end at the same time, the last one finds all files; dropping twice is harmless.
     if not all(path.exists() for path in evaluations):
         return
     folder = results / "networks"
     if folder.is_symlink():
-        log(f"all networks keep their weights: {folder} is a link, so they may be those of another results folder")
+        log(f"all networks keep their weights: {folder} is a link, so other results folders may share them")
         return
     try:
         shared = networks_used_elsewhere(results, campaign)
     except ArtifactError as error:
-        log(f"all networks keep their weights, as another campaign may ask for them: {error}")
+        log(f"all networks keep their weights, as another campaign may use them: {error}")
         return
     dropped = 0
     for id_ in networks:
         path = Results(results).path("networks", id_)
         if id_ in shared:
-            log(f"{id_} keeps its weights: campaign {shared[id_]} asks for it, too")
+            log(f"{id_} keeps its weights: campaign {shared[id_]} uses it, too")
         elif path.is_symlink():
             log(f"{id_} keeps its weights: {path} is a link")
         elif path.exists() and not read_network(path)["diverged"]:
@@ -52,13 +52,13 @@ def drop_scored_weights(networks: Iterable[str], evaluations: Iterable[Path], re
 
 
 def networks_used_elsewhere(results: Path, campaign: str) -> dict[str, str]:
-    """Return the networks that other campaigns list in their indexes, those of earlier versions of them included.
+    """Return the networks that other campaigns list in their indexes, including earlier versions of these campaigns.
 
     Parameters
     ----------
     results : Path
     campaign : str
-        The campaign that does not count.
+        The campaign whose index is not read.
 
     Returns
     -------
@@ -68,12 +68,12 @@ def networks_used_elsewhere(results: Path, campaign: str) -> dict[str, str]:
     Raises
     ------
     ArtifactError
-        Where an index cannot be read, so that it does not tell all networks of its campaign.
+        If an index cannot be read, so that the networks of its campaign are unknown.
     """
-    found: dict[str, str] = {}
+    campaigns: dict[str, str] = {}
     for path in sorted((results / "indexes").glob("*.csv")):
         rows = list(csv.DictReader(store.read_table(path).splitlines(keepends=True)))
         names = {row["names"] for row in rows if row["stage"] == "transfer"}  # of the campaign
         if campaign not in names:
-            found |= {row["id"]: ", ".join(names) for row in rows if row["stage"] == "networks"}
-    return found
+            campaigns |= {row["id"]: ", ".join(names) for row in rows if row["stage"] == "networks"}
+    return campaigns

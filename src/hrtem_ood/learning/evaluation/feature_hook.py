@@ -1,4 +1,4 @@
-"""What enters a network's last convolution, averaged over the pixels of an image: the network's features of the image."""
+"""A network's features of an image: the input of its last convolution, averaged over the pixels."""
 
 from torch import Tensor, nn
 
@@ -6,15 +6,15 @@ from hrtem_ood.config.architectures import CLASSES
 
 
 class FeatureHook:
-    """A network that tells its features beside its logits.
+    """A network that returns its features beside its logits.
 
-    The last convolution is the one whose output is what the network returns, the very tensor: nothing is guessed from the
-    order in which a user's file defines layers. A network that ends with anything else has no features.
+    The last convolution is the one whose output tensor is the network's return value. It does not depend on the order in
+    which a user's file defines layers. A network that ends with another layer has no features.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Gets forward hooks, which change nothing.
+        Receives forward hooks, which do not change its output.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -22,11 +22,11 @@ class FeatureHook:
         self._last: tuple[Tensor, Tensor] | None = None
         for module in network.modules():
             if isinstance(module, nn.Conv2d) and module.out_channels == CLASSES:
-                module.register_forward_hook(self._remember)
+                module.register_forward_hook(self._record)
 
-    def _remember(self, _: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        # at once, so that the large tensor is not kept any longer than the network itself does
-        self._last = (given[0].mean(dim=(2, 3)), output)
+    def _record(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # averaged at once, so that the large tensor is not kept longer than by the network itself
+        self._last = (inputs[0].mean(dim=(2, 3)), output)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and features of some images.

@@ -1,13 +1,13 @@
-"""The scores of an image's segmentation, by name: what they are called, their units, and which way is better.
+"""The scores of an image's segmentation: names, units, and direction.
 
-How they are computed is told in :mod:`hrtem_ood.learning.evaluation.metrics`; this module is light to import.
+:mod:`hrtem_ood.learning.evaluation.metrics` computes them; this module is quick to import.
 """
 
 from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """What a score is.
+    """Description of a score.
 
     Attributes
     ----------

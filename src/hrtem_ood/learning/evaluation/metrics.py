@@ -1,12 +1,12 @@
 """Scores of a segmentation, image by image: pure functions of logits and labels.
 
 The particle class is the positive one; a pixel is predicted particle where its logit is the larger. With TP, FP, FN the
-numbers of pixels of an image that are truly, falsely, and falsely not predicted particle, ratios are the usual ones
+numbers of true positive, false positive and false negative pixels of an image, ratios are the usual ones
 (van Rijsbergen, Information Retrieval, 1979, ch. 7; F1 is Dice's, IoU Jaccard's coefficient). Where a ratio is 0/0, it
-is 1 if there was nothing to find and nothing was found, else 0.
+is 1 if neither label nor prediction has a particle pixel, else 0.
 
-With two classes, all else follows from one number per pixel: the log-odds x = logit(wrong class) − logit(true class).
-Everything is made of few passes over the pixels, and of sums along them that are deterministic on GPUs, too.
+With two classes, all other scores follow from one number per pixel: the log-odds x = logit(wrong class) − logit(true
+class). They take few passes over the pixels, and their sums are deterministic on GPUs, too.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ BINS = 15
 """Bins of confidence of the calibration error, as in Guo et al., ICML 2017 (arXiv:1706.04599)."""
 
 EDGES = (*(m / BINS for m in range(1, 8)), 0.5, *(m / BINS for m in range(8, BINS)))
-"""Edges of the bins, and ½ in the middle of one, below which no confidence lies."""
+"""Edges of the bins, and ½, the lowest confidence, in the middle of one."""
 
 
 class Confusion(NamedTuple):
@@ -42,8 +42,8 @@ def confusion(predicted: Tensor, label: Tensor) -> Confusion:
     -------
     Confusion
     """
-    both, found, there = (each.flatten(1).sum(dim=1) for each in (predicted & label, predicted, label))
-    return Confusion(both, found - both, there - both)
+    both, n_predicted, n_labelled = (each.flatten(1).sum(dim=1) for each in (predicted & label, predicted, label))
+    return Confusion(both, n_predicted - both, n_labelled - both)
 
 
 def f1(counts: Confusion) -> Tensor:
@@ -74,24 +74,24 @@ def iou(counts: Confusion) -> Tensor:
 
 
 def precision(counts: Confusion) -> Tensor:
-    """Part of what was found that is right: TP / (TP + FP); as :func:`f1`."""
+    """Share of the predicted particle pixels that are right: TP / (TP + FP); as :func:`f1`."""
     tp, fp, _ = counts
     return _ratio(tp, tp + fp, counts)
 
 
 def recall(counts: Confusion) -> Tensor:
-    """Part of what there was that was found: TP / (TP + FN); as :func:`f1`."""
+    """Share of the labelled particle pixels that are predicted: TP / (TP + FN); as :func:`f1`."""
     tp, _, fn = counts
     return _ratio(tp, tp + fn, counts)
 
 
 def _ratio(part: Tensor, whole: Tensor, counts: Confusion) -> Tensor:
-    nothing_at_all = torch.stack(counts).sum(dim=0) == 0
-    return torch.where(whole > 0, part / whole.clamp(min=1), nothing_at_all.to(torch.float32))
+    empty = torch.stack(counts).sum(dim=0) == 0
+    return torch.where(whole > 0, part / whole.clamp(min=1), empty.to(torch.float32))
 
 
 class Pixels(NamedTuple):
-    """What a network says about each pixel, each a float32 tensor, (image, pixel).
+    """Probabilities of each pixel, each a float32 tensor, (image, pixel).
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Pixels(NamedTuple):
 
 
 def pixel_probabilities(gain: Tensor, label: Tensor) -> Pixels:
-    """Compute what the scores of probabilities share.
+    """Compute the terms that the scores of probabilities share.
 
     Parameters
     ----------
@@ -125,83 +125,83 @@ def pixel_probabilities(gain: Tensor, label: Tensor) -> Pixels:
     return Pixels(log_odds, (odds + 1).reciprocal_().mul_(odds), log_norm)
 
 
-def cross_entropy(found: Pixels) -> Tensor:
+def cross_entropy(pixels: Pixels) -> Tensor:
     """Cross-entropy: −⟨ln p(true class)⟩ over the pixels of an image, as ⟨max(x, 0) + ln(1 + t)⟩.
 
     Parameters
     ----------
-    found : Pixels
+    pixels : Pixels
 
     Returns
     -------
     float32 tensor, (image,), [nat]
     """
-    return found.log_odds.clamp(min=0).mean(dim=1) + found.log_norm.mean(dim=1)
+    return pixels.log_odds.clamp(min=0).mean(dim=1) + pixels.log_norm.mean(dim=1)
 
 
-def entropy(found: Pixels) -> Tensor:
+def entropy(pixels: Pixels) -> Tensor:
     """Predictive entropy: −⟨Σ p ln p⟩ over classes and the pixels of an image, as ⟨ln(1 + t) + |x| t / (1 + t)⟩.
 
     Parameters
     ----------
-    found : Pixels
+    pixels : Pixels
 
     Returns
     -------
     float32 tensor, (image,), [nat]
         From 0 to ln 2. It needs no label.
     """
-    return found.log_norm.mean(dim=1) + found.log_odds.abs().mul_(found.doubt).mean(dim=1)
+    return pixels.log_norm.mean(dim=1) + pixels.log_odds.abs().mul_(pixels.doubt).mean(dim=1)
 
 
-def confidence(found: Pixels) -> Tensor:
+def confidence(pixels: Pixels) -> Tensor:
     """Confidence: ⟨max p⟩ over the pixels of an image, the probability of the predicted class, as 1 − ⟨t / (1 + t)⟩.
 
     Parameters
     ----------
-    found : Pixels
+    pixels : Pixels
 
     Returns
     -------
     float32 tensor, (image,), [1]
         From ½ to 1. It needs no label.
     """
-    return 1 - found.doubt.mean(dim=1)
+    return 1 - pixels.doubt.mean(dim=1)
 
 
-def calibration_error(found: Pixels, counts: Confusion) -> Tensor:
+def calibration_error(pixels: Pixels, counts: Confusion) -> Tensor:
     """ECE, the expected calibration error: Σ_m n_m/n · |accuracy_m − mean confidence_m| over bins of confidence.
 
     Guo et al., ICML 2017 (arXiv:1706.04599), Eq. 3, over the pixels of an image: the confidence is the probability of
     the predicted class, in :data:`BINS` equal bins from 0 to 1.
 
     With z the probability of the *wrong* class, confidence − correctness is z where a pixel is wrong (z is its
-    confidence, above ½) and −z where it is right (1 − z is). So a bin's term is the difference of two sums of z, from
-    either side of ½, and all of them follow from sums of z above :data:`EDGES`: two quick passes each, and no scattered
-    additions, whose order on GPUs is not fixed.
+    confidence, above ½) and −z where it is right (1 − z is). So a bin's term is the difference of two sums of z, on
+    either side of ½. All of them follow from sums of z above :data:`EDGES`. That takes two quick passes per edge and no
+    scattered additions, whose order on GPUs is not fixed.
 
     Parameters
     ----------
-    found : Pixels
+    pixels : Pixels
     counts : Confusion
 
     Returns
     -------
     float32 tensor, (image,), [1]
     """
-    wrong = found.log_odds.sigmoid()
-    above, sure = [wrong.sum(dim=1)], torch.zeros_like(counts.true_positive)
+    wrong = pixels.log_odds.sigmoid()
+    above, above_half = [wrong.sum(dim=1)], torch.zeros_like(counts.true_positive)
     for edge in EDGES:
-        # in place, from edge to edge: fresh memory would cost more than the arithmetic
+        # in place, edge by edge: new memory would cost more than the arithmetic
         nn.functional.threshold(wrong, edge, 0.0, inplace=True)
         above.append(wrong.sum(dim=1))
         if edge == 0.5:
-            sure = wrong.ceil().sum(dim=1)
+            above_half = wrong.ceil().sum(dim=1)
     between = -torch.stack([*above, torch.zeros_like(above[0])]).diff(dim=0)
     middle = len(between) // 2
     excess = between[middle:] - between[:middle].flip(0)
-    # Wrong pixels of z = ½, ties for example, came in as right ones: −½ for +½.
-    excess[0] += counts.false_positive + counts.false_negative - sure
+    # Wrong pixels of z = ½, such as ties, were counted as right ones: −½ for +½.
+    excess[0] += counts.false_positive + counts.false_negative - above_half
     return excess.abs().sum(dim=0) / wrong.shape[1]
 
 
@@ -220,17 +220,17 @@ def scores(logits: Tensor, label: Tensor) -> Tensor:
         In the order of :data:`hrtem_ood.learning.evaluation.metric_names.METRICS`.
     """
     gain, label = (logits[:, 1] - logits[:, 0]).flatten(1), label.flatten(1)
-    counts, found = confusion(gain > 0, label.bool()), pixel_probabilities(gain, label)
+    counts, pixels = confusion(gain > 0, label.bool()), pixel_probabilities(gain, label)
     values = {
-        "cross_entropy": cross_entropy(found),
+        "cross_entropy": cross_entropy(pixels),
         "f1": f1(counts),
         "iou": iou(counts),
         "precision": precision(counts),
         "recall": recall(counts),
-        "calibration_error": calibration_error(found, counts),
-        "entropy": entropy(found),
-        "confidence": confidence(found),
+        "calibration_error": calibration_error(pixels, counts),
+        "entropy": entropy(pixels),
+        "confidence": confidence(pixels),
     }
-    # a network that gives no numbers has no scores, rather than those of an empty mask
-    sound = (values["cross_entropy"] + values["entropy"]).isfinite()
-    return torch.stack([values[name] for name in METRICS]).where(sound, torch.nan)
+    # NaN where logits are not finite, instead of the scores of an empty mask
+    finite = (values["cross_entropy"] + values["entropy"]).isfinite()
+    return torch.stack([values[name] for name in METRICS]).where(finite, torch.nan)

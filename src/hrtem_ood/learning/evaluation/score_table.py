@@ -1,4 +1,4 @@
-"""The cells (network, dataset) of an evaluation: filled from other evaluations where they hold them already."""
+"""Scores of an evaluation by network and dataset, copied from existing evaluations where possible."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,15 +16,15 @@ from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import log
 
 CHUNK = 2**20
-"""At most so many scores go into one chunk."""
+"""Largest number of scores in one chunk."""
 
 
 Shared = tuple[tuple[int, int], tuple[int, int]]
-"""Network and dataset of a cell, by their numbers here and elsewhere."""
+"""Network and dataset of a cell, as indices into this table and into another evaluation."""
 
 
 class NetworkScores(NamedTuple):
-    """What one network says about the images of one dataset.
+    """Scores and features of one network for the images of one dataset.
 
     Attributes
     ----------
@@ -39,12 +39,12 @@ class NetworkScores(NamedTuple):
 
 
 class ScoreTable:
-    """Scores and features of networks on datasets, and which of them are known.
+    """Scores and features of networks on datasets, and which of them are filled.
 
     Parameters
     ----------
     networks : mapping of str to str or None
-        Id of each network and the sha256 of its weights; None if it diverged: its scores are NaN and known.
+        Id of each network and the sha256 of its weights; None if it diverged: its scores are NaN and count as filled.
     datasets : mapping of str to str
         Id of each dataset and the sha256 of its images and labels.
     images : int
@@ -53,18 +53,18 @@ class ScoreTable:
     Attributes
     ----------
     values : float32 array, (score, network, condition, image)
-        In the order of ``SCORES``; NaN where unknown.
+        In the order of ``METRICS``; NaN where not filled.
     feature : list of float16 array, (condition, image, channel)
-        Of each network, NaN where unknown; without columns where nothing is known of them, or there are none.
-    known : bool array, (network, condition)
+        Of each network, NaN where not filled; without columns where nothing is filled, or a network has no features.
+    filled : bool array, (network, condition)
     """
 
     def __init__(self, networks: Mapping[str, str | None], datasets: Mapping[str, str], images: int) -> None:
         self.networks, self.datasets = dict(networks), dict(datasets)
         self.values = np.full((len(METRICS), len(networks), len(datasets), images), np.nan, np.float32)
         self.feature = [np.empty((len(datasets), images, 0), np.float16) for _ in networks]
-        self.known = np.zeros((len(networks), len(datasets)), bool)
-        self.known[[digest is None for digest in networks.values()]] = True
+        self.filled = np.zeros((len(networks), len(datasets)), bool)
+        self.filled[[digest is None for digest in networks.values()]] = True
 
     def copy_existing(self, folder: Path, *, version: int, except_for: Path) -> None:
         """Copy the cells that other evaluations hold for the same weights and the same datasets.
@@ -72,62 +72,62 @@ class ScoreTable:
         Parameters
         ----------
         folder : Path
-            ``evaluations``. A file that cannot be read is passed over, with a line in the log.
+            ``evaluations``. A file that cannot be read is skipped, with a log line.
         version : int
-            Evaluations of other versions of the stage are passed over.
+            Evaluations of other versions of the stage are skipped.
         except_for : Path
-            The evaluation in the making.
+            The evaluation that is being written.
         """
-        for path, shared in self._elsewhere(folder, version):
-            with _or_passed_over(path):
+        for path, shared in self._evaluations(folder, version):
+            with _skip_unreadable(path):
                 if path != except_for:
                     self._copy(store.read_zarr(path), shared)
                     log(f"{len(shared)} cells are copied from {path}")
 
     def mark_existing(self, folder: Path, *, version: int) -> None:
-        """Note as known what evaluations hold, and copy nothing; see :meth:`reuse`."""
-        for _, shared in self._elsewhere(folder, version):
-            for here, _ in shared:
-                self.known[here] = True
+        """Mark the cells that other evaluations hold as filled, without copying; see :meth:`copy_existing`."""
+        for _, shared in self._evaluations(folder, version):
+            for target, _ in shared:
+                self.filled[target] = True
 
-    def _elsewhere(self, folder: Path, version: int) -> Iterator[tuple[Path, list[Shared]]]:
-        """Yield the evaluations that hold cells which are not known, and these, here and there."""
+    def _evaluations(self, folder: Path, version: int) -> Iterator[tuple[Path, list[Shared]]]:
+        """Yield the evaluations that hold cells which are not filled, with the indices of these cells."""
         for path in sorted(folder.glob("*.zarr.zip")):
-            if self.known.all():
+            if self.filled.all():
                 return
             shared: list[Shared] = []
-            with _or_passed_over(path):
+            with _skip_unreadable(path):
                 attributes = store.zarr_attributes(path)
                 shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
             if shared:
                 yield path, shared
 
     def _shared(self, attributes: Mapping[str, Any]) -> Iterator[Shared]:
-        """Yield the index of every cell that is wanted here and known there, here and there."""
+        """Yield the indices, in this table and in another evaluation, of every cell that only the other holds."""
         networks, datasets = (_numbered(attributes[key]) for key in ("networks", "datasets"))
         for row, network in enumerate(self.networks.items()):
             for column, dataset in enumerate(self.datasets.items()):
-                if not self.known[row, column] and network in networks and dataset in datasets:
+                if not self.filled[row, column] and network in networks and dataset in datasets:
                     yield (row, column), (networks[network], datasets[dataset])
 
     def _copy(self, other: xr.Dataset, shared: list[Shared]) -> None:
         values = np.stack([other[name].transpose("network", "condition", "image").values for name in METRICS])
         feature = other["feature"].transpose("network", "condition", "image", "channel").values
         features = other["features"].values
-        for here, there in shared:
-            self.fill(*here, NetworkScores(values[:, *there], feature[*there][:, : features[there[0]]]))
+        for target, source in shared:
+            self.fill(*target, NetworkScores(values[:, *source], feature[*source][:, : features[source[0]]]))
 
-    def fill(self, network: int, dataset: int, found: NetworkScores) -> None:
-        """Set what is known of one cell."""
-        self.values[:, network, dataset] = found.scores
+    def fill(self, network: int, dataset: int, cell: NetworkScores) -> None:
+        """Set the scores and features of one cell."""
+        self.values[:, network, dataset] = cell.scores
         if not self.feature[network].size:
             conditions, images, _ = self.feature[network].shape
-            self.feature[network] = np.full((conditions, images, found.feature.shape[1]), np.nan, np.float16)
-        self.feature[network][dataset] = found.feature
-        self.known[network, dataset] = True
+            self.feature[network] = np.full((conditions, images, cell.feature.shape[1]), np.nan, np.float16)
+        self.feature[network][dataset] = cell.feature
+        self.filled[network, dataset] = True
 
     def to_dataset(self) -> xr.Dataset:
-        """Return all of it as a dataset that :meth:`reuse` can read again; features are padded with NaN to the most."""
+        """Return the table as a dataset that :meth:`copy_existing` can read; features are padded with NaN."""
         dims = ("network", "condition", "image")
         data: dict[str, Any] = {
             name: (dims, values, {"long_name": score.long_name, "units": score.units})
@@ -147,7 +147,7 @@ class ScoreTable:
         }
         attributes = {"networks": json.dumps(self.networks), "datasets": json.dumps(self.datasets)}
         dataset = xr.Dataset(data, coords=coordinates, attrs=attributes)
-        # read as a whole, by `reuse` and by the analysis: few chunks are read in a tenth of the time of many
+        # always read as a whole: reading few chunks takes a tenth of the time of many
         _, networks, conditions, images = self.values.shape
         rows = min(networks, max(1, CHUNK // (conditions * images)))
         for name in METRICS:
@@ -164,9 +164,9 @@ def _numbered(attribute: str) -> dict[tuple[str, str], int]:
 
 
 @contextmanager
-def _or_passed_over(path: Path) -> Iterator[None]:
-    """Log what is wrong with an evaluation, and go on without it."""
+def _skip_unreadable(path: Path) -> Iterator[None]:
+    """Log an error of reading an evaluation, and continue without it."""
     try:
         yield
     except (ArtifactError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-        log(f"{path} is of no use here: {error}")
+        log(f"{path} is skipped: {error}")

@@ -1,4 +1,4 @@
-"""Training one network with Lightning, from the beginning or from where it was stopped."""
+"""Training one network with Lightning, from the beginning or from a saved state."""
 
 import contextlib
 import importlib.metadata
@@ -25,25 +25,25 @@ from hrtem_ood.learning.training.stop_signal import StopSignal
 from hrtem_ood.learning.training.training_data import torch_seed
 from hrtem_ood.progress import log
 
-# Lightning tells which devices it sees and gives tips for every network; its warnings still show.
+# Lightning logs devices and tips for every network; its warnings are still shown.
 logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
 
 
 class TrainingSettings(NamedTuple):
-    """How networks are trained, as far as it is part of no identity.
+    """Settings of training that are part of no identity.
 
-    On one kind of device it changes nothing but, if compiled, the last digits of what comes out. Between kinds of devices
-    last digits differ, too, and so does all that PyTorch draws while training: fresh noise, dropout.
+    On one kind of device, only ``compile`` changes results, in the last digits. Between kinds of devices the last digits
+    differ, too, and so do PyTorch's random numbers during training: resampled noise, dropout.
 
     Attributes
     ----------
     device : torch.device
     checkpoint_interval_s : float, [s]
-        At the end of an epoch, the state is saved if it was not for so long.
+        Shortest time between two saved states; they are saved at the end of an epoch.
     compile : bool
         Whether to train through ``torch.compile``.
     stop : StopSignal
-        Asked before every batch.
+        Checked before every batch.
     """
 
     device: torch.device
@@ -53,7 +53,7 @@ class TrainingSettings(NamedTuple):
 
 
 def fit(
-    spec: NetworkSpec, training: Images, validation: Images, how: TrainingSettings, resume: Path
+    spec: NetworkSpec, training: Images, validation: Images, settings: TrainingSettings, resume: Path
 ) -> TrainingOutcome:
     """Train one network, deterministically: initial weights and batches follow from its id alone.
 
@@ -63,10 +63,10 @@ def fit(
     ----------
     spec : NetworkSpec
     training, validation : Images
-    how : TrainingSettings
+    settings : TrainingSettings
     resume : Path
-        Where the state is saved now and then, and when the job is asked to end or fails. Training goes on from there
-        if the file is there, and ends with the same weights as without interruption.
+        File in which the state is saved periodically, and when the job is stopped or fails. If it exists, training
+        resumes from it, and ends with the same weights as without interruption.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def fit(
     Raises
     ------
     ConfigError
-        Where the network cannot take the images.
+        If the network does not accept images of this size.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(spec, 0))
@@ -84,25 +84,34 @@ def fit(
         side = training.counts.shape[-1]
         check_size(network, spec.hyperparameters.architecture, side)
         flops = flops_per_image(spec.hyperparameters.architecture, network, side)
-        if how.compile:
-            # What was compiled for other networks counts towards a limit, beyond which nothing is compiled.
+        if settings.compile:
+            # Earlier networks count towards a limit, beyond which nothing is compiled.
             torch.compiler.reset()
             network.compile(dynamic=False)
-        made_by = _made_by(how)
-        save = ThrottledCheckpoint(lambda state: _save(state, resume, spec, made_by), how.checkpoint_interval_s)
-        state = _load(resume, spec, made_by)
-        module = Segmentation(
-            network, spec, training, validation, how.device, state=state, keep=save, check=how.stop.check
+        environment = _environment(settings)
+        save = ThrottledCheckpoint(
+            lambda state: _save(state, resume, spec, environment), settings.checkpoint_interval_s
         )
-        precision = resolve_precision(spec, how.device)
+        state = _load(resume, spec, environment)
+        module = Segmentation(
+            network,
+            spec,
+            training,
+            validation,
+            settings.device,
+            state=state,
+            on_snapshot=save,
+            on_batch_start=settings.stop.check,
+        )
+        precision = resolve_precision(spec, settings.device)
         try:
             with _quiet():
                 _trainer(module, precision).fit(module)
         except BaseException:
             if module.snapshot is not None:
-                _save(module.snapshot, resume, spec, made_by)
-                log(f"{spec.id} has stopped; it will go on after epoch {module.snapshot['epoch']}")
-            how.stop.check()  # Lightning has an exit of its own after SIGTERM, with code 0
+                _save(module.snapshot, resume, spec, environment)
+                log(f"{spec.id} has stopped; it will resume after epoch {module.snapshot['epoch']}")
+            settings.stop.check()  # after SIGTERM, Lightning itself exits with code 0
             raise
     trained = module.trained
     trained.diverged |= trained.weights is None
@@ -115,7 +124,7 @@ def fit(
 
 
 def resolve_precision(spec: NetworkSpec, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
-    """Return the precision that a network trains in: that of its hyperparameters, where the device has it.
+    """Return the precision that a network trains in: that of its hyperparameters, if the device supports it.
 
     Parameters
     ----------
@@ -126,19 +135,23 @@ def resolve_precision(spec: NetworkSpec, device: torch.device) -> Literal["32-tr
     -------
     {"32-true", "bf16-mixed"}
     """
-    wanted = spec.hyperparameters.numeric_precision
-    if wanted == "bf16-mixed" and device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    precision = spec.hyperparameters.numeric_precision
+    if (
+        precision == "bf16-mixed"
+        and device.type == "cuda"
+        and not torch.cuda.is_bf16_supported(including_emulation=False)
+    ):
         log(f"{spec.id}: {torch.cuda.get_device_name(device)} has no bfloat16, so it trains in float32")
         return "32-true"
-    return wanted
+    return precision
 
 
 def _trainer(module: Segmentation, precision: Literal["32-true", "bf16-mixed"]) -> pl.Trainer:
     return pl.Trainer(
         accelerator=module.where.type,
         devices=1,
-        # One process, whatever the surroundings look like: Lightning would take a SLURM job's tasks for ranks,
-        # and its USR1 for a wish to requeue.
+        # Always one process: Lightning would treat a SLURM job's tasks as ranks, and its USR1 as a request to
+        # requeue.
         plugins=[LightningEnvironment()],
         precision=precision,
         max_epochs=module.schedule.epochs - module.first_epoch,
@@ -155,34 +168,34 @@ def _trainer(module: Segmentation, precision: Literal["32-true", "bf16-mixed"]) 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        # Lightning 2.6 asks PyTorch 2.13 in a way that this has deprecated; nothing for a user to do.
+        # Lightning 2.6 calls a function that PyTorch 2.13 has deprecated; users need not act.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
-        # Where SLURM is installed, Lightning wants to be started by it, one process per GPU; here one process is all.
+        # Where SLURM is installed, Lightning expects one process per GPU, started by srun; here there is only one.
         warnings.filterwarnings("ignore", "The `srun` command is available on your system but is not used")
         yield
 
 
-def _made_by(how: TrainingSettings) -> dict[str, Any]:
-    """Tell with what a state can be gone on from: anything else would end with other weights, or not fit."""
+def _environment(settings: TrainingSettings) -> dict[str, Any]:
+    """Return what must be equal for training to resume: otherwise weights would differ, or the state would not fit."""
     versions = {name: importlib.metadata.version(name) for name in ("hrtem-ood", "pytorch-lightning", "torch")}
-    return {"compile": how.compile, "device": device_name(how.device), **versions}
+    return {"compile": settings.compile, "device": device_name(settings.device), **versions}
 
 
-def _save(state: State, path: Path, spec: NetworkSpec, made_by: dict[str, Any]) -> None:
-    store.write_checkpoint(path, {**state, "id": spec.id, "made_by": made_by})
+def _save(state: State, path: Path, spec: NetworkSpec, environment: dict[str, Any]) -> None:
+    store.write_checkpoint(path, {**state, "id": spec.id, "made_by": environment})
 
 
-def _load(path: Path, spec: NetworkSpec, made_by: dict[str, Any]) -> State | None:
-    """Read the state of a network that was stopped, if it is there and still of use."""
+def _load(path: Path, spec: NetworkSpec, environment: dict[str, Any]) -> State | None:
+    """Read the saved state of a network, if it exists and can be resumed."""
     if not path.exists():
         return None
     try:
         state = store.read_checkpoint(path, expect_id=spec.id)
     except ArtifactError:
-        log(f"{spec.id}: training starts anew, as {path} is damaged or of another network")
+        log(f"{spec.id}: training restarts, as {path} is damaged or of another network")
         return None
-    if state.get("made_by") != made_by or state["trained"].keys() != vars(TrainingOutcome()).keys():
-        log(f"{spec.id}: training starts anew, as {path} was made by {state.get('made_by')}, not by {made_by}")
+    if state.get("made_by") != environment or state["trained"].keys() != vars(TrainingOutcome()).keys():
+        log(f"{spec.id}: training restarts, as {path} was written with {state.get('made_by')}, not with {environment}")
         return None
-    log(f"{spec.id}: training goes on after epoch {state['epoch']}")
+    log(f"{spec.id}: training resumes after epoch {state['epoch']}")
     return state

@@ -1,4 +1,4 @@
-"""Which images a training set takes. Pure, and NumPy only."""
+"""Selection of the images of a training set, with NumPy only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,9 +28,9 @@ class ImageSelection(NamedTuple):
 def select_images(spec: TrainingSetSpec) -> tuple[ImageSelection, ImageSelection]:
     """Choose the images that a training set trains on, and those that it validates on.
 
-    Every dataset gives exactly as many images as the spec says. The last ``validation`` structures are kept for
-    validation, each under one condition, in the proportions of training; the others train. With fewer validation
-    structures than datasets, some datasets have no say in which epoch is best.
+    Every dataset contributes exactly the number of images in the spec. The last ``n_validation_structures`` structures are
+    used for validation, each under one condition, in the proportions of training; the others train. With fewer
+    validation structures than datasets, some datasets do not influence the choice of the best epoch.
 
     Parameters
     ----------
@@ -44,14 +44,14 @@ def select_images(spec: TrainingSetSpec) -> tuple[ImageSelection, ImageSelection
     Raises
     ------
     ConfigError
-        When there are fewer images than asked for.
+        If there are fewer images than requested.
     """
     left = spec.n_structures - spec.n_validation_structures
     if left < 1 or max(spec.n_images) > left:
         raise ConfigError(
-            f"training_sets.n_images: {max(spec.n_images)} images are asked for under one condition, but {max(left, 0)} "
+            f"training_sets.n_images: {max(spec.n_images)} images are requested under one condition, but {max(left, 0)} "
             f"structures ({spec.n_structures} less {spec.n_validation_structures} for validation) give {max(left, 0)}; "
-            "ask for that many at most."
+            "use at most that many."
         )
     training = _deal(np.arange(left), spec.n_images, np.random.default_rng(seed_sequence(spec.id, 0)))
     tail = np.arange(left, spec.n_structures)
@@ -87,10 +87,10 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
 
 
 def _deal(structures: np.ndarray, counts: Sequence[int], rng: np.random.Generator) -> ImageSelection:
-    """Deal structures out to datasets: no pair twice, and every structure as often as any other, give or take one.
+    """Deal structures to datasets: no pair occurs twice, and the counts of structures differ by at most one.
 
-    Structures lie in random order around a ring. Each dataset takes its number of neighbours, from where the one before
-    it stopped.
+    Structures lie in random order on a ring. Each dataset takes consecutive structures, and begins where the previous
+    dataset ended.
     """
     turn = np.arange(sum(counts)) % structures.size
     return ImageSelection(rng.permutation(structures)[turn], np.repeat(np.arange(len(counts)), counts))

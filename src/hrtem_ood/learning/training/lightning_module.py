@@ -1,4 +1,4 @@
-"""A network and its recipe as a Lightning module."""
+"""A network and its training as a Lightning module."""
 
 import copy
 import math
@@ -18,11 +18,11 @@ from hrtem_ood.learning.training.losses import LOSS
 from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, torch_seed
 
 State = dict[str, Any]
-"""All that the next epoch of a network depends on, besides its spec and images: tensors and plain values."""
+"""State that the next epoch of a network depends on, besides its spec and images: tensors and plain values."""
 
 
 class Segmentation(pl.LightningModule):
-    """Trains a network as its hyperparameters say; keeps the weights of the epoch with the lowest validation loss.
+    """Trains a network with its hyperparameters; keeps the weights of the epoch with the lowest validation loss.
 
     Parameters
     ----------
@@ -30,18 +30,18 @@ class Segmentation(pl.LightningModule):
     spec : NetworkSpec
     training, validation : Images
     where : torch.device
-        What trains.
+        Device of the training.
     state : dict, optional
-        A ``snapshot`` to go on from.
-    keep : callable, optional
+        A ``snapshot`` from which training resumes.
+    on_snapshot : callable, optional
         Called with every snapshot.
-    check : callable, optional
+    on_batch_start : callable, optional
         Called before every batch; may end the training by raising.
 
     Attributes
     ----------
     trained : TrainingOutcome
-        What has come out so far.
+        Result so far.
     snapshot : dict or None
         The state at the end of the last epoch.
     """
@@ -55,8 +55,8 @@ class Segmentation(pl.LightningModule):
         where: torch.device,
         *,
         state: State | None = None,
-        keep: Callable[[State], None] | None = None,
-        check: Callable[[], None] | None = None,
+        on_snapshot: Callable[[State], None] | None = None,
+        on_batch_start: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.spec, self.where = network, spec, where
@@ -65,7 +65,7 @@ class Segmentation(pl.LightningModule):
         self.schedule = StepSchedule(spec, len(training.counts))
         self.trained = TrainingOutcome() if state is None else TrainingOutcome(**copy.deepcopy(state["trained"]))
         self.first_epoch = 0 if state is None else int(state["epoch"])
-        self.snapshot, self._on_snapshot, self._on_batch_start = state, keep, check
+        self.snapshot, self._on_snapshot, self._on_batch_start = state, on_snapshot, on_batch_start
         self._begin = time.monotonic()
         self._sums: dict[str, Tensor] = {}
         self._images: dict[str, int] = {}
@@ -73,16 +73,16 @@ class Segmentation(pl.LightningModule):
 
     @property
     def hyper(self) -> Hyperparameters:
-        """Hyperparameters of the network (Lightning has a ``hparams`` of its own)."""
+        """Hyperparameters of the network (Lightning has its own ``hparams``)."""
         return self.spec.hyperparameters
 
     @property
     def epoch(self) -> int:
-        """The epoch, counted from the beginning, not from where this process took over."""
+        """The epoch, counted from the beginning of training, also after it was resumed."""
         return self.first_epoch + self.current_epoch
 
     def train_dataloader(self) -> Batches:
-        """Return the batches of the current epoch; Lightning asks once per epoch."""
+        """Return the batches of the current epoch; Lightning calls this once per epoch."""
         return epoch_batches(self.training_images, self.spec, self.epoch, self.where)
 
     def val_dataloader(self) -> Batches:
@@ -90,9 +90,9 @@ class Segmentation(pl.LightningModule):
         return self.validation
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW (Loshchilov & Hutter, ICLR 2019) or Adam (Kingma & Ba, ICLR 2015), and the learning rate's course.
+        """Return AdamW (Loshchilov & Hutter, ICLR 2019) or Adam (Kingma & Ba, ICLR 2015), and the learning-rate schedule.
 
-        One-cycle: Smith & Topin, arXiv:1708.07120, as PyTorch has it; exponential: lower by a factor after every epoch.
+        One-cycle: Smith & Topin, arXiv:1708.07120, in PyTorch's version; exponential: a constant factor after every epoch.
         """
         hyper, scheduling = self.hyper, torch.optim.lr_scheduler
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[hyper.optimizer]
@@ -104,18 +104,18 @@ class Segmentation(pl.LightningModule):
             schedule = scheduling.StepLR(optimizer, self.schedule.per_epoch, hyper.lr_decay)
         if self.snapshot is not None:
             self.network.load_state_dict(self.snapshot["network"])
-            # the loaders keep what they are given, and training would go on in it
+            # the optimiser and the schedule keep references to their arguments, and change them
             optimizer.load_state_dict(copy.deepcopy(self.snapshot["optimizer"]))
             schedule.load_state_dict(copy.deepcopy(self.snapshot["schedule"]))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clip the norm of all gradients together; Lightning itself refuses to beside bfloat16 and fused optimisers."""
+        """Clip the norm of all gradients together; Lightning's own clipping does not support bfloat16 with fused optimisers."""
         if self.hyper.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.hyper.gradient_clip)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the sums of the last epoch, and seed what layers such as dropout draw."""
+        """Reset the sums of losses, and seed the random numbers of layers such as dropout."""
         self._sums = {key: torch.zeros((), device=self.where) for key in ("train", "validation")}
         self._images = dict.fromkeys(self._sums, 0)
         torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
@@ -126,7 +126,7 @@ class Segmentation(pl.LightningModule):
         image, label = batch
         logits = self.network(image.contiguous(memory_format=torch.channels_last))
         loss = LOSS[self.hyper.loss](logits.float(), label)
-        # summed where it is, so that a GPU need not wait at every step
+        # summed on the device, so that a GPU need not wait at every step
         self._sums[kind] += loss.detach() * len(image)
         self._images[kind] += len(image)
         return loss
@@ -141,7 +141,7 @@ class Segmentation(pl.LightningModule):
         self._loss(batch, "validation")
 
     def on_train_epoch_end(self) -> None:
-        """Note the curves (validation comes before this), keep the best weights, and stop if the loss is not finite."""
+        """Record the curves (validation precedes this), keep the best weights, and stop if the loss is not finite."""
         train_loss, validation_loss = (float(self._sums[kind]) / self._images[kind] for kind in self._sums)
         trained = self.trained
         trained.curves["train_loss"].append(train_loss)
@@ -157,7 +157,7 @@ class Segmentation(pl.LightningModule):
             self._take_snapshot()
 
     def _take_snapshot(self) -> None:
-        """Copy the state in memory, where it costs little: it is written only now and then, or when the job must end."""
+        """Copy the state in memory, which is cheap; it is written only periodically, or when the job ends."""
         spent = self.trained.earlier_s + time.monotonic() - self._begin
         snapshot: State = copy.deepcopy(
             {
@@ -176,7 +176,7 @@ class Segmentation(pl.LightningModule):
 
 
 class ThrottledCheckpoint:
-    """Calls a function with a state if enough time has passed since it last did.
+    """Calls a function with a state if enough time has passed since the last call.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class ThrottledCheckpoint:
         self._save, self._every_s, self._last = save, every_s, time.monotonic()
 
     def __call__(self, state: State) -> None:
-        """Save the state if it is time."""
+        """Save the state if the interval has passed."""
         if time.monotonic() - self._last >= self._every_s:
             self._save(state)
             self._last = time.monotonic()

@@ -1,9 +1,9 @@
-"""What training minimises: pure functions of logits and labels."""
+"""Losses that training minimises: pure functions of logits and labels."""
 
 from torch import Tensor, nn
 
 SMOOTHING = 1.0
-"""Added to both sides of the Dice ratio [px]: an image without particles has a gradient, and no 0/0."""
+"""Added to numerator and denominator of the Dice ratio [px]: an image without particles has a gradient, and no 0/0."""
 
 
 def pixel_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Ending a job that is asked to end, where nothing is lost by it."""
+"""Clean end of a job after a stop signal."""
 
 import signal
 import threading
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals by which a job is asked to end."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that request the end of a job."""
 
 
 class StopSignal:
-    """Remembers the first signal that came.
+    """Stores the first signal that was received.
 
     Attributes
     ----------
@@ -21,12 +21,12 @@ class StopSignal:
     number: int | None = None
 
     def check(self) -> None:
-        """End the process with the usual exit code if a signal has come."""
+        """End the process with the usual exit code if a signal was received."""
         if self.number is not None:
             raise SystemExit(128 + self.number)
 
     def note(self, number: int, _frame: Any) -> None:
-        """Remember a signal: raising here could break off anything. A second Ctrl-C is meant, though."""
+        """Store a signal without raising, which could interrupt any operation. A second Ctrl-C ends the process at once."""
         if number == signal.SIGINT and self.number is not None:
             self.check()
         self.number = self.number or number
@@ -34,12 +34,12 @@ class StopSignal:
 
 @contextmanager
 def catch_stop_signals() -> Iterator[StopSignal]:
-    """Let signals be noted, not obeyed, inside the block; whoever works there calls :meth:`StopSignal.check` now and then."""
+    """Defer stop signals inside the block, which calls :meth:`StopSignal.check` at safe points."""
     stop = StopSignal()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # only the main thread may handle signals
         return
-    before = {number: signal.signal(number, stop.note) for number in STOPS}
+    before = {number: signal.signal(number, stop.note) for number in STOP_SIGNALS}
     try:
         yield stop
     finally:

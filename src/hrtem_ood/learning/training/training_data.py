@@ -1,4 +1,4 @@
-"""Training images: those that a training set takes, and their batches, epoch by epoch."""
+"""Training images of a training set, and their batches, epoch by epoch."""
 
 import json
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from hrtem_ood.learning.training.image_selection import ImageSelection
 from hrtem_ood.physics.optics.condition import Condition
 
 VARIABLE = {False: "counts", True: "expected_counts"}
-"""What networks train on, by their ``noise``."""
+"""Variable of a dataset that networks train on, by ``resample_noise``."""
 
 
 def read_pairs(paths: Sequence[Path], pairs: ImageSelection, *, variable: str = "counts") -> Images:
-    """Read the images that pairs name.
+    """Read the images of pairs of structure and dataset.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def read_pairs(paths: Sequence[Path], pairs: ImageSelection, *, variable: str = 
 
 
 def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> TrainingDomain:
-    """Return what the datasets of a training set tell of themselves.
+    """Read the training domain of a training set from the attributes of its datasets.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> Training
     spec : TrainingSetSpec
     """
     attributes = [store.zarr_attributes(path) for path in paths]
-    conditions = [Condition(**json.loads(told["condition"])) for told in attributes]
+    conditions = [Condition(**json.loads(each["condition"])) for each in attributes]
     with store.open_zarr(paths[0]) as first:
         side = first.sizes["x"]
     return TrainingDomain(
@@ -62,7 +62,7 @@ def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> Training
 
 
 class StepSchedule:
-    """How many batches a network sees, epoch by epoch.
+    """Number of batches of a network, epoch by epoch.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class StepSchedule:
 
 
 def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.device) -> Batches:
-    """Return the shuffled and augmented batches of one epoch of one network, whatever was drawn before.
+    """Return the shuffled and augmented batches of one epoch of one network, independent of earlier random draws.
 
     Parameters
     ----------
@@ -109,17 +109,17 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
     hyper, n = spec.hyperparameters, len(images.counts)
     rng = np.random.default_rng(seed_sequence(spec.id, 1, epoch))
     order, element = rng.permutation(n), rng.integers(8, size=n)
-    seen = StepSchedule(spec, n).steps_in(epoch) * hyper.batch_size
+    n_images = StepSchedule(spec, n).steps_in(epoch) * hyper.batch_size
     return Batches(
         images,
         hyper.batch_size,
         device,
-        order=torch.from_numpy(order[:seen]),
-        element=torch.from_numpy(element[:seen]) if hyper.augmentation == "dihedral" else None,
+        order=torch.from_numpy(order[:n_images]),
+        element=torch.from_numpy(element[:n_images]) if hyper.augmentation == "dihedral" else None,
         noise=torch_seed(spec, 3, epoch) if hyper.resample_noise else None,
     )
 
 
 def torch_seed(spec: NetworkSpec, *key: int) -> int:
-    """Return the seed of one of a network's streams that PyTorch draws from."""
+    """Return the seed of one of a network's random streams in PyTorch."""
     return int(seed_sequence(spec.id, *key).generate_state(1, np.uint64)[0])

@@ -1,4 +1,4 @@
-"""Compiled inner loops of imaging on a CPU. Their plain forms are in `lens` and `image`."""
+"""Compiled inner loops of imaging on a CPU. Their NumPy forms are in `lens` and `intensity`."""
 
 import numpy as np
 from numba import njit
@@ -14,7 +14,7 @@ def lens(polynomial: np.ndarray, alpha: np.ndarray, damping: np.ndarray, result:
     Parameters
     ----------
     polynomial : float64 array, (7, 7), [1/rad^(i+j)]
-        Factor of α_x^i α_y^j at [i, j]: turns by which a frequency is retarded.
+        Factor of α_x^i α_y^j at [i, j]: retardation of a frequency in turns.
     alpha : float64 array, (size,), [rad]
         Angles along either axis, in the order of an unshifted Fourier grid.
     damping : float32 array, (size // 2 + 1, size), [1]
@@ -29,7 +29,7 @@ def lens(polynomial: np.ndarray, alpha: np.ndarray, damping: np.ndarray, result:
             for j in range(DEGREE, -1, -1):
                 total = total * alpha[y] + polynomial[i, j]
             row[i] = total
-        # numbers, not an array: or the loop over x is not taken many at a time
+        # numbers instead of an array, so that the loop over x is vectorised
         c0, c1, c2, c3, c4, c5, c6 = row[0], row[1], row[2], row[3], row[4], row[5], row[6]
         damped = damping[min(y, size - y)]
         for x in range(size):
@@ -42,11 +42,11 @@ def lens(polynomial: np.ndarray, alpha: np.ndarray, damping: np.ndarray, result:
 
 
 @njit(cache=True)
-def transpose_block(block: np.ndarray, turned: np.ndarray, first: int, rows: int) -> None:
+def transpose_block(block: np.ndarray, target: np.ndarray, first: int, rows: int) -> None:
     """Write a block of rows, (y, x), to its place in (x, y)."""
-    for x in range(turned.shape[0]):
+    for x in range(target.shape[0]):
         for y in range(rows):
-            turned[x, first + y] = block[y, x]
+            target[x, first + y] = block[y, x]
 
 
 @njit(cache=True, fastmath={"contract"})
@@ -60,7 +60,7 @@ def add_squares(total: np.ndarray, block: np.ndarray) -> None:
 
 
 @njit(cache=True)
-def turned_scaled(total: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
+def store_scaled_transpose(total: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
     """Write a factor times (x, y) to (y, x)."""
     size = total.shape[0]
     for left in range(0, size, 16):

@@ -1,4 +1,4 @@
-"""What a detector makes of the electrons: transfer of signal and of noise."""
+"""Response of a detector: transfer of signal and of noise."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,14 +18,14 @@ COUNTS = (np.uint8, np.uint16, np.uint32)
 
 @dataclass(frozen=True)
 class DetectorResponse:
-    """How a detector responds on an image's grid.
+    """Response of a detector on an image's grid.
 
     With the detective quantum efficiency DQE(q) and the modulation transfer MTF(q), electrons of mean D arrive; the
     part DQE(0) of them is counted, the signal damped by s(q) = √[DQE(q)/DQE(0)] beforehand, and the counts, whose noise
     is white, are filtered by g(q) = MTF(q) / √[DQE(q) DQE(0)]. Signal then appears with MTF(q), the power of noise is
     D MTF²/DQE, and the ratio of both, against that of the electrons, is DQE(q) at every frequency. This is the model
-    of Vulović et al., J. Struct. Biol. 183 (2013) 19, which damps by √DQE and filters by MTF/√DQE, with DQE(0) put so
-    that it counts as electrons lost. Without a DQE, s = MTF and g = 1: noise stays white and counts are whole numbers.
+    of Vulović et al., J. Struct. Biol. 183 (2013) 19, which damps by √DQE and filters by MTF/√DQE, with DQE(0) as a
+    loss of electrons. Without a DQE, s = MTF and g = 1: noise stays white and counts are whole numbers.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class DetectorResponse:
 
     @classmethod
     def of(cls, detector: Detector | None, *, size: int, pixel_size_A: float, am: ArrayModule) -> Self:
-        """Lay out the response for square images.
+        """Compute the response for square images.
 
         Parameters
         ----------
         detector : Detector or None
-            None for one that counts every electron where it lands.
+            None: every electron is counted in the pixel where it lands.
         size : int, [px]
         pixel_size_A : float, [Å]
         am : ArrayModule
@@ -74,13 +74,13 @@ class DetectorResponse:
     def detect(
         self, intensity: np.ndarray, *, dose_e_per_A2: float, pixel_size_A: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draw a detected image from the intensity that the detector sees.
+        """Draw a detected image from the intensity at the detector.
 
         Parameters
         ----------
         intensity : float array, (y, x), [1]
             Expected electrons out per electron in, damped by :attr:`signal`, on the host: counts are drawn there, so
-            that they are the same whatever device imaged.
+            that they do not depend on the device.
         dose_e_per_A2 : float, [e/Å²]
         pixel_size_A : float, [Å]
         rng : numpy.random.Generator
@@ -92,7 +92,7 @@ class DetectorResponse:
             detector's numbers, rounded, none below zero.
         """
         scale = dose_e_per_A2 * pixel_size_A**2 * self.counted
-        # damping may overshoot by rounding, or beside sharp edges
+        # damping may give negative values by rounding, or beside sharp edges
         means = np.maximum(intensity.astype(np.float64) * scale, 0)
         counts: np.ndarray = poisson_counts(means, rng)
         if self.filter is None and self.gain == 1:
@@ -109,7 +109,7 @@ def smallest_unsigned(counts: np.ndarray) -> np.ndarray:
     Raises
     ------
     ConfigError
-        Where none does.
+        If none holds them.
     """
     most = int(counts.max(initial=0))
     fitting = [dtype for dtype in COUNTS if most <= np.iinfo(dtype).max]

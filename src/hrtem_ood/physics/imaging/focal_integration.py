@@ -7,10 +7,10 @@ import numpy as np
 from hrtem_ood.errors import ConfigError
 
 ERROR = 1e-3
-"""Largest error of the mutual coherence of any two beams that reach the image [1]; images are off by far less."""
+"""Largest error of the mutual coherence of any two beams that reach the image [1]; errors of images are far smaller."""
 
-MOST = 150
-"""Most nodes, beyond which one had better limit the frequencies."""
+MAX_NODES = 150
+"""Largest number of nodes; beyond it, the frequencies should be limited instead."""
 
 
 @lru_cache
@@ -39,18 +39,19 @@ def focal_nodes(focal_spread_A: float, wavelength_A: float, q_max_per_A: float) 
     Raises
     ------
     ConfigError
-        When more than 150 nodes would be needed.
+        If more than 150 nodes are needed.
     """
     swing = np.pi * wavelength_A * focal_spread_A * q_max_per_A**2
     phase = np.linspace(0, swing, 64 + min(int(16 * swing), 4096))
     coherence = np.exp(-(phase**2) / 4)
-    # nodes are some π/√(2n) apart, and waves that swing faster between them look slow
-    for number in range(max(1, int(swing**2 / 8)), MOST + 1):
+    # nodes are about π/√(2n) apart; oscillations that are faster would be aliased
+    for number in range(max(1, int(swing**2 / 8)), MAX_NODES + 1):
         nodes, weights = np.polynomial.hermite.hermgauss(number)
         weights /= weights.sum()
         if np.abs(np.cos(np.outer(phase, nodes)) @ weights - coherence).max() <= ERROR:
             return focal_spread_A * nodes, weights
     raise ConfigError(
-        f"imaging.temporal_coherence: focal_integration over focal_spread_A = {focal_spread_A:g} needs more than {MOST} images "
-        f"for frequencies up to {q_max_per_A:.3g} 1/Å; use an aperture_mrad, larger pixels, or coherence: envelope."
+        f"imaging.temporal_coherence: focal_integration over focal_spread_A = {focal_spread_A:g} needs more than {MAX_NODES} "
+        f"images for frequencies up to {q_max_per_A:.3g} 1/Å; use an aperture_mrad, larger pixels, or "
+        "temporal_coherence: envelope."
     )

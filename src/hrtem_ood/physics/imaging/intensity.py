@@ -1,4 +1,4 @@
-"""From exit waves to the intensity of images."""
+"""Intensity of images from exit waves."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
     """Image intensity of frozen-phonon exit waves: the mean of |ψ|² over phonons.
 
     Frozen-phonon configurations add up incoherently (Loane, Xu & Silcox, Acta Cryst. A 47 (1991) 267); the lens acts
-    on each in the quasi-coherent approximation (Kirkland (2010), Sec. 3.2). Pixels hold the intensity at their points,
-    not its mean over them. The spectra are cropped to the image's Nyquist frequency beforehand: an aperture that the
-    image's sampling implies.
+    on each in the quasi-coherent approximation (Kirkland (2010), Sec. 3.2). A pixel holds the intensity at its sampling
+    point, not the mean over its area. The spectra are cropped to the image's Nyquist frequency beforehand, which acts as an
+    aperture.
 
-    Where a detector damps the intensity, |ψ|² is formed on a grid of 3/2 the points: it carries twice the wave's
-    frequencies, which on the image's own grid would fold back before they are damped. On the finer grid only such fold
-    that lie beyond the image's Nyquist frequency, and those are cut off with all others there.
+    Where a detector damps the intensity, |ψ|² is formed on a grid of 3/2 the points: it has up to twice the
+    wave's frequencies, which would be aliased on the image's own grid before they are damped. On the finer grid,
+    aliases fall only beyond the image's Nyquist frequency, where everything is cut off.
 
     Parameters
     ----------
@@ -29,21 +29,21 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
         Contrast transfer t(q).
     am : ArrayModule
     detected : float32 array, (y, x), [1], optional
-        What the detector leaves of each frequency of the intensity.
+        Factor of the detector for each frequency of the intensity.
 
     Returns
     -------
     float32 array, (…, y, x), [1]
-        Expected electrons out per electron in. It differs from 1 in the mean by what apertures and envelopes cut off.
+        Expected electrons out per electron in. Its mean differs from 1 by the part that apertures and envelopes cut off.
     """
     if am.name == "cpu" and detected is None and spectra.ndim == 3 and transfer.ndim == 2:
-        # imported here, as a GPU needs no FFTW
+        # imported here: a GPU needs no FFTW
         from hrtem_ood.physics.imaging.intensity_cpu import form_on_cpu
 
         return form_on_cpu(spectra.shape[-1])(spectra, transfer)
     phonons, size = spectra.shape[-3], spectra.shape[-1]
-    # one at a time, in one place, so that a wave stays in a processor's cache; squares of real and imaginary parts
-    # are added up side by side, and to one another in the end
+    # one wave at a time in one buffer, so that it stays in a processor's cache; squares of real and imaginary parts
+    # are summed separately, and added at the end
     total: Any = None
     spectrum = am.xp.empty_like(spectra[..., 0, :, :])
     for phonon in range(phonons):
@@ -64,5 +64,5 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
 
 
 def oversampled_size(size: int) -> int:
-    """Points of the grid on which the intensity of a wave of ``size`` points folds nothing back into its band."""
+    """Points of the grid on which the intensity of a wave of ``size`` points has no aliasing within its band."""
     return 2 * -(-3 * size // 4)

@@ -1,4 +1,4 @@
-"""Image intensities on a CPU: the arithmetic of `image`, ordered for a core's cache.
+"""Image intensities on a CPU: the arithmetic of `intensity`, ordered for a core's cache.
 
 A two-dimensional transform is one along x and one along y. Blocks of rows go through the multiplication by the lens and
 the transform along x while they are in the cache, and later through the transform along y and the squares.
@@ -24,7 +24,7 @@ class CpuImageFormer:
     def __init__(self, size: int) -> None:
         self.size = size
         self.lensed, self.along = (aligned_rows(ROWS, size, np.complex64) for _ in range(2))
-        self.turned = aligned_rows(size, size, np.complex64)  # (x, qy)
+        self.transposed = aligned_rows(size, size, np.complex64)  # (x, qy)
         self.backward = RowFFT(size, self.lensed, self.along, forward=False)
 
     def __call__(self, spectra: NDArray[np.complex64], transfer: NDArray[np.complex64]) -> NDArray[np.float32]:
@@ -37,16 +37,16 @@ class CpuImageFormer:
                 block = slice(first, first + rows)
                 np.multiply(spectrum[block], transfer[block], out=self.lensed[:rows, :size])
                 self.backward(self.lensed, self.along)
-                cpu_kernels.transpose_block(self.along, self.turned[:size], first, rows)
+                cpu_kernels.transpose_block(self.along, self.transposed[:size], first, rows)
             for first in range(0, size, ROWS):
-                self.backward(self.turned[first : first + ROWS], self.along)
+                self.backward(self.transposed[first : first + ROWS], self.along)
                 cpu_kernels.add_squares(total[first : first + ROWS], self.along)
         # the transforms are not normalised
-        cpu_kernels.turned_scaled(total, np.float32(1 / (len(spectra) * float(size) ** 4)), result)
+        cpu_kernels.store_scaled_transpose(total, np.float32(1 / (len(spectra) * float(size) ** 4)), result)
         return result
 
 
 @lru_cache(maxsize=2)
 def form_on_cpu(size: int) -> CpuImageFormer:
-    """Return the buffers for images of a size; the last ones are kept."""
+    """Return the buffers for images of a size; the latest ones are cached."""
     return CpuImageFormer(size)

@@ -1,4 +1,4 @@
-"""Label masks: where the particles are, from the phase that they alone give the wave."""
+"""Label masks of the particles, from the phase of their exit wave in vacuum."""
 
 import numpy as np
 
@@ -20,9 +20,10 @@ def label_mask(
     """Mask the neighbourhood of all pixels whose phase exceeds a threshold.
 
     The phase of a particle peaks at its atomic columns, so that a threshold alone picks columns. Their mask is blurred,
-    which closes the gaps between columns, and pixels stay where enough of the blur is covered. Blurring the phase
-    itself before the threshold would compare σ V₀ t with it (t: thickness, V₀: mean inner potential), and lose
-    particles thinner than 20 Å and the rims of all others: at 300 keV, π/16 is the mean phase of 21 Å of CdSe.
+    which closes the gaps between columns, and pixels are labelled where the blurred mask exceeds a second threshold.
+    Blurring the phase itself before the threshold would compare σ V₀ t with the threshold (t: thickness, V₀: mean inner
+    potential), and miss particles thinner than 20 Å and the rims of all others: at 300 keV, π/16 is the mean phase of 21 Å
+    of CdSe.
 
     Parameters
     ----------

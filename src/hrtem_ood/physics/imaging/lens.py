@@ -15,7 +15,7 @@ from hrtem_ood.physics.optics.polynomial import aberration_polynomial, evaluate_
 
 @dataclass(frozen=True)
 class Lens:
-    """The contrast transfer t(q) of a condition on an image's grid, but for the defocus.
+    """The contrast transfer t(q) of a condition on an image's grid, without the defocus.
 
     Attributes
     ----------
@@ -86,9 +86,9 @@ class Lens:
 
 
 def transfer_numpy(polynomial: NDArray[np.float64], alpha: Array, damping: Array, am: ArrayModule) -> Array:
-    """Return damping times exp(−2πi p); see :func:`hrtem_ood.physics.imaging.cpu_kernels.lens`, which is the same for a CPU."""
+    """Return damping times exp(−2πi p); see :func:`hrtem_ood.physics.imaging.cpu_kernels.lens`, the same for a CPU."""
     xp = am.xp
-    # in double precision, as χ can be hundreds of radians, until whole turns are taken off
+    # in double precision, as χ can be hundreds of radians, until whole turns are subtracted
     turns = evaluate_on_grid(polynomial, alpha, alpha, xp)
     turns -= xp.rint(turns)
     phase = turns.astype(np.float32)

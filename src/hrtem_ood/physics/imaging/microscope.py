@@ -16,23 +16,23 @@ from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.condition import JITTER_FIELDS, POSITIVE, Condition
 
 LOWEST = -2.9
-"""Deviations of parameters that must stay positive are cut off here [standard deviations]; 0.2 % lie below."""
+"""Lower limit of deviations of parameters that must stay positive [standard deviations]; 0.2 % lie below."""
 
 
 def sample_condition(condition: Condition, series: str, structure: int) -> Condition:
-    """Return the condition of one image: that of the dataset, with every parameter off its mean by its own jitter.
+    """Return the condition of one image: that of the dataset, with the jitter of every parameter.
 
     Parameters
     ----------
     condition : Condition
     series : str
-        Of the images.
+        Id of the series of images.
     structure : int
 
     Returns
     -------
     Condition
-        Without jitter; its defocus still counts from the structure's zero defocus.
+        Without jitter; its defocus is still relative to the structure's zero defocus.
     """
     if not condition.jitter:
         return condition
@@ -77,7 +77,7 @@ class Microscope:
         )
 
     def lens(self, condition: Condition) -> Lens:
-        """Return the lens of a condition; the last one is kept, for conditions that differ in defocus or dose only."""
+        """Return the lens of a condition; the latest one is cached, for conditions that differ only in defocus or dose."""
         wanted = condition.model_copy(update={"defocus_A": 0.0, "dose_e_per_A2": 1.0})
         if self._lens is None or self._lens.condition != wanted:
             pixel_size_A = self.imaging.pixel_size_A
@@ -101,7 +101,7 @@ class Microscope:
         Returns
         -------
         float32 array, (y, x), [1]
-            Expected electrons per electron in, as far as the detector leaves them.
+            Expected electrons per electron in, after the detector's damping.
         """
         deviations, weights = self._focus(condition)
         if len(weights) > 1:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from hrtem_ood.base_model import Model
 
 LARGEST_COUNT = 2**32 - 1
-"""Of a pixel: images are stored as unsigned integers of 32 bits at most."""
+"""Largest count of a pixel: images are stored as unsigned integers of 32 bits at most."""
 
 
 class Labels(Model):
@@ -26,7 +26,7 @@ class Labels(Model):
 
 
 MOST_CURVE_VALUES, LEAST_SHARE = 4096, 1e-4
-"""Of a detector's curve: values at most, and the least of each, by which noise is divided."""
+"""Largest number of values of a detector's curve, and the smallest value, by which noise is divided."""
 
 
 def _shares(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -39,7 +39,7 @@ Curve = Annotated[tuple[float, ...], AfterValidator(_shares)]
 
 
 class Detector(Model):
-    """What the detector makes of the electrons; curves are measured values, a line between each two."""
+    """Response of the detector; curves are measured values, with linear interpolation between them."""
 
     mtf: Curve | None = Field(
         None,

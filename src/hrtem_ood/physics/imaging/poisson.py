@@ -1,9 +1,9 @@
-"""Poisson counts of millions of pixels, each with a mean of its own: exact, and several times as fast as NumPy's.
+"""Poisson counts of millions of pixels, each with its own mean: exact, and several times as fast as NumPy's.
 
 A Poisson number of mean m is the sum of two independent ones of means m₀ and m − m₀. Taking for m₀ the next lower
 multiple of a step, the first is drawn by inversion from one of a few hundred tables (Devroye, *Non-Uniform Random
 Variate Generation* (1986), Sec. III.2, with a guide table), and the second, whose mean is below the step and which is
-nearly always 0, by inversion, term by term. Nothing is approximated but the uniform numbers, by 53 bits.
+nearly always 0, by inversion, term by term. The only approximation is that uniform numbers have 53 bits.
 """
 
 from functools import lru_cache
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from scipy.special import pdtr
 
 STEPS = ((256.0, 8), (1024.0, 1))
-"""Largest mean, and tables per unit of the mean, of two sets of tables. Beyond, NumPy draws."""
+"""Largest mean, and tables per unit of the mean, of two sets of tables. For larger means NumPy is used."""
 
 GUIDES = 1024
-"""Equal parts of (0, 1) for each of which a table tells the smallest count."""
+"""Equal parts of (0, 1), for each of which a table holds the smallest count."""
 
 Floats = NDArray[np.float64]
 
 
 @lru_cache(maxsize=4)
 def _tables(number: int, per_unit: int) -> tuple[Floats, NDArray[np.uint16]]:
-    """Cumulative distributions of means 0, 1/per_unit, 2/per_unit, …, and the count at which to begin in each."""
+    """Cumulative distributions of means 0, 1/per_unit, 2/per_unit, …, and the first count of each part of (0, 1)."""
     means = np.arange(number) / per_unit
-    # twelve standard deviations and more: the rest is below what a double can tell from 1
+    # twelve standard deviations and more: the rest is below the resolution of a double next to 1
     counts = np.arange(int(means[-1] + 12 * np.sqrt(means[-1]) + 30))
     cumulative = np.asarray(pdtr(counts[None, :], means[:, None]), np.float64)
-    cumulative[:, -1] = 1.0  # so that no search runs over the end
+    cumulative[:, -1] = 1.0  # so that no search runs past the end
     parts = np.arange(GUIDES) / GUIDES
     guides = [np.searchsorted(row, parts, side="right") for row in cumulative]
     return cumulative, np.array(guides, np.uint16)
@@ -51,7 +51,7 @@ def _draw(
         count = int(guides[table, int(first[pixel] * guides.shape[1])])
         while cumulative[table, count] <= first[pixel]:
             count += 1
-        # exp(−rest) ≥ 1 − rest: mostly there is no need of an exponential
+        # exp(−rest) ≥ 1 − rest: mostly no exponential is needed
         if second[pixel] >= 1 - rest:
             extra, term = 0, np.exp(-rest)
             total = term

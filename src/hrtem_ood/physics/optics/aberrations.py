@@ -19,9 +19,9 @@ TERMS = ((1, 0), (1, 2), (2, 1), (2, 3), (3, 0), (3, 2), (3, 4), (4, 1), (4, 3),
 
 def nonzero_aberrations(defocus_A: float, aberrations: Mapping[str, float]) -> Iterator[tuple[int, int, float, float]]:
     """Yield n, m, C [Å] and azimuth [rad] of every aberration that is not zero; see :func:`aberration_function`."""
-    known = {f"C{n}{m}" for n, m in TERMS[1:]} | {f"phi{n}{m}" for n, m in TERMS if m}
-    if unknown := sorted(set(aberrations) - known):
-        raise ValueError(f"unknown aberrations {unknown}; known are {sorted(known)}; give C10 as defocus_A = -C10")
+    valid = {f"C{n}{m}" for n, m in TERMS[1:]} | {f"phi{n}{m}" for n, m in TERMS if m}
+    if unknown := sorted(set(aberrations) - valid):
+        raise ValueError(f"unknown aberrations {unknown}; valid are {sorted(valid)}; give C10 as defocus_A = -C10")
     for n, m in TERMS:
         size = -defocus_A if (n, m) == (1, 0) else aberrations.get(f"C{n}{m}", 0.0)
         if size:

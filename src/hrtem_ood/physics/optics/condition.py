@@ -20,10 +20,10 @@ DeviationTo50 = Annotated[float, Field(ge=0, le=50)]
 DeviationTo200 = Annotated[float, Field(ge=0, le=200)]
 
 SMALLEST_SPREAD_MRAD = 0.002
-"""Angular spreads below this are taken for a mistake: usual ones, written in rad, lie there [mrad]."""
+"""Smallest angular spread that is accepted [mrad]: usual spreads, written in rad by mistake, lie below."""
 
 FEWEST_DEVIATIONS = 3
-"""What must stay above zero has a mean of at least this many standard deviations."""
+"""Smallest ratio of mean and standard deviation of a parameter that must stay above zero."""
 
 
 def _in_mrad(spread: float) -> float:
@@ -124,28 +124,28 @@ class Condition(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_azimuth_of_nothing(cls, data: Any) -> Any:
+    def _drop_azimuths_of_zero(cls, data: Any) -> Any:
         """Drop the azimuth, and its deviation, of an aberration that is zero in every image: the lens is the same."""
         if not isinstance(data, dict):
             return data
 
-        def is_there(aberration: str) -> bool:
+        def is_nonzero(aberration: str) -> bool:
             return bool(data.get(aberration) or data.get(f"{aberration}_sd"))
 
-        return {key: value for key, value in data.items() if not key.startswith("phi") or is_there(f"C{key[3:5]}")}
+        return {key: value for key, value in data.items() if not key.startswith("phi") or is_nonzero(f"C{key[3:5]}")}
 
     @model_validator(mode="after")
     def _stays_positive(self) -> Self:
         for name in POSITIVE:
             mean, deviation = getattr(self, name), getattr(self, JITTER_FIELDS[name])
             if deviation and (mean is None or mean < FEWEST_DEVIATIONS * deviation):
-                wanted = (
+                reason = (
                     f"{deviation:g} of {mean:g} is more"
                     if mean
                     else f"set `{name}`, or leave `{JITTER_FIELDS[name]}` out"
                 )
                 raise ValueError(
-                    f"`{JITTER_FIELDS[name]}` must be at most a third of `{name}`, which cannot be negative; {wanted}"
+                    f"`{JITTER_FIELDS[name]}` must be at most a third of `{name}`, which cannot be negative; {reason}"
                 )
         return self
 
@@ -156,13 +156,13 @@ class Condition(Model):
         return {name: value for name, value in values.items() if value}
 
     def with_jitter(self, deviations: Sequence[float]) -> Self:
-        """Return the condition of one image, which varies no further.
+        """Return the condition of one image, without jitter.
 
         Parameters
         ----------
         deviations : sequence of float, (len(JITTER_FIELDS),), [1]
-            How many standard deviations each parameter of :data:`JITTER_FIELDS`, in its order, is off its mean. Not used
-            where the standard deviation is zero.
+            Deviation of each parameter of :data:`JITTER_FIELDS`, in its order, from its mean, in standard deviations.
+            Ignored where the standard deviation is zero.
         """
         shift = {
             name: number * getattr(self, JITTER_FIELDS[name])
@@ -191,7 +191,7 @@ class Condition(Model):
         return text.replace("+0 Å", "0 Å").replace("-", "−")
 
     def non_default(self) -> dict[str, float]:
-        """Defocus, dose and whatever else differs from its default."""
+        """Return defocus, dose and all other parameters that differ from their defaults."""
         defaults = {name: field.default for name, field in type(self).model_fields.items()}
         return {
             name: value
@@ -211,7 +211,7 @@ JITTER_FIELDS = {
     "angular_spread_mrad": "angular_spread_sd_mrad",
     "aperture_mrad": "aperture_sd_mrad",
 } | {name: f"{name}_sd" for name in ABERRATIONS}
-"""Every parameter that may vary from image to image, and the one that holds its standard deviation. Images draw their
+"""Every parameter that may vary from image to image, and the field of its standard deviation. Images draw their
 deviations in this order: add to its end only."""
 
 PARAMETER_SYMBOLS = {

@@ -18,7 +18,7 @@ def envelope(
     defocus_A: float,
     xp: ModuleType = np,
 ) -> Array:
-    """Return A(q) E(q): all that a condition damps, see :mod:`hrtem_ood.physics.optics.envelopes`.
+    """Return A(q) E(q), the damping by a condition; see :mod:`hrtem_ood.physics.optics.envelopes`.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def phase_contrast_transfer(
     defocus_A: float,
     xp: ModuleType = np,
 ) -> Array:
-    r"""Phase-contrast transfer function T(q): what of a weak phase object's frequency q appears in its image.
+    r"""Phase-contrast transfer function T(q): how strongly frequency q of a weak phase object appears in its image.
 
     Behind a weak phase object, ψ = 1 + iφ. To first order in φ, its image has the Fourier transform
     I(q) = δ(q) + i [t(q) − t*(−q)] φ(q), with t of :func:`contrast_transfer`: both side bands q and −q of the wave make
@@ -123,7 +123,7 @@ def phase_contrast_transfer(
     float array, (…), [1]
         In [−1, 1], even in q.
     """
-    here, there = (
+    transfer, opposite = (
         contrast_transfer(condition, q_per_A, azimuth, wavelength_A=wavelength_A, defocus_A=defocus_A, xp=xp)
         for azimuth in (azimuth_rad, azimuth_rad + np.pi)
     )
@@ -131,4 +131,4 @@ def phase_contrast_transfer(
     chi_even = aberration_function(
         q_per_A, azimuth_rad, wavelength_A=wavelength_A, defocus_A=defocus_A, aberrations=even, xp=xp
     )
-    return xp.copysign(xp.abs(here - there.conj()) / 2, xp.sin(chi_even))
+    return xp.copysign(xp.abs(transfer - opposite.conj()) / 2, xp.sin(chi_even))

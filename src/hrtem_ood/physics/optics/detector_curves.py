@@ -1,4 +1,4 @@
-"""Curves of a detector: what a list of measured values says at any frequency."""
+"""Curves of a detector, interpolated between measured values."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """Damping of the contrast transfer: the aperture, and partial coherence in the quasi-coherent approximation.
 
-:func:`radial_damping` and :func:`angular_damping` are all that a condition damps; images and predictors both use them. A
-new parameter that damps is a field of the condition and a factor in one of the two.
+:func:`radial_damping` and :func:`angular_damping` are the whole damping by a condition; images and predictors use them. A
+new damping parameter is a field of the condition and a factor in one of the two.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def radial_damping(
         In the precision in which envelopes are computed.
     wavelength_A : float, [Å]
     edge_q_per_A : float64 array, (…), [1/Å]
-        The same for the edge of the aperture, which single precision would move; by default ``q_per_A``.
+        The same in double precision, for the edge of the aperture, which single precision would shift; by default ``q_per_A``.
     xp : module
         The arrays' module, NumPy or CuPy.
 
@@ -53,7 +53,7 @@ def angular_damping(
     ----------
     condition : Condition
     gradient : callable
-        Returns the two components of ∇χ, float arrays (…) [rad/rad]; called where they are used only.
+        Returns the two components of ∇χ, float arrays (…) [rad/rad]; called only if they are used.
     xp : module
         The arrays' module, NumPy or CuPy.
 

@@ -1,4 +1,4 @@
-"""Sine and cosine for compiled loops: many at a time, where a library's functions take one after the other."""
+"""Sine and cosine for compiled loops: vectorised, unlike the library's functions."""
 
 import numpy as np
 from numba import njit

@@ -68,7 +68,7 @@ def crop_spectrum(spectrum: Array, shape: tuple[int, int], xp: ModuleType = np) 
 
 
 def _kept(new: int, old: int) -> tuple[slice, ...]:
-    """Return where the frequencies lie that both grids have, counted from either end, but for the Nyquist frequency."""
+    """Return slices of the frequencies that both grids have, from either end, without the Nyquist frequency."""
     if new == old:
         return (slice(None),)
     positive, negative = (new + 1) // 2, (new - 1) // 2
@@ -77,7 +77,7 @@ def _kept(new: int, old: int) -> tuple[slice, ...]:
 
 @runtime_checkable
 class Planes(Protocol):
-    """Planes of a file, which are read one by one into an array of the reader's."""
+    """Planes of a file, which are read one by one into the caller's array."""
 
     shape: tuple[int, ...]
 
@@ -123,7 +123,7 @@ def pad_spectrum(spectrum: Array, size: int, xp: ModuleType = np) -> Array:
     Parameters
     ----------
     spectrum : complex array, (…, y, x), [1]
-        Of even sides. What it holds at its own Nyquist frequency, which stands for both +q and −q, is left out.
+        Of even sides. Its value at the Nyquist frequency, which stands for both +q and −q, is left out.
     size : int
         Points along each side of the finer grid.
     xp : module

@@ -1,4 +1,4 @@
-"""Exit waves by abTEM's multislice: the engine that knows finite projections, and that ours is tested against."""
+"""Exit waves by abTEM's multislice: the engine for finite projections, and the reference in tests of the built-in engine."""
 
 import math
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import FACE_A, slice_indices
 
 ENGINE = {
-    # Everything in abTEM's configuration that changes numbers, so that a user's own abtem.yaml does not.
+    # Everything in abTEM's configuration that changes numbers, so that a user's abtem.yaml has no effect.
     "precision": "float32",
     "antialias.cutoff": 2 / 3,
     "antialias.taper": 0.01,
@@ -40,10 +40,10 @@ def _scipy_fft(x: np.ndarray, func_name: str, overwrite_x: bool, **kwargs: Any) 
 def abtem_settings(am: ArrayModule) -> Iterator[None]:
     """Configure abTEM inside the block: eager, single precision, quiet, on the given device.
 
-    On a CPU its FFTs go to SciPy, in the place of MKL's. FFTW plans by timing, so that the same wave differs in its
-    last digits from one run to the next, and Poisson noise drawn from it then now and then differs altogether; it
-    spends a second on planning in every process; and planned without timing it is five times slower. NumPy's FFT is
-    the only other choice that abTEM has, and several times slower than SciPy's.
+    On a CPU its FFTs are SciPy's, in place of MKL's. FFTW plans by timing, so that the same wave differs in its last
+    digits from one run to the next, and Poisson noise drawn from it sometimes differs completely. It also spends a second
+    on planning in every process, and without timing it is five times slower. NumPy's FFT, abTEM's only other choice, is
+    several times slower than SciPy's.
     """
     original = abtem.core.fft._mkl_fft_dispatch
     abtem.core.fft._mkl_fft_dispatch = _scipy_fft
@@ -56,7 +56,7 @@ def abtem_settings(am: ArrayModule) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Column:
-    """A scene in a cell that holds it altogether along the beam, cut into slices for abTEM.
+    """A scene in a cell that contains it completely along the beam, cut into slices for abTEM.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Column:
     thicknesses_A : tuple of float, [Å]
         Of the slices, from the entrance to the top.
     above_A : float, [Å]
-        How much higher the cell is at its top than the scene's.
+        Height by which the top of the cell exceeds that of the scene's cell.
     """
 
     atoms: Atoms
@@ -73,10 +73,10 @@ class Column:
 
 
 def column(atoms: Atoms, simulation: Simulation) -> Column:
-    """Add slices below and above a scene's cell for what is outside it, and make the empty ones before the first atom one.
+    """Add slices below and above a scene's cell for atoms outside it, and merge empty slices before the first atom.
 
-    abTEM takes cells for periodic along the beam: it moves what is outside to the other face, and so it does with the
-    part of a finite projection that reaches beyond a face. Slices of the cell are where they were without those added.
+    abTEM treats cells as periodic along the beam: it moves atoms outside to the other face, and likewise the part of a
+    finite projection that reaches beyond a face. The added slices do not shift those of the cell.
     A plane wave crosses empty slices unchanged, whatever their thickness: one thick slice in place of many gives the same
     wave for less work.
 
@@ -98,7 +98,7 @@ def column(atoms: Atoms, simulation: Simulation) -> Column:
     top = (below + number + above) * thickness
     placed = atoms.copy()  # type: ignore[no-untyped-call]  # ASE's
     placed.positions[:, 2] += below * thickness
-    # abTEM takes what is on the top face for the bottom's
+    # abTEM moves atoms on the top face to the bottom
     placed.positions[:, 2] = np.clip(placed.positions[:, 2], 0, top - FACE_A)
     placed.cell[2, 2] = top
     slices = ((empty * thickness,) if empty else ()) + (thickness,) * (below + number + above - empty)
@@ -106,7 +106,7 @@ def column(atoms: Atoms, simulation: Simulation) -> Column:
 
 
 def _reach_A(atoms: Atoms, simulation: Simulation) -> float:
-    """How far along the beam an atom acts from its nucleus [Å]."""
+    """Range of an atom's potential from its nucleus, along the beam [Å]."""
     if simulation.projection == "infinite" or not len(atoms):
         return 0.0
     integrals = QuadratureProjectionIntegrals(parametrization=simulation.parametrization)
@@ -124,7 +124,7 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
     size : int
         Grid points along x and y.
     am : ArrayModule
-        Where abTEM works. It has never run on a GPU.
+        Device of abTEM. It has never run on a GPU.
 
     Returns
     -------
@@ -132,12 +132,12 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
         Spectrum of the wave at the top of the cell, not shifted, not normalised. abTEM lets atoms act at the entrance of
         their slice.
     """
-    held = column(atoms, simulation)
+    padded = column(atoms, simulation)
     with abtem_settings(am):
         potential = abtem.Potential(
-            held.atoms,
+            padded.atoms,
             gpts=size,
-            slice_thickness=held.thicknesses_A,
+            slice_thickness=padded.thicknesses_A,
             parametrization=simulation.parametrization,
             projection=simulation.projection,
             device=am.name,
@@ -145,7 +145,7 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
         incident = abtem.PlaneWave(energy=simulation.energy_eV, device=am.name)
         wave = cast("abtem.Waves", incident.multislice(potential, lazy=False))
     spectrum = am.fft.fft2(am.xp.asarray(wave.array).T)  # abTEM's axes are (x, y)
-    if not held.above_A:
+    if not padded.above_A:
         return spectrum
     wavelength_A, side_A = electron_wavelength_A(simulation.energy_eV), float(atoms.cell.lengths()[0])
-    return spectrum * am.xp.asarray(propagator(size, side_A, wavelength_A, -held.above_A))
+    return spectrum * am.xp.asarray(propagator(size, side_A, wavelength_A, -padded.above_A))

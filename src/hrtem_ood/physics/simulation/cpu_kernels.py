@@ -1,4 +1,4 @@
-"""Compiled inner loops of the multislice on a CPU. Their plain forms are in `potential` and `multislice`.
+"""Compiled inner loops of the multislice on a CPU. Their NumPy forms are in `potential` and `multislice`.
 
 They work on blocks of rows that stay in a core's cache between two Fourier transforms. Spectra along x are kept
 transposed, (frequency along x, y), so that every transform runs along contiguous memory.
@@ -68,7 +68,7 @@ def transmit(wave: np.ndarray, phase: np.ndarray, size: int) -> None:
     """Multiply rows of a wave of ``size`` points by exp(i phase).
 
     Sine and cosine are polynomials, after subtraction of a multiple of π/2 in three parts (Cody & Waite). The library's
-    functions, one number at a time, take ten times as long.
+    functions, which are not vectorised, take ten times as long.
     """
     for y in range(wave.shape[0]):
         row, angles = wave[y], phase[y]
@@ -100,9 +100,9 @@ def multiply(block: np.ndarray, factors: np.ndarray, head: int, tail: int) -> No
 
 
 @njit(cache=True, fastmath={"contract"})
-def accumulate(total: np.ndarray, block: np.ndarray, factors: np.ndarray, anew: bool) -> None:
-    """Add a block times real factors to a sum, or begin the sum with it."""
+def accumulate(total: np.ndarray, block: np.ndarray, factors: np.ndarray, reset: bool) -> None:
+    """Add a block times real factors to a sum, or, with ``reset``, start the sum with it."""
     for row in range(factors.shape[0]):
         for k in range(factors.shape[1]):
             product = block[row, k] * factors[row, k]
-            total[row, k] = product if anew else total[row, k] + product
+            total[row, k] = product if reset else total[row, k] + product

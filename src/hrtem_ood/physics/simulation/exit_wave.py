@@ -51,7 +51,7 @@ def displace(atoms: Atoms, sigma_A: float, seed: int) -> Atoms:
     Returns
     -------
     ase.Atoms
-        A frozen-phonon configuration (Einstein model: each atom on its own).
+        A frozen-phonon configuration (Einstein model: independent atoms).
     """
     return abtem.FrozenPhonons(atoms, num_configs=1, sigmas=sigma_A, seed=seed).randomize(atoms)
 
@@ -60,13 +60,13 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     """Compute the exit wave of one configuration of atoms, for a plane incident wave of amplitude 1.
 
     Waves are limited by an aperture that falls to zero at 2/3 of the Nyquist frequency (a cosine over the last 3 %), after
-    the last slice too. The grid that is returned holds that band: nothing that the wave carries is lost.
+    the last slice too. The returned grid holds that whole band.
 
     Parameters
     ----------
     atoms : ase.Atoms
         In a cell that is square along x and y, and periodic across the beam; atoms a little outside it along the beam,
-        where phonons push them, act where they are.
+        by thermal displacements, act at their positions.
     simulation : Simulation
     am : ArrayModule
         Neither engine has ever run on a GPU.
@@ -80,8 +80,8 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     assert width == depth, "scenes have square cells"
     size = grid_size(width, simulation.sampling_A)
     spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
-    kept = band_limited_size(size)
-    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (kept, kept), am.xp))).astype(np.complex64)
+    band_size = band_limited_size(size)
+    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))).astype(np.complex64)
 
 
 def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:
@@ -112,7 +112,7 @@ def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModu
 
 @lru_cache(maxsize=1)
 def _fused(size: int, side_A: float, wavelength_A: float) -> "FusedMultislice":
-    # imported here, as a GPU needs neither FFTW nor compiled loops
+    # imported here: a GPU needs neither FFTW nor compiled loops
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
 
     return FusedMultislice(size, side_A, wavelength_A)

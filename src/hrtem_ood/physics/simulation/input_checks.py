@@ -1,4 +1,4 @@
-"""What scenes must be like to be simulated, checked before any time is spent on them."""
+"""Requirements on scenes, checked before their simulation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,19 +30,19 @@ def check_structures(scenes: Sequence[Atoms], simulation: Simulation, path: Path
         When a scene has no atoms or no particles, positions that are no numbers or beyond the cell's height, a cell that
         is not orthogonal or not square, or one other than the first scene's.
     ConfigError
-        When the parametrisation does not know an element.
+        If the parametrisation lacks an element.
     """
     for scene in scenes:
         wrong = _wrong_atoms(scene) or _wrong_cell(scene, scenes[0])
         if wrong:
             raise ArtifactError(f"{path}: structure {scene.info.get('structure')} {wrong}")
-    known = validate_parametrization(simulation.parametrization).parameters
+    elements = validate_parametrization(simulation.parametrization).parameters
     present = {chemical_symbols[number] for scene in scenes for number in np.unique(scene.numbers)}
-    unknown = sorted(present - set(known))
-    if unknown:
+    missing = sorted(present - set(elements))
+    if missing:
         raise ConfigError(
-            f"simulation.parametrization: `{simulation.parametrization}` does not know {', '.join(unknown)} of {path}; "
-            f"it knows {', '.join(known)}."
+            f"simulation.parametrization: `{simulation.parametrization}` lacks {', '.join(missing)}, which {path} has; "
+            f"valid are {', '.join(elements)}."
         )
 
 

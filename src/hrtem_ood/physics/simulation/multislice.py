@@ -1,4 +1,4 @@
-"""The multislice algorithm in its plain form, for any array module: NumPy, CuPy, or whatever follows the array API."""
+"""The multislice algorithm in its plain form, for any array module: NumPy, CuPy, or another that follows the array API."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -14,7 +14,7 @@ CUTOFF, TAPER = 2 / 3, 0.02
 
 
 def band_limit_index(size: int) -> int:
-    """Highest frequency index along an axis that the band limit lets pass."""
+    """Highest frequency index along an axis within the band limit."""
     return int(np.ceil(size * CUTOFF / 2 - 1e-9)) - 1
 
 

@@ -58,11 +58,11 @@ class FusedMultislice:
         complex64 array, (qy, qx), [1]
             Spectrum of the exit wave, not shifted, not normalised.
         """
-        turned = {number: np.ascontiguousarray(factor.T) for number, factor in factors.items()}
+        transposed = {number: np.ascontiguousarray(factor.T) for number, factor in factors.items()}
         self.wave[:] = 0
         self.wave[0] = self.size  # the transform of 1 along x
         for each in slices:
-            self._project(each, turned)
+            self._project(each, transposed)
             self._transmit()
             self._propagate(each.distance_A)
         spectrum = np.zeros((self.size, self.size), np.complex64)
@@ -89,7 +89,7 @@ class FusedMultislice:
             self.backward(total, self.potential[block])
 
     def _spread(self, pixels: NDArray[np.float64], spectrum: np.ndarray) -> None:
-        """Spread atoms and transform along x, where there are any."""
+        """Spread atoms, and transform the blocks that have any along x."""
         low = np.ceil(pixels[:, 1] - WIDTH / 2).astype(int)
         touched = np.unique((low[:, None] + np.arange(WIDTH)) % self.size // ROWS)
         cpu_kernels.scatter_atoms(self.grid, self.size, pixels, WIDTH, BETA)
@@ -132,6 +132,6 @@ class FusedMultislice:
             if len(self.spaces) > 1:  # the usual distance, and the one to the top of the cell
                 self.spaces.pop(list(self.spaces)[-1])
             free = propagator(self.size, self.side_A, self.wavelength_A, distance_A)
-            kept = np.concatenate([free[: self.head], free[self.size - self.tail :]])
-            self.spaces[distance_A] = (kept / self.size**2).astype(np.complex64)
+            passed = np.concatenate([free[: self.head], free[self.size - self.tail :]])
+            self.spaces[distance_A] = (passed / self.size**2).astype(np.complex64)
         return self.spaces[distance_A]

@@ -32,5 +32,5 @@ class Simulation(Model):
     @model_validator(mode="after")
     def _finite(self) -> Self:
         if self.projection == "finite" and self.engine == "builtin":
-            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: builtin` knows `infinite` only")
+            raise ValueError("`projection: finite` needs `engine: abtem`; `engine: builtin` supports `infinite` only")
         return self

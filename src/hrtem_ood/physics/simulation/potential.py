@@ -34,7 +34,7 @@ BETA = 2.03 * WIDTH
 that matter fill 2/3 of the grid. Their aliases lie above 2/3 of the sampling frequency."""
 
 FACE_A = 1e-6
-"""Atoms no further outside the cell are on its face: files round positions [Å]."""
+"""Largest distance of atoms outside the cell that counts as rounding of positions in files [Å]."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Slice:
 
 
 def slice_indices(atoms: Atoms, thickness_A: float) -> tuple[NDArray[np.int64], int, float]:
-    """Tell which slice the nucleus of each atom is in.
+    """Return the slice of each atom's nucleus.
 
     The cell is not periodic along the beam. Atoms that thermal displacements have pushed below the cell are in slices of
     negative index, those above it in slices that continue upwards; those on a slice's lower face are in that slice, and
@@ -85,13 +85,13 @@ def slice_indices(atoms: Atoms, thickness_A: float) -> tuple[NDArray[np.int64], 
 
 
 def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
-    """Cut a scene into slices: every atom belongs wholly to the slice that its nucleus is in, and acts in its middle.
+    """Cut a scene into slices: every atom belongs wholly to the slice of its nucleus, and acts in its middle.
 
-    Slices without atoms join the space between others. That atoms act in the middle makes the error of slices of
-    finite thickness one of second order; at the slice's entrance, all would act half a slice too early.
+    Slices without atoms become free space between others. Because atoms act in the middle, the error of slices of finite
+    thickness is of second order; at the slice's entrance, all would act half a slice too early.
 
-    Slices outside the cell are as good as those inside: a plane wave reaches those below unchanged, and behind those above
-    the wave goes back through free space to the top of the cell, from where all defocus counts.
+    Slices outside the cell are treated like those inside: a plane wave reaches those below unchanged, and behind those
+    above the wave is propagated back through free space to the top of the cell, the reference of all defocus.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     pixels = atoms.positions[:, :2] / (float(atoms.cell.lengths()[0]) / size) % size
     occupied = np.unique(index)
     ends = np.append(occupied, number - 0.5)[1:]
-    found = []
-    for here, end in zip(occupied, ends, strict=True):
-        inside = index == here
+    slices = []
+    for start, end in zip(occupied, ends, strict=True):
+        inside = index == start
         numbers = np.unique(atoms.numbers[inside])
         species = tuple((int(z), pixels[inside & (atoms.numbers == z)]) for z in numbers)
-        found.append(Slice(species, float((end - here) * thickness)))
-    return found
+        slices.append(Slice(species, float((end - start) * thickness)))
+    return slices
 
 
 @lru_cache(maxsize=8)
@@ -145,16 +145,16 @@ def form_factors(number: int, size: int, side_A: float, energy_eV: float, parame
     Raises
     ------
     ConfigError
-        Where the parametrisation does not know the element.
+        If the parametrisation lacks the element.
     """
-    known, symbol = validate_parametrization(parametrization), chemical_symbols[number]
-    if symbol not in known.parameters:
+    potentials, symbol = validate_parametrization(parametrization), chemical_symbols[number]
+    if symbol not in potentials.parameters:
         raise ConfigError(
-            f"simulation.parametrization: `{parametrization}` does not know the element {symbol}; "
-            f"it knows {', '.join(known.parameters)}."
+            f"simulation.parametrization: `{parametrization}` lacks the element {symbol}; "
+            f"valid are {', '.join(potentials.parameters)}."
         )
     index = np.arange(size // 2 + 1, dtype=np.float64)
-    quadrant = known.projected_scattering_factor(symbol)((index[:, None] ** 2 + index**2) / side_A**2)  # type: ignore[misc]  # wrongly typed there
+    quadrant = potentials.projected_scattering_factor(symbol)((index[:, None] ** 2 + index**2) / side_A**2)  # type: ignore[misc]  # wrongly typed there
     kernel = kernel_transform(index, size)
     quadrant *= energy2sigma(energy_eV) / side_A**2 / (kernel[:, None] * kernel)
     return np.asarray(quadrant[np.minimum(np.arange(size), size - np.arange(size))], np.float32)
@@ -194,8 +194,8 @@ def slice_phases(
     """Yield the phase σ v of each slice and the distance behind it: the plain form, for any array module.
 
     An atom's kernel is the product of one along y and one along x, so that the sum over a species' atoms is a product of
-    matrices: more arithmetic than the kernel's few points need, but all of it is what GPUs are best at, and the order of
-    the sums is fixed, as it is not with atomic additions.
+    matrices: more arithmetic than the kernel's few points need, but GPUs are fast at it, and the order of the sums is fixed,
+    unlike that of atomic additions.
 
     Parameters
     ----------
@@ -218,5 +218,5 @@ def slice_phases(
             spread = xp.matmul(xp.permute_dims(along_y, (1, 0)), along_x)
             term = am.fft.rfftn(spread, axes=(0, 1)) * factors[number]
             spectrum = term if spectrum is None else spectrum + term
-        # factors hold no 1/size², which this inverse transform brings
+        # factors have no 1/size², which this inverse transform introduces
         yield am.fft.irfftn(spectrum, s=(size, size), axes=(0, 1)) * float(size**2), each.distance_A

@@ -14,7 +14,7 @@ from hrtem_ood.physics.simulation.zero_defocus import zero_defocus
 
 @dataclass(frozen=True)
 class SimulatedStructure:
-    """What multislice tells of one structure.
+    """Results of the multislice for one structure.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], a
     SimulatedStructure
     """
     configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
-    # The particles alone have the very same thermal displacements, in the same cell.
+    # The particles alone have the same thermal displacements, in the same cell.
     particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
     waves = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
     cell = scene.cell.lengths()

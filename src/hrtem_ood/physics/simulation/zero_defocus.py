@@ -1,4 +1,4 @@
-"""Zero defocus of a structure: where its particles in vacuum show least contrast."""
+"""Zero defocus of a structure: the defocus of least contrast of its particles in vacuum."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -32,7 +32,7 @@ def contrast(
     Returns
     -------
     float, [1]
-        Variance of the intensity. As its mean does not change with defocus, it is least where the contrast is.
+        Variance of the intensity. Its mean does not change with defocus, so it is least where the contrast is least.
     """
     # exp(−iχ) with χ = −π λ Δf q²
     lens = am.xp.exp(1j * np.pi * wavelength_A * defocus_A * q_squared).astype(np.complex64)
@@ -58,9 +58,9 @@ def zero_defocus(
     pixel_size_A : float, [Å]
     wavelength_A : float, [Å]
     height_A : float, [Å]
-        Height of the cell, at whose top the exit plane is.
+        Height of the cell; the exit plane is at its top.
     am : ArrayModule
-        Where the focus series is computed. It has never run on a GPU.
+        Device of the focus series. It has never run on a GPU.
 
     Returns
     -------
@@ -71,12 +71,12 @@ def zero_defocus(
     q_per_A, _ = polar_frequencies(waves.shape[-2:], pixel_size_A, am.xp)
     q_squared = q_per_A**2
 
-    def at(defocus_A: float) -> float:
+    def contrast_at(defocus_A: float) -> float:
         return contrast(spectra, q_squared, defocus_A, wavelength_A, am)
 
     coarse = np.arange(-STEP_A, height_A + 2 * STEP_A, STEP_A)
-    lowest = coarse[np.argmin([at(defocus_A) for defocus_A in coarse])]
+    lowest = coarse[np.argmin([contrast_at(defocus_A) for defocus_A in coarse])]
     fine = minimize_scalar(
-        at, bounds=(lowest - STEP_A, lowest + STEP_A), method="bounded", options={"xatol": TOLERANCE_A}
+        contrast_at, bounds=(lowest - STEP_A, lowest + STEP_A), method="bounded", options={"xatol": TOLERANCE_A}
     )
     return float(fine.x)

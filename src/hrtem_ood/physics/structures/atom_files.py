@@ -1,4 +1,4 @@
-"""Reading files of atoms that a user names."""
+"""Reading of files of atoms that a user names."""
 
 import bz2
 import gzip
@@ -24,19 +24,19 @@ from hrtem_ood.quoting import shortened
 from hrtem_ood.user_files import FileKind, read_bytes
 
 COMPRESSED: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # type: ignore[dict-item]  # overloaded
-"""What opens compressed files, by suffix."""
+"""Functions that open compressed files, by suffix."""
 
 LARGEST_BYTES = 2**31
-"""Files that unpack to more are refused."""
+"""Largest unpacked size of a file [bytes]."""
 
 
 def read_frames(
     path: Path, sha256: str | None, *, key: str, what: str, valid: str, kind: FileKind, last: bool = False
 ) -> list[Atoms]:
-    """Read all frames of a file, from the very bytes whose digest is taken.
+    """Read all frames of a file, from the same bytes as the digest.
 
     CIF is read by :mod:`hrtem_ood.physics.structures.cif`, all else by ASE. ASE gets a copy of the bytes in an empty folder: in
-    a name, it takes what follows `@` for an index, and for some formats it looks for files beside the one named.
+    a name, it takes the part after `@` as an index, and for some formats it looks for files beside the named one.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def read_frames(
     sha256 : str or None
         Digest that the file must have.
     key : str
-        That names the file, for messages.
+        Configuration key of the file, for messages.
     what, valid : str
-        What the file should be, and which files are.
+        Description of the expected file, and of valid formats, for messages.
     kind : {"crystal", "structures"}
         For its largest size.
     last : bool
@@ -59,9 +59,9 @@ def read_frames(
     Raises
     ------
     ConfigError
-        When it cannot be read, or is none.
+        If it cannot be read, or is no such file.
     ArtifactError
-        When the file is not the one that ``sha256`` names.
+        If the file does not have the digest ``sha256``.
     """
     try:
         content = read_bytes(path, kind)
@@ -69,17 +69,17 @@ def read_frames(
         raise ConfigError(
             f"{key}: {path} cannot be read ({error.strerror}); give the path of {what}, relative to the working directory."
         ) from error
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
         raise ArtifactError(
-            f"{path} has changed: its sha256 is {found}, and {sha256} is asked for. "
+            f"{path} has changed: its sha256 is {digest}, and {sha256} is expected. "
             "Restore the file, or run snakemake again to use the new one."
         )
     try:
         return _frames(path.name, content, last=last)
     except CifError as error:
         raise ConfigError(f"{key}: {path} {error}") from error
-    except Exception as error:  # ASE raises whatever its parsers stumble on
+    except Exception as error:  # ASE's parsers raise many kinds
         raise ConfigError(f"{key}: {path} is not {what} that can be read ({_why(error)}); {valid}.") from error
 
 
@@ -98,7 +98,7 @@ def _frames(name: str, content: bytes, *, last: bool) -> list[Atoms]:
             return list(islice(read_cif(content), 1 if last else None))[::-1]
         try:
             frames = read(str(copy), index=":", format=kind, do_not_split_by_at_sign=True)
-        except Exception as error:  # which names the copy
+        except Exception as error:  # its message may name the copy
             if folder in str(error):
                 raise ValueError(str(error).replace(f"{folder}/", "")) from error
             raise
@@ -108,7 +108,7 @@ def _frames(name: str, content: bytes, *, last: bool) -> list[Atoms]:
 
 def _why(error: Exception) -> str:
     text = str(error)[:200]
-    if isinstance(error, StopIteration | IndexError):  # a line, or a word of one, that is not there
+    if isinstance(error, StopIteration | IndexError):  # a missing line or word
         return "it ends early"
     if (
         isinstance(error, KeyError)

@@ -19,14 +19,14 @@ ATTEMPTS = 1000
 def carbon_film(
     cell_A: float, thickness_A: float, *, density_per_A3: float, min_distance_A: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a film by random sequential addition: atoms come one by one, and stay if they keep their distance.
+    """Draw a film by random sequential addition: atoms are proposed one by one, and kept unless another one is too near.
 
     The process is Widom's, J. Chem. Phys. 44, 3888 (1966). It jams at a packing fraction of 0.382 (Torquato, Uche &
     Stillinger, Phys. Rev. E 74, 061308 (2006)); 0.1103 atoms/Å³ at 1.4 Å are 0.158. Density and distance are those of
     Construction Zone, Rangel DaCosta et al., npj Comput. Mater. 10, 165 (2024). Bond angles are not modelled.
 
-    Distances count across the lateral edges, and from the top to the bottom surface as well: the film is as if cut
-    from the bulk. Otherwise atoms would crowd at the surfaces, where nothing outside excludes them.
+    Distances are periodic across the lateral edges, and between the top and the bottom surface as well: the film is like a
+    slice of the bulk. Otherwise the density would be higher at the surfaces, where no outer atoms exclude others.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def carbon_film(
         if proposed > ATTEMPTS * number + 10_000:
             raise ConfigError(
                 f"substrate.density_per_A3: the film jams at {len(film) / size.prod():.4f} atoms/Å³ with min_distance_A = "
-                f"{min_distance_A:g}, below the {density_per_A3:g} asked for; lower either of the two."
+                f"{min_distance_A:g}, below the requested {density_per_A3:g}; lower either of the two."
             )
         batch = 2 * (number - len(film)) + 1000
         proposed += batch
@@ -70,9 +70,9 @@ def carbon_film(
 def _admitted(
     proposals: NDArray[np.float64], film: NDArray[np.float64], period: NDArray[np.float64], limit: float
 ) -> NDArray[np.float64]:
-    """Return those of a sequence of proposals that keep their distance from the film and from those admitted before.
+    """Return those proposals that are not too near to the film or to earlier admitted ones.
 
-    The same as proposing one by one, so that the size of a batch changes nothing.
+    The result is the same as for proposing one by one, so it does not depend on the size of a batch.
     """
     proposals = wrap_and_round(proposals, period)
     if len(film):
@@ -80,7 +80,7 @@ def _admitted(
         proposals = proposals[np.isinf(distance)]
     pairs = cKDTree(proposals, boxsize=period).query_pairs(limit, output_type="ndarray")
     admitted = [True] * len(proposals)
-    # by the later partner: when its turn comes, all earlier ones are decided
+    # in the order of the later partner, so that all earlier ones are decided before
     for earlier, later in pairs[np.argsort(pairs[:, 1], kind="stable")].tolist():
         if admitted[earlier]:
             admitted[later] = False

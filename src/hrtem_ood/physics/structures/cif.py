@@ -1,4 +1,4 @@
-"""Crystals from CIF: all atoms of the cell, compared with whatever else the file says about them."""
+"""Crystals from CIF: all atoms of the cell, compared with formula, density and volume in the file."""
 
 import re
 from collections.abc import Iterator
@@ -16,23 +16,23 @@ from numpy.typing import NDArray
 from hrtem_ood.physics.structures.cif_symmetry import CifError, Symmetry, symmetries, value_of
 
 MERGE_A = 0.2
-"""Images of an atom nearer than this are one atom on a special position, whose coordinates were rounded: 1/3 written with two
-decimals is off by 0.033 Å in a cell of 10 Å. Distinct atoms are never so near."""
+"""Images of an atom nearer than this are one atom on a special position with rounded coordinates: 1/3 written with two decimals
+has an error of 0.033 Å in a cell of 10 Å. Distinct atoms are never so near."""
 
-SHARE = 1e-3
-"""By which numbers of atoms may differ from the formula's, relative to their sum."""
+TOLERANCE = 1e-3
+"""Largest difference of numbers of atoms from the formula's, relative to their sum."""
 
-WHOLE = 0.01
-"""By which numbers of formula units, and of atoms by them, may differ from whole ones."""
+UNIT_TOLERANCE = 0.01
+"""Largest difference of numbers of formula units, and of their atoms, from whole numbers."""
 
-VOLUME, DENSITY, MEASURED = 0.01, 0.05, 0.25
-"""Shares by which the volume, the density calculated and the one measured may differ from the file's."""
+VOLUME_TOLERANCE, DENSITY_TOLERANCE, MEASURED_DENSITY_TOLERANCE = 0.01, 0.05, 0.25
+"""Largest relative differences of the volume, the calculated density and the measured density from the file's."""
 
-LONGEST_A = 1000
-"""Of a cell [Å]."""
+MAX_LENGTH_A = 1000
+"""Largest length of a cell [Å]."""
 
 OVERLAP = 0.5
-"""Atoms nearer than this share of the sum of their covalent radii rule a setting out."""
+"""A setting is ruled out if atoms are nearer than this share of the sum of their covalent radii."""
 
 G_PER_CM3 = 1.66053907
 """One atomic mass unit per Å³ [g/cm³]."""
@@ -71,9 +71,9 @@ def read_cif(content: bytes) -> Iterator[Atoms]:
     Raises
     ------
     CifError
-        What is wrong, to go on after the file's name.
+        With a message that continues after the file's name.
     ValueError
-        Where the file is no CIF.
+        If the file is no CIF.
     """
     text = content.decode("utf-8-sig", errors="replace")
     try:
@@ -97,27 +97,25 @@ def _crystal(block: gemmi.cif.Block) -> Atoms:
         alone = _expand(sites, cell, Symmetry("P 1", np.eye(3)[None], np.zeros((1, 3))))
         if not _is_confirmed(block, formula):
             raise CifError(
-                "tells neither symmetry operations nor a space group; add _space_group_name_H-M_alt, 'P 1' if it lists all "
+                "gives neither symmetry operations nor a space group; add _space_group_name_H-M_alt, 'P 1' if it lists all "
                 "atoms of the cell."
             )
         wrong = _complaint(block, alone, formula)
         if wrong:
-            raise CifError(f"tells neither symmetry operations nor a space group, and {wrong}")
+            raise CifError(f"gives neither symmetry operations nor a space group, and {wrong}")
         return alone
     crystals = [_expand(sites, cell, setting) for setting in settings]
     wrongs = [_complaint(block, crystal, formula) for crystal in crystals]
     right = [place for place, wrong in enumerate(wrongs) if not wrong]
     if not right:
         raise CifError(str(wrongs[0]))
-    if (
-        len(right) > 1
-    ):  # several origins: only atoms on top of each other rule one out without further words of the file
+    if len(right) > 1:  # several origins: without further data, only overlapping atoms rule one out
         apart = [place for place in right if not _overlaps(crystals[place])]
         if len(apart) > 1:
-            told = " or ".join(f"{crystals[place].symbols.formula} by {settings[place].name}" for place in apart)
+            options = " or ".join(f"{crystals[place].symbols.formula} by {settings[place].name}" for place in apart)
             raise CifError(
-                f"does not tell the origin of its space group, which makes it {told}; add _space_group_IT_coordinate_system_code "
-                "(1 or 2), or the symmetry operations."
+                f"does not give the origin of its space group, which makes it {options}; add "
+                "_space_group_IT_coordinate_system_code (1 or 2), or the symmetry operations."
             )
         right = apart or right
     return crystals[right[0]]
@@ -129,7 +127,7 @@ def _cell(block: gemmi.cif.Block) -> Cell:
     for name in names:
         text = value_of(block, f"_cell_{name}")
         value = 90.0 if text is None and name.startswith("angle") else gemmi.cif.as_number(text or "?")
-        low, high = (1, LONGEST_A) if name.startswith("length") else (1, 179)
+        low, high = (1, MAX_LENGTH_A) if name.startswith("length") else (1, 179)
         if not low <= value <= high:
             raise CifError(f"has `{(text or '?')[:80]}` for _cell_{name}, which is no number from {low} to {high}.")
         values.append(value)
@@ -138,7 +136,7 @@ def _cell(block: gemmi.cif.Block) -> Cell:
         raise CifError(f"has cell angles of {', '.join(f'{angle:g}' for angle in values[3:])}°, which make no cell.")
     cell: Cell = Cell.fromcellpar(values)  # type: ignore[no-untyped-call]  # ASE's
     volume = _number(block, "_cell_volume")
-    if volume and abs(cell.volume / volume - 1) > VOLUME:
+    if volume and abs(cell.volume / volume - 1) > VOLUME_TOLERANCE:
         raise CifError(
             f"has a cell of {cell.volume:.5g} Å³ by its lengths and angles, but its _cell_volume is {volume:g} Å³."
         )
@@ -154,9 +152,9 @@ def _number(block: gemmi.cif.Block, *tags: str) -> float | None:
 def _column(block: gemmi.cif.Block, name: str) -> list[str]:
     """Return a column of the loop of sites, without quotes; `.` and `?` as empty text."""
     for tag in (f"_atom_site_{name}", f"_atom_site.{name}"):
-        found = ["" if text in (".", "?") else gemmi.cif.as_string(text).strip() for text in block.find_values(tag)]
-        if found:
-            return found
+        values = ["" if text in (".", "?") else gemmi.cif.as_string(text).strip() for text in block.find_values(tag)]
+        if values:
+            return values
     return []
 
 
@@ -176,8 +174,10 @@ def _sites(block: gemmi.cif.Block, cell: Cell, formula: dict[str, float]) -> Sit
             continue
         position = [gemmi.cif.as_number(column[place] or "?") for column in columns]
         if not all(map(isfinite, position)):
-            told = next(column[place] for column, value in zip(columns, position, strict=True) if not isfinite(value))
-            raise CifError(f"has the coordinate `{(told or '?')[:80]}` for site {label[:80]}, which is no number.")
+            invalid = next(
+                column[place] for column, value in zip(columns, position, strict=True) if not isfinite(value)
+            )
+            raise CifError(f"has the coordinate `{(invalid or '?')[:80]}` for site {label[:80]}, which is no number.")
         _check_occupancy(shares[place], label)
         held.append((label, element_of(types[place], label, formula)))
         positions.append(position)
@@ -190,12 +190,11 @@ def _sites(block: gemmi.cif.Block, cell: Cell, formula: dict[str, float]) -> Sit
 
 
 def _check_occupancy(text: str, label: str) -> None:
-    share = (
-        gemmi.cif.as_number(text) if text else 1.0
-    )  # left out, `.` and `?`: fully occupied, as the dictionary has it
+    # left out, `.` and `?` mean fully occupied in the CIF dictionary
+    share = gemmi.cif.as_number(text) if text else 1.0
     if not isfinite(share):
         raise CifError(f"has the occupancy `{text[:80]}` for site {label[:80]}, which is no number.")
-    if abs(share - 1) > SHARE:
+    if abs(share - 1) > TOLERANCE:
         raise CifError(
             f"has partially occupied sites, which have no definite atoms ({label[:80]}: {share:g}); give an ordered crystal (a "
             "supercell, if need be)."
@@ -203,14 +202,14 @@ def _check_occupancy(text: str, label: str) -> None:
 
 
 def element_of(type_symbol: str, label: str, formula: dict[str, float]) -> int:
-    """Tell the element of a site, whatever the case of its letters.
+    """Return the element of a site, regardless of case.
 
     Parameters
     ----------
     type_symbol : str
-        As `Cd2+`; counts before the label, where it is given.
+        As `Cd2+`; takes precedence over the label.
     label : str
-        As `CD1`: of the elements that it may begin with, one of the formula, or else the longest symbol.
+        As `CD1`: of the elements with which it may begin, one in the formula, or else that with the longest symbol.
     formula : dict of str to float
         Numbers of atoms by element; may be empty.
 
@@ -248,14 +247,14 @@ def formula_of(text: str | None) -> dict[str, float]:
     Parameters
     ----------
     text : str or None
-        As `Cd Se` or `C6 H12`, also in capitals; by the dictionary, elements are apart by blanks.
+        As `Cd Se` or `C6 H12`, also in capitals; in the CIF dictionary, blanks separate elements.
 
     Returns
     -------
     dict of str to float
         Numbers of atoms by element; empty where the formula cannot be read.
     """
-    found: dict[str, float] = {}
+    counts: dict[str, float] = {}
     for word in (text or "").split():
         parts = re.findall(r"([A-Za-z]+)([0-9.]*)", word)
         if len(parts) != 1 or not _symbol(parts[0][0]):
@@ -266,8 +265,8 @@ def formula_of(text: str | None) -> dict[str, float]:
             symbol, count = _symbol(letters), gemmi.cif.as_number(number or "1")
             if not symbol or not isfinite(count):
                 return {}
-            found[symbol] = found.get(symbol, 0) + count
-    return {symbol: count for symbol, count in found.items() if count > 0}
+            counts[symbol] = counts.get(symbol, 0) + count
+    return {symbol: count for symbol, count in counts.items() if count > 0}
 
 
 def _expand(sites: Sites, cell: Cell, symmetry: Symmetry) -> Atoms:
@@ -277,16 +276,16 @@ def _expand(sites: Sites, cell: Cell, symmetry: Symmetry) -> Atoms:
         special = _on_special_position(position, cell, symmetry)
         images = (symmetry.rotations @ special + symmetry.translations) % 1
         near = _apart_A(images[:, None] - images, cell) <= MERGE_A
-        first = near.argmax(axis=1) == np.arange(len(images))  # the same as none before
+        first = near.argmax(axis=1) == np.arange(len(images))  # differs from all before
         numbers += [number] * int(first.sum())
         positions.append(images[first])
     return Atoms(numbers=numbers, scaled_positions=np.concatenate(positions), cell=cell, pbc=True)
 
 
 def _on_special_position(position: NDArray[np.float64], cell: Cell, symmetry: Symmetry) -> NDArray[np.float64]:
-    """Move an atom onto the special position that it is near to: the mean of its images near to it, which all fix.
+    """Move an atom onto the special position near it: the mean of its images near it.
 
-    Images nearer than :data:`MERGE_A` to one another are of the operations that leave the special position where it is.
+    Images nearer than :data:`MERGE_A` to one another belong to the operations that keep the special position fixed.
     """
     for _ in range(3):
         apart = symmetry.rotations @ position + symmetry.translations - position
@@ -297,35 +296,35 @@ def _on_special_position(position: NDArray[np.float64], cell: Cell, symmetry: Sy
 
 
 def _apart_A(fractional: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
-    """Return lengths of differences of positions, (difference,), over the lattice [Å]; right below half a cell."""
+    """Return lengths of differences of positions, (difference,), over the lattice [Å]; exact below half a cell."""
     return np.asarray(np.linalg.norm((fractional - np.round(fractional)) @ cell.array, axis=-1))
 
 
 def _is_confirmed(block: gemmi.cif.Block, formula: dict[str, float]) -> bool:
-    """Whether a file tells how many atoms its cell has."""
+    """Whether a file determines the number of atoms in its cell."""
     counted = formula and _number(block, "_cell_formula_units_Z")
     return bool(counted or _number(block, "_exptl_crystal_density_diffrn", "_exptl_crystal_density_meas"))
 
 
 def _complaint(block: gemmi.cif.Block, crystal: Atoms, formula: dict[str, float]) -> str | None:
-    """Tell what a file says about its crystal that is not so, if anything."""
+    """Return a contradiction between a file's data and its atoms, or None."""
     holds = f"holds {crystal.get_chemical_formula()}"  # type: ignore[no-untyped-call]  # ASE's
     wrong = _other_formula(crystal, formula, _number(block, "_cell_formula_units_Z")) if formula else None
     if wrong:
         return f"{holds}{wrong}"
     density = float(atomic_masses[crystal.numbers].sum() / crystal.cell.volume * G_PER_CM3)
-    for tag, share in (("diffrn", DENSITY), ("meas", MEASURED)):
-        told = _number(block, f"_exptl_crystal_density_{tag}")
-        if told and abs(density / told - 1) > share:
+    for tag, share in (("diffrn", DENSITY_TOLERANCE), ("meas", MEASURED_DENSITY_TOLERANCE)):
+        stated = _number(block, f"_exptl_crystal_density_{tag}")
+        if stated and abs(density / stated - 1) > share:
             return (
-                f"{holds} in its cell, {density:.3g} g/cm³, but its _exptl_crystal_density_{tag} is {told:g}; check its "
+                f"{holds} in its cell, {density:.3g} g/cm³, but its _exptl_crystal_density_{tag} is {stated:g}; check its "
                 "symmetry, setting and sites, or correct that line."
             )
     return None
 
 
 def _other_formula(crystal: Atoms, formula: dict[str, float], units: float | None) -> str | None:
-    """Tell how a crystal's atoms differ from a formula, or from so many units of it, if they do."""
+    """Return how a crystal's atoms differ from a formula, or from ``units`` of it, or None."""
     symbols, counts = np.unique(crystal.symbols, return_counts=True)
     held = dict(zip(symbols.tolist(), (counts / len(crystal)).tolist(), strict=True))
     whole, written = sum(formula.values()), " ".join(f"{element}{number:g}" for element, number in formula.items())
@@ -336,10 +335,12 @@ def _other_formula(crystal: Atoms, formula: dict[str, float], units: float | Non
         )
     if units is None:
         units = len(crystal) / whole
-        if abs(units - max(round(units), 1)) > WHOLE:
+        if abs(units - max(round(units), 1)) > UNIT_TOLERANCE:
             return f" in its cell, {units:.3g} times its _chemical_formula_sum of {written}; complete it, or correct that line."
     # some programs give the sum over the cell, with Z of the reduced formula
-    elif not any(abs(number - len(crystal)) < WHOLE for number in (units * whole, whole * _is_reduced(formula, units))):
+    elif not any(
+        abs(number - len(crystal)) < UNIT_TOLERANCE for number in (units * whole, whole * _is_reduced(formula, units))
+    ):
         return (
             f" in its cell, {len(crystal)} atoms, but by its _cell_formula_units_Z of {units:g} and its _chemical_formula_sum of "
             f"{written} there are {units * whole:g}; check its symmetry, setting and sites, or correct those lines."
@@ -348,9 +349,9 @@ def _other_formula(crystal: Atoms, formula: dict[str, float], units: float | Non
 
 
 def _is_reduced(formula: dict[str, float], units: float) -> bool:
-    """Whether a formula is so many units of a simpler one."""
+    """Whether a formula is ``units`` times a simpler one."""
     counts = [round(count) for count in formula.values()]
-    whole = all(abs(count - number) < SHARE for count, number in zip(counts, formula.values(), strict=True))
+    whole = all(abs(count - number) < TOLERANCE for count, number in zip(counts, formula.values(), strict=True))
     return whole and bool(np.gcd.reduce(counts) == round(units))
 
 
@@ -359,7 +360,7 @@ def _scaled(formula: dict[str, float], factor: float) -> dict[str, float]:
 
 
 def _same(one: dict[str, float], other: dict[str, float]) -> bool:
-    return one.keys() == other.keys() and all(abs(one[each] - other[each]) < SHARE for each in one)
+    return one.keys() == other.keys() and all(abs(one[each] - other[each]) < TOLERANCE for each in one)
 
 
 def _overlaps(crystal: Atoms) -> bool:

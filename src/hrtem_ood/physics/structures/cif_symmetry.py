@@ -1,4 +1,4 @@
-"""Symmetry of a crystal as a CIF tells it: operations, a Hall symbol, a Hermann–Mauguin symbol, or a number with a setting."""
+"""Symmetry of a crystal in a CIF: operations, a Hall symbol, a Hermann–Mauguin symbol, or a number with a setting."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 METRIC = 0.02
-"""Share by which an operation may change the cell's metric: parameters are rounded, and settings are told by far more."""
+"""Largest relative change of the cell's metric by an operation: parameters are rounded, and settings differ by far more."""
 
 HALL = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall")
 HERMANN_MAUGUIN = (
@@ -23,7 +23,7 @@ OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 
 
 class CifError(ValueError):
-    """What a CIF says makes no crystal; the message goes on after the file's name."""
+    """A CIF that describes no crystal; the message continues after the file's name."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Symmetry:
 def value_of(block: gemmi.cif.Block, *tags: str) -> str | None:
     """Return the first of several data items that a CIF gives; nothing for `.`, `?` and empty text.
 
-    Tags count without regard to case, and with a point in place of the first underscore of their name, as in dictionaries
-    of the second generation.
+    Tags are compared regardless of case, and may have a point instead of the underscore after their category, as in
+    second-generation dictionaries.
     """
     for tag in tags:
         for written in (tag, re.sub(r"^(_space_group|_symmetry|_cell|_chemical|_exptl_crystal)_", r"\1.", tag)):
@@ -60,7 +60,7 @@ def value_of(block: gemmi.cif.Block, *tags: str) -> str | None:
 
 
 def symmetries(block: gemmi.cif.Block, metric: NDArray[np.float64]) -> list[Symmetry]:
-    """Tell all settings that a CIF may mean: one, if it says which.
+    """Return all settings that a CIF allows: one, if it names the setting.
 
     Parameters
     ----------
@@ -71,28 +71,28 @@ def symmetries(block: gemmi.cif.Block, metric: NDArray[np.float64]) -> list[Symm
     Returns
     -------
     list of Symmetry
-        Several where the origin is not told; none where nothing about the symmetry is.
+        Several if the origin is not given; none if the file gives no symmetry.
 
     Raises
     ------
     CifError
-        Where what is told is unknown, contradicts itself, or does not fit the cell.
+        If the symmetry is unknown, contradicts itself, or does not fit the cell.
     """
     listed, hall = _listed(block), value_of(block, *HALL)
     named = _named(block, strict=listed is None and hall is None)
     if listed is not None:
-        found = [listed]
+        settings = [listed]
         if named and len(_distinct(listed)) != len(_distinct(named[0])):
             raise CifError(
                 f"lists operations of {len(_distinct(listed))} orientations, but its space group {named[0].name} has "
                 f"{len(_distinct(named[0]))}; complete the list, or correct the name."
             )
     else:
-        found = named if hall is None else [_of_hall(hall, named)]
-    fitting = [each for each in found if _fits(each, metric)]
-    if found and not fitting:
+        settings = named if hall is None else [_of_hall(hall, named)]
+    fitting = [each for each in settings if _fits(each, metric)]
+    if settings and not fitting:
         raise CifError(
-            f"has a cell that the operations of {found[0].name} do not leave as it is; check the lattice constants, or name "
+            f"has a cell that the operations of {settings[0].name} do not leave unchanged; check the lattice constants, or name "
             "the setting of the space group."
         )
     return fitting
@@ -109,12 +109,12 @@ def _listed(block: gemmi.cif.Block) -> Symmetry | None:
             try:
                 operations.append(gemmi.Op(text).wrap())
             except (RuntimeError, ValueError) as error:
-                raise CifError(f"lists the operation `{text[:80]}`, which is none of a space group's.") from error
+                raise CifError(f"lists the operation `{text[:80]}`, which belongs to no space group.") from error
         held = len({operation.triplet() for operation in operations})
         whole = _with_products(operations)
         if whole != held:
             raise CifError(
-                f"lists {held} operations, which make up no group{f': with their products they are {whole}' if whole else ''}; "
+                f"lists {held} operations, which form no group{f': with their products they are {whole}' if whole else ''}; "
                 "complete the list."
             )
         return _of_operations(f"its list of {held} operations", operations)
@@ -122,7 +122,7 @@ def _listed(block: gemmi.cif.Block) -> Symmetry | None:
 
 
 def _with_products(operations: list[gemmi.Op]) -> int | None:
-    """Return how many operations some make up with all their products; nothing where there are too many."""
+    """Return the number of operations with all their products; None if there are too many."""
     group = gemmi.GroupOps(operations)
     try:
         group.add_missing_elements()
@@ -132,13 +132,13 @@ def _with_products(operations: list[gemmi.Op]) -> int | None:
 
 
 def _named(block: gemmi.cif.Block, *, strict: bool) -> list[Symmetry]:
-    """Return the settings that a Hermann–Mauguin symbol or a number stands for; those unknown are errors if it counts."""
+    """Return the settings of a Hermann–Mauguin symbol or a number; with ``strict``, unknown ones are errors."""
     name, number = value_of(block, *HERMANN_MAUGUIN), value_of(block, *NUMBER)
     rows = _rows_of_name(name) if name else []
     if number is not None:
         rows = _with_number(rows, number, name)
     if name and not rows and strict:
-        raise CifError(f"names the space group `{name[:80]}`, which is not known; add its symmetry operations.")
+        raise CifError(f"names the space group `{name[:80]}`, which is unknown; add its symmetry operations.")
     code = (value_of(block, *CODE) or "").lower()
     if rows and code and strict:
         rows = _of_code(rows, code)
@@ -153,7 +153,7 @@ def _of_code(rows: list[gemmi.SpaceGroup], code: str) -> list[gemmi.SpaceGroup]:
         chosen = [row for row in alike if code in _codes(row)]
     if not chosen:
         raise CifError(
-            f"gives the setting `{code[:80]}` for {rows[0].xhm() if len(rows) == 1 else rows[0].hm}; known are "
+            f"gives the setting `{code[:80]}` for {rows[0].xhm() if len(rows) == 1 else rows[0].hm}; valid are "
             f"{', '.join(sorted(max(_codes(row), key=len) for row in alike))}."
         )
     return chosen[:1]
@@ -190,7 +190,7 @@ def _with_number(rows: list[gemmi.SpaceGroup], number: str, name: str | None) ->
 
 
 def _codes(row: gemmi.SpaceGroup) -> set[str]:
-    """Return the codes that the CIF dictionary has for a setting, as `2`, `h`, `-b1` or `2cab`."""
+    """Return the codes of a setting in the CIF dictionary, as `2`, `h`, `-b1` or `2cab`."""
     origin = row.ext.strip("\0 ").lower()
     codes = {origin + row.qualifier} if row.qualifier else {origin, origin + "abc"}
     return {code for code in codes | {row.qualifier.removesuffix("1")} if code}
@@ -201,10 +201,10 @@ def _of_hall(symbol: str, named: list[Symmetry]) -> Symmetry:
         operations = list(gemmi.symops_from_hall(symbol))
     except (RuntimeError, ValueError) as error:
         raise CifError(f"has the Hall symbol `{symbol[:80]}`, which cannot be read ({error}).") from error
-    found = _of_operations(f"Hall symbol {symbol}", operations)
-    if named and len(_distinct(found)) != len(_distinct(named[0])):
+    symmetry = _of_operations(f"Hall symbol {symbol}", operations)
+    if named and len(_distinct(symmetry)) != len(_distinct(named[0])):
         raise CifError(f"has the Hall symbol {symbol}, which is not of its space group {named[0].name}; correct one.")
-    return found
+    return symmetry
 
 
 def _of_operations(name: str, operations: list[gemmi.Op]) -> Symmetry:

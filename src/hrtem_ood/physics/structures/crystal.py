@@ -1,4 +1,4 @@
-"""A material's unit cell, and all atoms of the endless crystal around a point."""
+"""A material's unit cell, and all atoms of the infinite crystal around a point."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ HEXAGONAL = ("hcp", "wurtzite")
 """Structures of ``ase.build.bulk`` whose cell is hexagonal; those of all others lie along the axes of a cube."""
 
 FREE_C = ("hcp", "wurtzite")
-"""Structures of ``ase.build.bulk`` that take a lattice constant c; for the others it would be ignored."""
+"""Structures of ``ase.build.bulk`` with a lattice constant c; for the others it would be ignored."""
 
 OVERLAP = 0.5
-"""Atoms nearer than this share of the sum of their covalent radii are a mistake (duplicate sites, wrong unit)."""
+"""Smallest distance of atoms, as a share of the sum of their covalent radii; less means duplicate sites or a wrong unit."""
 
 
 def unit_cell(material: Material) -> Atoms:
@@ -43,7 +43,7 @@ def unit_cell(material: Material) -> Atoms:
     ConfigError
         Names the key, what is wrong with the crystal and what would be valid.
     ArtifactError
-        When the file is not the one that ``sha256`` names.
+        If the file does not have the digest ``sha256``.
     """
     if material.file is None:
         key, crystal = f"material.formula: `{material.formula}`", _built(material)
@@ -79,8 +79,8 @@ def _spinel(material: Material) -> Atoms:
     """Build the primitive cell of a spinel AB₂X₄, space group 227 with its origin at the centre of inversion.
 
     A on 8a (1/8, 1/8, 1/8), B on 16d (1/2, 1/2, 1/2), X on 32e (u, u, u): Hill, Craig & Gibbs, Phys. Chem. Minerals 4
-    (1979) 317. Which of like cations is where makes no difference to an image, so that inverse spinels of one metal,
-    as magnetite, need nothing of their own.
+    (1979) 317. The distribution of like cations makes no difference to an image, so that inverse spinels of one metal, as
+    magnetite, need no separate treatment.
     """
     assert material.formula is not None
     key = f"material.formula: `{material.formula}`"
@@ -101,7 +101,7 @@ def _spinel(material: Material) -> Atoms:
 
 
 def lattice_direction(material: Material, crystal: Atoms, indices: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Direction of a lattice vector [u, v, w], as people index it.
+    """Direction of a lattice vector [u, v, w] in conventional indices.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def lattice_direction(material: Material, crystal: Atoms, indices: tuple[int, in
     float array, (3,), [1]
         Unit vector in the crystal's Cartesian frame.
     """
-    own = material.file is not None or material.structure in HEXAGONAL
-    vector: NDArray[np.float64] = np.array(indices, float) @ (crystal.cell.array if own else np.eye(3))
+    in_unit_cell = material.file is not None or material.structure in HEXAGONAL
+    vector: NDArray[np.float64] = np.array(indices, float) @ (crystal.cell.array if in_unit_cell else np.eye(3))
     return vector / np.linalg.norm(vector)
 
 
@@ -138,7 +138,7 @@ def _read(path: Path, sha256: str | None) -> Atoms:
 
 
 def _problem(crystal: Atoms) -> str | None:
-    """Tell what makes a crystal unusable, if anything."""
+    """Return what makes a crystal unusable, or None."""
     if len(crystal) == 0:
         return "holds no atoms; give a crystal's unit cell."
     if not (np.isfinite(crystal.positions).all() and np.isfinite(crystal.cell.array).all()):
@@ -146,7 +146,7 @@ def _problem(crystal: Atoms) -> str | None:
     if crystal.cell.rank < 3 or not crystal.pbc.all() or crystal.cell.volume < 1e-3:
         return "has no cell that is periodic along three axes; give a bulk crystal, not a molecule or a surface."
     if (crystal.numbers < 1).any():
-        return "holds atoms of no known element; give every site an element's symbol."
+        return "holds atoms of unknown elements; give every site an element's symbol."
     first, second, distance = neighbour_pairs(crystal)
     radii = covalent_radii[crystal.numbers]
     touching = distance / (radii[first] + radii[second])
@@ -158,7 +158,7 @@ def _problem(crystal: Atoms) -> str | None:
 
 
 def neighbour_pairs(crystal: Atoms) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Find near pairs of the endless crystal, the nearest of all among them.
+    """Find pairs of near atoms of the infinite crystal, including the nearest pair.
 
     No packing keeps all its N atoms in a volume V further apart than the close packing does,
     d ≤ 2^(1/6) (V/N)^(1/3) (Hales, Ann. Math. 162, 1065 (2005)); so a search up to 1.2 (V/N)^(1/3) finds a pair.
@@ -176,7 +176,7 @@ def neighbour_pairs(crystal: Atoms) -> tuple[NDArray[np.int64], NDArray[np.int64
 def atoms_in_sphere(
     crystal: Atoms, centre_A: NDArray[np.float64], radius_A: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return all atoms of the endless crystal within a distance of a point.
+    """Return all atoms of the infinite crystal within a distance of a point.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def atoms_in_sphere(
     Returns
     -------
     site : int array, (atom,)
-        Which atom of the unit cell each one is.
+        Index of each atom's site in the unit cell.
     position : float array, (atom, 3), [Å]
     """
     cell: NDArray[np.float64] = crystal.cell.array

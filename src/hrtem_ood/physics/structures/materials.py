@@ -1,4 +1,4 @@
-"""Crystals that a configuration may name: cells and where they come from."""
+"""Crystals that a configuration may name: cells and their sources."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
-"""Configuration of scenes: crystals, particles, film, and scenes of one's own."""
+"""Configuration of scenes: crystals, particles and film."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrtem_ood.base_model import AS_PAIR, ASCENDING, ONE_TOO, Model
+from hrtem_ood.base_model import AS_PAIR, ASCENDING, SINGLE_ITEM, Model
 from hrtem_ood.physics.structures.materials import PRESETS
 
 MillerIndex = Annotated[int, Field(ge=-50, le=50)]
@@ -12,9 +12,9 @@ CellShare = Annotated[float, Field(ge=-10, le=10)]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Faults = Annotated[int, Field(ge=0, le=1000)]
 Radius = Annotated[float, Field(gt=2, le=250)]
-CountRange = Annotated[tuple[Count, Count], AS_PAIR, ASCENDING, ONE_TOO]
-FaultRange = Annotated[tuple[Faults, Faults], AS_PAIR, ASCENDING, ONE_TOO]
-RadiusRange = Annotated[tuple[Radius, Radius], AS_PAIR, ASCENDING, ONE_TOO]
+CountRange = Annotated[tuple[Count, Count], AS_PAIR, ASCENDING, SINGLE_ITEM]
+FaultRange = Annotated[tuple[Faults, Faults], AS_PAIR, ASCENDING, SINGLE_ITEM]
+RadiusRange = Annotated[tuple[Radius, Radius], AS_PAIR, ASCENDING, SINGLE_ITEM]
 
 
 class Material(Model):
@@ -78,16 +78,16 @@ class Material(Model):
     @classmethod
     def _written_out(cls, data: Any) -> Any:
         """Put the fields of a preset in its place, so that it is the same material as without the name."""
-        known = isinstance(data, dict) and isinstance(data.get("preset"), str) and PRESETS.get(data["preset"])
-        if not known:
-            return data  # a preset that is none is told of by its type
+        fields = isinstance(data, dict) and isinstance(data.get("preset"), str) and PRESETS.get(data["preset"])
+        if not fields:
+            return data  # the field's type reports an invalid preset
         others = sorted(key for key in data if key not in ("preset", "fault_normal", "fault_vector"))
         if others:
             raise ValueError(
                 f"`preset` stands alone; leave out {', '.join(others)} (null removes what another file sets), "
                 "or write the crystal out without it"
             )
-        return known | {key: value for key, value in data.items() if key != "preset"}
+        return fields | {key: value for key, value in data.items() if key != "preset"}
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

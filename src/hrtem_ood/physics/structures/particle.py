@@ -50,12 +50,12 @@ def draw_particle(
     crystal : ase.Atoms
         Unit cell.
     fault : StackingFault or None
-        None only without faults.
+        May be None if ``faults`` is 0.
     radius_A : float, [Å]
     faults : int
     rng : numpy.random.Generator
     axis : float array, (3,), [1], optional
-        Direction of the crystal that the beam follows; left out, the orientation is any.
+        Direction of the crystal along the beam; by default, the orientation is random.
     """
     centre = rng.random(3) @ crystal.cell.array
     rotation = random_rotation(rng) if axis is None else rotation_to_beam(axis, rng)
@@ -80,7 +80,7 @@ def random_rotation(rng: np.random.Generator) -> Rotation:
 
 
 def rotation_to_beam(axis: NDArray[np.float64], rng: np.random.Generator) -> Rotation:
-    """Draw a rotation that turns a direction into the beam's, +z, with an azimuth that is uniform.
+    """Draw a rotation that turns a direction to the beam's, +z, with a uniform azimuth.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def faulted_atoms_in_sphere(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return all atoms of a faulted crystal within a sphere, in the crystal's frame.
 
-    Each region between two planes is cut from an endless lattice of its own, so that no atom is lost or doubled.
+    Each region between two planes is cut from its own infinite lattice, so that no atom is lost or doubled.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from hrtem_ood.physics.structures.parameters import Material, Particles, Substra
 
 
 class StructureRecipe(Model):
-    """What random scenes are drawn from; scene i is the same in every set that has this recipe."""
+    """Parameters from which random scenes are drawn; scene i is the same in every set that has this recipe."""
 
     material: Material
     seed: int
@@ -21,7 +21,7 @@ class StructureRecipe(Model):
 
     @cached_property
     def series(self) -> str:
-        """Id of the endless series of scenes. A crystal file counts by its content, not its path."""
+        """Id of the infinite series of scenes. A crystal file counts by its content, not its path."""
         return structure_series(self, STAGE_VERSIONS["structures"])
 
 

@@ -17,23 +17,23 @@ from hrtem_ood.physics.structures.particle import Particle, draw_particle
 from hrtem_ood.physics.structures.recipe import StructureRecipe
 from hrtem_ood.physics.structures.stacking_faults import StackingFault, stacking_fault
 
-SEAT = 0.8
+HEIGHT_IN_RADII = 0.8
 """Height of a particle's centre above the film's surface, in radii; as in Construction Zone (see `carbon`)."""
 
 CLEARANCE_A = 2.0
-"""No carbon atom is nearer to an atom of a particle [Å]: about the sum of the covalent radii of C and a metal."""
+"""Smallest distance of a carbon atom from an atom of a particle [Å]: about the sum of the covalent radii of C and a metal."""
 
 ATTEMPTS = 10_000
 """Positions tried for the particles of one scene before giving up."""
 
 RESTART = 100
-"""Positions tried for one particle before all particles of the scene are placed anew."""
+"""Positions tried for one particle before the placement of the scene restarts."""
 
 CARBON = 6
 
 
 def check_recipe(recipe: StructureRecipe, fault: StackingFault | None) -> None:
-    """Check what holds for every scene of a recipe, before any is drawn.
+    """Check conditions that hold for every scene of a recipe, before any is drawn.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def check_recipe(recipe: StructureRecipe, fault: StackingFault | None) -> None:
     most = fault.most(particles.radius_A[0]) if fault else 0
     if particles.stacking_faults[1] > most:
         raise ConfigError(
-            f"particles.stacking_faults: up to {particles.stacking_faults[1]} faults are asked for, but a particle of "
-            f"radius_A = {particles.radius_A[0]:g} is sure to hold only {most}; use fewer faults or larger radii."
+            f"particles.stacking_faults: up to {particles.stacking_faults[1]} faults are requested, but a particle of "
+            f"radius_A = {particles.radius_A[0]:g} is certain to hold only {most}; use fewer faults or larger radii."
         )
 
 
@@ -60,7 +60,7 @@ def draw_scene(recipe: StructureRecipe, crystal: Atoms, fault: StackingFault | N
     """Draw scene ``index`` of a recipe.
 
     The beam travels along +z, from the film at low z to the particles. Particles sit on one plane, the film's surface,
-    with their centres 0.8 radii above it and their lowest part in the film; carbon makes way for them. Without a film
+    with their centres 0.8 radii above it and their lowest part in the film; overlapping carbon is removed. Without a film
     they sit on the same plane, as if on a film that scatters nothing.
 
     Parameters
@@ -69,9 +69,9 @@ def draw_scene(recipe: StructureRecipe, crystal: Atoms, fault: StackingFault | N
     crystal : ase.Atoms
         Unit cell of its material.
     fault : StackingFault or None
-        None only where the recipe asks for no faults.
+        May be None if the recipe has no faults.
     index : int
-        The scene depends on the recipe's series and this number, on nothing else.
+        The scene depends only on the recipe's series and this number.
 
     Returns
     -------
@@ -81,19 +81,19 @@ def draw_scene(recipe: StructureRecipe, crystal: Atoms, fault: StackingFault | N
         ``orientation`` (quaternion x, y, z, w from the crystal to the scene) and ``stacking_faults`` (their number).
     """
     rng = np.random.default_rng(seed_sequence(recipe.series, index))
-    wanted, cell = recipe.particles, recipe.cell_A
-    count = int(rng.integers(wanted.count[0], wanted.count[1], endpoint=True))
-    radii = rng.uniform(wanted.radius_A[0], wanted.radius_A[1], size=count)
-    faults = rng.integers(wanted.stacking_faults[0], wanted.stacking_faults[1], size=count, endpoint=True)
-    seats = place_particles(radii, cell_A=cell, separation_A=wanted.separation_A, rng=rng, scene=index)
-    axis = lattice_direction(recipe.material, crystal, wanted.zone_axis) if wanted.zone_axis else None
+    ranges, cell = recipe.particles, recipe.cell_A
+    count = int(rng.integers(ranges.count[0], ranges.count[1], endpoint=True))
+    radii = rng.uniform(ranges.radius_A[0], ranges.radius_A[1], size=count)
+    faults = rng.integers(ranges.stacking_faults[0], ranges.stacking_faults[1], size=count, endpoint=True)
+    seats = place_particles(radii, cell_A=cell, separation_A=ranges.separation_A, rng=rng, scene=index)
+    axis = lattice_direction(recipe.material, crystal, ranges.zone_axis) if ranges.zone_axis else None
     particles = [
         draw_particle(crystal, fault, radius_A=float(radius), faults=int(number), rng=rng, axis=axis)
         for radius, number in zip(radii, faults, strict=True)
     ]
 
     thickness = recipe.substrate.thickness_A if recipe.substrate else 0.0
-    # large particles may reach through a thin film, or all the way below the plane that stands for none
+    # large particles may reach through a thin film, or below the plane that replaces it
     bottom = min(0.0 if recipe.substrate else np.inf, float((thickness + seats[:, 2] - radii).min()))
     surface = recipe.vacuum_A - bottom + thickness
     height = round(float((surface + seats[:, 2] + radii).max()) + recipe.vacuum_A, 8)
@@ -141,13 +141,13 @@ def place_particles(
     Raises
     ------
     ConfigError
-        When no room is found in a bounded number of attempts.
+        If the particles do not fit after a bounded number of attempts.
     """
     seats = np.empty((len(radii_A), 3))
     placed = failed = 0
     for _ in range(ATTEMPTS):
         radius = radii_A[placed]
-        seats[placed] = [*rng.uniform(0, cell_A, size=2), SEAT * radius]
+        seats[placed] = [*rng.uniform(0, cell_A, size=2), HEIGHT_IN_RADII * radius]
         apart = seats[:placed] - seats[placed]
         apart[:, :2] -= cell_A * np.round(apart[:, :2] / cell_A)
         gaps = np.linalg.norm(apart, axis=1) - radii_A[:placed] - radius
@@ -198,7 +198,7 @@ def remove_overlapping_carbon(
     Returns
     -------
     float array, (carbon atom, 3), [Å]
-        What is left of the film.
+        The remaining film.
     """
     keep = np.ones(len(film_A), dtype=bool)
     for centre, radius in zip(centres_A, radii_A, strict=True):
@@ -228,14 +228,14 @@ def _assemble(
 
 
 def draw_scenes(recipe: StructureRecipe, indices: Sequence[int]) -> list[Atoms]:
-    """Draw scenes of a recipe; see :func:`build`."""
+    """Draw scenes of a recipe; see :func:`draw_scene`."""
     crystal, fault = prepare_recipe(recipe)
     drawn = progress.track(indices, "structures", len(indices))
     return [draw_scene(recipe, crystal, fault, index) for index in drawn]
 
 
 def prepare_recipe(recipe: StructureRecipe) -> tuple[Atoms, StackingFault | None]:
-    """Return the unit cell and the stacking fault, if any is asked for, of a recipe that can be met."""
+    """Return the unit cell and the stacking fault, if the recipe has any, after checking the recipe."""
     crystal = unit_cell(recipe.material)
     fault = stacking_fault(crystal, recipe.material) if recipe.particles.stacking_faults[1] else None
     check_recipe(recipe, fault)

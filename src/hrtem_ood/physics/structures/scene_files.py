@@ -1,4 +1,4 @@
-"""Scenes of one's own, from a file: read as they are, and checked for what simulation takes for granted."""
+"""Scenes from a user's file: read unchanged, and checked for the assumptions of the simulation."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,13 @@ from hrtem_ood.physics.structures.recipe import StructureFileRecipe
 CARBON = 6
 
 CELL_TOLERANCE_A = 1e-4
-"""By which a cell's side may differ from the configuration's [Å]."""
+"""Largest difference of a cell's side from the configuration's [Å]."""
 
 FACE_A = 1e-6
-"""Atoms no further outside the cell along z are on its face: programs round [Å]."""
+"""Largest distance of atoms outside the cell along z that counts as rounding [Å]."""
 
 NEAREST_A = 0.5
-"""Atoms nearer to one another are a mistake: the shortest bond, of hydrogen, is 0.74 Å long."""
+"""Smallest distance of two atoms [Å]: the shortest bond, of hydrogen, is 0.74 Å long."""
 
 
 def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atoms]:
@@ -44,7 +44,7 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
     ConfigError
         Names file and scene, what is wrong with it, and what would be valid.
     ArtifactError
-        When the file is not the one that ``sha256`` names.
+        If the file does not have the digest ``sha256``.
     """
     path = Path(recipe.file)
     frames = read_frames(
@@ -69,7 +69,7 @@ def read_scenes(recipe: StructureFileRecipe, start: int, stop: int) -> list[Atom
 
 
 def _problem(frame: Atoms, recipe: StructureFileRecipe) -> str | None:
-    """Tell what makes a scene unusable, if anything."""
+    """Return what makes a scene unusable, or None."""
     if len(frame) == 0:
         return "holds no atoms; give at least one particle."
     positions, cell = frame.positions, frame.cell.array
@@ -94,7 +94,7 @@ def _problem(frame: Atoms, recipe: StructureFileRecipe) -> str | None:
         )
     unknown = sorted(set(frame.numbers[(frame.numbers < 1) | (frame.numbers >= len(chemical_symbols))].tolist()))
     if unknown:
-        return "has atoms of no known element; give every atom an element's symbol."
+        return "has atoms of unknown elements; give every atom an element's symbol."
     if recipe.film == "tags" and "tags" not in frame.arrays:
         return (
             "has no column `tags`, which film: tags reads; add tags:I:1 to its properties, or use film: carbon or none."
@@ -108,7 +108,7 @@ def _problem(frame: Atoms, recipe: StructureFileRecipe) -> str | None:
 
 
 def _too_near(frame: Atoms) -> str | None:
-    """Tell which two atoms are at one place, if any are; the cell is periodic across the beam."""
+    """Return a message about two atoms that are too near, or None; the cell is periodic across the beam."""
     period = np.array([*np.diag(frame.cell.array)[:2], 0.0])
     pairs = cKDTree(wrap_and_round(frame.positions, period), boxsize=period).query_pairs(
         NEAREST_A, output_type="ndarray"
@@ -120,7 +120,7 @@ def _too_near(frame: Atoms) -> str | None:
     apart[:2] -= period[:2] * np.round(apart[:2] / period[:2])
     return (
         f"atoms {first} and {second} are {np.linalg.norm(apart):.3g} Å apart; no bond is shorter than {NEAREST_A:g} Å, so one of "
-        "them is there twice."
+        "them is a duplicate."
     )
 
 

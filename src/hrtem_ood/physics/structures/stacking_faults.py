@@ -19,7 +19,7 @@ from hrtem_ood.physics.structures.parameters import Material
 
 Vector = NDArray[np.float64]
 
-KNOWN: dict[str, tuple[tuple[int, int, int], tuple[float, float, float]]] = {
+FAULTS: dict[str, tuple[tuple[int, int, int], tuple[float, float, float]]] = {
     # I1, R = 1/6 [0 2 -2 3] = 1/3 [0 1 -1 0] + c/2: Hirth & Lothe, Theory of Dislocations (1982), ch. 10 and 11.
     "wurtzite": ((0, 0, 1), (1 / 3, 2 / 3, 1 / 2)),
     # intrinsic, R = a/6 [1 1 -2] on (1 1 1), written in ASE's primitive cell: ibid., ch. 10.
@@ -73,12 +73,12 @@ class StackingFault:
 
     @property
     def spacing_A(self) -> float:  # a unit
-        """Largest distance between planes that follow on one another [Å]."""
+        """Largest distance between consecutive planes [Å]."""
         heights = sorted(plane.height_A % self.period_A for plane in self.planes)
         return float(np.diff([*heights, heights[0] + self.period_A]).max())
 
     def most(self, radius_A: float) -> int:
-        """Return how many faults a sphere of that radius [Å] can hold, wherever in the crystal its centre lies."""
+        """Return the number of faults that any sphere of that radius [Å] can hold, independent of its centre."""
         return max(0, math.floor(2 * radius_A / self.spacing_A - 1 + 1e-9))
 
     def draw(
@@ -107,9 +107,9 @@ class StackingFault:
         drawn: list[float] = np.sort(rng.choice(heights, number, replace=False)).tolist()
         steps: list[tuple[float, Vector]] = []
         displacement, shift, last = np.zeros(3), 0.0, middle - 2 * radius_A
-        for wanted in drawn:
-            # The lattice below the next plane is displaced itself, and its planes with it.
-            height, plane = self._nearest(wanted - shift, last - shift)
+        for target in drawn:
+            # The lattice below the next plane is displaced, and its planes with it.
+            height, plane = self._nearest(target - shift, last - shift)
             last = height + shift
             displacement = displacement + plane.displacement_A
             shift = float(displacement @ self.normal)
@@ -122,14 +122,14 @@ class StackingFault:
         last = math.floor((middle + reach - plane.height_A) / self.period_A)
         return plane.height_A + np.arange(first, last + 1, dtype=np.float64) * self.period_A
 
-    def _nearest(self, wanted: float, above: float) -> tuple[float, FaultPlane]:
+    def _nearest(self, target: float, above: float) -> tuple[float, FaultPlane]:
         """Find the plane of the undisplaced lattice that is nearest to a height, and higher than another one."""
         candidates = []
         for plane in self.planes:
-            nearest, lowest = (wanted - plane.height_A) / self.period_A, (above - plane.height_A) / self.period_A
+            nearest, lowest = (target - plane.height_A) / self.period_A, (above - plane.height_A) / self.period_A
             repeat = max(round(nearest), math.floor(lowest + SAME_LAYER_A / self.period_A) + 1)
             candidates.append((plane.height_A + repeat * self.period_A, plane))
-        return min(candidates, key=lambda candidate: abs(candidate[0] - wanted))
+        return min(candidates, key=lambda candidate: abs(candidate[0] - target))
 
 
 def stacking_fault(crystal: Atoms, material: Material) -> StackingFault:
@@ -144,12 +144,12 @@ def stacking_fault(crystal: Atoms, material: Material) -> StackingFault:
     crystal : ase.Atoms
         From :func:`hrtem_ood.physics.structures.crystal.unit_cell`.
     material : Material
-        Its ``fault_normal`` and ``fault_vector`` count before what is known of its structure.
+        Its ``fault_normal`` and ``fault_vector`` take precedence over :data:`FAULTS`.
 
     Raises
     ------
     ConfigError
-        When no fault is known, or the one given is none.
+        If no fault is defined, or the given one is invalid.
     """
     miller, vector = _chosen(material)
     divisor = math.gcd(*miller)
@@ -158,7 +158,7 @@ def stacking_fault(crystal: Atoms, material: Material) -> StackingFault:
     indices = np.array(miller) // divisor
     if np.allclose(vector, np.round(vector), atol=1e-3):
         raise ConfigError(
-            f"material.fault_vector: {list(vector)} is a lattice vector, which leaves the crystal as it is; "
+            f"material.fault_vector: {list(vector)} is a lattice vector, which leaves the crystal unchanged; "
             "give a fraction of one, in fractional coordinates."
         )
     direction = np.linalg.solve(crystal.cell.array, indices)
@@ -167,32 +167,32 @@ def stacking_fault(crystal: Atoms, material: Material) -> StackingFault:
     step = np.array(_lattice_step(*(int(index) for index in indices))) @ crystal.cell.array
     across = _Across(crystal, normal, period, step, *_bonds(crystal))
 
-    found: list[tuple[float, float, FaultPlane]] = []
+    candidates: list[tuple[float, float, FaultPlane]] = []
     for height, width in _gaps(crystal.positions @ normal % period, period):
         whole, _ = across.bonds(height, np.zeros(3))
         for signed in (displacement, -displacement):
             kept, nearest = across.bonds(height, signed)
             if nearest >= COLLISION:
-                found.append((kept / whole if whole else 1.0, width, FaultPlane(height, signed)))
-    if not found:
+                candidates.append((kept / whole if whole else 1.0, width, FaultPlane(height, signed)))
+    if not candidates:
         raise ConfigError(
             f"material.fault_vector: {list(vector)} pushes atoms into one another on every plane {list(miller)}; give a "
             "displacement, in fractional coordinates of the crystal's cell, that keeps neighbours apart."
         )
-    share = max(share for share, _, _ in found) - 1e-6
-    widest = max(width for kept, width, _ in found if kept >= share) - SAME_LAYER_A
-    best = {plane.height_A: plane for kept, width, plane in reversed(found) if kept >= share and width >= widest}
+    share = max(share for share, _, _ in candidates) - 1e-6
+    widest = max(width for kept, width, _ in candidates if kept >= share) - SAME_LAYER_A
+    best = {plane.height_A: plane for kept, width, plane in reversed(candidates) if kept >= share and width >= widest}
     return StackingFault(normal, period, tuple(best.values()))
 
 
 def _chosen(material: Material) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
     if material.fault_normal is not None and material.fault_vector is not None:
         return material.fault_normal, material.fault_vector
-    if material.file is None and material.structure in KNOWN:
-        return KNOWN[material.structure]
+    if material.file is None and material.structure in FAULTS:
+        return FAULTS[material.structure]
     raise ConfigError(
         f"particles.stacking_faults: no stacking fault is known for {material.file or material.structure}; give "
-        f"fault_normal and fault_vector of the material, or stacking_faults: 0. Known by formula: {', '.join(KNOWN)}."
+        f"fault_normal and fault_vector of the material, or stacking_faults: 0. Known by formula: {', '.join(FAULTS)}."
     )
 
 
@@ -230,7 +230,7 @@ def _bonds(crystal: Atoms) -> tuple[float, frozenset[tuple[int, int]]]:
 
 @dataclass(frozen=True)
 class _Across:
-    """Counts bonds across a plane of the endless crystal, per two-dimensional unit cell of the plane."""
+    """Counts bonds across a plane of the infinite crystal, per two-dimensional unit cell of the plane."""
 
     crystal: Atoms
     normal: Vector

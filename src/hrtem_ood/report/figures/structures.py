@@ -88,7 +88,7 @@ def _matrix(axes: Axes, matrix: Matrix, analysis: Analysis, *, colours: str, siz
     top = None if analysis.metric == "cross_entropy" else 1
     image = axes.imshow(score, cmap=palette(colours), vmin=0, vmax=top, interpolation="nearest")
     axes.set_facecolor("0.85")
-    for row, column in np.argwhere(matrix.own[:MOST, :MOST]):
+    for row, column in np.argwhere(matrix.same_recipe[:MOST, :MOST]):
         axes.add_patch(
             Rectangle(
                 (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.8, clip_on=False, zorder=3

@@ -1,1 +1,1 @@
-"""Numbers for every training set and test dataset that are known without testing a network."""
+"""Predictors: numbers for every training set and test dataset, available without a test of a network."""

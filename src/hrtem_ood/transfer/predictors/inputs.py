@@ -52,7 +52,7 @@ class Dataset:
     def images(self) -> NDArray[np.float32]:
         """First images, at most :data:`MAX_IMAGES`, standardised, float32 array, (image, y, x), [1].
 
-        They are read at each access and not kept: the images of all datasets of a campaign may not fit into memory.
+        They are read at each access and not cached: the images of all datasets of a campaign may not fit into memory.
         """
         from hrtem_ood.artifacts import store  # configurations are checked without it
 

@@ -18,7 +18,7 @@ PredictorFunction = Callable[[TrainingSet, Dataset], float]
 
 
 def for_nearest_dataset(measure: DatasetMeasure, direction: Direction) -> PredictorFunction:
-    """Make a predictor of a measure of two datasets: its value for the nearest dataset of the training set.
+    """Make a predictor from a measure of two datasets: its value for the nearest dataset of the training set.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ def for_nearest_dataset(measure: DatasetMeasure, direction: Direction) -> Predic
 
 
 def for_nearest_condition(measure: ConditionMeasure, direction: Direction) -> PredictorFunction:
-    """Do as :func:`for_nearest_dataset` does, with a measure of two :class:`~hrtem_ood.physics.optics.condition.Condition`."""
+    """Make a predictor from a measure of two conditions; see :func:`for_nearest_dataset`."""
     return for_nearest_dataset(lambda train, test: measure(train.condition, test.condition), direction)
 
 
 def for_nearest_spectra(measure: SpectralMeasure, direction: Direction) -> PredictorFunction:
-    """Do as :func:`for_nearest_dataset` does, with a measure of two :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra`."""
+    """Make a predictor from a measure of the spectra of two datasets; see :func:`for_nearest_dataset`."""
     return for_nearest_dataset(lambda train, test: measure(train.image_spectra, test.image_spectra), direction)
 
 
 def for_mixture(measure: SpectralMeasure) -> PredictorFunction:
-    """Make a predictor of a measure of image spectra: its value for the weighted mean spectra of the training set.
+    """Make a predictor from a measure of image spectra: its value for the weighted mean spectra of the training set.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Predictor:
     family : {"transfer", "naive", "images", "user"}
         Whether it uses information transfer, the parameters of conditions, images, or is a user's.
     arguments : {"spectra", "mixture", "conditions", "datasets", "training set"}
-        What ``measure`` is a function of. For training and test: two
+        Arguments of ``measure``. For training and test: two
         :class:`~hrtem_ood.transfer.image_spectrum.ImageSpectra` (of the nearest dataset, or of the mixture of all), two
         :class:`~hrtem_ood.physics.optics.condition.Condition`, two
         :class:`~hrtem_ood.transfer.predictors.inputs.Dataset`; or the whole
@@ -140,7 +140,7 @@ ROWS = (
         "mmd", image_distance.mmd_distance, "smaller", "MMD²", "1", "images", "datasets", needs_objects=False
     ),
 )  # fmt: skip
-"""The predictors that come with the project, in the order of tables and artifacts."""
+"""The built-in predictors, in the order of tables and artifacts."""
 
 PREDICTORS = {row.name: row for row in ROWS}
 """The same by name."""

@@ -18,7 +18,7 @@ ARGUMENTS = 2
 
 
 class UserPredictor(Model):
-    """A predictor of your own: a function in a Python file."""
+    """A user-defined predictor: a function in a Python file."""
 
     file: str = Field(
         description="Python file that defines `name`, relative to the working directory; see docs/predictors.md. "

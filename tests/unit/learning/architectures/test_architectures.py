@@ -345,13 +345,13 @@ def test_what_makes_no_network_is_told(raw, own, name, parameters, message):
     [
         (
             {"channels": 15},
-            r"stride \(2, 2\) that sees 15 channels.* `shortcut.0\(x\[..., ::2, ::2\]\)` is the same",
+            r"stride \(2, 2\) with 15 channels.* `shortcut.0\(x\[..., ::2, ::2\]\)` is the same",
         ),
         (
             {"channels": 4, "y": 1, "x": 3},
-            r"stride \(1, 3\) that sees 4 channels.* `shortcut.0\(x\[..., ::1, ::3\]\)`",
+            r"stride \(1, 3\) with 4 channels.* `shortcut.0\(x\[..., ::1, ::3\]\)`",
         ),
-        ({"channels": 32, "groups": 4}, r"stride \(2, 2\) that sees 8 channels"),
+        ({"channels": 32, "groups": 4}, r"stride \(2, 2\) with 8 channels"),
         ({"channels": 16}, None),
         ({"channels": 4, "kernel": 3}, None),
         ({"channels": 4, "y": 1, "x": 1}, None),

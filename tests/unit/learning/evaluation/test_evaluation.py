@@ -254,8 +254,8 @@ def test_an_unreadable_evaluation_is_passed_over(
     project.evaluate("p", suite)
     assert len(computed) == 2
     told = capsys.readouterr().err
-    assert f"{path} is of no use here" in told
-    assert "a-foreign.zarr.zip is of no use here" in told
+    assert f"{path} is skipped" in told
+    assert "a-foreign.zarr.zip is skipped" in told
 
 
 def test_a_diverged_network_scores_nan(project: Project, computed: list[Any]) -> None:
@@ -377,7 +377,7 @@ def test_weights_that_another_campaign_asks_for_are_kept(project: Project, capsy
     drop_scored_weights([one, other], evaluations, project.results, "mine")
     assert read_network(project.path("networks", one, ".ckpt"))["state_dict"]
     assert read_network(project.path("networks", other, ".ckpt"))["weights_dropped"]
-    assert f"{one} keeps its weights: campaign theirs asks for it, too" in capsys.readouterr().err
+    assert f"{one} keeps its weights: campaign theirs uses it, too" in capsys.readouterr().err
 
 
 def index_text(name: str, *networks: str) -> str:
@@ -421,8 +421,8 @@ def test_an_index_that_is_not_whole_keeps_all_networks(project: Project, capsys:
             drop_scored_weights([one, other], evaluations, project.results, "mine")
         assert all(read_network(project.path("networks", id_, ".ckpt"))["state_dict"] for id_ in (one, other))
     said = capsys.readouterr().err
-    assert f"all networks keep their weights, as another campaign may ask for them: {path} is damaged" in said
-    assert "networks is a link, so they may be those of another results folder" in said
+    assert f"all networks keep their weights, as another campaign may use them: {path} is damaged" in said
+    assert "networks is a link, so other results folders may share them" in said
     (project.results / "networks").unlink()
     link.rename(project.results / "networks")
     drop_scored_weights([one, other], evaluations, project.results, "mine")
@@ -496,6 +496,6 @@ def test_the_code_of_an_architecture_comes_from_the_configuration_alone(project:
     output.unlink()
     for changes in ({"name": "system", "file": os.__file__}, {"sha256": "0" * 64}, {"parameters": {}}):
         rewrite(**changes)
-        with pytest.raises(ArtifactError, match=r"own.json: .* is of another architecture than the configuration asks"):
+        with pytest.raises(ArtifactError, match=r"own.json: .* has another architecture than in the configuration"):
             evaluate(evaluation, *inputs, device="cpu", architectures={spec.id: architecture})
         rewrite(**chosen)

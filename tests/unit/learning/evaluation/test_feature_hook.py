@@ -110,7 +110,7 @@ def test_networks_of_different_width_are_padded_and_copied_back(tmp_path: Path) 
         assert np.isnan(row[:, widths[name] :]).all()
     again = ScoreTable({"none": "2", "narrow": "1"}, {"e": "5"}, 3)
     again.copy_existing(path.parent, version=3, except_for=tmp_path / "b")
-    assert again.known.all()
+    assert again.filled.all()
     copied = again.to_dataset()
     assert list(copied.features.values) == [0, 2]
     np.testing.assert_array_equal(copied.feature.values[1, 0], given["narrow", "e"].feature)

@@ -63,7 +63,7 @@ def test_a_command_of_the_standard_library_is_not_run(run, make_network):
         assert "os.py: the file defines no class `system`" in done.output
     for done in run(network, "--architecture-file", str(DILATED)):
         assert done.exit_code == 1
-        assert "dilated.py has changed since the architecture of a network was asked for" in done.output
+        assert "dilated.py has changed since the architecture of a network was configured" in done.output
 
 
 def test_a_file_beside_the_checkpoint_is_not_run(run, make_network, tmp_path):
@@ -79,7 +79,7 @@ def test_without_a_digest_no_file_is_run(run, make_network, digest):
     network = rewritten(make_network(), architecture=architecture)
     for done in run(network, "--architecture-file", str(DILATED)):
         assert done.exit_code == 1
-        assert "does not tell the sha256 of its architecture's file" in done.output
+        assert "lacks the sha256 of its architecture's file" in done.output
 
 
 @pytest.mark.parametrize(

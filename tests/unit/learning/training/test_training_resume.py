@@ -183,7 +183,7 @@ def test_a_damaged_state_is_told_of_and_not_used(
     taken = stop_at(monkeypatch, 9, lambda: None)
     assert weights_of(lab.run(pack)) == expected
     assert taken[0] == (0, 0)
-    assert "training starts anew" in capsys.readouterr().err
+    assert "training restarts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change", ["torch", "another network"])
@@ -205,7 +205,7 @@ def test_a_state_of_something_else_is_told_of_and_not_used(
     taken = stop_at(monkeypatch, 99, lambda: None)
     assert weights_of(lab.run(pack)) == expected
     assert taken[0] == (0, 0)
-    assert f"training starts anew, as {resume}" in capsys.readouterr().err
+    assert f"training restarts, as {resume}" in capsys.readouterr().err
 
 
 def test_the_time_of_all_processes_counts(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

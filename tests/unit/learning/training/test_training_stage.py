@@ -274,7 +274,7 @@ def test_labels_must_have_both_classes(lab: Any, value: int, word: str) -> None:
 def test_no_gpu_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert torch_device("auto") == torch_device("cpu") == torch.device("cpu")
-    with pytest.raises(DeviceError, match=r"execution\.device, or --device\), but PyTorch sees none"):
+    with pytest.raises(DeviceError, match=r"execution\.device, or --device\), but PyTorch detects none"):
         torch_device("gpu")
 
 

@@ -184,7 +184,7 @@ def test_unknown_elements_are_named(parametrization):
     strange.numbers[0] = 118
     simulation = SIMULATION.model_copy(update={"parametrization": parametrization})
     with pytest.raises(
-        ConfigError, match=rf"parametrization: `{parametrization}` does not know Og of some\.extxyz; it knows H, He"
+        ConfigError, match=rf"parametrization: `{parametrization}` lacks Og, which some\.extxyz has; valid are H, He"
     ):
         check_structures([strange], simulation, Path("some.extxyz"))
     check_structures([scene(0)], simulation, Path("some.extxyz"))

@@ -208,7 +208,7 @@ def test_a_crystal_file_is_built_from(tmp_path: Path) -> None:
         ),
         (
             Particles(radius_A=(6.0, 9.0), stacking_faults=(0, 5)),
-            r"particles\.stacking_faults: up to 5 faults .* radius_A = 6 is sure to hold only 2",
+            r"particles\.stacking_faults: up to 5 faults .* radius_A = 6 is certain to hold only 2",
         ),
     ],
 )

@@ -92,7 +92,7 @@ def without_tags():
         (frame(), {"cell_A": 25.6}, r"the cell is 12.8 × 12.8 Å across the beam, but cell_A = 25.6"),
         (changed(cell=[CELL_A, CELL_A, 5]), {}, r"atoms lie at z from 2 to 6 Å, but the cell goes from 0 to 5 Å"),
         (changed(cell=[CELL_A, CELL_A, 0]), {}, "the cell has no height along z"),
-        (changed(numbers=[6, 6, 6, 0, 79]), {}, "has atoms of no known element"),
+        (changed(numbers=[6, 6, 6, 0, 79]), {}, "has atoms of unknown elements"),
         (without_tags(), {"film": "tags"}, "has no column `tags`, which film: tags reads"),
         (twice(0.0), {}, r"structure 0: atoms 3 and 5 are 0 Å apart"),
         (twice(CELL_A - 0.3), {}, r"structure 0: atoms 3 and 5 are 0.3 Å apart"),
@@ -167,7 +167,7 @@ def test_mistakes_in_the_configuration_are_named(raw, tmp_path, changes, message
     [
         (
             {"structure_sets": {"test": {"particles": {"stacking_faults": 50}}}},
-            r"structure_sets\.test\.particles\.stacking_faults: .* is sure to hold only \d",
+            r"structure_sets\.test\.particles\.stacking_faults: .* is certain to hold only \d",
         ),
         (
             {"materials": {"CdSe": {"formula": "CdXx"}}},

@@ -13,7 +13,7 @@ from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.crystal import unit_cell
 from hrtem_ood.physics.structures.parameters import Material
 from hrtem_ood.physics.structures.particle import faulted_atoms_in_sphere
-from hrtem_ood.physics.structures.stacking_faults import KNOWN, FaultPlane, StackingFault, stacking_fault
+from hrtem_ood.physics.structures.stacking_faults import FAULTS, FaultPlane, StackingFault, stacking_fault
 
 CDSE = Material(formula="CdSe", structure="wurtzite", a_A=4.2985, c_A=7.0152)
 GOLD = Material(formula="Au", structure="fcc", a_A=4.0782)
@@ -169,7 +169,7 @@ def test_every_plane_through_a_particle_is_drawn_equally_often() -> None:
 def test_a_vector_with_a_part_along_the_normal_loses_no_plane() -> None:
     # a fault that opens the crystal by 0.3 Å at each plane
     opening = 0.3 / (4.0782 * 3**0.5)
-    vector = tuple(part + opening for part in KNOWN["fcc"][1])
+    vector = tuple(part + opening for part in FAULTS["fcc"][1])
     material = Material(formula="Au", structure="fcc", a_A=4.0782, fault_normal=(1, 1, 1), fault_vector=vector)
     fault = stacking_fault(unit_cell(material), material)
     steps = fault.draw(np.zeros(3), 15.0, 8, np.random.default_rng(0))

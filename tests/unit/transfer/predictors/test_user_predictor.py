@@ -175,7 +175,7 @@ def test_a_file_that_changed_since_is_refused(here: Path, config: dict[str, Any]
     campaign = load_campaign(config | {"predictors": {"mine": {"file": "f.py", "name": "f", "direction": "larger"}}})
     made = make(campaign.config.model_dump(mode="json"))
     (here / "f.py").write_text("def f(train, test): return 2")
-    with pytest.raises(ArtifactError, match=r"f\.py has changed since the predictor mine was asked for"):
+    with pytest.raises(ArtifactError, match=r"f\.py has changed since the predictor mine was configured"):
         predictors(campaign, made.results)
 
 
