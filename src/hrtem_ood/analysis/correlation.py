@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
-from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
+from hrtem_ood.analysis.ranking.predictor_ranking import bootstrap_stream, cell_subsets
 from hrtem_ood.analysis.ranking.predictor_scores import MIN_CELLS
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 from hrtem_ood.config.analysis import Analysis
@@ -134,4 +134,4 @@ def gap_correlation(
     gap = cells.gap.values
     values = np.broadcast_to(cells[name].values, gap.shape)
     columns = np.unique(cells.condition_label.values, return_inverse=True)[1]
-    return spearman(gap, values, use, columns, analysis, f"bootstrap of {name} over {subset}")
+    return spearman(gap, values, use, columns, analysis, bootstrap_stream("gap", subset))

@@ -156,8 +156,13 @@ def outcome_subset(
         outcomes.place.values,
         analysis.bootstrap_resamples,
         analysis.confidence_level,
-        f"league of {outcome} over {name}",
+        bootstrap_stream(outcome, name),
     )
+
+
+def bootstrap_stream(outcome: str, subset: str) -> str:
+    """Name the random stream of a subset, so that all tables about the same cells draw the same resamples."""
+    return f"league of {outcome} over {subset}"
 
 
 def _with_values(

@@ -24,8 +24,9 @@ def check_table(checked: Check) -> RenderableType:
     )
     if checked.damaged:
         parts.append(
-            "Delete the damaged files and run snakemake again. It creates these files again, and no others. For a damaged "
-            "network, delete its pack (packs/), too."
+            "Delete the damaged files and run snakemake again. It creates those that the campaign needs again, and no others. "
+            "For a damaged network, delete its pack (packs/), too. Files without a digest are of an earlier version; "
+            "`hrtem-ood gc` lists those that no campaign uses."
         )
     if checked.foreign:
         names = ", ".join(str(Path(path).relative_to(checked.results)) for path in checked.foreign[:5])

@@ -6,6 +6,8 @@ from numba import njit
 from hrtem_ood.physics.optics.fast_sincos import sincos
 from hrtem_ood.physics.optics.polynomial import DEGREE
 
+assert DEGREE == 6, "`lens` writes out seven coefficients; write out as many as a higher degree has"
+
 
 @njit(cache=True, fastmath={"contract"})
 def lens(polynomial: np.ndarray, alpha: np.ndarray, damping: np.ndarray, result: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Imaging conditions χ: their parameters, and grids of them."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
@@ -200,9 +201,10 @@ class Condition(Model):
         }
 
 
-ABERRATIONS = tuple(
-    name for name in Condition.model_fields if name.startswith(("C", "phi")) and not name.endswith("_sd")
-)
+ABERRATIONS = tuple(name for name in Condition.model_fields if re.fullmatch(r"(C|phi)\d\d", name))
+
+UNITS = {"_e_per_A2": "e/Å²", "_mrad": "mrad", "_mm": "mm", "_eV": "eV", "_K": "K", "_rad": "rad", "_A": "Å", "_1": ""}
+"""Endings of the names of parameters that are no aberrations, and their units; ``_1`` ends one without a unit."""
 
 JITTER_FIELDS = {
     "defocus_A": "defocus_sd_A",
@@ -258,8 +260,17 @@ _LABEL = {
 
 
 def parameter_unit(parameter: str) -> str:
-    """Return the unit of a parameter of a condition, from its name."""
-    for ending, unit in (("_e_per_A2", "e/Å²"), ("_mrad", "mrad"), ("_A", "Å")):
+    """Return the unit of a parameter of a condition: that of an aberration, or the one at the end of its name.
+
+    Raises
+    ------
+    ValueError
+        Where the name of a new parameter ends in none of the known units.
+    """
+    name = parameter.removesuffix("_sd")
+    if name in ABERRATIONS:
+        return "Å" if name.startswith("C") else "rad"
+    for ending, unit in UNITS.items():
         if parameter.endswith(ending):
             return unit
-    return "Å" if parameter.startswith("C") else "rad"
+    raise ValueError(f"{parameter}: the name must end in one of {', '.join(UNITS)}")
