@@ -22,9 +22,14 @@ ADDITIONS = {
     "image parameter": {
         CONDITION: [
             (
-                '    @model_validator(mode="before")\n    @classmethod\n    def _no_azimuth',
-                '    toy_A: float = Field(0.0, description="Vibration [Å].")\n\n'
-                '    @model_validator(mode="before")\n    @classmethod\n    def _no_azimuth',
+                '    @model_validator(mode="before")\n    @classmethod\n    def _drop_azimuths_of_zero',
+                '    toy_A: float = Field(0.0, description="Vibration [Å].")\n'
+                '    toy_sd_A: float = Field(0.0, description="Its standard deviation [Å].")\n\n'
+                '    @model_validator(mode="before")\n    @classmethod\n    def _drop_azimuths_of_zero',
+            ),
+            (
+                '} | {name: f"{name}_sd" for name in ABERRATIONS}\n"""Every',
+                '} | {name: f"{name}_sd" for name in ABERRATIONS} | {"toy_A": "toy_sd_A"}\n"""Every',
             ),
             ("PARAMETER_SYMBOLS = {\n", 'PARAMETER_SYMBOLS = {\n    "toy_A": "vibration",\n'),
             ("_LABEL = {\n", '_LABEL = {\n    "toy_A": "vibration {:g} Å",\n'),

@@ -307,7 +307,7 @@ def test_a_dataset_that_changed_size_is_an_error(project: Project) -> None:
     path = project.path("datasets", "d")
     fewer = store.read_zarr(path).isel(image=slice(3))
     store.write_zarr(path, fewer, {"sha256_of_images": store.arrays_sha256(fewer.counts.values, fewer.label.values)})
-    with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip holds other images than when .*{suite}\.json was made"):
+    with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip holds other images than when .*{suite}\.json was written"):
         project.evaluate("p", suite)
     path.unlink()
     with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip is missing, .* Delete .*{suite}\.json"):

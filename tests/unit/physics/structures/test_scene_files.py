@@ -148,7 +148,7 @@ def test_a_structure_set_may_be_a_file(raw, tmp_path):
         ({"seed": 3}, r"structure_sets\.test\.seed: unknown key; .*Valid keys: n_structures, file"),
         (
             {"film": "foil"},
-            r"structure_sets\.test\.film: must be 'tags', 'carbon' or 'none', not 'foil'\. It is: Which atoms",
+            r"structure_sets\.test\.film: must be 'tags', 'carbon' or 'none', not 'foil'\. It is: Atoms of the film",
         ),
         ({"cell_A": None}, r"structure_sets\.test\.cell_A: is missing\. It is: Side of the square"),
         ({"cell_A": 12.85}, r"simulation\.sampling_A: 0\.2 Å does not divide cell_A = 12\.85"),
