@@ -2,7 +2,7 @@
 
 import gc
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,31 @@ def read_signals(path: Path) -> list[Signal]:
         data, pixel = read_mrc(path)
         return [_checked(f"image of {path.name}", data, pixel)]
     return list(_tiff_signals(path) if suffix in (".tif", ".tiff") else _dm_signals(path))
+
+
+def read_or_reason(path: Path, reader: Callable[[Path], list[Signal]] = read_signals) -> tuple[list[Signal], str]:
+    """Return what a reader gives, or what it stumbles on.
+
+    Parameters
+    ----------
+    path : Path
+    reader : callable, optional
+
+    Returns
+    -------
+    list of Signal
+    str
+        The reason why there are none; empty where there is none.
+    """
+    with warnings.catch_warnings():
+        # readers leave files to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return reader(path), ""
+        except Exception as error:  # whatever it is
+            why = f"{type(error).__name__}: {error!s:.200}"
+        gc.collect()  # the error is let go of here, with the file that its frames hold
+        return [], why
 
 
 def _checked(
