@@ -1,6 +1,7 @@
 """Labels as people have them: masks and numbered particles in TIFF, MRC and PNG."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,7 @@ def read_label_planes(path: Path) -> list[NDArray[Any]]:
         check_regular(path, "label")
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}). Give the path of a label.") from None
-    signals, why = read_or_reason(path, _png_signals if suffix == ".png" else read_signals)
+    signals, why = read_or_reason(path, _png_signals if suffix == ".png" else partial(read_signals, with_pixel=False))
     if why:
         raise ArtifactError(
             f"{path} cannot be read as {suffix[1:].upper()} ({why}). Is it damaged, cut off, or of another format?"
