@@ -61,5 +61,5 @@ def test_patterns_are_expanded_and_sorted(tmp_path, monkeypatch):
     assert names("none.tif") == ["none.tif"]  # named when it is read
     with pytest.raises(ConfigError, match=r"--labels: no file matches '\*.png'"):
         names("*.png")
-    with pytest.raises(ConfigError, match="--labels: 'in' is a folder. Give its files: 'in/\\*.tif'"):
+    with pytest.raises(ConfigError, match=r"--labels: 'in' is a folder. Give its files: 'in/\*.tif'"):
         names("in")

@@ -52,12 +52,12 @@ LABEL[:2, 2:] = 1
 def score(write):
     """Return a function that scores images with labels, without repair."""
 
-    def score(*images_and_labels, networks=(network(),), pixel_size_A=0.4, **options):
+    def score(*images_and_labels, networks=None, pixel_size_A=0.4, **options):
         pairs = [
             LabelPair(write(f"m{n}.tif", image, pixel_size_A), write(f"l{n}.tif", label, None))
             for n, (image, label) in enumerate(images_and_labels)
         ]
-        return score_micrographs(networks, pairs, **({"repair": False} | options))
+        return score_micrographs(networks or [network()], pairs, **({"repair": False} | options))
 
     return score
 
@@ -176,7 +176,7 @@ def test_a_label_of_another_shape_is_told(score, tmp_path):
     assert "A label has the pixels of its micrograph." in smaller
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_scored(score, write, tmp_path):
+def test_what_cannot_be_read_is_told_and_the_rest_scored(write, tmp_path):
     good = LabelPair(write("a.tif", BRIGHT), write("b.tif", LABEL, None))
     nowhere = LabelPair(tmp_path / "none.tif", good.labels)
     no_label = LabelPair(good.micrographs, tmp_path / "none.png")
@@ -248,7 +248,7 @@ def test_intervals_are_those_of_the_percentile_bootstrap():
     pd.testing.assert_series_equal(summary, summarise(table_of(values)).iloc[0])  # the same draws each time
 
 
-def test_many_networks_and_images_are_drawn(monkeypatch):
+def test_many_networks_and_images_are_drawn():
     rng = np.random.default_rng(0)
     table = pd.concat(
         [table_of(rng.random(130)).assign(network=f"network-{n}-" + "x" * 60) for n in range(62)], ignore_index=True
