@@ -134,7 +134,7 @@ def particle_label(values: NDArray[Any], name: str) -> ParticleLabel:
 
 def _listed(levels: NDArray[Any]) -> str:
     if len(levels) <= 3:
-        return f"the {'value' if len(levels) == 1 else 'values'} {', '.join(f'{level:g}' for level in levels)}"
+        return f"the {'value' if len(levels) == 1 else 'values'} {', '.join(f'{level + 0:g}' for level in levels)}"
     return f"{len(levels)} values from {levels[0]:g} to {levels[-1]:g}"
 
 

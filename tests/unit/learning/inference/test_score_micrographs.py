@@ -10,6 +10,7 @@ from torch import nn
 
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference import score_figure
 from hrtem_ood.learning.inference import score_micrographs as module
 from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.micrograph import Micrograph
@@ -248,17 +249,25 @@ def test_intervals_are_those_of_the_percentile_bootstrap():
     pd.testing.assert_series_equal(summary, summarise(table_of(values)).iloc[0])  # the same draws each time
 
 
-def test_many_networks_and_images_are_drawn():
+@pytest.mark.parametrize("files", ["many", "one"])
+def test_the_best_networks_and_the_hardest_images_are_drawn(monkeypatch, files):
+    monkeypatch.setattr(score_figure, "MOST_NETWORKS", 4)
+    monkeypatch.setattr(score_figure, "MOST_IMAGES", 26)
     rng = np.random.default_rng(0)
-    table = pd.concat(
-        [table_of(rng.random(130)).assign(network=f"network-{n}-" + "x" * 60) for n in range(62)], ignore_index=True
-    )
+    names = [f"network-{n}-" + "x" * 60 for n in range(6)]
+    table = pd.concat([table_of(rng.random(28)).assign(network=name) for name in names], ignore_index=True)
+    if files == "many":  # images of one name, of several files
+        table["micrograph"] = "a"
     table.loc[::7, "f1"] = np.nan
-    drawn = draw_scores(table, summarise(table))
-    assert drawn[:4] == b"\x89PNG"
-    width, height = (int.from_bytes(drawn[start : start + 4]) for start in (16, 20))
-    assert width < 3000
-    assert height < 4000
+    summary = summarise(table)
+    cells = score_figure._cells(table, summary)
+    assert list(cells.index) == list(summary.index[:4])
+    median = table[table.network.isin(cells.index)].groupby("micrograph_file").f1.median()
+    assert {name.split()[0] for name in cells.columns} == set(median.nsmallest(26).index)
+    assert draw_scores(table, summary)[:4] == b"\x89PNG"
+    assert score_figure._title(table, cells).splitlines()[1:] == [
+        "the best 4 of 6 networks", "the hardest 26 of 28 images",
+    ]  # fmt: skip
 
 
 def test_networks_that_cannot_be_used_are_told(make_network, tmp_path):
