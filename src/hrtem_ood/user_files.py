@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-FileKind = Literal["configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph"]
+FileKind = Literal[
+    "configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph", "label"
+]
 
 LARGEST_BYTES: dict[FileKind, int] = {
     "configuration": 2**20,
@@ -21,6 +23,7 @@ LARGEST_BYTES: dict[FileKind, int] = {
     "structures": 2**29,
     "Python file": 2**20,
     "micrograph": 16 * 2**30,
+    "label": 16 * 2**30,
 }
 """Largest size of a file by its kind [bytes], far above that of any useful file: a detector's largest image is 400 MB."""
 

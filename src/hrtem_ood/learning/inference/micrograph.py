@@ -1,9 +1,7 @@
 """Micrographs as people have them: TIFF, MRC, DM3 and DM4, with their pixel size."""
 
-import gc
 import re
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrtem_ood.errors import ArgumentError, ArtifactError
-from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_signals
+from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_or_reason
 from hrtem_ood.quoting import quoted
 from hrtem_ood.user_files import check_regular
 
@@ -52,6 +50,8 @@ class Micrograph:
         above it, the file has an offset of its own, and the least value is taken.
     left_out : tuple of str
         What else the file holds that is no micrograph, and why; with its first one only.
+    number, count : int
+        Place of the image among those of its file, from 0, and their number.
 
     Examples
     --------
@@ -68,6 +68,8 @@ class Micrograph:
     pixel_size_A: float
     zero: float
     left_out: tuple[str, ...] = ()
+    number: int = 0
+    count: int = 1
 
     @classmethod
     def from_array(cls, image: ArrayLike, *, pixel_size_A: float, name: str = "array") -> Self:
@@ -155,7 +157,8 @@ def read_micrographs(
     for place in good:
         plane, pixel = usable[place]
         image, zero = _values(plane)
-        yield Micrograph(names[place], path, image, pixel, zero, tuple(left_out) if place == good[0] else ())
+        others = tuple(left_out) if place == good[0] else ()
+        yield Micrograph(names[place], path, image, pixel, zero, others, number=place, count=len(usable))
 
 
 def _signals(path: Path) -> list[Signal]:
@@ -167,7 +170,7 @@ def _signals(path: Path) -> list[Signal]:
         check_regular(path, "micrograph")
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}). Give the path of a micrograph.") from None
-    signals, why = _read(path)
+    signals, why = read_or_reason(path)
     if why:
         raise ArtifactError(
             f"{path} cannot be read as {path.suffix[1:].upper()} ({why}). Is it damaged, cut off, or of another format?"
@@ -175,19 +178,6 @@ def _signals(path: Path) -> list[Signal]:
     if not signals:
         raise ArtifactError(f"{path} holds no image.")
     return signals
-
-
-def _read(path: Path) -> tuple[list[Signal], str]:
-    """Return what a reader gives, or what it stumbles on."""
-    with warnings.catch_warnings():
-        # readers leave files to the garbage collector
-        warnings.simplefilter("ignore", ResourceWarning)
-        try:
-            return read_signals(path), ""
-        except Exception as error:  # whatever it is
-            why = f"{type(error).__name__}: {error!s:.200}"
-        gc.collect()  # the error is let go of here, with the file that its frames hold
-        return [], why
 
 
 def _nothing(path: Path, left_out: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 import gc
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,15 @@ class Signal:
     unusable: str | None = field(default=None)
 
 
-def read_signals(path: Path) -> list[Signal]:
+def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     """Read all arrays of a file.
 
     Parameters
     ----------
     path : Path
         Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3` or `.dm4`.
+    with_pixel : bool, optional
+        Whether the pixels of a TIFF are looked for, which takes longer than to read a small image.
 
     Returns
     -------
@@ -72,7 +74,32 @@ def read_signals(path: Path) -> list[Signal]:
     if suffix == ".mrc":
         data, pixel = read_mrc(path)
         return [_checked(f"image of {path.name}", data, pixel)]
-    return list(_tiff_signals(path) if suffix in (".tif", ".tiff") else _dm_signals(path))
+    return list(_tiff_signals(path, with_pixel) if suffix in (".tif", ".tiff") else _dm_signals(path))
+
+
+def read_or_reason(path: Path, reader: Callable[[Path], list[Signal]] = read_signals) -> tuple[list[Signal], str]:
+    """Return what a reader gives, or what it stumbles on.
+
+    Parameters
+    ----------
+    path : Path
+    reader : callable, optional
+
+    Returns
+    -------
+    list of Signal
+    str
+        The reason why there are none; empty where there is none.
+    """
+    with warnings.catch_warnings():
+        # readers leave files to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return reader(path), ""
+        except Exception as error:  # whatever it is
+            why = f"{type(error).__name__}: {error!s:.200}"
+        gc.collect()  # the error is let go of here, with the file that its frames hold
+        return [], why
 
 
 def _checked(
@@ -140,9 +167,9 @@ def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) ->
     return None
 
 
-def _tiff_signals(path: Path) -> Iterator[Signal]:
+def _tiff_signals(path: Path, with_pixel: bool) -> Iterator[Signal]:
     """Yield the series of a TIFF, each a page or a stack of like pages; other files that it names are left alone."""
-    told = _tiff_headers(path)
+    told = _tiff_headers(path) if with_pixel else []
     with tifffile.TiffFile(path, _multifile=False) as file:
         for number, series in enumerate(file.series):
             axes, header = told[number] if number < len(told) else ([], {})
