@@ -44,7 +44,7 @@ def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwor
         yield f"{result.path}: not segmented: {result.reason}"
     elif brief:
         one = result.record
-        yield f"{one.name}: {_count(one)}, {one.covered:.1%} covered{_median(one)}"
+        yield f"{one.name}: {_count(len(one.diameters_A), 'particle')}, {one.covered:.1%} covered{_median(one)}"
         yield from (f"  note: {note}" for note in one.notes)
     else:
         yield from segmentation_lines(result, network)
@@ -78,7 +78,7 @@ def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> I
 def run_table(record: RunRecord) -> Table:
     """Return the table of a run: a row per image, and per file that failed."""
     table = make_table(
-        f"{len(record.images)} images, {len(record.failed)} files not segmented",
+        f"{_count(len(record.images), 'image')} segmented, {_count(len(record.failed), 'file')} not",
         folded("image"),
         *numbers("particles", "covered", "median diameter [Å]", "confidence", "notes"),
         folded("file"),
@@ -107,8 +107,8 @@ def failure_message(record: RunRecord, files: int) -> str:
     return f"{len(reasons)} of {files} files could not be segmented:{lines}{more}"
 
 
-def _count(one: ImageRecord) -> str:
-    return f"{len(one.diameters_A)} {'particle' if len(one.diameters_A) == 1 else 'particles'}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _median(one: ImageRecord) -> str:

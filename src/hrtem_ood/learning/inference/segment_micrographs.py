@@ -112,7 +112,7 @@ class Segmentation:
     >>> segmentation = hrtem_ood.segment(network, hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.8))
     >>> segmentation.mask.shape, segmentation.mask.dtype.name
     ((64, 64), 'uint8')
-    >>> segmentation.labels.max() == len(segmentation.particles)
+    >>> int(segmentation.labels.max()) == len(segmentation.particles)
     True
     >>> list(segmentation.particles.columns)[:6]
     ['y_A', 'x_A', 'y_px', 'x_px', 'area_A2', 'diameter_A']

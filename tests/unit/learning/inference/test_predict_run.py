@@ -71,7 +71,7 @@ def test_a_folder_with_a_bad_file(run, write, counts, tmp_path, network):
     (tmp_path / "in/broken.dm3").write_bytes(b"GIF89a")
     said = run("in", code=1)
     assert "in/broken.dm3: not segmented: in/broken.dm3 cannot be read as DM3" in said
-    assert "3 images, 1 files not segmented" in said
+    assert "3 images segmented, 1 file not" in said
     assert "hrtem-ood: 1 of 4 files could not be segmented:\n  in/broken.dm3 cannot be read as DM3" in said
     record = json.loads((tmp_path / "predictions/run.json").read_text())
     assert record["network"]["id"] == network.stem
