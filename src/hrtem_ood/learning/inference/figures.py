@@ -74,8 +74,8 @@ def draw_segmentation(
             outlined = _outlined(probability, labels)
             left.contour(outlined, levels=[0.5], colors=[ORANGE], linewidths=1.2, extent=extent, origin="upper")
         if len(particles) <= MOST_NUMBERS:
-            for one in particles.itertuples():
-                left.text(one.x_A / 10, one.y_A / 10, f"{one.Index}", color=ORANGE, size=7, ha="center", va="center")
+            for number, (y, x) in enumerate(particles[["y_A", "x_A"]].to_numpy(float) / 10, start=1):
+                left.text(x, y, str(number), color=ORANGE, size=7, ha="center", va="center")
         left.set_title(title)
         drawn = right.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=extent)
         right.set_title("probability of particle")

@@ -152,7 +152,7 @@ def write_outputs(outputs: Mapping[str, Path], result: Segmentation, name: str, 
 
 
 def _narrow(labels: NDArray[np.int32]) -> NDArray[np.uint16] | NDArray[np.uint32]:
-    return labels.astype(np.uint16 if labels.max(initial=0) < 2**16 else np.uint32)
+    return labels.astype(np.uint16) if labels.max(initial=0) < 2**16 else labels.astype(np.uint32)
 
 
 def tiff(values: NDArray[Any], pixel_size_A: float, note: str = "") -> bytes:

@@ -58,7 +58,8 @@ def label_particles(mask: NDArray[np.uint8], pixel_size_A: float, options: Parti
     int32 array, (y, x)
         0 for background, 1 for the particle of the largest area, and so on. Pixels that share a side are connected.
     """
-    labels, count = ndimage.label(fill_holes(mask) if options.fill_holes else mask)
+    found, count = ndimage.label(fill_holes(mask) if options.fill_holes else mask)
+    labels = np.asarray(found, np.int32)
     if options.split_touching:
         count = split_particles(labels, count)
     pixels = count_pixels(labels, count)
@@ -69,7 +70,7 @@ def label_particles(mask: NDArray[np.uint8], pixel_size_A: float, options: Parti
     number[kept + 1] = np.arange(1, len(kept) + 1)
     for start in range(0, len(labels), ROWS):
         labels[start : start + ROWS] = number[labels[start : start + ROWS]]
-    return np.asarray(labels, np.int32)
+    return labels
 
 
 def count_pixels(labels: Labels, count: int) -> NDArray[np.int64]:
@@ -109,7 +110,7 @@ def split_particles(labels: Labels, count: int) -> int:
         The new number of particles.
     """
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None or min(side.stop - side.start for side in box) < 2 * LEAST_RADIUS_PX:
+        if min(side.stop - side.start for side in box) < 2 * LEAST_RADIUS_PX:
             continue
         mine = np.pad(labels[box] == number, 1)  # beyond the edge of the image is background, too
         distance = ndimage.distance_transform_edt(mine).astype(np.float32)

@@ -125,7 +125,7 @@ def _table(labels: Labels, probability: Floats, pixel_size_A: float, image: Floa
     sums = _sums(labels, count, probability, image)
     pixels = sums["1"]
     y, x = sums["y"] / pixels, sums["x"] / pixels
-    major, minor = _axes(*(sums[name] / pixels for name in ("yy", "xx", "yx")), y, x)
+    major, minor = _axes(sums["yy"] / pixels, sums["xx"] / pixels, sums["yx"] / pixels, y, x)
     area = pixels * pixel_size_A**2
     table = pd.DataFrame(
         {

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,6 @@ def predict(
     """
     torch_device(device)  # before anything is read
     claims = Claims(images, output)
-    work = partial(segment, network, repair=repair, device=device, **particles._asdict())
     for path in track(images, "micrographs", len(images)) if len(images) > 1 else images:
         digest = ""
         try:
@@ -169,7 +167,7 @@ def predict(
             for micrograph in read:
                 outputs = output_paths(output, micrograph.name)
                 claims.claim(outputs, path)
-                found = work(micrograph)
+                found = segment(network, micrograph, repair=repair, device=device, **particles._asdict())
                 write_outputs(outputs, found, micrograph.name, network.id)
                 digest = digest or file_sha256(path, "micrograph")
                 drawn = len(record.images) < MOST_THUMBNAILS
