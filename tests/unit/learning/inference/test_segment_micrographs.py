@@ -57,7 +57,7 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     folder = tmp_path / "predictions"
     assert {path.name for path in folder.iterdir()} == {
         "sample.tif", "sample_mask.tif", "sample_labels.tif", "sample_confidence.tif", "sample.csv", "sample.png",
-        "particles.csv", "run.json", "index.html",
+        "all_particles.csv", "run.json", "index.html",
     }  # fmt: skip
     probability = tifffile.imread(folder / "sample.tif")
     assert probability.dtype == np.float32
