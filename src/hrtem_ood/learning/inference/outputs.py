@@ -143,7 +143,8 @@ def write_outputs(outputs: Mapping[str, Path], result: Segmentation, name: str, 
     store.write_bytes(outputs["mask"], tiff(result.mask, pixel, f"{note}1 where the probability is above one half"))
     store.write_bytes(outputs["labels"], tiff(_narrow(result.labels), pixel, f"{note}numbers of the particles"))
     store.write_bytes(outputs["confidence"], tiff(result.confidence, pixel, f"{note}1 - H(p) / ln 2"))
-    store.write_text(outputs["particles"], result.measurements.csv())
+    with store.atomic_replace(outputs["particles"]) as temporary:
+        result.measurements.write_csv(temporary)
     picture = draw_segmentation(
         result.image, result.probability, result.labels, result.particles,
         pixel_size_A=pixel, title=name, network=network,

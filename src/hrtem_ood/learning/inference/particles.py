@@ -1,8 +1,8 @@
 """What a segmentation shows: particles, their sizes, shapes and intensities, and how sure the network is of each."""
 
-import io
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,11 +47,9 @@ class ParticleMeasurements:
     entropy: float
     labels: Labels
 
-    def csv(self) -> str:
-        """Write the table of particles."""
-        text = io.StringIO()
-        self.particles.to_csv(text, index_label="particle", float_format="%.6g")
-        return text.getvalue()
+    def write_csv(self, path: Path) -> None:
+        """Write the table of particles: straight into the file, as noise may be a million particles."""
+        self.particles.to_csv(path, index_label="particle", float_format="%.6g")
 
 
 def threshold(probability: Floats) -> NDArray[np.uint8]:
