@@ -41,7 +41,7 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
 def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwork, *, brief: bool) -> Iterator[str]:
     """Yield what a file or an image gave; on one line, with its notes, if many follow."""
     if isinstance(result, FailedFile):
-        yield f"{result.path}: not segmented: {result.reason}"
+        yield f"not segmented: {result.message}"
     elif brief:
         one = result.record
         yield f"{one.name}: {_count(len(one.diameters_A), 'particle')}, {one.covered:.1%} covered{_median(one)}"
@@ -99,7 +99,7 @@ def run_table(record: RunRecord) -> Table:
 
 def failure_message(record: RunRecord, files: int) -> str:
     """Return the message of a run with files that failed."""
-    reasons = [f"{one.path}: {one.reason}" if str(one.path) not in one.reason else one.reason for one in record.failed]
+    reasons = [one.message for one in record.failed]
     if files == 1:
         return reasons[0]
     more = f"\n  and {len(reasons) - MAX_LINES} more" if len(reasons) > MAX_LINES else ""

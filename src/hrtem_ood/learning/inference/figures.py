@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -75,7 +76,8 @@ def draw_segmentation(
             left.contour(outlined, levels=[0.5], colors=[ORANGE], linewidths=1.2, extent=extent, origin="upper")
         if len(particles) <= MOST_NUMBERS:
             for number, (y, x) in enumerate(particles[["y_A", "x_A"]].to_numpy(float) / 10, start=1):
-                left.text(x, y, str(number), color=ORANGE, size=7, ha="center", va="center")
+                text = left.text(x, y, str(number), color="white", size=8, ha="center", va="center")
+                text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
         left.set_title(title)
         drawn = right.imshow(probability, cmap="viridis", vmin=0, vmax=1, extent=extent)
         right.set_title("probability of particle")

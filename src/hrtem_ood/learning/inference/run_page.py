@@ -39,6 +39,9 @@ HEADS = (
     "files",
 )
 
+MOST_NAMES = 5
+"""Images with the same note are named up to so many."""
+
 
 def run_page(record: RunRecord) -> str:
     """Write the page of a run.
@@ -94,8 +97,14 @@ def _about(record: RunRecord) -> Iterator[str]:
 
 
 def _warnings(record: RunRecord) -> Iterator[str]:
-    lines = [f"<b>{_text(one.path)}</b> was not segmented: {_text(one.reason)}" for one in record.failed]
-    lines += [f"<b>{_text(image.name)}</b>: {_text(note)}" for image in record.images for note in image.notes]
+    lines = [f"<b>Not segmented</b>: {_text(one.message)}" for one in record.failed]
+    noted: dict[str, list[str]] = {}
+    for image in record.images:
+        for note in image.notes:
+            noted.setdefault(note, []).append(image.name)
+    for note, names in noted.items():
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        lines.append(f"<b>{_text(', '.join(names[:MOST_NAMES]))}</b>{more}: {_text(note)}")
     if lines:
         yield '<div class="warnings"><h2>Warnings</h2><ul>'
         yield from (f"<li>{line}</li>" for line in lines)

@@ -26,6 +26,11 @@ class FailedFile:
     path: Path
     reason: str
 
+    @property
+    def message(self) -> str:
+        """The reason, with the file's name."""
+        return self.reason if str(self.path) in self.reason else f"{self.path}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class ImageRecord:

@@ -70,7 +70,7 @@ def test_a_folder_with_a_bad_file(run, write, counts, tmp_path, network):
     (tmp_path / "in/notes.txt").write_text("not an image")
     (tmp_path / "in/broken.dm3").write_bytes(b"GIF89a")
     said = run("in", code=1)
-    assert "in/broken.dm3: not segmented: in/broken.dm3 cannot be read as DM3" in said
+    assert "not segmented: in/broken.dm3 cannot be read as DM3" in said
     assert "3 images segmented, 1 file not" in said
     assert "hrtem-ood: 1 of 4 files could not be segmented:\n  in/broken.dm3 cannot be read as DM3" in said
     record = json.loads((tmp_path / "predictions/run.json").read_text())
@@ -158,7 +158,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_shows_text_only(run, counts, 
     assert "onerror=alert(1)>" not in text
     assert html.escape(name) in text
     assert "default-src 'none'" in text
-    assert text.index("was not segmented") < text.index("<h2>Images</h2>"), "warnings first"
+    assert text.index("<b>Not segmented</b>") < text.index("<h2>Images</h2>"), "warnings first"
     for link in page.links:
         assert (tmp_path / "predictions" / unquote(link)).exists()
 
