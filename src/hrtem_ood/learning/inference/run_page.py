@@ -23,7 +23,7 @@ figure { margin: 0; } figure img { width: 100%; display: block; background: #eee
 figcaption { font-size: .85rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, td:last-child { text-align: left; }
+th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; } td:last-child { white-space: normal; }
 .histogram { max-width: 40rem; width: 100%; }
 """
 
@@ -88,7 +88,8 @@ def _about(record: RunRecord) -> Iterator[str]:
         f'<p class="meta">Network <b>{_text(network["id"])}</b>, trained at {network["energy_eV"] / 1000:g} keV, '
         f"{network['pixel_size_A']:g} Å pixels, on {_text('; '.join(conditions[:5]))}{more}.</p>"
     )
-    stated = [f"{name} {value}" for name, value in record.options.items() if value not in (None, False, 0)]
+    options = {name: value for name, value in record.options.items() if value not in (None, False, 0)}
+    stated = [name if value is True else f"{name} {value}" for name, value in options.items()]
     yield f'<p class="meta">hrtem-ood {_text(record.version)}, {_text(record.written)}. {_text("; ".join(stated))}</p>'
     yield (
         "<p>Check the outlines by eye. A network can be certain and wrong: confidence tells where its probability is near 0 or "
