@@ -17,6 +17,8 @@ from tests.unit.learning.inference.conftest import random_network
 from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
 from hrtem_ood.learning.checkpoint import weights_sha256
+from hrtem_ood.learning.inference.micrograph import read_micrographs
+from hrtem_ood.learning.inference.outputs import tiff
 from hrtem_ood.user_files import file_sha256
 
 
@@ -194,3 +196,20 @@ def test_options_of_particles(run, write, counts, tmp_path):
     confidence = tifffile.imread(tmp_path / "there/a_confidence.tif")
     for row in kept.itertuples():
         assert row.confidence == pytest.approx(confidence[labels == row.particle].mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_labels_are_calibrated_whatever_their_number(tmp_path, dtype):
+    """ImageJ has no 32-bit labels: those files have pixels per cm, and Gatan's tags."""
+    labels = np.arange(20 * 30, dtype=dtype).reshape(20, 30)
+    (tmp_path / "a.tif").write_bytes(tiff(labels, 0.31, "network: some"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), labels)
+    (again,) = read_micrographs(tmp_path / "a.tif")
+    assert again.pixel_size_A == pytest.approx(0.31, rel=1e-6)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tags = file.pages[0].tags
+        above, below = tags["XResolution"].value
+        if dtype == np.uint32:
+            assert tags["ResolutionUnit"].value == 3, "centimetre"
+            assert above / below == pytest.approx(1e8 / 0.31, rel=1e-6)
+            assert tags["ImageDescription"].value == "network: some"
