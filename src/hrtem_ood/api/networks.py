@@ -105,7 +105,7 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
 
 
 def read_micrographs(path: str | os.PathLike[str], *, pixel_size_A: float | None = None) -> "list[Micrograph]":
-    """Read the images of a micrograph file: TIFF, MRC, DM3 or DM4.
+    """Read the images of a micrograph file: TIFF, MRC, DM3, DM4 or SER.
 
     Parameters
     ----------

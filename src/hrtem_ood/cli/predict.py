@@ -6,11 +6,12 @@ import click
 
 from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
 from hrtem_ood.cli.output import print_text
+from hrtem_ood.errors import ArtifactError
 
 
 @click.command()
 @click.argument("network", type=FILE)
-@click.argument("images", nargs=-1, required=True, type=FILE, metavar="IMAGE...")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
 @click.option(
     "--pixel-size-A",
@@ -26,6 +27,16 @@ from hrtem_ood.cli.output import print_text
     show_default=True,
     help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
 )
+@click.option(
+    "--min-diameter-A",
+    "min_diameter_A",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Drop particles whose circle of the same area is smaller [Å].",
+)
+@click.option("--fill-holes", is_flag=True, help="Count background that a particle encloses as particle.")
+@click.option("--split-touching", is_flag=True, help="Separate particles that touch at a narrow neck.")
+@click.option("--overwrite", is_flag=True, help="Replace results of an earlier run.")
 @results_option
 @device_option
 def predict(
@@ -36,27 +47,45 @@ def predict(
     condition: str | None,
     architecture_file: Path | None,
     repair: bool,
+    min_diameter_A: float,
+    fill_holes: bool,
+    split_touching: bool,
+    overwrite: bool,
     results: Path,
     device: Device,
 ) -> None:
     """Segment micrographs with a trained network.
 
-    Reads TIFF, MRC, DM3 and DM4. With --condition, shows the distance of the images to the training conditions, and the
-    expected F1.
+    IMAGE is a file, a folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and
+    their table per image, and index.html to look at all of them. With --condition, shows the distance of the images to the
+    training conditions, and the expected F1.
     """
     from hrtem_ood.cli.render import predict as text
-    from hrtem_ood.learning.inference import segment_micrographs
+    from hrtem_ood.cli.render.console import print_on_terminal
+    from hrtem_ood.learning.inference import predict_micrographs, segment_micrographs
     from hrtem_ood.learning.inference.condition_option import parse_condition
+    from hrtem_ood.learning.inference.outputs import PAGE_FILE
+    from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 
     stated = None if condition is None else parse_condition(condition)
+    files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     trained = segment_micrographs.load(network, architecture_file)
     print_text("\n".join(text.network_lines(trained)))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
         print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
-    for result in segment_micrographs.predict(
-        trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
+    particles = ParticleOptions(min_diameter_A, fill_holes, split_touching)
+    options = {**particles._asdict(), "pixel_size_A": pixel_size_A, "condition": condition, "repair": repair}
+    record = predict_micrographs.start_record(trained, options)
+    for result in predict_micrographs.predict(
+        trained, files, output, record, particles=particles, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
-        print_text("\n".join(text.segmentation_lines(result, trained)))
+        print_text("\n".join(text.result_lines(result, trained, brief=len(files) > text.MOST_IN_FULL)))
+    if len(record.images) + len(record.failed) > 1:
+        print_on_terminal(text.run_table(record))
+    if record.images:
+        print_text(f"wrote {output / PAGE_FILE}: open it to look at all images")
     if stated is None:
         print_text(text.condition_hint())
+    if record.failed:
+        raise ArtifactError(text.failure_message(record, len(files)))

@@ -3,15 +3,25 @@
 from collections.abc import Iterator
 
 import pandas as pd
+from rich.table import Table
 
+from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
 from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
+from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
 from hrtem_ood.learning.inference.repair import RepairedImage
-from hrtem_ood.learning.inference.segment_micrographs import SegmentationResult, TrainedNetwork
+from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
+from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 
 MAX_LINES = 10
-"""Particles, or training conditions, that are listed; the others are counted."""
+"""Particles, training conditions or failed files that are listed; the others are counted."""
+
+MOST_IN_FULL = 5
+"""Of more files, each image has one line."""
+
+MOST_ROWS = 200
+"""Images in the table of a run; the page has all."""
 
 
 def network_lines(network: TrainedNetwork) -> Iterator[str]:
@@ -28,28 +38,81 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
         yield f"    and {len(domain.conditions) - MAX_LINES} more conditions"
 
 
+def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwork, *, brief: bool) -> Iterator[str]:
+    """Yield what a file or an image gave; on one line, with its notes, if many follow."""
+    if isinstance(result, FailedFile):
+        yield f"not segmented: {result.message}"
+    elif brief:
+        one = result.record
+        yield f"{one.name}: {_count(len(one.diameters_A), 'particle')}, {one.covered:.1%} covered{_median(one)}"
+        yield from (f"  note: {note}" for note in one.notes)
+    else:
+        yield from segmentation_lines(result, network)
+
+
 def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> Iterator[str]:
     """Yield the particles of an image, and notes on them."""
-    source, particles = result.micrograph, result.particles
-    height, width = result.shape
+    source, found, record = result.micrograph, result.segmentation, result.record
+    particles = found.measurements
     yield f"{source.name} ({source.path})"
-    if result.shape == source.image.shape and result.pixel_size_A == source.pixel_size_A:
-        yield f"  {height} × {width} px of {source.pixel_size_A:.4g} Å, not resampled"
+    size = f"  {' × '.join(map(str, record.shape))} px of {source.pixel_size_A:.4g} Å"
+    if found.network_shape == record.shape and found.network_pixel_size_A == source.pixel_size_A:
+        yield f"{size}, not resampled"
     else:
-        old = " × ".join(map(str, source.image.shape))
-        yield f"  {old} px of {source.pixel_size_A:.4g} Å, resampled to {height} × {width} px of {result.pixel_size_A:g} Å"
-    if result.repaired is not None:
-        yield from _repairs(result.repaired)
-    if result.tiles is not None:
-        yield f"  in tiles of {result.tiles.side} px" + ("" if result.tiles.exact else ", see the note below")
+        seen = f"{' × '.join(map(str, found.network_shape))} px of {found.network_pixel_size_A:g} Å"
+        yield f"{size}, resampled to {seen} for the network"
+    if found.repaired is not None:
+        yield from _repairs(found.repaired)
+    if found.tiles is not None:
+        yield f"  in tiles of {found.tiles.side} px" + ("" if found.tiles.exact else ", see the note below")
     yield f"  particles cover {particles.covered:.1%} of the image; connected: {len(particles.particles)}"
     yield from _sizes(particles.particles)
     yield (
         f"  mean predictive entropy {particles.entropy:.4f} nat per pixel "
         f"(validation loss: {network.validation_loss:.4f}); a low value does not prove that the masks are right"
     )
-    yield from (f"  note: {note}" for note in segmentation_notes(result))
-    yield f"  wrote {', '.join(str(path) for path in result.outputs)}"
+    yield from (f"  note: {note}" for note in record.notes)
+    yield f"  wrote {', '.join(str(path) for path in record.outputs.values())}"
+
+
+def run_table(record: RunRecord) -> Table:
+    """Return the table of a run: a row per image, and per file that failed."""
+    table = make_table(
+        f"{_count(len(record.images), 'image')} segmented, {_count(len(record.failed), 'file')} not",
+        folded("image"),
+        *numbers("particles", "covered", "median diameter [Å]", "confidence", "notes"),
+        folded("file"),
+    )
+    for image in record.images[:MOST_ROWS]:
+        size = f"{image.median_diameter_A:.1f}" if len(image.diameters_A) else ""
+        sure = f"{image.confidence:.2f}" if len(image.diameters_A) else ""
+        notes = str(len(image.notes) or "")
+        table.add_row(
+            image.name, str(len(image.diameters_A)), f"{image.covered:.1%}", size, sure, notes, str(image.path)
+        )
+    if len(record.images) > MOST_ROWS:
+        table.add_row(f"and {len(record.images) - MOST_ROWS} more", "", "", "", "", "", "")
+    for one in record.failed:
+        table.add_row("not segmented", "", "", "", "", "", str(one.path))
+    return table
+
+
+def failure_message(record: RunRecord, files: int) -> str:
+    """Return the message of a run with files that failed."""
+    reasons = [one.message for one in record.failed]
+    if files == 1:
+        return reasons[0]
+    more = f"\n  and {len(reasons) - MAX_LINES} more" if len(reasons) > MAX_LINES else ""
+    lines = "".join(f"\n  {reason}" for reason in reasons[:MAX_LINES])
+    return f"{len(reasons)} of {files} files could not be segmented:{lines}{more}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _median(one: ImageRecord) -> str:
+    return f", median diameter {one.median_diameter_A:.1f} Å" if len(one.diameters_A) else ""
 
 
 def _repairs(repaired: RepairedImage) -> Iterator[str]:
@@ -70,33 +133,12 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
     if len(particles) > 1:
         diameter = particles.diameter_A
         yield f"  equivalent diameters: median {diameter.median():.1f} Å, {diameter.min():.1f} to {diameter.max():.1f} Å"
-    for index, one in enumerate(particles.head(MAX_LINES).itertuples()):
+    for one in particles.head(MAX_LINES).itertuples():
         at_edge = ", at the edge" if one.at_edge else ""
-        yield f"    {index}: {one.area_A2:.0f} Å², diameter {one.diameter_A:.1f} Å, at ({one.y_A:.0f}, {one.x_A:.0f}) Å{at_edge}"
+        place = f"at ({one.y_A:.0f}, {one.x_A:.0f}) Å{at_edge}"
+        yield f"    {one.Index}: {one.area_A2:.0f} Å², diameter {one.diameter_A:.1f} Å, {place}"
     if len(particles) > MAX_LINES:
         yield f"    and {len(particles) - MAX_LINES} smaller ones, see the table"
-
-
-def segmentation_notes(result: SegmentationResult) -> Iterator[str]:
-    """Yield reasons to check a result, from the image and the masks alone."""
-    source, particles = result.micrograph, result.particles
-    for each in source.left_out[:MAX_LINES]:
-        yield f"not segmented: {each}"
-    if len(source.left_out) > MAX_LINES:
-        yield f"not segmented: {len(source.left_out) - MAX_LINES} more of this file"
-    if not 0 < particles.covered < 1:
-        kind = "No particle found. Empty" if particles.covered == 0 else "Only particle found. Full"
-        yield f"{kind} masks are typical of out-of-domain images."
-    if source.pixel_size_A > result.pixel_size_A:
-        yield (
-            f"the image has frequencies up to {0.5 / source.pixel_size_A:.2f} 1/Å, training images up to "
-            f"{0.5 / result.pixel_size_A:.2f} 1/Å: the network was not trained on such smooth noise."
-        )
-    if result.tiles is not None and not result.tiles.exact:
-        yield (
-            "an output pixel of this network depends on the whole image, hence the result on the tiles, which are as "
-            "large as the training images."
-        )
 
 
 def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Micrographs as people have them: TIFF, MRC, DM3 and DM4, with their pixel size."""
+"""Micrographs as people have them: TIFF, MRC, DM3, DM4 and SER, with their pixel size."""
 
 import re
 import unicodedata
@@ -15,8 +15,11 @@ from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, re
 from hrtem_ood.quoting import quoted
 from hrtem_ood.user_files import check_regular
 
-SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4")
+SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4", ".ser")
 """Of formats that are read."""
+
+OF_HDF5 = (".emd", ".hspy", ".h5", ".zspy")
+"""Of formats whose readers need HDF5's library, which is no part of this program's environment."""
 
 UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10, "μm": 1e4, "um": 1e4, "micron": 1e4} | {
     "mm": 1e7, "m": 1e10,
@@ -163,8 +166,10 @@ def read_micrographs(
 
 def _signals(path: Path) -> list[Signal]:
     if path.suffix.lower() not in SUFFIXES:
+        export = " Export it as TIFF or MRC with its pixel size." if path.suffix.lower() in OF_HDF5 else ""
         raise ArtifactError(
             f"{path}: micrographs are read from {', '.join(SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
+            f"{export}"
         )
     try:
         check_regular(path, "micrograph")

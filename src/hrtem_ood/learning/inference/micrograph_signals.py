@@ -1,6 +1,7 @@
 """What image files hold: arrays with the words of their files about pixels, before any is taken for a micrograph."""
 
 import gc
+import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,12 @@ LARGEST_VALUES = 2**32
 
 MOST_PER_BYTE = 5000
 """Values of a byte of a TIFF: five times what the best of usual compressions makes of zeros."""
+
+SER_IMAGES = 0x4122
+"""Type of the data of a SER file of images; others are spectra."""
+
+SER_BYTES: Mapping[int, int] = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 16}
+"""Bytes of a value of a SER file, by the code of its type."""
 
 SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
 SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
@@ -56,7 +63,7 @@ def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     Parameters
     ----------
     path : Path
-        Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3` or `.dm4`.
+        Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3`, `.dm4` or `.ser`.
     with_pixel : bool, optional
         Whether the pixels of a TIFF are looked for, which takes longer than to read a small image.
 
@@ -74,6 +81,8 @@ def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     if suffix == ".mrc":
         data, pixel = read_mrc(path)
         return [_checked(f"image of {path.name}", data, pixel)]
+    if suffix == ".ser":
+        return list(_ser_signals(path))
     return list(_tiff_signals(path, with_pixel) if suffix in (".tif", ".tiff") else _dm_signals(path))
 
 
@@ -153,6 +162,50 @@ def _dm_signals(path: Path) -> Iterator[Signal]:
         if why and signal.unusable is None:
             signal = Signal(label, np.empty((0, 0)), unusable=why)
         yield signal
+
+
+def _ser_signals(path: Path) -> Iterator[Signal]:
+    """Yield what RosettaSciIO reads from SER, as FEI's TIA writes it: the images of a series, of one size."""
+    from rsciio.tia import file_reader
+
+    _check_ser(path)
+    for read in file_reader(str(path)):
+        axes = read["axes"]
+        signal = _checked(f"image of {path.name}", np.asarray(read["data"]), _pixel_of(axes), axes)
+        why = _spectral(axes)
+        yield Signal(signal.label, np.empty((0, 0)), unusable=why) if why and signal.unusable is None else signal
+
+
+def _check_ser(path: Path) -> None:
+    """Check what RosettaSciIO takes for granted of a SER file before it claims memory.
+
+    Fields are those of C. Boothroyd's description, https://personal.ntu.edu.sg/cbb/info/TIAformat/.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(34)
+        if len(header) < 34 or header[:4] != b"II\x97\x01":
+            raise ValueError("it does not begin as a SER file does")
+        version, kind, _, _, elements = struct.unpack_from("<H4I", header, 4)
+        wide = version > 0x210
+        start, _ = struct.unpack_from("<QI" if wide else "<II", header, 22)
+        file.seek(start)
+        offsets = file.read(8 if wide else 4)
+        if not elements or len(offsets) < (8 if wide else 4):
+            raise ValueError("it holds no image: its acquisition was stopped, or it is cut off")
+        (first,) = struct.unpack("<Q" if wide else "<I", offsets)
+        if kind != SER_IMAGES:
+            return
+        file.seek(first + 40)
+        element = file.read(10)
+    if len(element) < 10:
+        raise ValueError("it is cut off before its first image")
+    code, columns, rows = struct.unpack("<H2I", element)
+    need = elements * columns * rows * SER_BYTES.get(code, 1)
+    if need > size:
+        raise ValueError(
+            f"it has {size} bytes, but {elements} images of {columns} × {rows} values need {need}: it is cut off"
+        )
 
 
 def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) -> str | None:

@@ -11,6 +11,9 @@ Floats = NDArray[np.float32]
 SAME = 0.01
 """Pixels that differ by less than this share count as the same; docs/prediction.md tells what it costs."""
 
+SLAB_PX = 256
+"""Rows that are interpolated at once."""
+
 
 def same_pixel(pixel_size_A: float, other_A: float) -> bool:
     """Whether two pixels need no resampling between them, see :data:`SAME`."""
@@ -49,28 +52,33 @@ def resample(image: Floats, pixel_size_A: float, new_pixel_A: float) -> Floats:
     return np.asarray(down @ kept @ across.T + np.float32(mean), np.float32)
 
 
-def nearest_pixels(
-    mask: NDArray[np.bool_], pixel_size_A: float, new_pixel_A: float, shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Bring a mask to other pixels: each new one takes the value of the old one that its centre lies in.
+def interpolate(values: Floats, pixel_size_A: float, new_pixel_A: float, shape: tuple[int, ...]) -> Floats:
+    """Bring an image to other pixels, linearly between the centres of the old ones: no value is beyond those around it.
 
     Parameters
     ----------
-    mask : bool array, (y, x)
+    values : float32 array, (y, x), sides from 2
     pixel_size_A, new_pixel_A : float, [Å]
     shape : tuple of int, [px]
-        Sides (y', x') of the result.
+        Sides (y', x') of the result. Both grids begin at the same corner; beyond the outermost centres, values go on.
 
     Returns
     -------
-    bool array, (y', x')
+    float32 array, (y', x')
     """
     ratio = new_pixel_A / pixel_size_A
-    rows, columns = (
-        np.minimum(((np.arange(new) + 0.5) * ratio).astype(int), old - 1)
-        for new, old in zip(shape, mask.shape, strict=True)
-    )
-    return np.asarray(mask[np.ix_(rows, columns)])
+    places = [
+        np.clip((np.arange(new) + 0.5) * ratio - 0.5, 0, old - 1) for new, old in zip(shape, values.shape, strict=True)
+    ]
+    (rows, columns) = (np.minimum(place.astype(int), old - 2) for place, old in zip(places, values.shape, strict=True))
+    down, across = ((place - first).astype(np.float32) for place, first in zip(places, (rows, columns), strict=True))
+    result = np.empty(shape, np.float32)
+    for start in range(0, shape[0], SLAB_PX):
+        slab = slice(start, start + SLAB_PX)
+        share = down[slab, None]
+        lines = values[rows[slab]] * (1 - share) + values[rows[slab] + 1] * share
+        result[slab] = lines[:, columns] * (1 - across) + lines[:, columns + 1] * across
+    return result
 
 
 def block_mean(image: Floats, block: int) -> Floats:

@@ -20,7 +20,6 @@ from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
-from hrtem_ood.learning.inference.resample import same_pixel
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, segment
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.progress import track
@@ -238,39 +237,8 @@ def _mask(
     found = segment(network, micrograph, repair=False, device=device)
     if not np.isfinite(found.probability).all():
         raise ArtifactError(f"{micrograph.path}: it gives no number for pixels of {micrograph.name}. Use another.")
-    probability = on_grid_of(found.probability, found.pixel_size_A, micrograph)
-    mask = threshold(probability).astype(np.bool_)
+    mask = threshold(found.probability).astype(np.bool_)
     return mask if repaired is None else mask & ~repaired.dead
-
-
-def on_grid_of(probability: NDArray[np.float32], pixel_size_A: float, micrograph: Micrograph) -> NDArray[np.float32]:
-    """Bring a probability to the pixels of its micrograph, bilinearly; both grids begin at the same corner.
-
-    Beyond the centres of the outermost pixels, their value holds.
-
-    Parameters
-    ----------
-    probability : float32 array, (y, x), [1]
-    pixel_size_A : float, [Å]
-        Its pixel.
-    micrograph : Micrograph
-
-    Returns
-    -------
-    float32 array, (y', x'), [1]
-        Of the micrograph's shape.
-    """
-    old = micrograph.pixel_size_A
-    if same_pixel(pixel_size_A, old) and probability.shape == micrograph.image.shape:
-        return probability
-    for axis, side in enumerate(micrograph.image.shape):
-        most = probability.shape[axis] - 1
-        place = np.clip((np.arange(side) + 0.5) * (old / pixel_size_A) - 0.5, 0, most)
-        below = np.minimum(place.astype(int), max(0, most - 1))
-        weight = np.expand_dims((place - below).astype(np.float32), 1 - axis)
-        low, high = (probability.take(np.minimum(at, most), axis) for at in (below, below + 1))
-        probability = low + weight * (high - low)
-    return probability
 
 
 def mask_scores(mask: NDArray[np.bool_], label: NDArray[np.bool_]) -> dict[str, float]:

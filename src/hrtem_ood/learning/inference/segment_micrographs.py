@@ -1,12 +1,9 @@
-"""Verb `predict`: a network from its file, its predictions for micrographs, and how far they can be trusted."""
+"""Segmentation of micrographs: a network from its file, its results for an image, and how far they can be trusted."""
 
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +12,7 @@ from torch import nn
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
-from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.checkpoint import (
     TrainingDomain,
@@ -25,12 +22,13 @@ from hrtem_ood.learning.checkpoint import (
     training_domain,
 )
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
-from hrtem_ood.learning.inference.figures import draw_assessment, draw_segmentation
+from hrtem_ood.learning.inference.figures import draw_assessment
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
-from hrtem_ood.learning.inference.micrograph import STATE_IT, Micrograph, read_micrographs
-from hrtem_ood.learning.inference.particles import ParticleMeasurements, measure_particles, threshold
+from hrtem_ood.learning.inference.micrograph import STATE_IT, Micrograph
+from hrtem_ood.learning.inference.particle_labels import ParticleOptions
+from hrtem_ood.learning.inference.particles import ParticleMeasurements, confidence_map, measure_particles
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
-from hrtem_ood.learning.inference.resample import nearest_pixels, resample, resampled_side, same_pixel
+from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.physics.optics.condition import Condition
@@ -38,6 +36,9 @@ from hrtem_ood.transfer.parameters import Transfer
 
 LARGEST_PX = 2**27
 """Images that would have more pixels (11,585² of them) on the network's pixel are refused: most likely theirs is wrong."""
+
+MOST_GROWTH = 16
+"""Images that would have more times as many pixels on the network's pixel are refused."""
 
 ASSESSMENT_FILE = "trust.png"
 """The picture of a stated condition."""
@@ -80,23 +81,28 @@ class TrainedNetwork:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A segmented micrograph, from :func:`segment`.
+    """A segmented micrograph, from :func:`segment`: all arrays have the micrograph's own pixels.
 
     Attributes
     ----------
     image : float32 array, (y, x)
-        The micrograph on the pixel of :attr:`pixel_size_A`, as the network segmented it.
+        The micrograph without defects, as of ``repaired``; as it was where it was not repaired.
     probability : float32 array, (y, x), [1]
-        Of the particle class.
+        Of the particle class. Where the network's pixel is another, it is interpolated linearly between those.
     pixel_size_A : float, [Å]
-        The network's pixel, or the micrograph's own where they are the same, see
-        :func:`hrtem_ood.learning.inference.resample.same_pixel`.
+        Of the micrograph.
     measurements : ParticleMeasurements
-        Covered share ``covered`` [1] and mean predictive ``entropy`` [nat]; its ``particles`` are :attr:`particles`.
+        Covered share ``covered`` [1] and mean predictive ``entropy`` [nat]; its ``particles`` and ``labels`` are
+        :attr:`particles` and :attr:`labels`.
     tiles : Tiling or None
         How the image was cut; None for one that went through the network in one piece.
     repaired : RepairedImage or None
-        The micrograph without defects, on its own grid; None where it was not repaired.
+        The micrograph without defects; None where it was not repaired.
+    network_pixel_size_A : float, [Å]
+        Pixel of the image that the network saw: that of its training images, or the micrograph's own where they are the
+        same, see :func:`hrtem_ood.learning.inference.resample.same_pixel`.
+    network_shape : tuple of int, [px]
+        Of the image that the network saw.
 
     Examples
     --------
@@ -106,8 +112,12 @@ class Segmentation:
     >>> segmentation = hrtem_ood.segment(network, hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.8))
     >>> segmentation.mask.shape, segmentation.mask.dtype.name
     ((64, 64), 'uint8')
-    >>> list(segmentation.particles.columns)
-    ['y_A', 'x_A', 'area_A2', 'diameter_A', 'at_edge']
+    >>> int(segmentation.labels.max()) == len(segmentation.particles)
+    True
+    >>> list(segmentation.particles.columns)[:6]
+    ['y_A', 'x_A', 'y_px', 'x_px', 'area_A2', 'diameter_A']
+    >>> list(segmentation.particles.columns)[6:]
+    ['major_A', 'minor_A', 'aspect_ratio', 'circularity', 'confidence', 'intensity_ratio', 'at_edge']
     """
 
     image: NDArray[np.float32]
@@ -116,46 +126,35 @@ class Segmentation:
     measurements: ParticleMeasurements
     tiles: Tiling | None
     repaired: RepairedImage | None
+    network_pixel_size_A: float
+    network_shape: tuple[int, int]
 
     @property
     def mask(self) -> NDArray[np.uint8]:
-        """Pixels that are more likely particle (1) than not (0), (y, x)."""
-        return threshold(self.probability)
+        """Pixels of particles (1) and background (0), (y, x)."""
+        return (self.measurements.labels > 0).astype(np.uint8)
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """Numbers of the particles as in :attr:`particles`, and 0 for background, (y, x)."""
+        return self.measurements.labels
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """How sure the network is of each pixel, (y, x).
+
+        1 − H(p) / ln 2 with the entropy H of the two classes: 1 where it is certain, 0 where the probability is one half
+        or the pixel is dead.
+        """
+        return confidence_map(self.probability, None if self.repaired is None else self.repaired.dead)
 
     @property
     def particles(self) -> pd.DataFrame:
-        """One row per connected particle, the largest first: ``y_A``, ``x_A``, ``area_A2``, ``diameter_A``, ``at_edge``."""
+        """One row per particle, the largest first: place, size, shape, confidence, intensity.
+
+        See :class:`hrtem_ood.learning.inference.particles.ParticleMeasurements` for the columns.
+        """
         return self.measurements.particles
-
-
-@dataclass(frozen=True)
-class SegmentationResult:
-    """What was found in an image.
-
-    Attributes
-    ----------
-    micrograph : Micrograph
-        As it was read.
-    repaired : RepairedImage or None
-        Without defects, on the micrograph's grid; None where it was not repaired.
-    shape : tuple of int, [px]
-        Of the image as the network saw it.
-    pixel_size_A : float, [Å]
-        Its pixel: the network's, or the micrograph's own where they are the same, see
-        :func:`hrtem_ood.learning.inference.resample.same_pixel`.
-    tiles : Tiling or None
-    found : Findings
-    outputs : tuple of Path
-        What was written.
-    """
-
-    micrograph: Micrograph
-    repaired: RepairedImage | None
-    shape: tuple[int, int]
-    pixel_size_A: float
-    tiles: Tiling | None
-    particles: ParticleMeasurements
-    outputs: tuple[Path, ...]
 
 
 def load(path: Path, architecture_file: Path | None = None) -> TrainedNetwork:
@@ -191,66 +190,20 @@ def load(path: Path, architecture_file: Path | None = None) -> TrainedNetwork:
         raise ArtifactError(f"{path} is no network of this program ({type(error).__name__}: {error!s:.80}).") from error
 
 
-def predict(
-    user: TrainedNetwork,
-    images: Sequence[Path],
-    output: Path,
+def segment(
+    network: TrainedNetwork,
+    micrograph: Micrograph,
     *,
-    pixel_size_A: float | None = None,
     repair: bool = True,
     device: Device = "auto",
-) -> Iterator[SegmentationResult]:
-    """Segment micrographs, and write per image a probability, a mask, a table of particles and a picture.
-
-    Parameters
-    ----------
-    user : TrainedNetwork
-    images : sequence of Path
-    output : Path
-        Folder.
-    pixel_size_A : float, optional, [Å]
-        Of all images; by default what their files say.
-    repair : bool, optional
-        Whether defects of the images are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
-        then are no particle.
-    device : {"auto", "cpu", "gpu"}
-
-    Yields
-    ------
-    SegmentationResult
-        After its files are written.
-    """
-    taken = {path.resolve(): path for path in images} | {(output / ASSESSMENT_FILE).resolve(): output / ASSESSMENT_FILE}
-    before = dict(taken)
-    for path in images:  # before anything is spent
-        _claim(_outputs(output, path.stem), path, before, images)
-    for path in images:
-        read = read_micrographs(
-            path, pixel_size_A=pixel_size_A, refusal=lambda shape, pixel: _refusal(shape, pixel, user)
-        )
-        for micrograph in read:
-            outputs = _outputs(output, micrograph.name)
-            _claim(outputs, path, taken, images)
-            found = segment(user, micrograph, repair=repair, device=device)
-            _write(outputs, found, micrograph.name)
-            yield SegmentationResult(
-                micrograph,
-                found.repaired,
-                found.probability.shape,
-                found.pixel_size_A,
-                found.tiles,
-                found.measurements,
-                tuple(outputs.values()),
-            )
-
-
-def segment(
-    network: TrainedNetwork, micrograph: Micrograph, *, repair: bool = True, device: Device = "auto"
+    min_diameter_A: float = 0.0,
+    fill_holes: bool = False,
+    split_touching: bool = False,
 ) -> Segmentation:
     """Segment a micrograph.
 
-    The image is resampled to the pixel of the network's training images where its own differs, and cut into tiles where
-    it is large.
+    For the network, the image is resampled to the pixel of the training images where its own differs, and cut into tiles
+    where it is large. The result is on the pixels of the micrograph.
 
     Parameters
     ----------
@@ -260,6 +213,12 @@ def segment(
         Whether defects of the image are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
         then are no particle.
     device : {"auto", "cpu", "gpu"}
+    min_diameter_A : float, optional, [Å]
+        Particles whose circle of the same area is smaller are dropped.
+    fill_holes : bool, optional
+        Whether background that a particle encloses belongs to it.
+    split_touching : bool, optional
+        Whether particles that touch are separated where the neck between them is narrower than 0.8 of the narrower one.
 
     Returns
     -------
@@ -268,7 +227,8 @@ def segment(
     Raises
     ------
     ArtifactError
-        Where the image is too small or too large for the network: most likely, its pixel size is wrong.
+        Where the image is too small or too large for the network, or would need more than 16 times as many pixels: most
+        likely, its pixel size is wrong.
     DeviceError
         Where there is no such device.
 
@@ -278,23 +238,37 @@ def segment(
     >>> network = hrtem_ood.load_network(hrtem_ood.list_networks(hrtem_ood.load_campaign("config/config.yaml")).index[0])
     >>> image = np.random.default_rng(0).poisson(50, (128, 128))
     >>> micrograph = hrtem_ood.Micrograph.from_array(image, pixel_size_A=0.4)
-    >>> segmentation = hrtem_ood.segment(network, micrograph)  # resampled to 0.8 Å
+    >>> segmentation = hrtem_ood.segment(network, micrograph)
     >>> segmentation.probability.shape, segmentation.pixel_size_A
+    ((128, 128), 0.4)
+    >>> segmentation.network_shape, segmentation.network_pixel_size_A
     ((64, 64), 0.8)
     """
     old, new = micrograph.pixel_size_A, network.training_domain.pixel_size_A
-    refusal = _refusal((micrograph.image.shape[0], micrograph.image.shape[1]), old, network)
-    if refusal is not None:
-        raise ArtifactError(f"{micrograph.path}: {micrograph.name} {refusal}")
+    why = refusal((micrograph.image.shape[0], micrograph.image.shape[1]), old, network)
+    if why is not None:
+        raise ArtifactError(f"{micrograph.path}: {micrograph.name} {why}")
     repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
     image = micrograph.image if repaired is None else repaired.image
+    probability, tiles, seen = _on_own_pixels(network, image, old, device)
+    if repaired is not None:
+        probability[repaired.dead] = 0
+    options = ParticleOptions(min_diameter_A, fill_holes, split_touching)
+    measurements = measure_particles(probability, old, options, image=image, zero=micrograph.zero)
     pixel = old if same_pixel(old, new) else new
-    if pixel != old:
-        image = resample(image, old, pixel)
-    probability, tiles = image_probability(network, image, device=device)
-    if repaired is not None and repaired.dead.any():
-        probability[nearest_pixels(repaired.dead, old, pixel, image.shape)] = 0
-    return Segmentation(image, probability, pixel, measure_particles(probability, pixel), tiles, repaired)
+    return Segmentation(image, probability, old, measurements, tiles, repaired, pixel, seen)
+
+
+def _on_own_pixels(
+    network: TrainedNetwork, image: NDArray[np.float32], pixel_size_A: float, device: Device
+) -> tuple[NDArray[np.float32], Tiling | None, tuple[int, int]]:
+    """Return the probability on the pixels of an image, the tiles, and the shape that the network saw."""
+    trained = network.training_domain.pixel_size_A
+    if same_pixel(pixel_size_A, trained):
+        probability, tiles = image_probability(network, image, device=device)
+        return probability, tiles, (image.shape[0], image.shape[1])
+    seen, tiles = image_probability(network, resample(image, pixel_size_A, trained), device=device)
+    return interpolate(seen, trained, pixel_size_A, image.shape), tiles, (seen.shape[0], seen.shape[1])
 
 
 def image_probability(
@@ -355,69 +329,35 @@ def assess_condition(
     return result, path
 
 
-def _refusal(shape: tuple[int, int], old: float, user: TrainedNetwork) -> str | None:
-    """Tell why a network does not take an image of a shape (y, x) and a pixel [Å], if so."""
-    new = user.training_domain.pixel_size_A
-    sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
-    has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
-    least = smallest_side(user)
-    if min(sides) < least:
-        return (
-            f"{has}, {' × '.join(map(str, sides))} px of the network's {new:g} Å; the network needs {least} px or more "
-            f"each way. Is the pixel right? {STATE_IT}"
-        )
-    if math.prod(sides) > LARGEST_PX:
-        return (
-            f"{has}, which would be {' × '.join(map(str, sides))} px of the network's {new:g} Å, more than memory is likely "
-            f"to hold. Is the pixel right? {STATE_IT} Or cut the image."
-        )
-    return None
-
-
-def _outputs(folder: Path, name: str) -> dict[str, Path]:
-    endings = {"probability": ".tif", "mask": "_mask.tif", "particles": ".csv", "picture": ".png"}
-    return {kind: folder / f"{name}{ending}" for kind, ending in endings.items()}
-
-
-def _claim(outputs: Mapping[str, Path], source: Path, taken: dict[Path, Path], images: Sequence[Path]) -> None:
-    """Note that an image's outputs are taken; refuse to write over an input, or what another image writes."""
-    for path in outputs.values():
-        other = taken.setdefault(path.resolve(), source)
-        if other is not source or path.resolve() == source.resolve():
-            over = path.resolve() in {image.resolve() for image in images}
-            raise ConfigError(
-                f"{source}: its {path} would be written over {'an input' if over else f'that of {other}'}. "
-                "Give another --output, or predict the two one by one."
-            )
-
-
-def _write(outputs: Mapping[str, Path], found: Segmentation, name: str) -> None:
-    pixel = found.pixel_size_A
-    store.write_bytes(outputs["probability"], tiff(found.probability, pixel))
-    store.write_bytes(outputs["mask"], tiff(found.mask, pixel))
-    store.write_text(outputs["particles"], found.measurements.csv())
-    picture = draw_segmentation(found.image, found.probability, pixel_size_A=pixel, title=name)
-    store.write_bytes(outputs["picture"], picture)
-
-
-def tiff(values: NDArray[Any], pixel_size_A: float) -> bytes:
-    """Encode an image as an ImageJ TIFF, which tells the pixel in nm.
+def refusal(shape: tuple[int, int], pixel_size_A: float, network: TrainedNetwork) -> str | None:
+    """Tell why a network does not take an image, in words that go on after its name.
 
     Parameters
     ----------
-    values : float32 or uint8 array, (y, x)
+    shape : tuple of int, (y, x), [px]
     pixel_size_A : float, [Å]
+    network : TrainedNetwork
 
     Returns
     -------
-    bytes
+    str or None
+        None where it takes it.
     """
-    import tifffile
-
-    buffer = io.BytesIO()
-    per_nm = 10 / pixel_size_A
-    tifffile.imwrite(
-        buffer, values, imagej=True, resolution=(per_nm, per_nm), resolutionunit="NONE",
-        metadata={"unit": "nm", "axes": "YX"},
-    )  # fmt: skip
-    return buffer.getvalue()
+    old, new = pixel_size_A, network.training_domain.pixel_size_A
+    sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
+    has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
+    resampled = f"{' × '.join(map(str, sides))} px of the network's {new:g} Å"
+    least, growth = smallest_side(network), math.prod(sides) / math.prod(shape)
+    if min(*sides, *shape) < least:
+        return f"{has}, {resampled}; the network needs {least} px or more each way. Is the pixel right? {STATE_IT}"
+    if growth > MOST_GROWTH:
+        return (
+            f"{has}, which would be {resampled}, {growth:.3g} times as many. At most {MOST_GROWTH} times as many are made, "
+            f"as they show no more than the image. Is the pixel right? {STATE_IT}"
+        )
+    if math.prod(sides) > LARGEST_PX:
+        return (
+            f"{has}, which would be {resampled}, more than memory is likely to hold. Is the pixel right? {STATE_IT} Or cut "
+            "the image."
+        )
+    return None

@@ -398,6 +398,61 @@ def test_a_line_profile_and_spectra_do_not_refuse_the_image(digital_micrograph):
     assert "holds spectra" in found.left_out[1]
 
 
+def ser(stack, *, version=0x220, pixel_m=PIXEL_A * 1e-10, kind=0x4122, elements=None):
+    """Pack a SER file of images, by https://personal.ntu.edu.sg/cbb/info/TIAformat/; rows are stored from the lowest."""
+    wide = "Q" if version > 0x210 else "I"
+    dimension = struct.pack("<I2dI", len(stack), 0, 1, 0) + struct.pack("<2I", 0, 0)
+    start = 26 + struct.calcsize(f"<{wide}") + len(dimension)
+    code = {"uint8": 1, "uint16": 2, "int16": 5, "float32": 7}[stack.dtype.name]
+    images = [
+        struct.pack("<2dI2dIH2I", 0, pixel_m, 0, 0, pixel_m, 0, code, plane.shape[1], plane.shape[0])
+        + plane[::-1].astype(plane.dtype.newbyteorder("<")).tobytes()
+        + struct.pack("<2HI", 0x4152, 0, 0)
+        for plane in stack
+    ]
+    ends = np.cumsum([start + 2 * len(stack) * struct.calcsize(f"<{wide}"), *map(len, images)])
+    head = struct.pack("<3H4I", 0x4949, 0x0197, version, kind, 0x4152, len(stack), elements or len(stack))
+    head += struct.pack(f"<{wide}I", start, 1) + dimension
+    tags = [int(end) - 8 for end in ends[1:]]
+    return head + struct.pack(f"<{2 * len(stack)}{wide}", *map(int, ends[:-1]), *tags) + b"".join(images)
+
+
+@pytest.mark.parametrize("version", [0x210, 0x220])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("images", [1, 3])
+def test_ser_files(tmp_path, version, dtype, images):
+    values = ramp(images, 24, 40, dtype=np.dtype(dtype))
+    (tmp_path / "a.ser").write_bytes(ser(values, version=version))
+    found = list(read_micrographs(tmp_path / "a.ser"))
+    assert len(found) == images
+    for one, plane in zip(found, values, strict=True):
+        np.testing.assert_array_equal(one.image, above_least(plane))
+        assert one.pixel_size_A == pytest.approx(PIXEL_A)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (ser(ramp(1, 24, 40))[:-1000], r"1 images of 40 × 24 values need 1920: it is cut off"),
+        (ser(ramp(1, 24, 40), elements=2**31), r"2147483648 images of 40 × 24 values need"),
+        (ser(ramp(1, 24, 40))[:20], "does not begin as a SER file does"),
+        (b"GIF89a" * 300, "does not begin as a SER file does"),
+        (ser(ramp(1, 24, 40))[:60], "holds no image|cut off before"),
+    ],
+)
+def test_what_a_ser_file_cannot_be(tmp_path, content, message):
+    (tmp_path / "a.ser").write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"a\.ser cannot be read as SER .*({message})"):
+        read(tmp_path / "a.ser")
+
+
+@pytest.mark.parametrize("name", ["a.emd", "a.hspy", "a.zspy"])
+def test_formats_of_hdf5_are_refused_with_what_to_do(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"Export it as TIFF or MRC with its pixel size"):
+        read(tmp_path / name)
+
+
 def case(name):
     if not (CASES / name).exists():
         pytest.skip(f"no {name} in shared/cases beside the checkout")

@@ -5,7 +5,6 @@ import pytest
 from scipy import ndimage
 
 from hrtem_ood.learning.inference.repair import dead_pixels, fit_background, repair_image
-from hrtem_ood.learning.inference.resample import nearest_pixels
 
 SIDE = 96
 
@@ -154,11 +153,3 @@ def test_images_of_hardly_an_electron_stay():
     repaired = repair_image(image)
     np.testing.assert_array_equal(repaired.image, image)
     assert not repaired.dead.any()
-
-
-def test_masks_are_brought_to_other_pixels():
-    mask = np.zeros((10, 10), bool)
-    mask[2:4, 6:] = True
-    finer = nearest_pixels(mask, 1.0, 0.5, (20, 20))
-    np.testing.assert_array_equal(finer, np.kron(mask, np.ones((2, 2), bool)))
-    np.testing.assert_array_equal(nearest_pixels(finer, 0.5, 1.0, (10, 10)), mask)

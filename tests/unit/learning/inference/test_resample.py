@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from hrtem_ood.learning.inference.resample import resample, resampled_side, same_pixel
+from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 
 RATIOS = [0.73, 1.0309, 1.6, 2.0, 3.217]
 
@@ -74,3 +74,18 @@ def test_rounding_loses_no_pixel():
     assert resampled_side(300, 0.3, 0.1 * 3) == 300
     assert same_pixel(0.1 * 3, 0.3)
     assert not same_pixel(0.4, 0.41)
+
+
+def test_interpolation_is_linear_between_centres_and_bounded():
+    """A ramp stays the ramp between the outermost centres; both grids begin at the same corner."""
+    y, x = (np.indices((40, 50)) + 0.5) * 0.4
+    for pixel, shape in ((0.31, (51, 64)), (0.63, (25, 31)), (0.4, (40, 50))):
+        found = interpolate((2 * y + x).astype(np.float32), 0.4, pixel, shape)
+        rows, columns = (
+            np.clip((np.arange(side) + 0.5) * pixel, 0.2, end) for side, end in zip(shape, (15.8, 19.8), strict=True)
+        )
+        np.testing.assert_allclose(found, 2 * rows[:, None] + columns, atol=1e-4)
+    probability = np.random.default_rng(1).random((300, 7), dtype=np.float32).round()
+    found = interpolate(probability, 0.4, 0.1, (1200, 28))
+    assert (found.min(), found.max()) == (0, 1)
+    np.testing.assert_array_equal(interpolate(probability, 0.4, 0.4, (300, 7)), probability)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import scipy.stats
 import torch
-from scipy import ndimage
 from torch import nn
 
 from hrtem_ood.errors import ArtifactError, ConfigError
@@ -13,13 +12,11 @@ from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference import score_figure
 from hrtem_ood.learning.inference import score_micrographs as module
 from hrtem_ood.learning.inference.label_pairs import LabelPair
-from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.score_figure import draw_scores
 from hrtem_ood.learning.inference.score_micrographs import (
     NetworkFile,
     load_networks,
     mask_scores,
-    on_grid_of,
     score_micrographs,
     summarise,
 )
@@ -110,26 +107,6 @@ def test_masks_are_scored_on_the_micrographs_own_pixels(score, pixel):
     (row,) = score((image, (image > 0).astype(np.uint8)), pixel_size_A=pixel).table.to_dict("records")
     assert row["f1"] > 0.98  # a shift by half a pixel of 0.4 Å costs 0.04
     assert row["covered"] == pytest.approx(row["label_covered"], abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("new", "old", "shape"), [(0.4, 0.16, (250, 251)), (0.4, 0.9, (45, 44)), (0.4, 0.31, (130, 7))]
-)
-def test_the_grid_of_the_micrograph_is_reached_bilinearly(new, old, shape):
-    rng = np.random.default_rng(0)
-    small = rng.random([int(side * old / new) for side in shape]).astype(np.float32)
-    micrograph = Micrograph.from_array(rng.random(shape), pixel_size_A=old)
-    places = [(np.arange(side) + 0.5) * old / new - 0.5 for side in shape]
-    expected = ndimage.map_coordinates(small, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
-    found = on_grid_of(small, new, micrograph)
-    assert found.shape == shape
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=2e-6)
-
-
-def test_images_of_one_pixel_are_brought_to_any_grid():
-    micrograph = Micrograph.from_array(np.eye(3), pixel_size_A=0.4)
-    np.testing.assert_array_equal(on_grid_of(np.full((1, 1), 0.25, np.float32), 1.2, micrograph), np.full((3, 3), 0.25))
 
 
 def test_dead_pixels_are_no_particle(write, counts):

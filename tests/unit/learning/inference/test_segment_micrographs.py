@@ -1,5 +1,6 @@
 """The verb `predict`: what it writes and says, and the mistakes that it tells."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import tifffile
 import torch
 from click.testing import CliRunner
+from rsciio.tiff import file_reader as tiff_as_hyperspy
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
@@ -17,7 +19,7 @@ from hrtem_ood.learning.checkpoint import drop_weights
 from hrtem_ood.learning.inference import segment_micrographs
 from hrtem_ood.learning.inference.micrograph import read_micrographs
 from hrtem_ood.learning.inference.particles import measure_particles
-from hrtem_ood.learning.inference.resample import resample
+from hrtem_ood.learning.inference.resample import interpolate, resample
 from hrtem_ood.learning.inference.tiling import particle_probability
 
 
@@ -27,13 +29,18 @@ def run(tmp_path, make_network, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network = make_network()
 
-    def run(*arguments, network=network, code=0):
-        done = CliRunner().invoke(main, ["predict", str(network), *map(str, arguments)])
+    def run(*arguments, network=network, code=0, overwrite=True):
+        words = [str(network), *map(str, arguments), *(["--overwrite"] if overwrite else [])]
+        done = CliRunner().invoke(main, ["predict", *words])
         assert done.exit_code == code, done.output
         return done.output
 
     run.network = network
     return run
+
+
+def read_record(folder="predictions"):
+    return json.loads((Path(folder) / "run.json").read_text())
 
 
 def expected(network, image):
@@ -48,7 +55,10 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     source = write("sample.mrc", values, 0.4)
     said = run(source, "--no-repair")
     folder = tmp_path / "predictions"
-    assert {path.name for path in folder.iterdir()} == {"sample.tif", "sample_mask.tif", "sample.csv", "sample.png"}
+    assert {path.name for path in folder.iterdir()} == {
+        "sample.tif", "sample_mask.tif", "sample_labels.tif", "sample_confidence.tif", "sample.csv", "sample.png",
+        "all_particles.csv", "run.json", "index.html",
+    }  # fmt: skip
     probability = tifffile.imread(folder / "sample.tif")
     assert probability.dtype == np.float32
     np.testing.assert_allclose(probability, expected(run.network, values), atol=2e-6)
@@ -67,24 +77,40 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
 
 def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
     run(write("sample.dm3", counts(90, 120), 0.31), "--output", tmp_path / "there")
-    for name in ("sample.tif", "sample_mask.tif"):
-        (again,) = read_micrographs(tmp_path / "there" / name)
-        assert again.pixel_size_A == pytest.approx(0.4, rel=1e-6)
-    with tifffile.TiffFile(tmp_path / "there/sample.tif") as file:
-        assert file.imagej_metadata["unit"] == "nm"
-        above, below = file.pages[0].tags["XResolution"].value
-        assert above / below == pytest.approx(25, rel=1e-6)  # pixels per nm
+    for kind in ("", "_mask", "_labels", "_confidence"):
+        path = tmp_path / f"there/sample{kind}.tif"
+        (again,) = read_micrographs(path)
+        assert again.image.shape == (90, 120)
+        assert again.pixel_size_A == pytest.approx(0.31, rel=1e-6)
+        with tifffile.TiffFile(path) as file:
+            assert file.imagej_metadata["unit"] == "nm"
+            assert f"network: {run.network.stem}" in file.imagej_metadata["Info"]
+            above, below = file.pages[0].tags["XResolution"].value
+            assert above / below == pytest.approx(1 / 0.031, rel=1e-6)  # pixels per nm
+        (hyperspy,) = tiff_as_hyperspy(str(path))
+        assert [(axis["units"], axis["size"]) for axis in hyperspy["axes"]] == [("nm", 90), ("nm", 120)]
+        assert [axis["scale"] for axis in hyperspy["axes"]] == pytest.approx([0.031, 0.031], rel=1e-6)
 
 
 def test_other_pixels_are_resampled(run, write, counts, tmp_path):
     values = counts(165, 124)
     said = run(write("sample.tif", values, 0.31), "--no-repair", "--output", tmp_path / "there")
-    assert "165 × 124 px of 0.31 Å, resampled to 127 × 96 px of 0.4 Å" in said
+    assert "165 × 124 px of 0.31 Å, resampled to 127 × 96 px of 0.4 Å for the network" in said
     image = resample(values.astype(np.float32), 0.31, 0.4)
     found = tifffile.imread(tmp_path / "there/sample.tif")
-    assert found.shape == (127, 96)
     network = segment_micrographs.load(run.network).network
-    np.testing.assert_allclose(found, particle_probability(network, image, torch.device("cpu")), atol=1e-5)
+    seen = particle_probability(network, image, torch.device("cpu"))
+    assert seen.shape == (127, 96)
+    np.testing.assert_allclose(found, interpolate(seen, 0.4, 0.31, (165, 124)), atol=1e-5)
+    table = pd.read_csv(tmp_path / "there/sample.csv", index_col="particle")
+    labels = tifffile.imread(tmp_path / "there/sample_labels.tif")
+    np.testing.assert_array_equal(labels > 0, found > 0.5)
+    np.testing.assert_allclose(table.area_A2, np.bincount(labels.ravel())[1:] * 0.31**2, rtol=1e-5)
+    rows, columns = np.nonzero(labels == 1)
+    assert (table.y_px[1], table.x_px[1]) == pytest.approx((rows.mean(), columns.mean()), rel=1e-5)
+    assert (table.y_A[1], table.x_A[1]) == pytest.approx(
+        ((rows.mean() + 0.5) * 0.31, (columns.mean() + 0.5) * 0.31), rel=1e-5
+    )
     assert "the network was not trained on such smooth noise" not in said
     said = run(write("sample.tif", values, 0.5), "--output", tmp_path / "there")
     assert "up to 1.00 1/Å, training images up to 1.25 1/Å: the network was not trained on such smooth noise" in said
@@ -147,11 +173,12 @@ def test_inputs_are_never_written_over(run, write, counts, tmp_path):
 def test_images_of_one_name_are_not_written_over_each_other(run, write, counts, tmp_path):
     first, second = write("x/a.mrc", counts(64, 64)), write("y/a.tif", counts(64, 64))
     assert "written over that of" in run(first, second, code=2)
-    assert "written over that of" in run(first, first, code=2)
+    assert not (tmp_path / "predictions/a.tif").exists()
     # known only when the stack is read
     stack, image = write("b.mrc", counts(2, 64, 64)), write("b_1.mrc", counts(64, 64))
-    assert "b_1.tif would be written over that of" in run(image, stack, code=2)
-    assert not (tmp_path / "predictions/a.tif").exists()
+    assert "b_1.tif would be written over that of" in run(image, stack, code=1)
+    assert {image["name"] for image in read_record()["images"]} == {"b_0", "b_1"}
+    assert "all_particles.csv is a file of the whole run" in run(write("all_particles.mrc", counts(64, 64)), code=2)
 
 
 def test_networks_that_cannot_be_used(run, make_network, write, counts):
@@ -173,7 +200,9 @@ def test_networks_that_cannot_be_used(run, make_network, write, counts):
     [
         ((64, 7), 0.4, "a has 64 × 7 px of 0.4 Å, 64 × 7 px of the network's 0.4 Å; the network needs 8 px or more"),
         ((64, 64), 0.03, "4 × 4 px of the network's 0.4 Å; the network needs 8 px"),
-        ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å, more than memory"),
+        ((64, 64), 2, "which would be 320 × 320 px of the network's 0.4 Å, 25 times as many. At most 16 times"),
+        ((670, 3), 10, "16750 × 75 px of the network's 0.4 Å; the network needs 8 px"),
+        ((64, 64), 4000, "which would be 640000 × 640000 px of the network's 0.4 Å, 1e+08 times as many"),
     ],
 )
 def test_images_too_small_and_too_large(run, write, counts, shape, pixel_size_A, told):
@@ -187,7 +216,7 @@ def test_the_smallest_image(run, write, counts):
 
 def test_unreadable_images_are_told(run, write, counts, tmp_path):
     assert "nothing.tif cannot be read (No such file" in run("nothing.tif", code=1)
-    assert "are read from .tif, .tiff, .mrc, .dm3, .dm4" in run("nothing.png", code=1)
+    assert "are read from .tif, .tiff, .mrc, .dm3, .dm4, .ser" in run("nothing.png", code=1)
     values = counts(64, 64).astype(np.float32)
     values[0, 0] = np.nan
     assert "1 pixels of a are NaN" in run(write("a.tif", values), code=1)
@@ -202,7 +231,7 @@ def test_entropy_is_no_alarm(run, write, counts):
     store.write_checkpoint(run.network, content | {"best_val_loss": 1e-3})
     said = run(write("a.mrc", counts(64, 64)))
     assert "(validation loss: 0.0010); a low value does not prove" in said
-    assert "note:" not in said
+    assert "does not prove that the masks are right\n  wrote" in said, "no note"
 
 
 def test_pixels_within_one_per_cent_are_taken_as_they_are(run, write, counts):
@@ -223,7 +252,7 @@ def test_what_is_left_out_of_a_file_is_named(run, tmp_path, counts):
     said = run(tmp_path / "a.tif", "--pixel-size-A", "0.4", "--output", tmp_path / "there")
     assert "note: not segmented: page 1 is a colour image" in said
     assert "note: not segmented: a_1 has 6 × 64 px of 0.4 Å" in said
-    assert sorted(path.name for path in (tmp_path / "there").glob("*.csv")) == ["a_0.csv"]
+    assert sorted(path.name for path in (tmp_path / "there").glob("a*_mask.tif")) == ["a_0_mask.tif"]
 
 
 def test_defects_are_repaired_before_segmentation(run, write, tmp_path):

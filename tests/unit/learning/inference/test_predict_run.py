@@ -1,0 +1,215 @@
+"""A run over many files: inputs, outputs that replace nothing, files that fail, the record and the page."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from click.testing import CliRunner
+from tests.unit.learning.inference.conftest import random_network
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.cli import main
+from hrtem_ood.learning.checkpoint import weights_sha256
+from hrtem_ood.learning.inference.micrograph import read_micrographs
+from hrtem_ood.learning.inference.outputs import tiff
+from hrtem_ood.user_files import file_sha256
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return random_network(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture
+def run(tmp_path, network, monkeypatch):
+    """Return a function that calls the command line in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, ["predict", str(network), *map(str, arguments)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return run
+
+
+class Links(HTMLParser):
+    """All that a page takes from elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.sources, self.links = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "srcset", "data", "poster", "background"):
+                self.sources.append(value)
+            elif name == "href":
+                self.links.append(value)
+            else:
+                assert not name.startswith("on"), "no scripts"
+
+
+def read_page(folder):
+    page = Links()
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    page.feed(text)
+    return text, page
+
+
+def test_a_folder_with_a_bad_file(run, write, counts, tmp_path, network):
+    for number in range(3):
+        write(f"in/m{number}.mrc", counts(64, 64 + 8 * number))
+    write("in/.hidden.mrc", counts(64, 64))
+    (tmp_path / "in/notes.txt").write_text("not an image")
+    (tmp_path / "in/broken.dm3").write_bytes(b"GIF89a")
+    said = run("in", code=1)
+    assert "not segmented: in/broken.dm3 cannot be read as DM3" in said
+    assert "3 images segmented, 1 file not" in said
+    assert "hrtem-ood: 1 of 4 files could not be segmented:\n  in/broken.dm3 cannot be read as DM3" in said
+    record = json.loads((tmp_path / "predictions/run.json").read_text())
+    assert record["network"]["id"] == network.stem
+    assert record["version"]
+    assert record["options"]["split_touching"] is False
+    assert [one["input"] for one in record["failed"]] == ["in/broken.dm3"]
+    assert [one["name"] for one in record["images"]] == ["m0", "m1", "m2"]
+    for one in record["images"]:
+        assert one["sha256"] == file_sha256(Path(one["input"]), "micrograph")
+        assert one["pixel_size_A"] == one["network_pixel_size_A"] == pytest.approx(0.4)
+        assert all((tmp_path / "predictions" / name).exists() for name in one["outputs"].values())
+    table = pd.read_csv(tmp_path / "predictions/all_particles.csv")
+    assert [one["particles"] for one in record["images"]] == [
+        int((table.image == name).sum()) for name in ("m0", "m1", "m2")
+    ]
+
+
+def test_patterns_name_files_once(run, write, counts, tmp_path):
+    for name in ("a1.mrc", "a2.mrc", "b1.mrc", "x[1].mrc"):
+        write(f"in/{name}", counts(64, 64))
+    run("in/a*.mrc", "in/a1.mrc", "in/x[1].mrc")
+    record = json.loads((tmp_path / "predictions/run.json").read_text())
+    assert [one["name"] for one in record["images"]] == ["a1", "a2", "x[1]"]
+    assert "in/c*.mrc: no file has a name of this pattern" in run("in/c*.mrc", code=2)
+    (tmp_path / "empty").mkdir()
+    assert "empty: the folder holds no micrograph" in run("empty", code=2)
+
+
+def test_a_folder_that_is_written_to_as_well(run, write, counts, tmp_path):
+    """Masks of an earlier run are no micrographs."""
+    write("in/a.mrc", counts(64, 64))
+    run("in", "--output", "in")
+    run("in", "--output", "in", "--overwrite")
+    record = json.loads((tmp_path / "in/run.json").read_text())
+    assert [one["name"] for one in record["images"]] == ["a"]
+
+
+def test_results_are_not_written_over_unasked(run, write, counts, tmp_path, monkeypatch):
+    image, stack = write("a.mrc", counts(64, 64)), write("s.mrc", counts(2, 64, 64))
+    run(image)
+    (tmp_path / "predictions/a_mask.tif").write_bytes(b"edited by hand")
+    monkeypatch.setattr(
+        "hrtem_ood.learning.inference.segment_micrographs.load", lambda *_: pytest.fail("before anything is computed")
+    )
+    said = run(image, code=2)
+    assert "predictions/a.csv exists, and 8 more files of this run. Give another --output, or --overwrite" in said
+    assert (tmp_path / "predictions/a_mask.tif").read_bytes() == b"edited by hand"
+    assert "exists" in run(write("b.mrc", counts(64, 64)), code=2), "run.json of the earlier run"
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    run(image, "--overwrite")
+    assert tifffile.imread(tmp_path / "predictions/a_mask.tif").shape == (64, 64)
+    run(stack, "--output", "stack")
+    for name in ("run.json", "index.html", "all_particles.csv"):
+        (tmp_path / "stack" / name).unlink()
+    assert "stack/s_0.csv exists" in run(stack, "--output", "stack", code=2)
+
+
+def test_only_files_that_fail(run, tmp_path):
+    assert "2 of 2 files could not be segmented" in run("no.mrc", "not.tif", code=1)
+    assert not (tmp_path / "predictions").exists()
+
+
+def test_many_images_have_a_line_each(run, write, counts):
+    for number in range(6):
+        write(f"in/m{number}.mrc", counts(32, 32))
+    said = run("in")
+    assert re.search(r"^m3: \d+ particles?, [\d.]+% covered, median diameter [\d.]+ Å$", said, re.MULTILINE)
+    assert re.search(r"micrographs: 6/6, ", said), "progress"
+    assert said.count("wrote ") == 1
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_shows_text_only(run, counts, tmp_path, write):
+    name = "<img src=x onerror=alert(1)>&\"'"
+    write(f"in/{name}.mrc", counts(64, 64))
+    write("in/plain.mrc", counts(64, 64))
+    (tmp_path / "in/<b>.ser").write_bytes(b"<script>alert(1)</script>")
+    run("in", code=1)
+    text, page = read_page(tmp_path / "predictions")
+    assert all(source.startswith("data:image/") for source in page.sources)
+    assert len(page.sources) == 3, "two thumbnails and a histogram"
+    assert all(re.match(r"\./|all_particles\.csv$|run\.json$", link) for link in page.links)
+    assert not {"script", "iframe", "link", "object"} & set(page.tags)
+    assert "onerror=alert(1)>" not in text
+    assert html.escape(name) in text
+    assert "default-src 'none'" in text
+    assert text.index("<b>Not segmented</b>") < text.index("<h2>Images</h2>"), "warnings first"
+    for link in page.links:
+        assert (tmp_path / "predictions" / unquote(link)).exists()
+
+
+@pytest.mark.parametrize(("shift", "note"), [(-50, "No particle found. Empty masks"), (50, "Particles cover 100.0%")])
+def test_masks_of_nothing_and_of_everything_have_a_note(write, counts, tmp_path, monkeypatch, network, shift, note):
+    monkeypatch.chdir(tmp_path)
+    content = store.read_checkpoint(network)
+    path = tmp_path / "shifted" / network.name
+    weights = {name: value.clone() for name, value in content["state_dict"].items()}
+    weights["head.bias"][1] += shift
+    content |= {"state_dict": weights, "sha256_of_weights": weights_sha256(weights)}
+    store.write_checkpoint(path, content)
+    done = CliRunner().invoke(main, ["predict", str(path), str(write("a.mrc", counts(64, 64)))])
+    assert f"note: {note}" in done.output
+    text, _ = read_page(tmp_path / "predictions")
+    assert note in text
+    assert ("<h2>Sizes</h2>" in text) == (shift > 0)
+
+
+def test_options_of_particles(run, write, counts, tmp_path):
+    """The table, the labels and the mask agree, and are those of the options."""
+    image = write("a.mrc", counts(96, 96))
+    run(image)
+    run(image, "--min-diameter-A", "3", "--fill-holes", "--split-touching", "--output", "there")
+    every, kept = (pd.read_csv(tmp_path / folder / "a.csv") for folder in ("predictions", "there"))
+    assert len(kept) < len(every)
+    assert kept.diameter_A.min() >= 3
+    labels, mask = (tifffile.imread(tmp_path / f"there/a_{kind}.tif") for kind in ("labels", "mask"))
+    assert labels.dtype == np.uint16
+    np.testing.assert_array_equal(labels > 0, mask == 1)
+    np.testing.assert_allclose(np.bincount(labels.ravel())[1:] * 0.4**2, kept.area_A2, rtol=1e-5)
+    confidence = tifffile.imread(tmp_path / "there/a_confidence.tif")
+    for row in kept.itertuples():
+        assert row.confidence == pytest.approx(confidence[labels == row.particle].mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_labels_are_calibrated_whatever_their_number(tmp_path, dtype):
+    """ImageJ has no 32-bit labels: those files have pixels per cm, and Gatan's tags."""
+    labels = np.arange(20 * 30, dtype=dtype).reshape(20, 30)
+    (tmp_path / "a.tif").write_bytes(tiff(labels, 0.31, "network: some"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), labels)
+    (again,) = read_micrographs(tmp_path / "a.tif")
+    assert again.pixel_size_A == pytest.approx(0.31, rel=1e-6)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tags = file.pages[0].tags
+        above, below = tags["XResolution"].value
+        if dtype == np.uint32:
+            assert tags["ResolutionUnit"].value == 3, "centimetre"
+            assert above / below == pytest.approx(1e8 / 0.31, rel=1e-6)
+            assert tags["ImageDescription"].value == "network: some"
