@@ -1,0 +1,94 @@
+"""Lattice spacings from peaks of the power spectrum."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import gammainccinv
+
+from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Spacing, Unknown
+from hrtem_ood.learning.inference.image_estimates.spectra import Tiles, ring_medians
+
+Floats = NDArray[np.float64]
+
+LOWEST_PER_A = 0.1
+"""Peaks below are none of a lattice [1/Å]: shapes of particles are there."""
+
+CHANCE = 0.01
+"""Peaks that noise and film make per image."""
+
+APART_PER_A = 0.03
+"""Peaks nearer to a higher one belong to it [1/Å]."""
+
+RING_PX, SECTORS = 3, 12
+"""Width of the rings whose median is the background, and sectors of half a turn in which it may be higher: Thon rings of an
+astigmatic lens are no circles."""
+
+MOST = 12
+"""Spacings that are kept, the strongest."""
+
+OF_POSITION = 0.3
+"""Standard deviation of a peak's position, in units of its r.m.s. width or of a Fourier pixel, the larger of both."""
+
+
+def find_spacings(tiles: Tiles) -> tuple[Spacing, ...] | Unknown:
+    """Find lattice spacings d = 1/|q| of significant peaks.
+
+    The power of noise, and of a film, is distributed exponentially around its mean (gamma where spectra are averaged). A peak is
+    significant where an image of them has :data:`CHANCE` such peaks.
+
+    Parameters
+    ----------
+    tiles : Tiles
+
+    Returns
+    -------
+    tuple of Spacing, or Unknown
+        The strongest first, at most :data:`MOST`; Unknown where there is none.
+    """
+    q = tiles.frequencies[0]
+    ratio = np.fft.fftshift(np.divide(tiles.power, _background(tiles), where=tiles.off_axes, out=np.zeros_like(q)))
+    step = 1 / (tiles.side * tiles.pixel_size_A)
+    centre = tiles.side // 2
+    rows, columns = (np.arange(tiles.side) - centre)[:, None], (np.arange(tiles.side) - centre)[None, :]
+    modulus = np.hypot(rows, columns) * step
+    searched = (modulus > LOWEST_PER_A) & (modulus < 1 / (2 * tiles.pixel_size_A))
+    searched &= (columns > 0) | ((columns == 0) & (rows > 0))
+    shape = max(tiles.independent, 1.0)
+    limit = float(gammainccinv(shape, CHANCE / max(int(searched.sum()), 1)) / shape)
+    radius = max(1, round(APART_PER_A / step))
+    near = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+    peaks = searched & (ratio > limit) & (ratio >= ndimage.maximum_filter(ratio, footprint=near))
+    found = sorted(np.argwhere(peaks).tolist(), key=lambda place: -ratio[tuple(place)])[:MOST]
+    if not found:
+        return Unknown("the power spectrum has no peaks above its rings")
+    return tuple(_spacing(ratio, place, centre, step) for place in found)
+
+
+def _background(tiles: Tiles) -> Floats:
+    """Typical power around each frequency, (y, x): of its ring, or of its sector of the ring where that is higher."""
+    q, azimuth = tiles.frequencies
+    step = RING_PX / (tiles.side * tiles.pixel_size_A)
+    ring = np.floor(q / step).astype(int)
+    sector = np.minimum((azimuth % np.pi / np.pi * SECTORS).astype(int), SECTORS - 1)
+    power = tiles.power.ravel()
+    of_ring = ring_medians(power, ring.ravel(), tiles.independent)[ring]
+    of_sector = ring_medians(power, (ring * SECTORS + sector).ravel(), tiles.independent)[ring * SECTORS + sector]
+    return np.asarray(np.maximum(of_ring, of_sector) + 1e-300)
+
+
+def _spacing(ratio: Floats, place: list[int], centre: int, step: float) -> Spacing:
+    """Measure a peak by the centre of gravity of what stands out of the background around it."""
+    reach = 2
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    window = np.zeros(rows.shape)
+    top, left = place[0] - reach, place[1] - reach
+    inside = ratio[max(top, 0) : place[0] + reach + 1, max(left, 0) : place[1] + reach + 1]
+    window[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+    height = ratio[tuple(place)]
+    weight = np.where(window > 0.3 * height, window, 0)
+    y, x = (float((weight * axis).sum() / weight.sum()) for axis in (rows, columns))
+    width = np.sqrt(float((weight * ((rows - y) ** 2 + (columns - x) ** 2)).sum() / weight.sum()))
+    q_y, q_x = (place[0] - centre + y) * step, (place[1] - centre + x) * step
+    q = float(np.hypot(q_x, q_y))
+    deviation = OF_POSITION * max(width, 1.0) * step
+    return Spacing(Estimate(1 / q, deviation / q**2), float(np.arctan2(q_y, q_x) % np.pi), float(height))
