@@ -41,12 +41,14 @@ def predict(
 ) -> None:
     """Segment micrographs with a trained network.
 
-    Reads TIFF, MRC, DM3 and DM4. With --condition, shows how far the images are from the training conditions, and which
-    F1 to expect.
+    Reads TIFF, MRC, DM3 and DM4. Estimates dose, defocus and lattice spacings of each image. With --condition, shows how
+    far the images are from the training conditions, which F1 to expect, and what of it the images contradict.
     """
     from hrtem_ood.cli.render import predict as text
+    from hrtem_ood.cli.render.image_estimates import estimate_lines
     from hrtem_ood.learning.inference import segment_micrographs
     from hrtem_ood.learning.inference.condition_option import parse_condition
+    from hrtem_ood.learning.inference.image_estimates.estimates import estimate_micrograph
 
     stated = None if condition is None else parse_condition(condition)
     trained = segment_micrographs.load(network, architecture_file)
@@ -58,5 +60,12 @@ def predict(
         trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
         say("\n".join(text.segmentation_lines(result, trained)))
+        seen = estimate_micrograph(
+            result.micrograph,
+            energy_eV=trained.training_domain.energy_eV,
+            dead=None if result.repaired is None else result.repaired.dead,
+            stated=stated,
+        )
+        say("\n".join(estimate_lines(seen, stated)))
     if stated is None:
         say(text.condition_hint())

@@ -53,7 +53,7 @@ def fit_floor(tiles: Tiles) -> Floor:
     """Fit white noise and a falling signal to the power at high frequencies.
 
     The signal falls as a power of q or, with envelopes, as q⁻⁴ times an exponential: the square of an atom's scattering
-    factor falls as q⁻⁴ at high frequencies (Reimer & Kohl, *Transmission Electron Microscopy*, 5th ed. (2008), Sec. 5.1.3).
+    factor falls as q⁻⁴ at high frequencies (Reimer & Kohl, *Transmission Electron Microscopy*, 5th ed. (2008), Ch. 5).
     Each shape is fitted by non-negative least squares; the results are averaged with the weights exp(−Δχ²/2).
 
     Parameters
@@ -139,7 +139,7 @@ def estimate_noise(image: NDArray[np.floating], live: NDArray[np.bool_], tiles: 
     """Estimate dose, gain and level of noise.
 
     Electrons are counted with the variance of their number: values g N of N electrons have the mean g⟨N⟩ and the variance
-    g²⟨N⟩, so that the gain g is variance over mean (photon transfer: J. R. Janesick, *Photon Transfer* (SPIE, 2007), ch. 5).
+    g²⟨N⟩, so that the gain g is variance over mean (photon transfer: J. R. Janesick, *Photon Transfer* (2007)).
     Of the variance, only the white floor of the power spectrum counts. Whole numbers whose variance is nearly that of
     counts, and multiples of a step, are taken for electrons; their dose is mean over area.
 

@@ -34,10 +34,10 @@ HALOS_PER_A, HALO_WIDTH_PER_A = (0.48, 0.84), 0.08
 """Middles and standard deviation of the halos of amorphous carbon, 3.0 and 5.3 rad/Å [1/Å]: they are no rings of defocus (Gilkes,
 Gaskell & Robertson, Phys. Rev. B 51 (1995) 12303)."""
 
-SIGNIFICANT = 50.0
+SIGNIFICANT = 100.0
 """Least decrease of χ² by rings, in units of the χ² per number that is left over."""
 
-DISTINCT = 0.7
+DISTINCT = 0.6
 """Largest decrease of χ² by another defocus, relative to that of the best."""
 
 APART_A = 30.0
@@ -154,7 +154,7 @@ class RingFit:
     """Linear fits of a power spectrum by noise, smooth signal, and rings.
 
     Behind a film of thickness t, the power of a phase object is ∝ sin²χ, averaged over the heights of its layers (Reimer & Kohl,
-    *Transmission Electron Microscopy*, 5th ed. (2008), Sec. 6.4): 1 − sinc(λ t q²) cos 2χ times a smooth function. χ is
+    *Transmission Electron Microscopy*, 5th ed. (2008), Ch. 6): 1 − sinc(λ t q²) cos 2χ times a smooth function. χ is
     :func:`hrtem_ood.physics.optics.aberrations.aberration_function`; in a sector, astigmatism is a change of the defocus.
     """
 
