@@ -14,7 +14,7 @@ from hrtem_ood.learning.inference.image_estimates.estimates import (
 from hrtem_ood.learning.inference.image_estimates.lattice import find_spacings
 from hrtem_ood.learning.inference.image_estimates.noise import estimate_noise
 from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Spacing, Unknown
-from hrtem_ood.learning.inference.image_estimates.spectra import Tiles, cut_tiles
+from hrtem_ood.learning.inference.image_estimates.spectra import cut_tiles
 from hrtem_ood.learning.inference.image_estimates.thon_rings import estimate_defocus
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -42,9 +42,7 @@ def counts(intensity, dose_e_per_A2, seed=2):
 
 
 def tiles_of(image, pixel_A=PIXEL_A, zero=0.0):
-    cut = cut_tiles(image, np.ones(image.shape, bool), pixel_size_A=pixel_A, zero=zero)
-    assert isinstance(cut, Tiles)
-    return cut
+    return cut_tiles(image, np.ones(image.shape, bool), pixel_size_A=pixel_A, zero=zero)
 
 
 def noise_of(image, zero=0.0):

@@ -21,6 +21,9 @@ SMALLEST_SIDE_PX = 64
 LEAST_LIVE = 0.5
 """Images with a smaller share of pixels that are not dead tell nothing."""
 
+FEWEST_DIFFERENT = 100
+"""Pixels that differ from the median; images with fewer tell nothing."""
+
 OF_HEIGHT_A = 25.0
 """Standard deviation of the film's defocus from that of the particles on it [Å], which conditions state: films of 20 to 80 Å lie
 20 to 55 Å below."""
@@ -102,16 +105,12 @@ def estimate_image(
             raise ArgumentError(f"{name}: must be a number above 0, not {value!r}.")
     if min(image.shape) < SMALLEST_SIDE_PX:
         return _nothing(f"the image has fewer than {SMALLEST_SIDE_PX} px each way")
-    if image.min() == image.max():
-        return _nothing("all pixels have one value")
     live = ~(dead_pixels(image.astype(np.float32)) if dead is None else dead)
     if live.mean() < LEAST_LIVE:
         return _nothing("most pixels are dead")
-    tiles = cut_tiles(image, live, pixel_size_A=pixel_size_A, zero=zero)
-    if tiles is None:
-        return _nothing("all live pixels have one value")
-    if not tiles.values.any():
+    if np.count_nonzero(image[live] != np.median(image[live])) < FEWEST_DIFFERENT:
         return _nothing("all pixels but a few have one value")
+    tiles = cut_tiles(image, live, pixel_size_A=pixel_size_A, zero=zero)
     noise = estimate_noise(image, live, tiles, zero)
     level = noise.level_A2.value if isinstance(noise.level_A2, Estimate) else fit_floor(tiles).level
     rings = estimate_defocus(tiles, energy_eV, C30_A)

@@ -19,6 +19,9 @@ CHANCE = 0.01
 APART_PER_A = 0.03
 """Peaks nearer to a higher one belong to it [1/Å]."""
 
+STEEP = 1.5
+"""Factor by which the background at a peak may exceed that of its sector: Thon rings are steep."""
+
 RING_PX, SECTORS = 3, 12
 """Width of the rings whose median is the background, and sectors of half a turn in which it may be higher: Thon rings of an
 astigmatic lens are no circles."""
@@ -54,7 +57,7 @@ def find_spacings(tiles: Tiles) -> tuple[Spacing, ...] | Unknown:
     searched = (modulus > LOWEST_PER_A) & (modulus < 1 / (2 * tiles.pixel_size_A))
     searched &= (columns > 0) | ((columns == 0) & (rows > 0))
     shape = max(tiles.independent, 1.0)
-    limit = float(gammainccinv(shape, CHANCE / max(int(searched.sum()), 1)) / shape)
+    limit = STEEP * float(gammainccinv(shape, CHANCE / max(int(searched.sum()), 1)) / shape)
     radius = max(1, round(APART_PER_A / step))
     near = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     peaks = searched & (ratio > limit) & (ratio >= ndimage.maximum_filter(ratio, footprint=near))

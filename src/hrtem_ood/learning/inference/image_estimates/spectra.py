@@ -18,6 +18,10 @@ LARGEST_TILE_PX, TILES_PER_SIDE = 1024, 3
 SPIKE = 10.0
 """Pixels further from the median than this many robust standard deviations count as the median."""
 
+LEAST_MEAN, MOST_BELOW = 0.05, 0.01
+"""Least mean above zero in standard deviations (400 pixels per electron), and largest share of values below zero (noise of the
+camera)."""
+
 BRAGG = 8.0
 """Coefficients above this many times the typical power of their ring count as lattice peaks; of noise, one in 3000 does."""
 
@@ -31,7 +35,7 @@ class Tiles:
     values : float64 array, (tile, y, x)
         Relative to the mean of the live pixels, which is subtracted; dead pixels and spikes are 0.
     scale : float
-        What the values were divided by: the mean above zero where it is positive, else the standard deviation.
+        What the values were divided by: the mean above zero, or without a known zero the standard deviation.
     pixel_size_A : float, [Å]
     independent : float
         Number of tiles that would hold as much if they did not overlap.
@@ -102,40 +106,40 @@ def periodic_spectrum(tile: Floats) -> NDArray[np.complex128]:
     return np.asarray(scipy.fft.fft2(tile) - smooth)
 
 
-def cut_tiles(
-    image: NDArray[np.floating], live: NDArray[np.bool_], *, pixel_size_A: float, zero: float = 0.0
-) -> Tiles | None:
+def cut_tiles(image: NDArray[np.floating], live: NDArray[np.bool_], *, pixel_size_A: float, zero: float = 0.0) -> Tiles:
     """Cut an image into tiles.
 
     Parameters
     ----------
     image : float array, (y, x)
     live : bool array, (y, x)
-        Pixels that are not dead.
+        Pixels that are not dead; they have more than one value.
     pixel_size_A : float, [Å]
     zero : float
         Value of ``image`` without electrons.
 
     Returns
     -------
-    Tiles or None
-        None of an image whose live pixels have one value, or that has none.
+    Tiles
     """
     known = image[live].astype(np.float64)
-    if known.size < 2 or known.min() == known.max():
-        return None
     mean, median = float(known.mean()), float(np.median(known))
     deviation = 1.4826 * float(np.median(np.abs(known - median)))
     values = np.where(live, image, mean) - mean
     if deviation > 0:
         values[np.abs(values + mean - median) > SPIKE * deviation] = median - mean
-    scale = mean - zero if mean > zero else float(known.std())
+    scale = mean - zero if has_zero(known, zero) else float(known.std())
     side = min(*image.shape, LARGEST_TILE_PX)
     side -= side % 2
     starts = [_starts(length, side) for length in image.shape]
     tiles = np.stack([values[y : y + side, x : x + side] for y in starts[0] for x in starts[1]]) / scale
     covered = math.prod(min(length, len(each) * side) for length, each in zip(image.shape, starts, strict=True))
     return Tiles(tiles, scale, pixel_size_A, covered / side**2, max(float(live.mean()), 1e-6))
+
+
+def has_zero(values: NDArray[np.floating], zero: float) -> bool:
+    """Whether a value may be that without electrons: hardly any lies below it, and their mean well above."""
+    return bool(values.mean() - zero > LEAST_MEAN * values.std() and (values < zero).mean() < MOST_BELOW)
 
 
 def _starts(length: int, side: int) -> list[int]:

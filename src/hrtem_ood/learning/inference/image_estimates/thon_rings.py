@@ -46,6 +46,9 @@ APART_A = 30.0
 OF_MODEL_A = 5.0
 """Standard deviation of defocus and astigmatism beyond that of counting [Å]: layers of film and particles differ in height."""
 
+ROUNDING_A2 = 1e-20
+"""Power of relative contrast that is none but rounding [Å²]."""
+
 LEAST_RINGS = 24
 """Fewest rings of Fourier pixels in which a film's rings are looked for."""
 
@@ -123,7 +126,7 @@ def polar_spectrum(tiles: Tiles) -> PolarSpectrum | None:
     Returns
     -------
     PolarSpectrum or None
-        None where there are too few rings.
+        None where there are too few rings, or some without power.
     """
     q, azimuth = tiles.frequencies
     step = 1 / (tiles.side * tiles.pixel_size_A)
@@ -141,7 +144,9 @@ def polar_spectrum(tiles: Tiles) -> PolarSpectrum | None:
     count = np.bincount(place, minlength=SECTORS * rings).reshape(SECTORS, rings)[:, first:]
     total = np.bincount(place, power[kept], minlength=SECTORS * rings).reshape(SECTORS, rings)[:, first:]
     radial = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
-    typical = np.maximum(ndimage.gaussian_filter1d(radial, 2, mode="nearest"), 1e-12 * radial.max())
+    if radial.min() < ROUNDING_A2:
+        return None
+    typical = ndimage.gaussian_filter1d(radial, 2, mode="nearest")
     return PolarSpectrum(
         (np.arange(first, rings) + 0.5) * step,
         (np.arange(SECTORS) + 0.5) * np.pi / SECTORS,
@@ -292,7 +297,7 @@ def estimate_defocus(tiles: Tiles, energy_eV: float, c30_A: float = 0.0) -> Defo
     """
     spectrum = polar_spectrum(tiles)
     if spectrum is None:
-        return _unknown("the image is too small to show rings in its power spectrum")
+        return _unknown("the image is too small, or too smooth, to show rings in its power spectrum")
     fit = RingFit(spectrum, electron_wavelength_A(energy_eV), c30_A)
     found = search(fit, signed=c30_A != 0)
     scale = max(1.0, (fit.chi2 - found.gain) / max(fit.numbers - 8, 1))
