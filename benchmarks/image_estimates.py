@@ -57,6 +57,8 @@ SCENES = (
     (GOLD, 128.0, 30.0, 1, 12.0),
 )
 CONDITIONS = 32
+LEAST_SPACING_A = 1.4
+"""Below, reflections are so many that any distance is near one."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,14 @@ def true_log_cnr(scene: Scene, condition: Condition) -> float:
 
 
 def crystal_spacings(material: Material) -> NDArray[np.float64]:
-    """Return all interplanar distances of a crystal down to two pixels [Å], extinct reflections included."""
-    reciprocal = np.linalg.inv(unit_cell(material).cell.array).T
+    """Return the interplanar distances of a crystal's reflections that are not extinct, down to :data:`LEAST_SPACING_A` [Å]."""
+    cell = unit_cell(material)
     index = np.arange(-9, 10)
     planes = np.stack(np.meshgrid(index, index, index), axis=-1).reshape(-1, 3)
-    lengths = np.linalg.norm(planes[planes.any(axis=1)] @ reciprocal, axis=1)
-    return np.unique(np.round(1 / lengths[lengths < 1 / (2 * PIXEL_A)], 6))
+    lengths = np.linalg.norm(planes @ np.linalg.inv(cell.cell.array).T, axis=1)
+    amplitude = np.abs(np.exp(2j * np.pi * planes @ cell.get_scaled_positions().T) @ cell.numbers)
+    seen = (lengths > 0) & (lengths < 1 / (0.95 * LEAST_SPACING_A)) & (amplitude > 1e-3 * cell.numbers.sum())
+    return np.unique(np.round(1 / lengths[seen], 6))
 
 
 class Tally:
@@ -179,7 +183,7 @@ def main() -> None:
     begin = process_time()
     names = ("dose", "dose, unknown gain", "ln CNR", "|Δf| of the film", "|Δf| of the condition", "C12")
     tallies = {name: Tally() for name in names}
-    peaks, matching, seconds = 0, 0, 0.0
+    peaks, matching, within, seconds = 0, 0, 0, 0.0
     made = list(scenes())
     for number, condition in enumerate(conditions()):
         scene = made[number % len(made)]
@@ -206,8 +210,9 @@ def main() -> None:
         percent = name.startswith("dose")
         figures |= tally.figures(name, " [%]" if percent else "" if name == "ln CNR" else " [Å]", 100 if percent else 1)
     figures |= {
-        "lattice peaks": float(peaks),
+        "lattice peaks above 1.4 Å": float(peaks),
         "lattice peaks within 2 % of the crystal's [%]": 100 * matching / peaks if peaks else float("nan"),
+        "lattice peaks within two uncertainties [%]": 100 * within / peaks if peaks else float("nan"),
         "estimates of an image, CPU [s]": seconds / CONDITIONS,
         "all, CPU [s]": process_time() - begin,
     }
@@ -219,7 +224,11 @@ def main() -> None:
     )
     budgets = [Budget(name, limit, "max") for name, limit in limits]
     budgets.append(Budget("lattice peaks within 2 % of the crystal's [%]", 100, "min"))
-    report("image_estimates", figures, budgets, [f"{CONDITIONS} images; told: share of images with an estimate."])
+    notes = [
+        f"{CONDITIONS} images; told: share of images with an estimate. Dose of electron counts, and of 7.3 times them.",
+        "Decided after the first run: peaks below 1.4 Å do not count, as reflections are so many there that every one is near.",
+    ]
+    report("image_estimates", figures, budgets, notes)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Lattice spacings from peaks of the power spectrum."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -29,8 +31,12 @@ astigmatic lens are no circles."""
 MOST = 12
 """Spacings that are kept, the strongest."""
 
-OF_POSITION = 0.3
-"""Standard deviation of a peak's position, in units of its r.m.s. width or of a Fourier pixel, the larger of both."""
+SPOT = 0.2
+"""Least power of a peak's parts, relative to its maximum."""
+
+OF_PIXEL = 0.3
+"""Standard deviation of a peak's position for its sampling [Fourier pixels]; to it adds the width of the spot, as a small crystal
+off its zone axis shows any part of it."""
 
 
 def find_spacings(tiles: Tiles) -> tuple[Spacing, ...] | Unknown:
@@ -64,7 +70,7 @@ def find_spacings(tiles: Tiles) -> tuple[Spacing, ...] | Unknown:
     found = sorted(np.argwhere(peaks).tolist(), key=lambda place: -ratio[tuple(place)])[:MOST]
     if not found:
         return Unknown("the power spectrum has no peaks above its rings")
-    return tuple(_spacing(ratio, place, centre, step) for place in found)
+    return tuple(_spacing(ratio, place, max(radius, 2), step) for place in found)
 
 
 def _background(tiles: Tiles) -> Floats:
@@ -79,19 +85,17 @@ def _background(tiles: Tiles) -> Floats:
     return np.asarray(np.maximum(of_ring, of_sector) + 1e-300)
 
 
-def _spacing(ratio: Floats, place: list[int], centre: int, step: float) -> Spacing:
+def _spacing(ratio: Floats, place: list[int], reach: int, step: float) -> Spacing:
     """Measure a peak by the centre of gravity of what stands out of the background around it."""
-    reach = 2
+    centre = ratio.shape[0] // 2
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    window = np.zeros(rows.shape)
-    top, left = place[0] - reach, place[1] - reach
-    inside = ratio[max(top, 0) : place[0] + reach + 1, max(left, 0) : place[1] + reach + 1]
-    window[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
-    height = ratio[tuple(place)]
-    weight = np.where(window > 0.3 * height, window, 0)
+    window = np.pad(ratio, reach)[place[0] : place[0] + 2 * reach + 1, place[1] : place[1] + 2 * reach + 1]
+    height = float(ratio[place[0], place[1]])
+    weight = np.where((window > SPOT * height) & (np.hypot(rows, columns) <= reach), window, 0)
     y, x = (float((weight * axis).sum() / weight.sum()) for axis in (rows, columns))
-    width = np.sqrt(float((weight * ((rows - y) ** 2 + (columns - x) ** 2)).sum() / weight.sum()))
+    # along one direction
+    width = math.sqrt(float((weight * ((rows - y) ** 2 + (columns - x) ** 2)).sum() / weight.sum()) / 2)
     q_y, q_x = (place[0] - centre + y) * step, (place[1] - centre + x) * step
-    q = float(np.hypot(q_x, q_y))
-    deviation = OF_POSITION * max(width, 1.0) * step
-    return Spacing(Estimate(1 / q, deviation / q**2), float(np.arctan2(q_y, q_x) % np.pi), float(height))
+    q = math.hypot(q_x, q_y)
+    deviation = math.hypot(OF_PIXEL, width) * step
+    return Spacing(Estimate(1 / q, deviation / q**2), math.atan2(q_y, q_x) % math.pi, height)
