@@ -226,7 +226,8 @@ def main() -> None:
     budgets.append(Budget("lattice peaks within 2 % of the crystal's [%]", 100, "min"))
     notes = [
         f"{CONDITIONS} images; told: share of images with an estimate. Dose of electron counts, and of 7.3 times them.",
-        "Decided after the first run: peaks below 1.4 Å do not count, as reflections are so many there that every one is near.",
+        "Decided after the first run: peaks below 1.4 Å do not count, as reflections are so many there that every one is near;",
+        "and particles must stand out in a third of their area, because films without any had told a ln CNR.",
     ]
     report("image_estimates", figures, budgets, notes)
 

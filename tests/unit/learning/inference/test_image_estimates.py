@@ -1,8 +1,12 @@
 """Estimates from an image alone, against images whose dose, defocus and lattice the tests choose."""
 
+import re
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from hrtem_ood.cli import main
 from hrtem_ood.cli.render.image_estimates import estimate_lines, format_estimate
 from hrtem_ood.errors import ArgumentError
 from hrtem_ood.learning.inference.image_estimates.contrast import estimate_log_cnr, find_textures
@@ -178,7 +182,7 @@ def test_log_cnr_is_that_of_particles_against_noise():
 
 
 def test_log_cnr_is_not_told_without_particles():
-    for intensity in (np.ones((256, 256)), film(150.0), film(80.0, contrast=0.05)):
+    for intensity in (np.ones((256, 256)), film(150.0), film(80.0, contrast=0.05), film(-60.0, shape=(768, 768))):
         image = tiles_of(counts(intensity, 200))
         assert isinstance(estimate_log_cnr(image, find_textures(image, 1 / 200), Estimate(1 / 200, 1e-4)), Unknown)
 
@@ -225,6 +229,23 @@ def test_arguments_are_checked():
         estimate_image(np.where(np.arange(80) == 3, np.nan, image), pixel_size_A=0.4, energy_eV=3e5)
     with pytest.raises(ArgumentError, match="pixel_size_A"):
         estimate_image(image, pixel_size_A=0.0, energy_eV=3e5)
+
+
+def test_predict_prints_what_an_image_tells(make_network, write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = write("sample.mrc", counts(film(150.0, shape=(200, 200)), 250).astype(np.float32), PIXEL_A)
+    words = ["predict", str(make_network()), str(source)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert "from the image alone" in done.output
+    [dose] = re.findall(r"dose (\d+) ± \d+(?:\.\d)? e/Å²", done.output)
+    assert abs(float(dose) / 250 - 1) < 0.02
+    [modulus] = re.findall(r"\|Δf\| of the film (\d+)\.\d ± ", done.output)
+    assert abs(float(modulus) - 150) < 10
+    assert "contradicts" not in done.output
+    stated = CliRunner().invoke(main, [*words, "--condition", "defocus_A=900,dose_e_per_A2=250"])
+    assert "the stated |Δf| of 900 Å contradicts the image" in stated.output
+    assert "the stated dose" not in stated.output
 
 
 def estimates(**changes):

@@ -20,6 +20,10 @@ BLUR_A = 4.0
 STANDS_OUT = 4.0
 """Standard deviations of the film's texture above which texture is none of the film's."""
 
+CORE = 0.3
+"""Least area that stands out by so much, relative to all that counts as particle: the few extremes of a large film's fluctuations
+make a threshold that many others exceed."""
+
 FAINT = 4.0
 """Least excess of the particles' power over the film's, in standard deviations that its local means have by chance."""
 
@@ -113,7 +117,8 @@ def _standing_out(local: Floats) -> NDArray[np.bool_]:
         return np.zeros(local.shape, bool)
     # edges of particles are blurred: half of the particles' power is where their edge is
     middle = (math.exp(typical) + float(np.median(local[above]))) / 2
-    return np.asarray(local > max(middle, math.exp(typical + STANDS_OUT / 2 * spread)))
+    particle = local > max(middle, math.exp(typical + STANDS_OUT / 2 * spread))
+    return np.asarray(particle if above.sum() > CORE * particle.sum() else np.zeros(local.shape, bool))
 
 
 def _most_frequent(values: Floats) -> float:

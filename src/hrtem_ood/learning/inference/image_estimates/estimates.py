@@ -106,6 +106,7 @@ def estimate_image(
     if min(image.shape) < SMALLEST_SIDE_PX:
         return _nothing(f"the image has fewer than {SMALLEST_SIDE_PX} px each way")
     live = ~(dead_pixels(image.astype(np.float32)) if dead is None else dead)
+    image = image.astype(np.float64)
     if live.mean() < LEAST_LIVE:
         return _nothing("most pixels are dead")
     if np.count_nonzero(image[live] != np.median(image[live])) < FEWEST_DIFFERENT:
