@@ -21,7 +21,7 @@ CHANCE = 0.01
 APART_PER_A = 0.03
 """Peaks nearer to a higher one belong to it [1/Å]."""
 
-STEEP = 1.5
+STEEP = 1.25
 """Factor by which the background at a peak may exceed that of its sector: Thon rings are steep."""
 
 RING_PX, SECTORS = 3, 12
