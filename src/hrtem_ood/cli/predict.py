@@ -60,12 +60,12 @@ def predict(
         trained, images, output, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
         say("\n".join(text.segmentation_lines(result, trained)))
-        seen = estimate_micrograph(
+        estimates = estimate_micrograph(
             result.micrograph,
             energy_eV=trained.training_domain.energy_eV,
             dead=None if result.repaired is None else result.repaired.dead,
             stated=stated,
         )
-        say("\n".join(estimate_lines(seen, stated)))
+        say("\n".join(estimate_lines(estimates, stated)))
     if stated is None:
         say(text.condition_hint())

@@ -37,7 +37,7 @@ def estimate_lines(estimates: ImageEstimates, stated: Condition | None = None) -
         modulus = f"|{symbol}|" if each.parameter == "defocus_A" else symbol
         yield (
             f"  note: the stated {modulus} of {each.stated:.4g} {unit} contradicts the image, which tells "
-            f"{format_estimate(each.seen)} {unit}."
+            f"{format_estimate(each.estimate)} {unit}."
         )
 
 

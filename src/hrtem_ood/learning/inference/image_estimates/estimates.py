@@ -172,12 +172,12 @@ class Contradiction:
         Key of the condition.
     stated : float
         Of the defocus, the modulus.
-    seen : Estimate
+    estimate : Estimate
     """
 
     parameter: str
     stated: float
-    seen: Estimate
+    estimate: Estimate
 
 
 def find_contradictions(estimates: ImageEstimates, stated: Condition) -> tuple[Contradiction, ...]:
@@ -201,7 +201,8 @@ def find_contradictions(estimates: ImageEstimates, stated: Condition) -> tuple[C
         ("C12", abs(stated.C12), estimates.C12_A, stated.C12_sd),
     )
     return tuple(
-        Contradiction(name, value, seen)
-        for name, value, seen, spread in compared
-        if isinstance(seen, Estimate) and abs(seen.value - value) > CONTRADICTION * math.hypot(seen.uncertainty, spread)
+        Contradiction(name, value, estimate)
+        for name, value, estimate, spread in compared
+        if isinstance(estimate, Estimate)
+        and abs(estimate.value - value) > CONTRADICTION * math.hypot(estimate.uncertainty, spread)
     )

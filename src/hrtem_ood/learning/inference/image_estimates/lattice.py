@@ -67,10 +67,10 @@ def find_spacings(tiles: Tiles) -> tuple[Spacing, ...] | Unknown:
     radius = max(1, round(APART_PER_A / step))
     near = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     peaks = searched & (ratio > limit) & (ratio >= ndimage.maximum_filter(ratio, footprint=near))
-    found = sorted(np.argwhere(peaks).tolist(), key=lambda place: -ratio[tuple(place)])[:MOST]
-    if not found:
+    places = sorted(np.argwhere(peaks).tolist(), key=lambda place: -ratio[tuple(place)])[:MOST]
+    if not places:
         return Unknown("the power spectrum has no peaks above its rings")
-    return tuple(_spacing(ratio, place, max(radius, 2), step) for place in found)
+    return tuple(_spacing(ratio, place, max(radius, 2), step) for place in places)
 
 
 def _background(tiles: Tiles) -> Floats:

@@ -122,13 +122,13 @@ def cut_tiles(image: NDArray[np.floating], live: NDArray[np.bool_], *, pixel_siz
     -------
     Tiles
     """
-    known = image[live].astype(np.float64)
-    mean, median = float(known.mean()), float(np.median(known))
-    deviation = 1.4826 * float(np.median(np.abs(known - median)))
+    live_values = image[live].astype(np.float64)
+    mean, median = float(live_values.mean()), float(np.median(live_values))
+    deviation = 1.4826 * float(np.median(np.abs(live_values - median)))
     values = np.where(live, image, mean) - mean
     if deviation > 0:
         values[np.abs(values + mean - median) > SPIKE * deviation] = median - mean
-    scale = mean - zero if has_zero(known, zero) else float(known.std())
+    scale = mean - zero if has_zero(live_values, zero) else float(live_values.std())
     side = min(*image.shape, LARGEST_TILE_PX)
     side -= side % 2
     starts = [_starts(length, side) for length in image.shape]

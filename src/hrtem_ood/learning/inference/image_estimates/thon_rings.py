@@ -299,13 +299,13 @@ def estimate_defocus(tiles: Tiles, energy_eV: float, c30_A: float = 0.0) -> Defo
     if spectrum is None:
         return _unknown("the image is too small, or too smooth, to show rings in its power spectrum")
     fit = RingFit(spectrum, electron_wavelength_A(energy_eV), c30_A)
-    found = search(fit, signed=c30_A != 0)
-    scale = max(1.0, (fit.chi2 - found.gain) / max(fit.numbers - 8, 1))
-    if found.gain < SIGNIFICANT * scale:
+    best_rings = search(fit, signed=c30_A != 0)
+    scale = max(1.0, (fit.chi2 - best_rings.gain) / max(fit.numbers - 8, 1))
+    if best_rings.gain < SIGNIFICANT * scale:
         return _unknown("the power spectrum has no rings above its noise")
-    if found.other > DISTINCT * found.gain:
+    if best_rings.other > DISTINCT * best_rings.gain:
         return _unknown("the rings of the power spectrum fit several defoci")
-    best, deviations = _refined(fit, found, scale)
+    best, deviations = _refined(fit, best_rings, scale)
     if abs(best[0]) < SMALLEST_DEFOCUS_A:
         return _unknown(f"the film is within {SMALLEST_DEFOCUS_A:g} Å of focus")
     if abs(best[0]) > LARGEST_DEFOCUS_A - APART_A:
@@ -327,13 +327,13 @@ def _unknown(reason: str) -> Defocus:
     return Defocus(Unknown(reason), Unknown(reason), Unknown(reason))
 
 
-def _refined(fit: RingFit, found: RingSearch, scale: float) -> tuple[Floats, Floats]:
+def _refined(fit: RingFit, best_rings: RingSearch, scale: float) -> tuple[Floats, Floats]:
     """Refine the parameters of rings; return them and their standard deviations [Å], from the curvature of χ²."""
 
     def loss(parameters: Floats) -> float:
-        return -fit.gain_at(parameters, found.thickness_A) / scale
+        return -fit.gain_at(parameters, best_rings.thickness_A) / scale
 
-    start = found.parameters
+    start = best_rings.parameters
     simplex = np.vstack([start, start + np.diag([DEFOCUS_STEP_A, ASTIGMATISM_STEP_A, ASTIGMATISM_STEP_A])])
     best = optimize.minimize(
         loss, start, method="Nelder-Mead", options={"initial_simplex": simplex, "xatol": 0.1, "fatol": 1e-3}
