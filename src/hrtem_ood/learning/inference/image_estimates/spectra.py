@@ -52,7 +52,7 @@ class Tiles:
     @property
     def side(self) -> int:
         """Pixels along each side of a tile."""
-        return self.values.shape[-1]
+        return int(self.values.shape[-1])
 
     @cached_property
     def frequencies(self) -> tuple[Floats, Floats]:
@@ -144,7 +144,7 @@ def has_zero(values: NDArray[np.floating], zero: float) -> bool:
 
 def _starts(length: int, side: int) -> list[int]:
     count = min(TILES_PER_SIDE, math.ceil(length / side - 0.25)) if side else 1
-    return np.linspace(0, length - side, max(count, 1)).astype(int).tolist()
+    return [int(start) for start in np.linspace(0, length - side, max(count, 1))]
 
 
 def ring_medians(power: Floats, ring: NDArray[np.int64], independent: float) -> Floats:
@@ -168,7 +168,7 @@ def ring_medians(power: Floats, ring: NDArray[np.int64], independent: float) -> 
 
     shape = max(independent, 1.0)
     medians = ndimage.median(power, ring, np.arange(int(ring.max()) + 1))
-    return np.nan_to_num(np.asarray(medians, float)) * shape / float(gammaincinv(shape, 0.5))
+    return np.asarray(np.nan_to_num(medians) * (shape / float(gammaincinv(shape, 0.5))), np.float64)
 
 
 def bragg_limit(independent: float) -> float:

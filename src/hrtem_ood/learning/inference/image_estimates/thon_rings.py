@@ -148,7 +148,7 @@ def polar_spectrum(tiles: Tiles) -> PolarSpectrum | None:
         return None
     typical = ndimage.gaussian_filter1d(radial, 2, mode="nearest")
     return PolarSpectrum(
-        (np.arange(first, rings) + 0.5) * step,
+        np.asarray((np.arange(first, rings) + 0.5) * step, np.float64),
         (np.arange(SECTORS) + 0.5) * np.pi / SECTORS,
         np.divide(total, count, out=np.zeros_like(total), where=count > 0),
         count / 2 * tiles.independent / typical**2,  # ±q are one number
