@@ -105,6 +105,13 @@ def test_values_without_a_zero_tell_no_dose_but_noise():
     assert isinstance(noise_of(above_least).dose_e_per_A2, Unknown)
 
 
+def test_saturated_images_and_large_offsets_tell_no_dose():
+    image = counts(np.ones((128, 128)), 1000)
+    assert isinstance(noise_of(np.minimum(image, image.mean() + 5)).dose_e_per_A2, Unknown)
+    assert isinstance(noise_of(image + 1e6).dose_e_per_A2, Unknown)
+    assert isinstance(noise_of(image * 1e30).dose_e_per_A2, Estimate)
+
+
 @pytest.mark.parametrize(
     ("defocus_A", "C12_A", "phi12_rad"),
     [(150.0, 0.0, 0.0), (-220.0, 60.0, 0.5), (400.0, 100.0, -1.2), (1200.0, 40.0, 0.2)],

@@ -28,6 +28,16 @@ CORRELATED = 0.8
 """Least ratio of noise in the corners of the spectrum to that at the Nyquist frequency; interpolation takes it from there."""
 
 
+MOST_ELECTRONS = 1e5
+"""Of a pixel: more are taken for an offset of the values."""
+
+LARGEST_WHOLE = 2**53
+"""Larger numbers are whole because of their precision."""
+
+MANY_VALUES, MOST_AT_END = 16, 0.005
+"""Images of so many values are cut off where more than this share of them is the largest."""
+
+
 @dataclass(frozen=True)
 class Floor:
     """The floor of a power spectrum.
@@ -154,6 +164,9 @@ def estimate_noise(image: NDArray[np.floating], live: NDArray[np.bool_], tiles: 
     -------
     Noise
     """
+    if _cut_off(image[live]):
+        why = Unknown("many pixels have the largest value: the image is saturated")
+        return Noise(why, why, why)
     floor, area = fit_floor(tiles), tiles.pixel_size_A**2
     correlated = _correlated(floor)
     mean = float(image[live].mean()) - zero
@@ -171,12 +184,18 @@ def estimate_noise(image: NDArray[np.floating], live: NDArray[np.bool_], tiles: 
     if isinstance(level, Unknown):
         return Noise(level, level, level)
     dose = 1 / level.value  # relative to the mean squared, noise is 1/D
-    if _zero_is_a_guess(image[live], zero, dose * area):
-        why = Unknown("the value without electrons is not known: so few would not be the least value of so high a dose")
+    if dose * area > MOST_ELECTRONS or _zero_is_a_guess(image[live], zero, dose * area):
+        why = Unknown("the value without electrons is not known")
         return Noise(why, why, level)
     relative = level.uncertainty / level.value
     gain = mean / (dose * area)
     return Noise(Estimate(dose, relative * dose), Estimate(gain, relative * gain), level)
+
+
+def _cut_off(values: NDArray[np.floating]) -> bool:
+    """Whether an image is saturated; one of few electrons has few values, each in many pixels."""
+    largest = values.max()
+    return bool((values == largest).mean() > MOST_AT_END and np.unique(values).size > MANY_VALUES)
 
 
 def _correlated(floor: Floor) -> Unknown | None:
@@ -202,7 +221,7 @@ def _counted(values: NDArray[np.floating], zero: float, mean: float, floor: Floo
     """Return the value of an electron where all values are whole multiples of one, with the noise of counts."""
     above = values.astype(np.float64) - zero
     whole = np.rint(above)
-    if np.abs(above - whole).max() > 1e-3 or whole.min() < 0:
+    if np.abs(above - whole).max() > 1e-3 or whole.min() < 0 or whole.max() > LARGEST_WHOLE:
         return None
     step = float(np.gcd.reduce(np.unique(whole.astype(np.int64))))
     gain = floor.level * mean / area
