@@ -20,6 +20,12 @@ from hrtem_ood.errors import ArtifactError
     help="Pixel size [Å].  [default: as in the files]",
 )
 @click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@click.option(
+    "--estimates/--no-estimates",
+    default=None,
+    help="Estimate dose, defocus and lattice spacings from each image, in seconds per image of 2048 × 2048 pixels.  "
+    "[default: for up to 5 files]",
+)
 @architecture_file_option
 @click.option(
     "--repair/--no-repair",
@@ -51,19 +57,23 @@ def predict(
     fill_holes: bool,
     split_touching: bool,
     overwrite: bool,
+    estimates: bool | None,
     results: Path,
     device: Device,
 ) -> None:
     """Segment micrographs with a trained network.
 
     IMAGE is a file, a folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and
-    their table per image, and index.html to look at all of them. With --condition, shows the distance of the images to the
-    training conditions, and the expected F1.
+    their table per image, and index.html to look at all of them. Estimates dose, defocus and lattice spacings of each
+    image. With --condition, shows the distance of the images to the training conditions, the expected F1, and what of the
+    condition the images contradict.
     """
     from hrtem_ood.cli.render import predict as text
     from hrtem_ood.cli.render.console import print_on_terminal
+    from hrtem_ood.cli.render.image_estimates import estimate_lines
     from hrtem_ood.learning.inference import predict_micrographs, segment_micrographs
     from hrtem_ood.learning.inference.condition_option import parse_condition
+    from hrtem_ood.learning.inference.image_estimates.estimates import estimate_micrograph
     from hrtem_ood.learning.inference.outputs import PAGE_FILE
     from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 
@@ -77,10 +87,20 @@ def predict(
     particles = ParticleOptions(min_diameter_A, fill_holes, split_touching)
     options = {**particles._asdict(), "pixel_size_A": pixel_size_A, "condition": condition, "repair": repair}
     record = predict_micrographs.start_record(trained, options)
+    with_estimates = len(files) <= text.MOST_IN_FULL if estimates is None else estimates
     for result in predict_micrographs.predict(
         trained, files, output, record, particles=particles, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
         print_text("\n".join(text.result_lines(result, trained, brief=len(files) > text.MOST_IN_FULL)))
+        if with_estimates and isinstance(result, predict_micrographs.SegmentationResult):
+            repaired = result.segmentation.repaired
+            estimated = estimate_micrograph(
+                result.micrograph,
+                energy_eV=trained.training_domain.energy_eV,
+                dead=None if repaired is None else repaired.dead,
+                stated=stated,
+            )
+            print_text("\n".join(estimate_lines(estimated, stated)))
     if len(record.images) + len(record.failed) > 1:
         print_on_terminal(text.run_table(record))
     if record.images:
