@@ -201,7 +201,7 @@ def test_networks_of_fewer_micrographs_are_told(run, monkeypatch):
         (("bright.ckpt", *IMAGES, "--labels", "labels"), 2, "--labels: 'labels' is a folder"),
         (("bright.ckpt", *IMAGES, "--labels", "labels/a.tif"), 2, "micrographs without a label: 'images/b.tif'"),
         (("none.ckpt", *IMAGES, *LABELS), 1, "none.ckpt is missing"),
-        (("bright.ckpt", *IMAGES, *LABELS, "--device", "gpu"), 1, "a GPU is asked for"),
+        (("bright.ckpt", *IMAGES, *LABELS, "--device", "gpu"), 1, "a GPU is requested"),
         (("bright.ckpt", *IMAGES, *LABELS, "--architecture-file", "a.py"), 2, "Leave the option out"),
     ],
 )

@@ -121,6 +121,7 @@ def test_an_architecture_of_ones_own_is_predicted_with(run, make_network, tmp_pa
     predicted, _ = run(network, "--architecture-file", str(own))
     assert predicted.exit_code == 0, predicted.output
     assert (tmp_path / "predictions/sample_mask.tif").exists()
+    shutil.rmtree(tmp_path / "predictions")
     own.write_text(own.read_text() + "#")
     for done in run(network, "--architecture-file", str(own)):
         assert done.exit_code == 1
