@@ -14,7 +14,7 @@ Hypotheses, written before the first run. Where an estimate is given at all,
 python benchmarks/image_estimates.py
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import process_time
 
@@ -143,7 +143,7 @@ def crystal_spacings(material: Material) -> NDArray[np.float64]:
     index = np.arange(-9, 10)
     planes = np.stack(np.meshgrid(index, index, index), axis=-1).reshape(-1, 3)
     lengths = np.linalg.norm(planes @ np.linalg.inv(cell.cell.array).T, axis=1)
-    amplitude = np.abs(np.exp(2j * np.pi * planes @ cell.get_scaled_positions().T) @ cell.numbers)
+    amplitude = np.abs(np.exp(2j * np.pi * planes @ (cell.positions @ np.linalg.inv(cell.cell.array)).T) @ cell.numbers)
     allowed = (lengths > 0) & (lengths < 1 / (0.95 * LEAST_SPACING_A)) & (amplitude > 1e-3 * cell.numbers.sum())
     return np.unique(np.round(1 / lengths[allowed], 6))
 
@@ -162,11 +162,12 @@ class Tally:
         self.errors: list[float] = []
         self.images = 0
 
-    def add(self, quantity: Quantity, error: Callable[[float], float]) -> None:
-        """Note the error of an estimate; count an image without one, too."""
+    def add(self, estimate: Quantity, true: float, *, relative: bool = False) -> None:
+        """Note the error of an estimate, if there is one, or its share of the true value."""
         self.images += 1
-        if isinstance(quantity, Estimate):
-            self.errors.append(error(quantity.value))
+        if isinstance(estimate, Estimate):
+            error = estimate.value - true
+            self.errors.append(error / true if relative else error)
 
     def figures(self, name: str, unit: str, factor: float = 1.0) -> dict[str, float]:
         """Return r.m.s. and largest error, and the share of images with an estimate."""
@@ -194,13 +195,13 @@ def main() -> None:
         scaled = estimate_image(7.3 * counts, pixel_size_A=PIXEL_A, energy_eV=ENERGY_EV)
         dose, cnr = condition.dose_e_per_A2, true_log_cnr(scene, condition)
         film_A = abs(condition.defocus_A - scene.film_depth_A)
-        tallies["dose"].add(estimates.dose_e_per_A2, lambda value, dose=dose: value / dose - 1)
-        tallies["dose, unknown gain"].add(scaled.dose_e_per_A2, lambda value, dose=dose: value / dose - 1)
-        tallies["ln CNR"].add(estimates.log_cnr, lambda value, cnr=cnr: value - cnr)
-        tallies["|Δf| of the film"].add(estimates.defocus_A, lambda value, film_A=film_A: value - film_A)
+        tallies["dose"].add(estimates.dose_e_per_A2, dose, relative=True)
+        tallies["dose, unknown gain"].add(scaled.dose_e_per_A2, dose, relative=True)
+        tallies["ln CNR"].add(estimates.log_cnr, cnr)
+        tallies["|Δf| of the film"].add(estimates.defocus_A, film_A)
         stated_A = abs(condition.defocus_A)
-        tallies["|Δf| of the condition"].add(estimates.defocus_A, lambda value, stated_A=stated_A: value - stated_A)
-        tallies["C12"].add(estimates.C12_A, lambda value, size_A=condition.C12: value - size_A)
+        tallies["|Δf| of the condition"].add(estimates.defocus_A, stated_A)
+        tallies["C12"].add(estimates.C12_A, condition.C12)
         if not isinstance(estimates.spacings, Unknown):
             spacings = [each.spacing_A for each in estimates.spacings if each.spacing_A.value > LEAST_SPACING_A]
             off = [float(np.abs(crystal_spacings(scene.material) - each.value).min()) for each in spacings]
