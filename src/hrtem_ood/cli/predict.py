@@ -19,7 +19,11 @@ from hrtem_ood.errors import ArtifactError
     type=click.FloatRange(min=0, min_open=True),
     help="Pixel size [Å].  [default: as in the files]",
 )
-@click.option("--condition", metavar="KEY=VALUE,...", help="Imaging condition of the images, to compare with training.")
+@click.option(
+    "--condition",
+    metavar="KEY=VALUE,...",
+    help="Imaging condition of the images, to compare with training; defocus_A counts from minimum contrast.",
+)
 @click.option(
     "--estimates/--no-estimates",
     default=None,
