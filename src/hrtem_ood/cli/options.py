@@ -1,9 +1,16 @@
 """Arguments and options that several verbs have."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+from hrtem_ood.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from hrtem_ood.campaign.campaign import Campaign
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -31,3 +38,18 @@ architecture_file_option = click.option(
     type=FILE,
     help="Python file of the network's architecture, if it is not built in; its sha256 must be the one in the network.",
 )
+
+
+def check_finished(campaign: "Campaign", configs: Sequence[Path], results: Path) -> None:
+    """Check that a campaign has metrics, and name the command that creates them.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    from hrtem_ood.campaign.results import Results
+
+    path = Results(results).path("metrics", campaign.metrics_id)
+    if not path.exists():
+        command = shlex.join(["snakemake", *(["--configfile", *map(str, configs)] if configs else [])])
+        raise ArtifactError(f"{path} is missing: campaign {campaign.name} is not finished. Run `{command}`.")

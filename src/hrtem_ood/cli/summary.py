@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import configs_argument, results_option
+from hrtem_ood.cli.options import check_finished, configs_argument, results_option
 from hrtem_ood.cli.output import print_text
 
 
@@ -20,6 +20,7 @@ def summary(configs: tuple[Path, ...], results: Path) -> None:
     from hrtem_ood.cli.render.summary import summary_table
 
     campaign, folder = load_campaign_from_files(configs), Results(results)
+    check_finished(campaign, configs, results)
     print_on_terminal(summary_table(campaign, results))
     print_text(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
     print_text(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")
