@@ -19,6 +19,9 @@ LARGEST_VALUES = 2**32
 MOST_PER_BYTE = 5000
 """Values of a byte of a TIFF: five times what the best of usual compressions makes of zeros."""
 
+ONE_FILE: Mapping[str, Any] = {"_multifile": False, "is_mmstack": False, "is_ndtiff": False}
+"""How tifffile opens the named file alone: OME and the stacks of Micro-Manager name others beside it, which may be pipes."""
+
 SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
 SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
 """Units and names of axes along which spectra are, in lower case."""
@@ -143,7 +146,7 @@ def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) ->
 def _tiff_signals(path: Path) -> Iterator[Signal]:
     """Yield the series of a TIFF, each a page or a stack of like pages; other files that it names are left alone."""
     told = _tiff_headers(path)
-    with tifffile.TiffFile(path, _multifile=False) as file:
+    with tifffile.TiffFile(path, **ONE_FILE) as file:
         for number, series in enumerate(file.series):
             axes, header = told[number] if number < len(told) else ([], {})
             label = _page_label(series)
@@ -173,7 +176,7 @@ def _tiff_headers(path: Path) -> list[tuple[list[Mapping[str, Any]], Mapping[str
             "ignore", ResourceWarning
         )  # it leaves a file that is read lazily to the garbage collector
         try:
-            return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True)]
+            return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True, **ONE_FILE)]
         except Exception:  # whatever it is; the pixel can still be stated
             return []
         finally:
