@@ -31,6 +31,7 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
 def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> Iterator[str]:
     """Yield the particles of an image, and notes on them."""
     source, particles = result.micrograph, result.particles
+    yield from source.notes
     height, width = result.shape
     yield f"{source.name} ({source.path})"
     if result.shape == source.image.shape and result.pixel_size_A == source.pixel_size_A:

@@ -52,6 +52,8 @@ class Micrograph:
         above it, the file has an offset of its own, and the least value is taken.
     left_out : tuple of str
         What else the file holds that is no micrograph, and why; with its first one only.
+    notes : tuple of str
+        What the file does not say and was inferred from its values; with its first one only.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Micrograph:
     pixel_size_A: float
     zero: float
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_array(cls, image: ArrayLike, *, pixel_size_A: float, name: str = "array") -> Self:
@@ -135,6 +138,7 @@ def read_micrographs(
     usable: list[tuple[NDArray[Any], float]] = []
     left_out: list[str] = []
     signals = _signals(path)
+    notes = tuple(f"{path.name}: {signal.note}" for signal in signals if signal.note)
     for signal in signals:
         subject = str(path) if len(signals) == 1 else signal.label
         try:
@@ -155,7 +159,10 @@ def read_micrographs(
     for place in good:
         plane, pixel = usable[place]
         image, zero = _values(plane)
-        yield Micrograph(names[place], path, image, pixel, zero, tuple(left_out) if place == good[0] else ())
+        first = place == good[0]
+        yield Micrograph(
+            names[place], path, image, pixel, zero, tuple(left_out) if first else (), notes if first else ()
+        )
 
 
 def _signals(path: Path) -> list[Signal]:

@@ -3,7 +3,7 @@
 import gc
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,15 @@ class Signal:
         Of rows and of columns: scale and its unit; none where the file does not say.
     unusable : str or None
         Why it is no micrograph.
+    note : str or None
+        What the file does not say and was inferred from the values, in words that go on after its name and a colon.
     """
 
     label: str
     data: NDArray[Any]
     pixel: tuple[tuple[float, str | None], ...] = ()
-    unusable: str | None = field(default=None)
+    unusable: str | None = None
+    note: str | None = None
 
 
 def read_signals(path: Path) -> list[Signal]:
@@ -73,8 +76,8 @@ def read_signals(path: Path) -> list[Signal]:
     """
     suffix = path.suffix.lower()
     if suffix == ".mrc":
-        data, pixel = read_mrc(path)
-        return [_checked(f"image of {path.name}", data, pixel)]
+        data, pixel, note = read_mrc(path, LARGEST_VALUES)
+        return [replace(_checked(f"image of {path.name}", data, pixel), note=note)]
     return list(_tiff_signals(path) if suffix in (".tif", ".tiff") else _dm_signals(path))
 
 
