@@ -53,6 +53,8 @@ class Micrograph:
         above it, the file has an offset of its own, and the least value is taken.
     left_out : tuple of str
         What else the file holds that is no micrograph, and why; with its first one only.
+    notes : tuple of str
+        What the file does not say and was inferred from its values; with its first one only.
     number, count : int
         Place of the image among those of its file, from 0, and their number.
 
@@ -71,6 +73,7 @@ class Micrograph:
     pixel_size_A: float
     zero: float
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     number: int = 0
     count: int = 1
 
@@ -140,6 +143,7 @@ def read_micrographs(
     usable: list[tuple[NDArray[Any], float]] = []
     left_out: list[str] = []
     signals = _signals(path)
+    notes = tuple(f"{path.name}: {signal.note}" for signal in signals if signal.note)
     for signal in signals:
         subject = str(path) if len(signals) == 1 else signal.label
         try:
@@ -160,8 +164,8 @@ def read_micrographs(
     for place in good:
         plane, pixel = usable[place]
         image, zero = _values(plane)
-        others = tuple(left_out) if place == good[0] else ()
-        yield Micrograph(names[place], path, image, pixel, zero, others, number=place, count=len(usable))
+        others, said = (tuple(left_out), tuple(notes)) if place == good[0] else ((), ())
+        yield Micrograph(names[place], path, image, pixel, zero, others, said, number=place, count=len(usable))
 
 
 def _signals(path: Path) -> list[Signal]:

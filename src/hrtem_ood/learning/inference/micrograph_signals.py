@@ -4,7 +4,7 @@ import gc
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ SER_IMAGES = 0x4122
 
 SER_BYTES: Mapping[int, int] = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 16}
 """Bytes of a value of a SER file, by the code of its type."""
+ONE_FILE: Mapping[str, Any] = {"_multifile": False, "is_mmstack": False, "is_ndtiff": False}
+"""How tifffile opens the named file alone: OME and the stacks of Micro-Manager name others beside it, which may be pipes."""
 
 SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
 SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
@@ -49,12 +51,15 @@ class Signal:
         Of rows and of columns: scale and its unit; none where the file does not say.
     unusable : str or None
         Why it is no micrograph.
+    note : str or None
+        What the file does not say and was inferred from the values, in words that go on after its name and a colon.
     """
 
     label: str
     data: NDArray[Any]
     pixel: tuple[tuple[float, str | None], ...] = ()
-    unusable: str | None = field(default=None)
+    unusable: str | None = None
+    note: str | None = None
 
 
 def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
@@ -79,8 +84,8 @@ def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     """
     suffix = path.suffix.lower()
     if suffix == ".mrc":
-        data, pixel = read_mrc(path)
-        return [_checked(f"image of {path.name}", data, pixel)]
+        data, pixel, note = read_mrc(path, LARGEST_VALUES)
+        return [replace(_checked(f"image of {path.name}", data, pixel), note=note)]
     if suffix == ".ser":
         return list(_ser_signals(path))
     return list(_tiff_signals(path, with_pixel) if suffix in (".tif", ".tiff") else _dm_signals(path))
@@ -223,7 +228,7 @@ def _spectrum_image(header: Mapping[str, Any], axes: list[Mapping[str, Any]]) ->
 def _tiff_signals(path: Path, with_pixel: bool) -> Iterator[Signal]:
     """Yield the series of a TIFF, each a page or a stack of like pages; other files that it names are left alone."""
     told = _tiff_headers(path) if with_pixel else []
-    with tifffile.TiffFile(path, _multifile=False) as file:
+    with tifffile.TiffFile(path, **ONE_FILE) as file:
         for number, series in enumerate(file.series):
             axes, header = told[number] if number < len(told) else ([], {})
             label = _page_label(series)
@@ -253,7 +258,7 @@ def _tiff_headers(path: Path) -> list[tuple[list[Mapping[str, Any]], Mapping[str
             "ignore", ResourceWarning
         )  # it leaves a file that is read lazily to the garbage collector
         try:
-            return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True)]
+            return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True, **ONE_FILE)]
         except Exception:  # whatever it is; the pixel can still be stated
             return []
         finally:

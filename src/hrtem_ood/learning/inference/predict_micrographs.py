@@ -212,6 +212,7 @@ def segmentation_notes(micrograph: Micrograph, found: Segmentation) -> Iterator[
     micrograph : Micrograph
     found : Segmentation
     """
+    yield from micrograph.notes
     for each in micrograph.left_out[:MOST_NOTES]:
         yield f"not segmented: {each}"
     if len(micrograph.left_out) > MOST_NOTES:

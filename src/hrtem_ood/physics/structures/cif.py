@@ -92,7 +92,8 @@ def _crystal(block: gemmi.cif.Block) -> Atoms:
     cell = _cell(block)
     formula = formula_of(value_of(block, "_chemical_formula_sum"))
     sites = _sites(block, cell, formula)
-    settings = symmetries(block, cell.array @ cell.array.T)
+    metric = cell.array @ cell.array.T
+    settings, contradiction = symmetries(block, metric, is_confirmed=_is_confirmed(block, formula))
     if not settings:
         alone = _expand(sites, cell, Symmetry("P 1", np.eye(3)[None], np.zeros((1, 3))))
         if not _is_confirmed(block, formula):
@@ -111,14 +112,25 @@ def _crystal(block: gemmi.cif.Block) -> Atoms:
         raise CifError(str(wrongs[0]))
     if len(right) > 1:  # several origins: without further data, only overlapping atoms rule one out
         apart = [place for place in right if not _overlaps(crystals[place])]
-        if len(apart) > 1:
+        if any(not _are_same(crystals[place], crystals[apart[0]]) for place in apart[1:]):
             options = " or ".join(f"{crystals[place].symbols.formula} by {settings[place].name}" for place in apart)
             raise CifError(
-                f"does not give the origin of its space group, which makes it {options}; add "
+                f"{contradiction}, which makes it {options}; correct one."
+                if contradiction
+                else f"does not give the origin of its space group, which makes it {options}; add "
                 "_space_group_IT_coordinate_system_code (1 or 2), or the symmetry operations."
             )
         right = apart or right
     return crystals[right[0]]
+
+
+def _are_same(one: Atoms, other: Atoms) -> bool:
+    """Whether two crystals of one cell have the same atoms, in whatever order."""
+    if len(one) != len(other):
+        return False
+    apart = _apart_A(one.get_scaled_positions()[:, None] - other.get_scaled_positions(), one.cell)  # type: ignore[no-untyped-call]
+    nearest = apart.argmin(axis=1)
+    return bool((apart.min(axis=1) < MERGE_A).all() and (one.numbers == other.numbers[nearest]).all())
 
 
 def _cell(block: gemmi.cif.Block) -> Cell:

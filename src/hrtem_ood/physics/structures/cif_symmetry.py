@@ -1,6 +1,7 @@
 """Symmetry of a crystal in a CIF: operations, a Hall symbol, a Hermann–Mauguin symbol, or a number with a setting."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import gemmi
@@ -37,11 +38,14 @@ class Symmetry:
     rotations : float array, (operation, 3, 3), [1]
         Of fractional coordinates, as columns.
     translations : float array, (operation, 3), [1]
+    number : int or None
+        Of the space group, where it was named.
     """
 
     name: str
     rotations: NDArray[np.float64]
     translations: NDArray[np.float64]
+    number: int | None = None
 
 
 def value_of(block: gemmi.cif.Block, *tags: str) -> str | None:
@@ -59,43 +63,90 @@ def value_of(block: gemmi.cif.Block, *tags: str) -> str | None:
     return None
 
 
-def symmetries(block: gemmi.cif.Block, metric: NDArray[np.float64]) -> list[Symmetry]:
-    """Return all settings that a CIF allows: one, if it names the setting.
+def symmetries(
+    block: gemmi.cif.Block, metric: NDArray[np.float64], *, is_confirmed: bool
+) -> tuple[list[Symmetry], str]:
+    """Return all symmetries that a CIF allows: one, if it names the setting.
+
+    Operations come first, then the Hall symbol, then the Hermann–Mauguin symbol or the number.
 
     Parameters
     ----------
     block : gemmi.cif.Block
     metric : float array, (3, 3), [Å²]
         Scalar products of the cell's vectors.
+    is_confirmed : bool
+        Whether the file determines the number of atoms in its cell, which decides between symmetries that contradict each other.
 
     Returns
     -------
-    list of Symmetry
-        Several if the origin is not given; none if the file gives no symmetry.
+    symmetries : list of Symmetry
+        Several if the origin is not given, or if the file contradicts itself; none if the file gives no symmetry.
+    contradiction : str
+        Of the file, with the numbers of both; else empty.
 
     Raises
     ------
     CifError
-        If the symmetry is unknown, contradicts itself, or does not fit the cell.
+        If the symmetry is unknown, contradicts itself where nothing decides, or does not fit the cell.
     """
-    listed, hall = _listed(block), value_of(block, *HALL)
+    listed, symbol = _listed(block), value_of(block, *HALL)
+    hall = _of_hall(symbol) if symbol else None
     named = _named(block, strict=listed is None and hall is None)
-    if listed is not None:
-        settings = [listed]
-        if named and len(_distinct(listed)) != len(_distinct(named[0])):
-            raise CifError(
-                f"lists operations of {len(_distinct(listed))} orientations, but its space group {named[0].name} has "
-                f"{len(_distinct(named[0]))}; complete the list, or correct the name."
-            )
-    else:
-        settings = named if hall is None else [_of_hall(hall, named)]
+    stated = [each for each in ([listed] if listed else [], [hall] if hall else [], named) if each]
+    contradiction = next((words for other in stated[1:] if (words := _contradiction(stated[0][0], other))), "")
+    if contradiction and not is_confirmed:
+        raise CifError(
+            f"{contradiction}; correct one, or add _chemical_formula_sum and _cell_formula_units_Z, which decide between them."
+        )
+    settings = [each for several in stated for each in several] if contradiction else stated[0] if stated else []
     fitting = [each for each in settings if _fits(each, metric)]
     if settings and not fitting:
         raise CifError(
             f"has a cell that the operations of {settings[0].name} do not leave unchanged; check the lattice constants, or name "
             "the setting of the space group."
         )
-    return fitting
+    return fitting, contradiction
+
+
+def _contradiction(one: Symmetry, settings: list[Symmetry]) -> str:
+    """Return how a symmetry is none of a space group's, in any setting of it, or nothing."""
+    other = settings[0]
+    alike = [row for row in gemmi.spacegroup_table() if row.number == other.number] if other.number else []
+    types = [_type_of(each) for each in (*settings, *(_of_row(row) for row in alike))]
+    if _type_of(one) in types:
+        return ""
+    count, expected = len(one.rotations), len(other.rotations)
+    others = " others" if count == expected else ""
+    return f"has {count} operations by {one.name}, but {expected}{others} by {other.name}"
+
+
+def _type_of(symmetry: Symmetry) -> tuple[int, tuple[tuple[tuple[int, int, int], int], ...]]:
+    """Return what all settings of a space group with cells of one size share.
+
+    Returns
+    -------
+    int
+        Number of operations, with those of the centring.
+    tuple
+        How many orientations have what determinant, trace, and share of a lattice vector along the axis or plane, as 2 for
+        :math:`2_1`, :math:`4_2` or a glide plane, 4 for :math:`4_1`, 1 for an axis or mirror.
+    """
+    centring = symmetry.translations[[np.array_equal(each, np.eye(3)) for each in symmetry.rotations]]
+    lattice = (np.indices((7, 7, 7)).reshape(3, -1).T - 3 + centring[:, None]).reshape(-1, 3)
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for place in np.unique(symmetry.rotations, axis=0, return_index=True)[1]:
+        rotation, translation = symmetry.rotations[place], symmetry.translations[place]
+        powers = [np.eye(3)]
+        while len(powers) == 1 or not np.array_equal(powers[-1], np.eye(3)):
+            powers.append(powers[-1] @ rotation)
+        along = np.mean(powers[1:], axis=0)  # keeps of a vector what no choice of the origin changes
+        for share in range(1, len(powers)):
+            apart = (lattice - share * translation % 1) @ along.T
+            if np.abs(apart).max(axis=1).min() < 1e-6:
+                break
+        counts[(round(np.linalg.det(rotation)), round(np.trace(rotation)), share)] += 1
+    return len(symmetry.rotations), tuple(sorted(counts.items()))
 
 
 def _listed(block: gemmi.cif.Block) -> Symmetry | None:
@@ -117,7 +168,7 @@ def _listed(block: gemmi.cif.Block) -> Symmetry | None:
                 f"lists {held} operations, which form no group{f': with their products they are {whole}' if whole else ''}; "
                 "complete the list."
             )
-        return _of_operations(f"its list of {held} operations", operations)
+        return _of_operations("its list", operations)
     return None
 
 
@@ -142,7 +193,11 @@ def _named(block: gemmi.cif.Block, *, strict: bool) -> list[Symmetry]:
     code = (value_of(block, *CODE) or "").lower()
     if rows and code and strict:
         rows = _of_code(rows, code)
-    return [_of_operations(row.xhm(), list(row.operations())) for row in rows]
+    return [_of_row(row) for row in rows]
+
+
+def _of_row(row: gemmi.SpaceGroup) -> Symmetry:
+    return _of_operations(row.xhm(), list(row.operations()), row.number)
 
 
 def _of_code(rows: list[gemmi.SpaceGroup], code: str) -> list[gemmi.SpaceGroup]:
@@ -196,24 +251,19 @@ def _codes(row: gemmi.SpaceGroup) -> set[str]:
     return {code for code in codes | {row.qualifier.removesuffix("1")} if code}
 
 
-def _of_hall(symbol: str, named: list[Symmetry]) -> Symmetry:
+def _of_hall(symbol: str) -> Symmetry:
     try:
         operations = list(gemmi.symops_from_hall(symbol))
     except (RuntimeError, ValueError) as error:
         raise CifError(f"has the Hall symbol `{symbol[:80]}`, which cannot be read ({error}).") from error
-    symmetry = _of_operations(f"Hall symbol {symbol}", operations)
-    if named and len(_distinct(symmetry)) != len(_distinct(named[0])):
-        raise CifError(f"has the Hall symbol {symbol}, which is not of its space group {named[0].name}; correct one.")
-    return symmetry
+    return _of_operations(f"its Hall symbol {symbol}", operations)
 
 
-def _of_operations(name: str, operations: list[gemmi.Op]) -> Symmetry:
-    rotations = np.array([operation.rot for operation in operations], float) / gemmi.Op.DEN
-    return Symmetry(name, rotations, np.array([operation.tran for operation in operations], float) / gemmi.Op.DEN)
-
-
-def _distinct(symmetry: Symmetry) -> set[bytes]:
-    return {np.round(rotation).astype(int).tobytes() for rotation in symmetry.rotations}
+def _of_operations(name: str, operations: list[gemmi.Op], number: int | None = None) -> Symmetry:
+    unique = list({operation.wrap().triplet(): operation.wrap() for operation in operations}.values())
+    rotations = np.array([operation.rot for operation in unique], float) / gemmi.Op.DEN
+    translations = np.array([operation.tran for operation in unique], float) / gemmi.Op.DEN
+    return Symmetry(name, rotations, translations, number)
 
 
 def _fits(symmetry: Symmetry, metric: NDArray[np.float64]) -> bool:

@@ -1,6 +1,9 @@
 """Micrographs come with the values and the pixel that their files hold, or with an error that tells what to do."""
 
+import builtins
+import json
 import re
+import struct
 
 import numpy as np
 import pytest
@@ -129,3 +132,58 @@ def test_values_that_no_network_takes(tmp_path, write, counts):
     tifffile.imwrite(tmp_path / "d.tif", np.zeros((2, 3, 24, 40), np.uint16), photometric="minisblack")
     with pytest.raises(ArtifactError, match=r"d\.tif holds an array \(2, 3, 24, 40\)"):
         list(read_micrographs(tmp_path / "d.tif", pixel_size_A=0.4))
+
+
+OME = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:11111111-1111-1111-1111-111111111111">
+<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="40" SizeY="24" SizeC="1" SizeZ="1"
+SizeT="2"><Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData FirstT="0" IFD="0" PlaneCount="1">
+<UUID FileName="a_MMStack_0.tif">urn:uuid:11111111-1111-1111-1111-111111111111</UUID></TiffData>
+<TiffData FirstT="1" IFD="0" PlaneCount="1"><UUID FileName="a_MMStack_1.tif">urn:uuid:22222222-2222-2222-2222-222222222222</UUID>
+</TiffData></Pixels></Image></OME>"""
+
+
+def micro_manager(values, version):
+    """One page of two by Micro-Manager: a multipage stack (version 0), or NDTiff (version 2), packed field by field.
+
+    https://micro-manager.org/Micro-Manager_File_Formats, https://github.com/micro-manager/NDTiffStorage.
+    """
+    summary = json.dumps(
+        {"MicroManagerVersion": "2.0", "Prefix": "a", "Frames": 2, "Channels": 1, "Slices": 1, "Positions": 1}
+    ).encode()
+    start = 40 if version == 0 else 24
+    index = start + len(summary)
+    pixels = index + 28
+    head = struct.pack("<2sHI", b"II", 42, pixels + values.nbytes)
+    if version == 0:
+        head += struct.pack("<8I", 54773648, index, 483765892, 0, 99384722, 0, 2355492, len(summary))
+    else:
+        head += struct.pack("<4I", 483729, version, 2355492, len(summary))
+    map_of_one = struct.pack("<2I5I", 3453623, 1, 0, 0, 0, 0, pixels + values.nbytes)
+    high, wide = values.shape
+    tags = [(256, 4, 1, wide), (257, 4, 1, high), (258, 3, 1, 16), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, pixels)]
+    tags += [(277, 3, 1, 1), (278, 4, 1, high), (279, 4, 1, values.nbytes), (51123, 2, len(summary), start)]
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return head + summary + map_of_one + values.tobytes() + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
+@pytest.mark.parametrize("kind", ["OME", "stack of Micro-Manager", "NDTiff"])
+def test_files_beside_the_named_one_are_left_alone(tmp_path, monkeypatch, counts, kind):
+    """They may be pipes, which hang whoever opens them."""
+    values, path = counts(24, 40).astype("<u2"), tmp_path / "a_MMStack_0.tif"
+    for other in ("a_MMStack_1.tif", "NDTiff.index"):
+        (tmp_path / other).write_bytes(b"not to be opened")
+    if kind == "OME":
+        tifffile.imwrite(path, values, description=OME, metadata=None)
+    else:
+        path.write_bytes(micro_manager(values, 0 if kind.startswith("stack") else 2))
+    opened, real = set(), builtins.open
+
+    def watched(file, *args, **kwargs):
+        opened.add(Path(file).name if str(file).startswith(str(tmp_path)) else "")
+        return real(file, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "open", watched)
+    (found,) = read_micrographs(path, pixel_size_A=0.4)
+    np.testing.assert_array_equal(found.image, above_least(values))
+    assert opened - {""} == {path.name}

@@ -1,7 +1,9 @@
 """Kinds of sample formats, headers and pages: read with the right values, or named with the right reason."""
 
+import os
 import re
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,80 @@ def test_the_sign_of_bytes(tmp_path, header, dtype):
     )
     (tmp_path / "a.mrc").write_bytes(mrc(values, 0, **header))
     np.testing.assert_array_equal(read(tmp_path / "a.mrc").image, above_least(values))
+
+
+def smooth(low, high, dtype):
+    """A bright disc on a noisy film, from `low` to `high`."""
+    y, x = np.mgrid[:64, :96]
+    values = (np.hypot(y - 30, x - 40) < 15) * 1.0 + np.random.default_rng(5).normal(0, 0.3, (64, 96))
+    return np.rint(low + (high - low) * (values - values.min()) / np.ptp(values)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (smooth(-128, 127, np.int8), "signed"),
+        (smooth(-50, 61, np.int8), "signed"),
+        (smooth(0, 255, np.uint8), "unsigned"),
+        (smooth(90, 240, np.uint8), "unsigned"),
+        ((4 * np.random.default_rng(0).poisson(50, (64, 96))).clip(0, 255).astype(np.uint8), "unsigned"),
+        (smooth(130, 240, np.uint8), None),
+        (np.random.default_rng(5).integers(-128, 128, (64, 96)).astype(np.int8), "signed"),
+    ],
+)
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_sign_of_bytes_of_which_the_header_says_nothing(tmp_path, values, kind, images):
+    """The right reading is continuous; where both are (all bytes above 127), an offset differs, which no network sees."""
+    (tmp_path / "a.mrc").write_bytes(mrc(np.stack([values] * images), 0))
+    first, *others = read_micrographs(tmp_path / "a.mrc")
+    for found in (first, *others):
+        np.testing.assert_array_equal(found.image, above_least(values))
+    assert len(others) == images - 1
+    assert not any(found.notes for found in others)
+    (note,) = first.notes
+    assert note.startswith(f"a.mrc: its bytes are taken for {kind or 'signed'} ones")
+    assert ("as in MRC2014" in note) == (kind is None or values.std() > 70)
+
+
+def test_bytes_of_one_reading_need_no_note(tmp_path):
+    (tmp_path / "a.mrc").write_bytes(mrc(smooth(0, 127, np.uint8), 0))
+    (tmp_path / "b.mrc").write_bytes(mrc(smooth(3, 200, np.uint8), 0, minimum=3, maximum=200))
+    assert read(tmp_path / "a.mrc").notes == read(tmp_path / "b.mrc").notes == ()
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("stamp", [b"\0\0", b"\x11\x11", b"\x44\x44"])
+@pytest.mark.parametrize("extended", [b"", b"x" * 80])
+@pytest.mark.parametrize("trailing", [b"", b"\n"])
+def test_a_mode_of_both_orders_of_bytes(tmp_path, order, stamp, extended, trailing):
+    """Mode 0 is 0 in both; the sizes of one order fit the file."""
+    values = ramp(64, 96, low=-50, high=61, dtype=np.int8)
+    content = bytearray(mrc(values, 0, order=order, extended=extended, minimum=-50, maximum=61))
+    content[212:214] = stamp
+    (tmp_path / "a.mrc").write_bytes(content + trailing)
+    found = read(tmp_path / "a.mrc", None)
+    np.testing.assert_array_equal(found.image, above_least(values))
+    assert found.pixel_size_A == pytest.approx(PIXEL_A)
+
+
+def test_a_large_file_of_a_small_header_is_not_read_whole(tmp_path):
+    values = ramp(24, 40)
+    (tmp_path / "a.mrc").write_bytes(mrc(values, 1))
+    os.truncate(tmp_path / "a.mrc", 2**28)
+    tracemalloc.start()
+    try:
+        found = read(tmp_path / "a.mrc")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found.image, above_least(values))
+    assert peak < 2**24
+
+
+def test_more_values_than_are_read(tmp_path):
+    (tmp_path / "a.mrc").write_bytes(mrc(ramp(24, 40, dtype=np.int8), 0, sides=(2**16, 2**16, 2)))
+    with pytest.raises(ArtifactError, match=r"a\.mrc .*65536 × 65536 × 2 values; at most 4294967296 are read"):
+        read(tmp_path / "a.mrc")
 
 
 @pytest.mark.parametrize("columns", [40, 41])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
-from ase.spacegroup import crystal
+from ase.spacegroup import Spacegroup, crystal
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.structures.cif import element_of, formula_of, read_cif
@@ -199,7 +199,7 @@ WRONG = {
     "code": ({"space_group_IT_coordinate_system_code": "b2"}, r"the setting `b2` for F -4 3 m; valid are abc"),
     "operations": (
         {"operations": ["x,y,z"]},
-        "lists operations of 1 orientations, but its space group F -4 3 m has 24",
+        "has 1 operations by its list, but 96 by F -4 3 m; correct one, or add",
     ),
     "half a list": ({"operations": ["x,y,z", "-y,x,-z"]}, "lists 2 operations, which form no group"),
     "no operation": ({"operations": ["x,y"]}, "lists the operation `x,y`, which belongs to no"),
@@ -212,6 +212,76 @@ def test_what_disagrees_is_named_with_its_numbers(tmp_path, mistake):
     items, message = WRONG[mistake]
     text = cif(CDSE, ["Cd1 0 0 0", "Se1 .25 .25 .25"], **({"space_group_IT_number": 216} | items))
     with pytest.raises(ConfigError, match=rf"^material\.file: .*it\.cif .*{message}"):
+        read(tmp_path, text)
+
+
+def operations_of_ase(number):
+    """Operations of a space group's first setting in ASE's tables, centring and all."""
+    words = []
+    for rotation, translation in Spacegroup(number).get_symop():
+        rows = []
+        for row, shift in zip(rotation, translation, strict=True):
+            axes = "".join(f"{'+' if n > 0 else '-'}{axis}" for n, axis in zip(row, "xyz", strict=True) if n)
+            rows.append(f"{axes}{f'+{round(shift * 24)}/24' if shift else ''}")
+        words.append(",".join(rows))
+    return words
+
+
+ROCK_SALT = ["Na1 0 0 0", "Cl1 .5 .5 .5"]
+
+
+@pytest.mark.parametrize(
+    "items", [{"chemical_formula_sum": "Na Cl", "cell_formula_units_Z": 4}, {"exptl_crystal_density_diffrn": 2.165}]
+)
+def test_a_list_without_the_centring_of_its_space_group(tmp_path, items):
+    """Rock salt: eight atoms, 2.820 Å apart, 2.165 g/cm³ (Wyckoff, Crystal Structures 1, 1963); Z or density decide."""
+    simple = {"operations": operations_of_ase(221), "space_group_name_H__M_alt": "F m -3 m"}
+    atoms = read(tmp_path, cif([5.6402] * 3 + [90] * 3, ROCK_SALT, **simple, **items))
+    assert atoms.symbols.formula.count() == {"Na": 4, "Cl": 4}
+    assert nearest(atoms) == pytest.approx(2.820, abs=1e-3)
+    assert density(atoms) == pytest.approx(2.165, abs=5e-3)
+    with pytest.raises(ConfigError, match="has 48 operations by its list, but 192 by F m -3 m; correct one, or add"):
+        read(tmp_path, cif([5.6402] * 3 + [90] * 3, ROCK_SALT, **simple, chemical_formula_sum="Na Cl"))
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ({"space_group_IT_number": 186, "operations": 183}, "12 operations by its list, but 12 others by P 63 m c"),
+        ({"space_group_name_Hall": "F 4 2 3", "operations": 207}, "24 .* its list, but 96 by its Hall symbol F 4 2 3"),
+        (
+            {"space_group_name_Hall": "P 4 2 3", "space_group_IT_number": 209},
+            "24 .* Hall symbol P 4 2 3, but 96 by F 4 3 2",
+        ),
+        ({"space_group_IT_number": 14, "operations": 10}, "4 operations by its list, but 4 others by P 1 21/c 1"),
+        ({"space_group_IT_number": 221, "operations": 225}, "192 operations by its list, but 48 by P m -3 m"),
+    ],
+)
+def test_names_and_operations_that_contradict_each_other(tmp_path, items, message):
+    """Whatever differs: the centring, screw axes or glide planes."""
+    if "operations" in items:
+        items = items | {"operations": operations_of_ase(items["operations"])}
+    with pytest.raises(ConfigError, match=rf"it\.cif has {message}; correct one, or add _chemical_formula_sum and"):
+        read(tmp_path, cif([6] * 3 + [90] * 3, ["Si1 .1 .2 .3"], **items))
+
+
+@pytest.mark.parametrize("number", [2, 5, 14, 33, 62, 70, 88, 96, 109, 122, 146, 167, 186, 194, 206, 214, 227, 230])
+def test_operations_of_other_tables_are_those_of_the_name(number):
+    cell = [30] * 3 + [90, 90, 120 if 143 <= number < 195 else 90]
+    operations = operations_of_ase(number)
+    (atoms,) = read_cif(cif(cell, ["Si1 .11 .29 .37"], space_group_IT_number=number, operations=operations).encode())
+    assert len(atoms) == len(operations)
+
+
+def test_a_contradiction_that_the_density_does_not_decide(tmp_path):
+    """Two atoms by both, in the middle of a mirror or on a glide."""
+    text = cif(
+        WURTZITE, ["Cd1 .3333 .6667 0"], space_group_IT_number=186, operations=operations_of_ase(183),
+        exptl_crystal_density_diffrn=3.33,
+    )  # fmt: skip
+    with pytest.raises(
+        ConfigError, match=r"12 others by P 63 m c, which makes it Cd2 by its list or Cd2 by P 63 m c; correct"
+    ):
         read(tmp_path, text)
 
 
