@@ -7,7 +7,7 @@ from typing import Any
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.files import damaged
-from hrtem_ood.artifacts.integrity import checked_extxyz
+from hrtem_ood.artifacts.integrity import check_extxyz
 from hrtem_ood.artifacts.sealed_zip import SealedZip
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_kept_campaign
@@ -85,10 +85,12 @@ def check(results: Path, campaign: Campaign | None = None) -> Check:
         try:
             size += path.stat().st_size
             _CHECKS[path.suffix if stage not in _CHECKS else stage](path)
-        except (HrtemOodError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-            if not isinstance(error, HrtemOodError):
-                error = damaged(path, f"{type(error).__name__}: {error}")
+        except HrtemOodError as error:
             errors[str(path)] = str(error)
+        except MemoryError:
+            errors[str(path)] = f"{path} takes more memory to read than there is, so it was not checked."
+        except Exception as error:  # a foreign file must not keep the others from being checked
+            errors[str(path)] = str(damaged(path, f"{type(error).__name__}: {error}"))
         files[stage] = files.get(stage, 0) + 1
     return Check(str(results), files, size, errors, foreign)
 
@@ -121,7 +123,7 @@ def _check_dataset(path: Path) -> None:
 
 
 def _check_structures(path: Path) -> None:
-    checked_extxyz(path)
+    check_extxyz(path)
     store.structures_attributes(path)
 
 
