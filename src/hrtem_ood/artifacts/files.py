@@ -94,15 +94,16 @@ def open_regular(path: Path) -> BinaryIO:
         raise ArtifactError(f"{path} is missing. Run snakemake to create it.") from None
     except (OSError, ValueError) as error:  # ValueError: the name has a null character
         if isinstance(error, OSError) and error.errno == errno.ENXIO:
-            raise _not_regular(path) from None
+            raise not_regular(path) from None
         raise ArtifactError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _not_regular(path)
+        raise not_regular(path)
     return os.fdopen(descriptor, "rb")
 
 
-def _not_regular(path: Path) -> ArtifactError:
+def not_regular(path: Path) -> ArtifactError:
+    """Return the error of a pipe, folder, device or the like in place of a file."""
     return ArtifactError(f"{path} is no regular file. Move it away; hrtem-ood did not create it.")
 
 

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 from hrtem_ood.artifacts.files import check_id, damaged, open_regular, parse_json, without_digest
 from hrtem_ood.artifacts.identity import plain_canonical_json
+from hrtem_ood.errors import ArtifactError
 
 BLOCK = 2**20
 END_RECORD = b"PK\x05\x06"
@@ -64,7 +65,7 @@ def seal_zip(path: Path, start: int) -> None:
         file.write(head + digest + b"\n")
 
 
-def check_seal(file: BinaryIO, path: Path, *, whole: bool = False) -> int:
+def check_seal(file: BinaryIO, path: Path, *, whole: bool = False, most: int | None = None) -> int:
     """Check the seal of a zip file.
 
     Parameters
@@ -75,6 +76,8 @@ def check_seal(file: BinaryIO, path: Path, *, whole: bool = False) -> int:
         Its name, for messages.
     whole : bool
         Whether the seal must be one of the whole file.
+    most : int, [B], optional
+        Largest digested part.
 
     Returns
     -------
@@ -94,6 +97,8 @@ def check_seal(file: BinaryIO, path: Path, *, whole: bool = False) -> int:
     if seal is None:
         raise without_digest(path)
     start = int(seal[2], 16)
+    if most is not None and end - start > most:
+        raise damaged(path, f"its digest is of {end - start:,} bytes; such a file has at most {most:,} of them")
     if start > end or (whole and start) or _digest(file, start, end, seal[1]) != seal[3]:
         raise damaged(path, "its content does not have the digest that it carries")
     return start
@@ -155,6 +160,9 @@ _BODY = re.compile(rb" digest_of_atoms=(sha256:[0-9a-f]{64})\Z")
 HEADER_LIMIT = 2**24
 """Longest line of attributes [B]."""
 
+STRUCTURES_LIMIT = 2**32
+"""Largest file of structures [B]: some 40 million atoms."""
+
 
 def extxyz_with_digests(text: str) -> bytes:
     """Add digests to the second line of an extended-XYZ file: of the lines below it, then of the two lines."""
@@ -195,11 +203,38 @@ def checked_extxyz(path: Path) -> str:
     ArtifactError
     """
     with open_regular(path) as file:
-        header, digest = checked_header(file, path)
-        body = file.read()
+        header, digest = _checked_header_and_size(file, path)
+        body = file.read(STRUCTURES_LIMIT)
     if sha256_text(body) != digest:
-        raise damaged(path, "its atoms do not have the digest that it carries")
+        raise _other_atoms(path)
     return (header + b"\n" + body).decode()
+
+
+def check_extxyz(path: Path) -> None:
+    """Check the digests of an extended-XYZ file, block by block.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        _, expected = _checked_header_and_size(file, path)
+        while block := file.read(BLOCK):
+            digest.update(block)
+    if f"sha256:{digest.hexdigest()}" != expected:
+        raise _other_atoms(path)
+
+
+def _checked_header_and_size(file: BinaryIO, path: Path) -> tuple[bytes, str]:
+    size = os.fstat(file.fileno()).st_size
+    if size > STRUCTURES_LIMIT:
+        raise damaged(path, f"it has {size:,} bytes; a file of structures has at most {STRUCTURES_LIMIT:,}")
+    return checked_header(file, path)
+
+
+def _other_atoms(path: Path) -> ArtifactError:
+    return damaged(path, "its atoms do not have the digest that it carries")
 
 
 # --- tables ----------------------------------------------------------------------------------

@@ -16,16 +16,21 @@ none removes the lease of the successor.
 
 import contextlib
 import json
+import math
 import os
+import re
 import secrets
 import socket
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from hrtem_ood.artifacts.files import not_regular, read_regular
 from hrtem_ood.artifacts.processes import process_runs, process_start
+from hrtem_ood.errors import ArtifactError
 from hrtem_ood.progress import log
 
 Item = TypeVar("Item")
@@ -35,6 +40,9 @@ HEARTBEAT_S = 10.0
 
 LEASE_TIMEOUT_S = 90.0
 """Seconds without a heartbeat after which the holder of a lease counts as dead."""
+
+LARGEST_LEASE = 4096
+"""Largest file [B] that is read as a lease."""
 
 
 class Leases:
@@ -104,16 +112,21 @@ class Leases:
             ahead = busy
 
     def try_acquire(self, artifact: Path) -> bool:
-        """Acquire the lease of an artifact; return False where another process holds it and is alive."""
+        """Acquire the lease of an artifact; return False where another process holds it and is alive.
+
+        Raises
+        ------
+        ArtifactError
+            Where anything but a regular file has the name of the lease.
+        """
         path = lease_of(artifact)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
-            try:
-                content = path.read_bytes()
-            except FileNotFoundError:  # released just now
+            if not _exists(path):  # released just now
                 return self.try_acquire(artifact)
+            content = _read(path)
             return self._is_dead(path, content) and self._take_over(artifact, content)
         self._hold(artifact, file, self._new_record())
         return True
@@ -192,7 +205,7 @@ class Leases:
             yield False
             return
         try:
-            yield path.exists() and _token(_read(path)) == token
+            yield _exists(path) and _token(_read(path)) == token
         finally:
             claim.unlink(missing_ok=True)
             self._last_change.pop(claim, None)
@@ -213,20 +226,32 @@ def lease_holder(artifact: Path) -> str:
 
 
 def may_be_held(lease: Path) -> bool:
-    """Whether the holder of a lease may be alive: false only for a process of this machine that has ended."""
-    try:
-        record = _parse(_read(lease))
-        if record is None or record["where"] != _where():
-            return True
-        return process_start(int(record["pid"])) is not None  # start times are not compared: they follow the clock
-    except (OSError, KeyError, TypeError, ValueError):
+    """Whether the holder of a lease may be alive: false only for a process of this machine that has ended.
+
+    What cannot be read, or is no lease, counts as held.
+    """
+    record = _parse(_read(lease))
+    if record is None or record["where"] != _where():
         return True
+    return process_start(record["pid"]) is not None  # start times are not compared: they follow the clock
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a lease; refuses anything else of that name, such as a pipe or a link."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(mode):
+        raise not_regular(path)
+    return True
 
 
 def _read(path: Path) -> bytes:
+    """Return the content of a lease; nothing where there is none, or no regular file of that size."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        return read_regular(path, LARGEST_LEASE)
+    except (ArtifactError, OSError):
         return b""
 
 
@@ -237,11 +262,26 @@ def _write(file: int, record: dict[str, Any]) -> None:
 
 
 def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return the record that a lease holds; None where it is not written yet, cut off by a full disk, or no lease."""
     try:
-        record: dict[str, Any] = json.loads(content)
-    except ValueError:  # not written yet, or cut off by a full disk
+        record = json.loads(content)
+    except (ValueError, RecursionError):
         return None
-    return record
+    return record if isinstance(record, dict) and all(_is_valid(record, key) for key in _VALID) else None
+
+
+_VALID: dict[str, Callable[[Any], bool]] = {
+    "token": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None,
+    "where": lambda value: isinstance(value, str) and bool(value.strip()),
+    "pid": lambda value: type(value) is int and 0 < value < 2**31,
+    "start": lambda value: value is None or (type(value) is float and math.isfinite(value)),
+    "slurm_job": lambda value: value is None or isinstance(value, str),
+}
+"""What the values of a lease's record must be. The token is a part of a file name."""
+
+
+def _is_valid(record: Mapping[str, Any], key: str) -> bool:
+    return key in record and _VALID[key](record[key])
 
 
 def _token(content: bytes) -> str:

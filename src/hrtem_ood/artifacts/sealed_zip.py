@@ -1,5 +1,6 @@
 """Reading the members of a sealed zip file; see :mod:`hrtem_ood.artifacts.integrity`."""
 
+import os
 import struct
 import weakref
 import zipfile
@@ -11,7 +12,13 @@ from hrtem_ood.artifacts.files import damaged, open_regular, parse_json
 from hrtem_ood.artifacts.integrity import check_seal
 
 ATTRIBUTES_LIMIT = 2**28
-"""Largest member of metadata [B]."""
+"""Most bytes of metadata in one file: all members named ``zarr.json`` together."""
+
+LARGEST_DIRECTORY = 2**26
+"""Largest directory of a zip file [B]; a member takes some 80 of them."""
+
+MOST_MEMBERS = 2**19
+"""Most members: one per chunk, hence one or two per structure or image of a file."""
 
 LOCAL_HEADER = 30
 """Bytes before the name in a zip file's local header; the last four of them are the lengths of name and extra field."""
@@ -43,7 +50,7 @@ class SealedZip:
         self._file = open_regular(path)
         weakref.finalize(self, self._file.close)  # for datasets that are opened interactively and never closed
         try:
-            self._directory = check_seal(self._file, path)
+            self._directory = check_seal(self._file, path, most=LARGEST_DIRECTORY)
             self.archive = zipfile.ZipFile(self._file)
             self.members = {member.filename: member for member in self.archive.infolist()}
         except UNREADABLE as error:
@@ -52,9 +59,26 @@ class SealedZip:
         except BaseException:
             self._file.close()
             raise
-        if any(member.compress_type != zipfile.ZIP_STORED for member in self.members.values()):
+        try:
+            self._check_members(os.fstat(self._file.fileno()).st_size)
+        except BaseException:
             self.close()
-            raise damaged(path, "its members are compressed")
+            raise
+
+    def _check_members(self, size: int) -> None:
+        """Check that the members are stored as they are, fit into the file, and are not too many."""
+        members = self.archive.infolist()
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise damaged(self.path, "its members are compressed")
+        if sum(member.file_size for member in members) > size:
+            raise damaged(self.path, "its members are larger than it is")
+        if len(members) > MOST_MEMBERS:
+            raise damaged(self.path, f"it has {len(members):,} members; such a file has at most {MOST_MEMBERS:,}")
+        metadata = sum(member.file_size for member in members if member.filename.endswith("zarr.json"))
+        if metadata > ATTRIBUTES_LIMIT:
+            raise damaged(
+                self.path, f"it has {metadata:,} bytes of metadata; such a file has at most {ATTRIBUTES_LIMIT:,}"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -81,10 +105,10 @@ class SealedZip:
 
     def read_json(self, name: str) -> Any:
         """Return a member that is JSON."""
-        member = self.members.get(name)
-        if member is None or member.file_size > ATTRIBUTES_LIMIT:
-            raise damaged(self.path, f"it has no {name}" if member is None else f"its {name} is too large")
-        return parse_json(self.path, self.read(name) or b"")
+        content = self.read(name)
+        if content is None:
+            raise damaged(self.path, f"it has no {name}")
+        return parse_json(self.path, content)
 
     def offset(self, member: zipfile.ZipInfo) -> int:
         """Return where the content of a member begins [B]."""

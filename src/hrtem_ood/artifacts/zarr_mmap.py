@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.artifacts.files import damaged
 from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.zarr_limits import check_arrays
 
 CHECKSUMS = "checksums_of_planes"
 """Attribute of an array: by row, the checksum of every plane (its last two axes); see
@@ -92,6 +93,7 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | Mapped
         Also from the callable, if the file is damaged.
     """
     with SealedZip(path) as archive:
+        check_arrays(archive)
         metadata = archive.read_json(f"{name}/zarr.json")
         shape = tuple(metadata["shape"])
         one_row = metadata["chunk_grid"]["configuration"]["chunk_shape"] == [1, *shape[1:]]
@@ -99,7 +101,7 @@ def memmap_rows(path: Path, name: str) -> Callable[[int], "NDArray[Any] | Mapped
         if (
             not one_row
             or not uncompressed
-            or metadata["codecs"][0]["configuration"].get("endian", "little") != "little"
+            or metadata["codecs"][0].get("configuration", {}).get("endian", "little") != "little"
         ):
             return None
         rest = "/0" * (len(shape) - 1)

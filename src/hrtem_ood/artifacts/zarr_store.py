@@ -8,6 +8,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.storage import ZipStore
 
 from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.zarr_limits import check_arrays
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -36,6 +37,7 @@ class SealedZipStore(ZipStore):
         self._sealed = SealedZip(self.path)
         self._zf = self._sealed.archive
         try:
+            check_arrays(self._sealed)
             self._metadata = {
                 name: self._sealed.read(name) for name in self._sealed.members if name.endswith("zarr.json")
             }

@@ -1,4 +1,4 @@
-"""Check of a results folder: every byte of every artifact against the digests that it carries."""
+"""Check of a results folder: every byte of every artifact against the digests that it carries and that others record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.files import damaged
-from hrtem_ood.artifacts.integrity import checked_extxyz
+from hrtem_ood.artifacts.integrity import check_extxyz
 from hrtem_ood.artifacts.sealed_zip import SealedZip
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_kept_campaign
@@ -15,6 +15,7 @@ from hrtem_ood.campaign.stage_table import FILE_STAGES
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.execution import job_records
 from hrtem_ood.execution.planning.garbage import referenced_artifacts
+from hrtem_ood.execution.recorded_digests import RecordedDigests
 from hrtem_ood.progress import track
 
 RESUME = ".resume"
@@ -52,6 +53,8 @@ class Check:
 def check(results: Path, campaign: Campaign | None = None) -> Check:
     """Read all artifacts of a results folder, and compare each with its digests; nothing is changed.
 
+    Networks and datasets are also compared with the digests that packs, suites and evaluations record of them.
+
     Reports, logs and benchmarks carry no digests: no job reads them.
 
     Parameters
@@ -81,15 +84,21 @@ def check(results: Path, campaign: Campaign | None = None) -> Check:
     files: dict[str, int] = {}
     errors: dict[str, str] = {}
     size = 0
+    digests = RecordedDigests()
     for stage, path in track(ours, f"files of {results}", len(ours)):
         try:
             size += path.stat().st_size
-            _CHECKS[path.suffix if stage not in _CHECKS else stage](path)
-        except (HrtemOodError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-            if not isinstance(error, HrtemOodError):
-                error = damaged(path, f"{type(error).__name__}: {error}")
+            content = _CHECKS[path.suffix if path.suffix == RESUME or stage not in _CHECKS else stage](path)
+            _add_digests(digests, stage, path, content)
+        except HrtemOodError as error:
             errors[str(path)] = str(error)
+        except MemoryError:
+            errors[str(path)] = f"{path} takes more memory to read than there is, so it was not checked."
+        except Exception as error:  # a foreign file must not keep the others from being checked
+            errors[str(path)] = str(damaged(path, f"{type(error).__name__}: {error}"))
         files[stage] = files.get(stage, 0) + 1
+    for path, message in digests.differences():
+        errors.setdefault(str(path), message)
     return Check(str(results), files, size, errors, foreign)
 
 
@@ -107,21 +116,40 @@ def _files(results: Path) -> Iterator[tuple[str, Path, bool]]:
             yield job_records.FOLDER, path, path.suffix == ".json"
 
 
-def _check_zarr(path: Path) -> None:
+def _add_digests(digests: RecordedDigests, stage: str, path: Path, content: Any) -> None:
+    """Note the digest of a network or dataset, and those that a pack, suite or evaluation records."""
+    if stage == "networks" and path.suffix != RESUME:
+        digests.add_network(path, content)
+    elif stage == "datasets":
+        digests.add_dataset(path, content)
+    elif stage in ("packs", "suites", "evaluations"):
+        digests.add_record(stage, path, content)
+
+
+def _check_zarr(path: Path) -> dict[str, Any]:
+    """Check every member; return the attributes."""
     with SealedZip(path) as archive:
         archive.check_all()
-    with store.open_zarr(path, dask=False):
-        pass
+    with store.open_zarr(path, dask=False) as dataset:
+        return dict(dataset.attrs)
 
 
-def _check_dataset(path: Path) -> None:
-    _check_zarr(path)
+def _check_dataset(path: Path) -> dict[str, Any]:
+    attributes = _check_zarr(path)
     with store.open_zarr(path, dask=False) as dataset:
         store.check_images(path, dataset.attrs, dataset["counts"].values, dataset["label"].values)
+    return attributes
+
+
+def _check_network(path: Path) -> dict[str, Any]:
+    from hrtem_ood.learning.checkpoint import read_network
+
+    content = read_network(path)
+    return {key: content[key] for key in ("id", "diverged", "sha256_of_weights")}  # not the weights
 
 
 def _check_structures(path: Path) -> None:
-    checked_extxyz(path)
+    check_extxyz(path)
     store.structures_attributes(path)
 
 
@@ -136,15 +164,15 @@ def _check_state(path: Path) -> None:
     store.read_checkpoint(path, expect_id=path.name.removesuffix(RESUME))
 
 
-_CHECKS: dict[str, Callable[[Path], object]] = {
+_CHECKS: dict[str, Callable[[Path], Any]] = {
     "datasets": _check_dataset,
+    "networks": _check_network,
     "configs": _check_config,
     job_records.FOLDER: job_records.load,
     ".zip": _check_zarr,
     ".extxyz": _check_structures,
     ".json": store.read_json,
     ".csv": store.read_table,
-    ".ckpt": store.read_checkpoint,
     RESUME: _check_state,
 }
 """Checks by stage, else by the end of the name."""

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -15,6 +15,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
+from hrtem_ood.execution.planning.empty_files import empty_artifacts
 from hrtem_ood.execution.slurm_client import SlurmError
 from hrtem_ood.execution.slurm_refusals import PERMANENT, classify_reason
 
@@ -131,9 +132,11 @@ class Status:
     jobs : list of JobStatus
         Running ones, then those that failed or were killed, the latest first.
     done : bool
-        Whether nothing is missing.
+        Whether nothing is missing or empty.
     waiting : list of WaitingJob
         Jobs in SLURM's queue that do not start without an intervention.
+    empty : list of str
+        Paths of artifacts that are empty files; they are not counted as done, but a run sees them as present.
     """
 
     campaign: str
@@ -141,6 +144,7 @@ class Status:
     jobs: list[JobStatus]
     done: bool
     waiting: list[WaitingJob] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON-like values."""
@@ -162,7 +166,10 @@ def status(campaign: Campaign, results: Path) -> Status:
     """
     exists = dag.existence_check(results, campaign)
     missing = dag.missing_artifacts(campaign, exists)
-    networks = {path.stem: _written(path) for path in (results / "networks").glob("*.ckpt")}
+    empty = empty_artifacts(campaign, results)
+    empty_paths = set(empty)
+    checkpoints = (path for path in (results / "networks").glob("*.ckpt") if path not in empty_paths)
+    networks = {path.stem: _written(path) for path in checkpoints}
     trained = {id_: when for id_, when in networks.items() if when is not None}
     wanted = {(stage, id_) for stage, ids in missing.items() for id_ in ids}
     listed = wanted | {(HEAD, campaign.name)}
@@ -178,11 +185,19 @@ def status(campaign: Campaign, results: Path) -> Status:
         if stage == "packs":
             stages.append(_networks(campaign, missing["packs"], ready, running, trained))
         ids = dag.artifact_ids(campaign, stage)
-        done = [id_ for id_ in ids if exists(stage, id_)]
+        done = [
+            id_ for id_ in ids if exists(stage, id_) and not _is_any_empty(stage, id_, campaign, results, empty_paths)
+        ]
         rate = _rate(_times(stage, done, results) if each else [], is_running=bool(running))
         counts = (len(running), len(each) - len(running) - len(waiting), len(ready), len(waiting) - len(ready))
         stages.append(StageStatus(stage, len(ids), len(done), *counts, rate, _left(len(each), rate)))
-    return Status(campaign.name, stages, jobs, not wanted, _waiting(campaign.name, results))
+    waiting_jobs = _waiting(campaign.name, results)
+    return Status(campaign.name, stages, jobs, not wanted and not empty, waiting_jobs, [str(path) for path in empty])
+
+
+def _is_any_empty(stage: str, id_: str, campaign: Campaign, results: Path, empty: Set[Path]) -> bool:
+    """Whether any file of an artifact is empty."""
+    return bool(empty) and any(results / path in empty for path in dag.job_outputs(stage, id_, campaign))
 
 
 def _waiting(campaign: str, results: Path) -> list[WaitingJob]:

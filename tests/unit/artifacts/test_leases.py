@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hrtem_ood.artifacts.leases import Leases, lease_holder, lease_of
+from hrtem_ood.artifacts.leases import Leases, lease_holder, lease_of, may_be_held
+from hrtem_ood.errors import ArtifactError
 
 HOLD = """
 import sys, time
@@ -173,3 +175,67 @@ def test_a_lease_that_could_not_be_written_is_released_and_taken_over(tmp_path: 
         assert not second.try_acquire(artifact)
         time.sleep(0.2)
         assert second.try_acquire(artifact)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def leads_nowhere(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def deep(path: Path) -> None:
+    path.write_bytes(b"[" * 4000)
+
+
+def too_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(50 * 2**30)  # takes no room
+
+
+def no_record(path: Path) -> None:
+    path.write_text("[1, 2]")
+
+
+def other_values(path: Path) -> None:
+    record = {"token": "../../a", "where": "", "pid": 10**30, "start": "soon", "slurm_job": None}
+    path.write_text(json.dumps(record))
+
+
+def huge_pid(path: Path) -> None:
+    where = Leases()._process["where"]
+    path.write_text(json.dumps({"token": "0" * 32, "where": where, "pid": 10**30, "start": 1.0, "slurm_job": None}))
+
+
+@pytest.mark.parametrize(
+    "kind", [fifo, endless, leads_nowhere, folder, deep, too_large, no_record, other_values, huge_pid]
+)
+def test_what_is_no_lease_counts_as_held(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+    kind(lease_of(tmp_path / "a.ckpt"))
+    assert may_be_held(lease_of(tmp_path / "a.ckpt"))
+
+
+@pytest.mark.parametrize("kind", [fifo, endless, leads_nowhere, folder])
+def test_what_is_no_file_in_place_of_a_lease_is_named(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+    kind(lease_of(tmp_path / "a.ckpt"))
+    with Leases() as leases, pytest.raises(ArtifactError, match=r"\.a\.ckpt\.lease is no regular file"):
+        leases.try_acquire(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("kind", [deep, too_large, no_record, other_values])
+def test_a_file_that_is_no_lease_is_taken_over_after_a_while(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+    kind(lease_of(tmp_path / "a.ckpt"))
+    with Leases(timeout_s=0.1) as leases:
+        assert not leases.try_acquire(tmp_path / "a.ckpt")
+        time.sleep(0.2)
+        assert leases.try_acquire(tmp_path / "a.ckpt")
+    assert list(tmp_path.iterdir()) == []

@@ -184,3 +184,19 @@ def test_jobs_that_slurm_does_not_start(small, tmp_path, monkeypatch):
     assert "packs/id-11: SLURM job 11 never starts, SLURM's reason is PartitionTimeLimit; see runtime" in text(found)
     assert "packs/id-13: SLURM job 13 waits, SLURM's reason is ReqNodeNotAvail" in text(found)
     json.dumps(found.to_dict())
+
+
+def test_a_campaign_with_an_empty_file_is_not_finished(small, results):
+    assert status(small, results).done
+    paths = [Results(results).path("networks", next(iter(small.networks)))]
+    paths.append(Results(results).path("suites", next(iter(small.suites.values())).id))
+    for path in paths:
+        path.write_bytes(b"")
+    found = status(small, results)
+    assert not found.done
+    assert found.empty == [str(path) for path in paths]
+    for name in ("networks", "suites"):
+        assert row(found, name).done == row(found, name).wanted - 1
+    said = " ".join(text(found).split())
+    assert "2 artifacts are empty files" in said
+    assert "The campaign is finished" not in said

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.cli.render.console import folded, make_table, numbers
+from hrtem_ood.cli.render.empty_files import empty_files_line
 from hrtem_ood.cli.render.quantities import format_bytes, format_hours
 from hrtem_ood.execution.planning.cost_estimate import Estimate
 from hrtem_ood.execution.planning.plan import PackPlan, Plan, StagePlan
@@ -61,7 +62,9 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
 
 
 def _remarks(plan: Plan) -> Iterator[str]:
-    if not plan.jobs:
+    if plan.empty:
+        yield empty_files_line(plan.empty)
+    elif not plan.jobs:
         yield "Nothing to do."
     if plan.earlier and plan.earlier.changes:
         texts = [change.text for change in plan.earlier.changes]

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.cli.render.console import make_table, numbers
+from hrtem_ood.cli.render.empty_files import empty_files_line
 from hrtem_ood.cli.render.quantities import format_duration
 from hrtem_ood.execution.status import RUNNING, JobStatus, StageStatus, Status
 
@@ -62,9 +63,15 @@ def _lines(status: Status) -> Iterator[str]:
         outlook = "never starts" if waiting.never else "waits"
         keys = f"; see {', '.join(waiting.keys)} in the profile" if waiting.keys else ""
         yield f"{what}: SLURM job {waiting.slurm_job} {outlook}, SLURM's reason is {waiting.reason}{keys}"
+    yield from _outcome(status, is_running=bool(running))
+
+
+def _outcome(status: Status, *, is_running: bool) -> Iterator[str]:
+    if status.empty:
+        yield empty_files_line(status.empty)
     if status.done:
         yield "The campaign is finished."
-    elif not running:
+    elif not is_running:
         yield "No job is running."
 
 

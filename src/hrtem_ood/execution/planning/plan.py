@@ -16,6 +16,7 @@ from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Estimate, Job
 from hrtem_ood.execution.planning.differences import NEVER, ChangeExplainer
+from hrtem_ood.execution.planning.empty_files import empty_artifacts
 from hrtem_ood.execution.planning.inventory import CampaignArtifacts, StoredArtifacts
 from hrtem_ood.execution.planning.previous_run import PreviousRun, closest_previous_run
 from hrtem_ood.execution.planning.score_reuse import ReusableScores
@@ -85,6 +86,8 @@ class Plan:
         The most similar earlier run of the campaign.
     unreadable : dict of str to str
         Error messages of files that cannot be read, by path.
+    empty : list of str
+        Paths of artifacts that are empty files: a run sees them as present.
     """
 
     campaign: str
@@ -94,6 +97,7 @@ class Plan:
     cells_reused: int
     earlier: PreviousRun | None
     unreadable: dict[str, str] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
 
     @property
     def jobs(self) -> dict[str, int]:
@@ -140,8 +144,9 @@ class _Planning:
         evaluations = [self.campaign.evaluations[id_] for id_ in self.missing["evaluations"]]
         cells = sum(len(job.networks) * len(job.suite.datasets) for job in evaluations)
         copied = sum(self.cells.count(job) for job in evaluations)
-        unreadable = self.stored.unreadable
-        return Plan(self.campaign.name, stages, packs, cells, copied, self.earlier, unreadable)
+        empty = [str(path) for path in empty_artifacts(self.campaign, self.results)]
+        unreadable = {path: message for path, message in self.stored.unreadable.items() if path not in empty}
+        return Plan(self.campaign.name, stages, packs, cells, copied, self.earlier, unreadable, empty)
 
     def _pack(self, pack: PackSpec) -> PackPlan:
         existing = sum(network.id in self.trained for network in pack.networks)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,11 @@ class ExpectedF1:
     measured: bool
 
 
-def find_measured(results: Path, network: str) -> MeasuredPerformance | None:
+def find_measured(results: Path, network: str, sha256_of_weights: str) -> MeasuredPerformance | None:
     """Find what is measured of a network: in the campaign with most of its test conditions.
+
+    Only cells count of which all evaluations in the results folder record the weights that the network has: it may
+    have been trained again elsewhere, with the same id.
 
     Parameters
     ----------
@@ -87,15 +91,18 @@ def find_measured(results: Path, network: str) -> MeasuredPerformance | None:
         with a line that says so.
     network : str
         Id.
+    sha256_of_weights : str
+        See :func:`hrtem_ood.learning.checkpoint.weights_sha256`.
 
     Returns
     -------
     MeasuredPerformance, or None
     """
     found = []
+    evaluated = _Evaluated(results / "evaluations", network, sha256_of_weights)
     for path in sorted((results / "metrics").glob("*.zarr.zip"), key=lambda path: -path.lstat().st_mtime_ns):
         try:
-            measured = _read(path, network)
+            measured = _read(path, network, evaluated)
         except ArtifactError as error:
             log(f"left out: {error}")
             continue
@@ -104,13 +111,45 @@ def find_measured(results: Path, network: str) -> MeasuredPerformance | None:
     return max(found, key=lambda measured: len(measured.points), default=None)
 
 
-def _read(path: Path, network: str) -> MeasuredPerformance | None:
+class _Evaluated:
+    """The test datasets of which all evaluations in a folder record the same weights of a network, read when needed."""
+
+    def __init__(self, folder: Path, network: str, sha256_of_weights: str) -> None:
+        self._folder, self.network, self._sha256 = folder, network, sha256_of_weights
+
+    @cached_property
+    def datasets(self) -> set[str]:
+        """Ids of test datasets that were evaluated with the weights, and with no others."""
+        recorded: dict[str, set[str]] = {}
+        unreadable = []
+        for path in sorted(self._folder.glob("*.zarr.zip")):
+            try:
+                attributes = store.zarr_attributes(path)
+                networks, datasets = (json.loads(attributes[key]) for key in ("networks", "datasets"))
+                if self.network in networks:
+                    for id_ in datasets:
+                        recorded.setdefault(id_, set()).add(str(networks[self.network]))
+            except (ArtifactError, KeyError, TypeError, ValueError, RecursionError):
+                unreadable.append(path)
+        if unreadable:
+            log(f"left out: {len(unreadable):,} evaluations that cannot be read, such as {unreadable[0]}")
+        return {id_ for id_, digests in recorded.items() if digests == {self._sha256}}
+
+
+def _read(path: Path, network: str, evaluated: _Evaluated) -> MeasuredPerformance | None:
     attributes = store.zarr_attributes(path)
     with store.open_zarr(path, expect_id=str(attributes.get("id"))) as metrics:
         row = np.flatnonzero(metrics.network.values.astype(object) == network)
         if not row.size:
             return None
         here = metrics[["mean_f1", "sigma", "in_domain"]].isel(network=int(row[0])).load()
+    same = np.isin(here.condition.values.astype(object), list(evaluated.datasets))
+    if not same.all():
+        log(
+            f"left out: {(~same).sum():,} of {same.size:,} test conditions in {path}: no evaluation records that their F1 "
+            f"was measured with the weights that {network} has; it may have been trained again"
+        )
+    here = here.isel(condition=same)
     parameters = json.loads(attributes["parameters"])
     return MeasuredPerformance(
         str(parameters["campaign"]), path, Transfer(**parameters.get("transfer", {})), _points(here)

@@ -56,6 +56,8 @@ class TrainedNetwork:
     training_domain : TrainingDomain
     validation_loss : float
         After the best epoch: mean cross-entropy per pixel [nat], plus the Dice loss if that was trained on.
+    sha256_of_weights : str
+        With which evaluations name the weights that they tested; empty for a network that is not of a file.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class TrainedNetwork:
     network: nn.Module
     training_domain: TrainingDomain
     validation_loss: float
+    sha256_of_weights: str = ""
 
     @cached_property
     def tiles(self) -> Tiling:
@@ -181,7 +184,8 @@ def load(path: Path, architecture_file: Path | None = None) -> TrainedNetwork:
     content = read_network(path)
     try:
         network = load_network(content, described_architecture(content, architecture_file))
-        return TrainedNetwork(content["id"], network, training_domain(content), content["best_val_loss"])
+        domain, digest = training_domain(content), content["sha256_of_weights"]
+        return TrainedNetwork(content["id"], network, domain, content["best_val_loss"], digest)
     except KeyError as error:
         raise ArtifactError(
             f"{path} does not tell its {error.args[0]!s:.80}: an older version of hrtem-ood wrote it. Train it again."
@@ -319,7 +323,7 @@ def assess_condition(
     Path
         Its picture, ``trust.png``.
     """
-    measured = find_measured(results, user.id)
+    measured = find_measured(results, user.id, user.sha256_of_weights)
     far = assess_distance(condition, user.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
         far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None

@@ -1,11 +1,13 @@
 """Plans: the same dag as the workflow's, every network counted, and reasons that name what changed."""
 
+import io
 import json
 import shutil
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from tests.unit.pretended import pretend
 
 from hrtem_ood.artifacts import store
@@ -14,6 +16,7 @@ from hrtem_ood.campaign import dag, specs
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.cli.render.plan import plan_table
 from hrtem_ood.execution.planning.differences import NEVER
 from hrtem_ood.execution.planning.plan import INPUTS_CHANGED, plan
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
@@ -255,3 +258,40 @@ def test_scenes_of_a_file_are_planned_for():
     recipe = StructureFileRecipe(file="a.extxyz", sha256="0" * 64, cell_A=51.2, film="none")
     told = StructureFileRecipe.model_validate_json(recipe.model_dump_json())
     assert structure_series(told, specs.StructureShardSpec.version) == recipe.series
+
+
+def test_empty_files_are_no_artifacts(small, lived, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(lived, results)
+    network, pack = next(iter(small.networks)), next(iter(small.packs))
+    paths = [Results(results).path("networks", network), Results(results).path("packs", pack)]
+    paths.append(results / dag.job_outputs("reports", small.report_id, small)[-1])
+    for path in paths:
+        path.write_bytes(b"")
+    made = plan(small, results)
+    assert made.jobs == {}, "as a run would do nothing"
+    assert made.empty == [str(path) for path in paths]
+    text = render(made)
+    assert "3 artifacts are empty files" in text
+    assert all(str(path) in text for path in paths)
+    assert "delete empty files" in text
+    assert "Nothing to do" not in text
+
+
+def test_of_many_empty_files_few_are_named(small, lived, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(lived, results)
+    for path in results.rglob("*.*"):
+        path.write_bytes(b"")
+    made = plan(small, results)
+    assert len(made.empty) > 20
+    text = render(made)
+    assert f"and {len(made.empty) - 3} more" in text
+    assert sum(path in text for path in made.empty) == 3
+
+
+def render(made):
+    """Return a plan as text, in one line per paragraph."""
+    console = Console(width=10_000, record=True, file=io.StringIO())
+    console.print(plan_table(made))
+    return console.export_text()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -46,17 +47,29 @@ def trained_on(campaign, network):
 def users(campaign, tmp_path_factory):
     """Return the networks of the campaign, with random weights."""
     folder = tmp_path_factory.mktemp("users")
-    return {
+    users = {
         id_: load(random_network(folder, spec=spec, trained_on=trained_on(campaign.campaign, spec)))
         for id_, spec in campaign.campaign.networks.items()
     }
+    for job in campaign.campaign.evaluations.values():
+        record(campaign.path("evaluations", job.spec.id), {each.id: users[each.id] for each in job.networks})
+    return users
+
+
+def record(path, users):
+    """Let an evaluation record the weights that it tested, as real ones do."""
+    evaluation = store.read_zarr(path)
+    networks = {id_: user.sha256_of_weights for id_, user in users.items()}
+    datasets = dict.fromkeys(map(str, evaluation.condition.values), "digest")
+    attributes = {"networks": json.dumps(networks), "datasets": json.dumps(datasets)}
+    store.write_zarr(path, evaluation.drop_encoding(), evaluation.attrs | attributes)
 
 
 def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
     written = store.read_zarr(campaign.metrics)
     assert len(users) > 2
     for id_, user in users.items():
-        transfer = find_measured(campaign.results, id_).transfer
+        transfer = find_measured(campaign.results, id_, user.sha256_of_weights).transfer
         for dataset in written.condition.values:
             condition = campaign.campaign.datasets[str(dataset)].condition
             cell = written.sel(network=id_, condition=dataset)
@@ -69,14 +82,38 @@ def test_sigma_and_epsilon_are_those_of_the_metrics(campaign, users):
 
 def test_points_are_those_of_the_metrics(campaign, users):
     written = store.read_zarr(campaign.metrics)
-    for id_ in users:
-        measured = find_measured(campaign.results, id_)
+    for id_, user in users.items():
+        measured = find_measured(campaign.results, id_, user.sha256_of_weights)
         assert measured.campaign == "synthetic"
         assert measured.transfer == campaign.campaign.config.transfer != Transfer()
         row = written.sel(network=id_)
         np.testing.assert_array_equal(measured.points.f1, row.mean_f1.values.astype(float))
         np.testing.assert_array_equal(measured.points.label, row.label.values.astype(object))
-    assert find_measured(campaign.results, "another") is None
+    assert find_measured(campaign.results, "another", "0" * 64) is None
+
+
+def test_f1_of_other_weights_are_left_out(campaign, users, tmp_path, capsys):
+    (id_, user), results = next(iter(users.items())), tmp_path / "results"
+    for stage in ("metrics", "evaluations"):
+        shutil.copytree(campaign.results / stage, results / stage)
+    size = len(find_measured(results, id_, user.sha256_of_weights).points)
+    assert capsys.readouterr().err == ""
+    other = dataclasses.replace(user, sha256_of_weights="0" * 64)  # as trained again on another machine
+    assert find_measured(results, id_, other.sha256_of_weights) is None
+    said = capsys.readouterr().err
+    assert f"left out: {size} of {size} test conditions in {results}/metrics/" in said
+    assert f"was measured with the weights that {id_} has" in said
+    judged, _ = assess_condition(other, Condition(defocus_A=30, dose_e_per_A2=100), results, tmp_path)
+    assert judged.expected is None
+    # an evaluation of other weights on some of the datasets
+    path = next((results / "evaluations").glob("*.zarr.zip"))
+    part = store.read_zarr(path).isel(condition=slice(2))
+    store.write_zarr(path.with_name("b-0.zarr.zip"), part.drop_encoding(), part.attrs | {"id": "b-0"})
+    record(path.with_name("b-0.zarr.zip"), {id_: other})
+    (results / "evaluations/c-0.zarr.zip").write_bytes(b"")
+    measured = find_measured(results, id_, user.sha256_of_weights)
+    assert len(measured.points) == size - 2
+    assert "left out: 1 evaluations that cannot be read" in capsys.readouterr().err
 
 
 def test_the_campaign_with_most_of_the_networks_conditions_counts(campaign, users, tmp_path, capsys):
@@ -89,8 +126,9 @@ def test_the_campaign_with_most_of_the_networks_conditions_counts(campaign, user
         parameters = json.loads(attributes["parameters"]) | {"campaign": name[0]}
         told = attributes | {"id": name, "parameters": json.dumps(parameters)}
         store.write_zarr(tmp_path / f"metrics/{name}.zarr.zip", part, told)
+    shutil.copytree(campaign.results / "evaluations", tmp_path / "evaluations")
     (tmp_path / "metrics/c-0.zarr.zip").write_bytes(source.read_bytes()[:1000])
-    measured = find_measured(tmp_path, id_)
+    measured = find_measured(tmp_path, id_, users[id_].sha256_of_weights)
     assert measured.campaign == "b"
     assert len(measured.points) == written.sizes["condition"] - 1
     assert "c-0.zarr.zip is damaged" in capsys.readouterr().err

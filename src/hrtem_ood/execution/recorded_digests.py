@@ -1,0 +1,100 @@
+"""Digests of networks and datasets that other artifacts record, compared with those that the files have.
+
+A file can be whole and still another than the one that was used: a network that was trained again on another machine has
+the same id and other weights.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ANOTHER = {"networks": "other weights", "datasets": "other images"}
+"""What a file holds that is not the one that was used, by stage."""
+
+INDEX_STAGES = ("packs", "suites")
+"""Stages whose artifacts list what exists; evaluations are computed from what these list."""
+
+MAX_NAMES = 3
+
+
+@dataclass
+class RecordedDigests:
+    """Digests of the contents of networks (weights) and datasets (images and labels).
+
+    Attributes
+    ----------
+    existing : dict of (str, str) to (Path, str or None)
+        Path and digest of every file that was read, by stage and id; the digest of a network that diverged is None.
+    recorded : dict of (str, str) to list of (str, Path, str or None)
+        By the same: stage and path of each artifact that records a digest, and that digest.
+    """
+
+    existing: dict[tuple[str, str], tuple[Path, str | None]] = field(default_factory=dict)
+    recorded: dict[tuple[str, str], list[tuple[str, Path, str | None]]] = field(default_factory=dict)
+
+    def add_network(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Add a network, see :func:`hrtem_ood.learning.checkpoint.read_network`."""
+        digest = None if content["diverged"] else content["sha256_of_weights"]
+        self.existing["networks", content["id"]] = path, digest
+
+    def add_dataset(self, path: Path, attributes: Mapping[str, Any]) -> None:
+        """Add a dataset."""
+        self.existing["datasets", attributes["id"]] = path, attributes["sha256_of_images"]
+
+    def add_record(self, stage: str, path: Path, content: Mapping[str, Any]) -> None:
+        """Add what a pack, a suite or an evaluation records, from its JSON or its attributes.
+
+        Raises
+        ------
+        AttributeError, KeyError, TypeError, ValueError
+            Where it is not what this program writes.
+        """
+        for kind, id_, digest in list(_records(stage, content)):
+            self.recorded.setdefault((kind, id_), []).append((stage, path, digest))
+
+    def differences(self) -> Iterator[tuple[Path, str]]:
+        """Yield files that do not agree with what others record of them, and why.
+
+        That is the network or the dataset where a pack or a suite lists another, else each evaluation of another.
+        """
+        for (kind, id_), (path, digest) in self.existing.items():
+            others = [
+                (stage, other) for stage, other, recorded in self.recorded.get((kind, id_), []) if recorded != digest
+            ]
+            if any(stage in INDEX_STAGES for stage, _ in others):
+                listed = _names(other for _, other in others)
+                yield (
+                    path,
+                    f"{path} holds {ANOTHER[kind]} than {listed} record of it: was it exchanged, or created again "
+                    f"elsewhere? Put the right file back, or delete it and {listed}, and run snakemake again.",
+                )
+                continue
+            for _, other in others:
+                yield (
+                    other,
+                    f"{other} holds scores of {ANOTHER[kind]} than {path} has. Delete {other} and run snakemake again to "
+                    "create it anew.",
+                )
+
+
+def _records(stage: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Yield stage, id and digest of all networks and datasets that an artifact records."""
+    if stage == "packs":
+        for id_, entry in content["networks"].items():
+            yield "networks", id_, entry.get("sha256_of_weights")
+    elif stage == "suites":
+        for id_, entry in content["datasets"].items():
+            yield "datasets", id_, entry["sha256"]
+    else:
+        for kind in ANOTHER:
+            for id_, digest in json.loads(content[kind]).items():
+                yield kind, id_, digest
+
+
+def _names(paths: Iterable[Path]) -> str:
+    listed = list(map(str, paths))
+    return " and ".join(
+        [*listed[:MAX_NAMES], *([f"{len(listed) - MAX_NAMES} more"] if len(listed) > MAX_NAMES else [])]
+    )
