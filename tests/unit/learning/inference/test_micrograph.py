@@ -4,6 +4,7 @@ import builtins
 import json
 import re
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
