@@ -2,9 +2,9 @@
 
 import builtins
 import json
-import os
 import re
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,7 +179,7 @@ def test_files_beside_the_named_one_are_left_alone(tmp_path, monkeypatch, counts
     opened, real = set(), builtins.open
 
     def watched(file, *args, **kwargs):
-        opened.add(os.path.basename(file) if str(file).startswith(str(tmp_path)) else "")
+        opened.add(Path(file).name if str(file).startswith(str(tmp_path)) else "")
         return real(file, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "open", watched)
