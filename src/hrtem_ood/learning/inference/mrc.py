@@ -105,8 +105,8 @@ def read_mrc(path: Path, most_values: int) -> tuple[NDArray[Any], tuple[tuple[fl
             raise ValueError(f"its header has {columns} × {rows} × {images} values; at most {most_values} are read")
         if size < header.file_bytes:
             raise ValueError(
-                f"it has {size} bytes, but {(images, rows, columns)} values of mode {mode} need "
-                f"{header.file_bytes}: it is cut off"
+                f"it has {size} bytes, but {(images, rows, columns)} values of mode {mode} need {header.file_bytes}: "
+                "it is cut off"
             )
         extended = file.read(min(header.extended, FEI_BYTES))
         file.seek(HEADER + header.extended)

@@ -13,6 +13,7 @@ from ase.data import atomic_masses, atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
+from hrtem_ood.physics.structures.cif_axes import fractional
 from hrtem_ood.physics.structures.cif_symmetry import CifError, Symmetry, symmetries, value_of
 
 MERGE_A = 0.2
@@ -195,10 +196,10 @@ def _sites(block: gemmi.cif.Block, cell: Cell, formula: dict[str, float]) -> Sit
         positions.append(position)
     if not held:
         raise CifError("holds no atoms; give a crystal's unit cell.")
-    fractional = np.array(positions, float)
+    coordinates = np.array(positions, float)
     if kind == "Cartn":
-        fractional = fractional @ np.linalg.inv(cell.array)
-    return Sites([label for label, _ in held], [number for _, number in held], fractional)
+        coordinates = fractional(block, cell, coordinates)
+    return Sites([label for label, _ in held], [number for _, number in held], coordinates)
 
 
 def _check_occupancy(text: str, label: str) -> None:
@@ -307,9 +308,9 @@ def _on_special_position(position: NDArray[np.float64], cell: Cell, symmetry: Sy
     return position
 
 
-def _apart_A(fractional: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
+def _apart_A(apart: NDArray[np.float64], cell: Cell) -> NDArray[np.float64]:
     """Return lengths of differences of positions, (difference,), over the lattice [Å]; exact below half a cell."""
-    return np.asarray(np.linalg.norm((fractional - np.round(fractional)) @ cell.array, axis=-1))
+    return np.asarray(np.linalg.norm((apart - np.round(apart)) @ cell.array, axis=-1))
 
 
 def _is_confirmed(block: gemmi.cif.Block, formula: dict[str, float]) -> bool:

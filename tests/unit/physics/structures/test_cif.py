@@ -359,6 +359,111 @@ def test_cartesian_coordinates_and_tags_in_any_case(tmp_path):
     assert nearest(atoms) == pytest.approx(6.05 * np.sqrt(3) / 4)
 
 
+MONOCLINIC, TRICLINIC = [5, 6, 7, 90, 110, 90], [5, 6, 7, 75, 110, 97]
+PLACES = np.array([[0, 0, 0], [0.3, 0.4, 0.6], [0.7, 0.2, 0.1]])
+
+
+def c_along_z(cell):
+    """Vectors of a cell as rows: c along z, b in the plane of y and z, by a Cholesky decomposition of the metric."""
+    metric = np.array(gemmi.UnitCell(*cell).metric_tensor().as_mat33().tolist())
+    return np.linalg.cholesky(metric[::-1, ::-1])[::-1, ::-1]
+
+
+def a_along_x(cell):
+    return np.array(gemmi.UnitCell(*cell).orth.mat.tolist()).T
+
+
+def cartesian(cell, vectors, origin=(0, 0, 0), **items):
+    """Write a crystal of three sites in P 1 with Cartesian coordinates."""
+    sites = [f"Ga{n} {x:.6f} {y:.6f} {z:.6f}" for n, (x, y, z) in enumerate(PLACES @ vectors + origin)]
+    return cif(cell, sites, "label Cartn_x Cartn_y Cartn_z", space_group_name_H__M_alt="P 1", **items)
+
+
+def tags(name, matrix, vector=None):
+    items = {f"{name}_matrix_{row + 1}{column + 1}": matrix[row, column] for row in range(3) for column in range(3)}
+    return items | ({} if vector is None else {f"{name}_vector_{row + 1}": vector[row] for row in range(3)})
+
+
+@pytest.mark.parametrize("cell", [MONOCLINIC, TRICLINIC])
+@pytest.mark.parametrize(
+    ("vectors", "words"),
+    [
+        (c_along_z, "c along z, astar along x"),
+        (c_along_z, "c parallel to z; b in the plane of y and z"),
+        (c_along_z, "a* along x, c axis along z axis"),
+        (c_along_z, "b in yz-plane, c || z"),
+        (a_along_x, "a along x, b in the plane of x and y"),
+        (a_along_x, "a is parallel to x and c-star is parallel to z."),
+    ],
+)
+def test_cartesian_coordinates_with_axes_in_words(cell, vectors, words):
+    text = cartesian(cell, vectors(cell), atom_sites_Cartn_transform_axes=words)
+    (atoms,) = read_cif(text.encode())
+    np.testing.assert_allclose(atoms.get_scaled_positions(), PLACES, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [CDSE, MONOCLINIC, TRICLINIC])
+@pytest.mark.parametrize("origin", [None, (1.0, -2.0, 0.5)])
+@pytest.mark.parametrize("kind", ["Cartn", "fract", "Cartn of the second generation"])
+def test_cartesian_coordinates_with_a_matrix(cell, origin, kind):
+    """By the CIF dictionary: Cartesian coordinates are the matrix times fractional ones, plus the vector."""
+    vectors = c_along_z(cell)[:, [2, 0, 1]]  # none of the usual orientations
+    matrix, start = vectors.T, np.array(origin or (0, 0, 0))
+    if kind == "fract":
+        inverse = np.linalg.inv(matrix)
+        items = tags("atom_sites_fract_tran", inverse, -inverse @ start if origin else None)
+    else:
+        items = tags("atom_sites_Cartn_tran", matrix, origin)
+    text = cartesian(cell, vectors, start, **items)
+    if "second" in kind:
+        text = text.replace("Cartn_tran_matrix", "Cartn_transform.mat").replace(
+            "Cartn_tran_vector", "Cartn_transform.vec"
+        )
+    (atoms,) = read_cif(text.encode())
+    apart = atoms.get_scaled_positions() - PLACES
+    np.testing.assert_allclose(apart, np.round(apart), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        (
+            {},
+            "Cartesian coordinates in a cell with angles of 90, 110, 90°, and does not tell their axes; state _atom_sites_Cart",
+        ),
+        (
+            {"atom_sites_Cartn_transform_axes": "as usual"},
+            "`as usual` for .*transform_axes, which leaves the axes open; state",
+        ),
+        ({"atom_sites_Cartn_transform_axes": "a along x"}, "`a along x` for .*, which leaves the axes open"),
+        (
+            {"atom_sites_Cartn_transform_axes": "a parallel to x; b in the plane of y and z"},
+            "`a parallel to x; b in the plane of y and z` for .*, which leaves the axes open",
+        ),
+        (
+            {"atom_sites_Cartn_transform_axes": "a along x, c along z"},
+            "no right-handed orthogonal axes in a cell with angles of",
+        ),
+        (
+            tags("atom_sites_Cartn_tran", 5 * np.eye(3)),
+            r"a cell of 125 Å³ with vectors of 5, 5, 5 Å, but .* has 197\.34 Å³",
+        ),
+        (tags("atom_sites_fract_tran", np.zeros((3, 3))), "an _atom_sites_fract_tran_matrix that is none of its cell"),
+        (
+            {"atom_sites_Cartn_tran_matrix_11": 5},
+            "elements of a matrix, but no _atom_sites_Cartn_tran_matrix_12; give all nine",
+        ),
+        (
+            {"atom_sites_Cartn_tran_matrix_11": "five"},
+            "has `five` for _atom_sites_Cartn_tran_matrix_11, which is no number",
+        ),
+    ],
+)
+def test_cartesian_coordinates_of_unknown_axes_are_refused(tmp_path, items, message):
+    with pytest.raises(ConfigError, match=rf"^material\.file: .*it\.cif .*{message}"):
+        read(tmp_path, cartesian(MONOCLINIC, a_along_x(MONOCLINIC), **items))
+
+
 def test_the_last_of_several_crystals_counts(tmp_path):
     first = cif(CDSE, ["Cd1 0 0 0 0.5"], "label fract_x fract_y fract_z occupancy", space_group_IT_number=216)
     last = cif(SILICON, ["Si1 0 0 0"], space_group_name_H__M_alt="F d -3 m :1").replace("data_x", "data_y")
