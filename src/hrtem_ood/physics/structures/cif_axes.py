@@ -20,7 +20,7 @@ TAGS = {
     )
     for kind in ("Cartn", "fract")
 }
-"""Tags of a matrix and of a vector, to Cartesian coordinates and to fractional ones, in the core dictionary, in that of the second
+"""Tags of a matrix and of a vector, to Cartesian coordinates and to fractional ones: in the core dictionary, in its second
 generation, and in mmCIF."""
 
 STATE_THEM = (
@@ -65,21 +65,25 @@ def fractional(block: gemmi.cif.Block, cell: Cell, cartesian: NDArray[np.float64
     if inverse is not None:
         if abs(np.linalg.det(inverse)) * cell.volume < 0.1:
             raise CifError("has an _atom_sites_fract_tran_matrix that is none of its cell; correct it.")
-        matrix = np.linalg.inv(inverse)
-        origin = -matrix @ _vector(block, "fract")
+        matrix = np.asarray(np.linalg.inv(inverse), np.float64)
+        origin = -(matrix @ _vector(block, "fract"))
     words = value_of(block, *AXES)
     if matrix is not None:
         _check_matrix(matrix, cell)
     elif words is not None:
         matrix = _matrix_of_words(words, cell)
-    elif np.abs(cell.angles() - 90).max() < RIGHT_ANGLE_DEG:
+    elif np.abs(_angles(cell) - 90).max() < RIGHT_ANGLE_DEG:
         matrix = cell.array.T
     else:
-        angles = ", ".join(f"{angle:g}" for angle in cell.angles())
+        angles = ", ".join(f"{angle:g}" for angle in _angles(cell))
         raise CifError(
             f"has Cartesian coordinates in a cell with angles of {angles}°, and does not tell their axes; {STATE_THEM}"
         )
     return np.asarray(np.linalg.solve(matrix, (cartesian - origin).T).T)
+
+
+def _angles(cell: Cell) -> NDArray[np.float64]:
+    return np.asarray(cell.angles(), np.float64)  # type: ignore[no-untyped-call]  # ASE's
 
 
 def _element(block: gemmi.cif.Block, tags: tuple[str, ...]) -> float | None:
@@ -147,7 +151,7 @@ def _matrix_of_words(text: str, cell: Cell) -> NDArray[np.float64]:
             unit[axis] = np.cross(unit[after], unit[before])
     frame = np.array([unit[axis] for axis in "xyz"])
     if np.abs(frame @ frame.T - np.eye(3)).max() > np.radians(RIGHT_ANGLE_DEG) or np.linalg.det(frame) < 0:
-        angles = ", ".join(f"{angle:g}" for angle in cell.angles())
+        angles = ", ".join(f"{angle:g}" for angle in _angles(cell))
         raise CifError(
             f"has `{text[:80]}` for {AXES[0]}, which are no right-handed orthogonal axes in a cell with angles of {angles}°; "
             f"{STATE_THEM}"
