@@ -1,5 +1,6 @@
 """Damage is named or without effect; `python -m tests.robustness.damage` tries a thousand."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,18 @@ def test_a_dataset_written_anew_with_its_old_digest_is_refused(project: Project)
     with pytest.raises(ArtifactError, match=f"{path.name} is damaged .*its images do not have the digest"):
         read_images(path)
     assert check(project).returncode == 1
+
+
+def test_an_exchanged_network_is_named(project: Project) -> None:
+    from hrtem_ood.artifacts import store
+    from hrtem_ood.learning.checkpoint import read_network, weights_sha256
+
+    path = files(project.folder / "results")["networks"][0]
+    content = read_network(path)
+    weights = {name: each * 1.5 if each.is_floating_point() else each for name, each in content["state_dict"].items()}
+    store.write_checkpoint(path, content | {"state_dict": weights, "sha256_of_weights": weights_sha256(weights)})
+    done = check(project, "--json")
+    assert done.returncode == 1
+    damaged = json.loads(done.stdout)["damaged"]
+    assert list(damaged) == [f"results/networks/{path.name}"]
+    assert "holds other weights than results/packs/" in damaged[f"results/networks/{path.name}"]
