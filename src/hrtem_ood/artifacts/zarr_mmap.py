@@ -37,7 +37,7 @@ class MappedRow:
         return int(self.shape[0])
 
     def read_plane(self, place: int, out: NDArray[Any]) -> None:
-        """Copy a plane, then check the copy, which is in the processor's cache.
+        """Copy a plane, and check what is copied.
 
         Parameters
         ----------
@@ -50,22 +50,23 @@ class MappedRow:
         ------
         ArtifactError
         """
-        out[...] = self._view.reshape(-1, *self.shape[-2:])[place]
-        self._check(place, out)
+        from hrtem_ood.artifacts.checksum import copy_with_checksum
+
+        self._compare(place, copy_with_checksum(self._view.reshape(-1, *self.shape[-2:])[place], out))
 
     def read(self) -> NDArray[Any]:
         """Return the view of all planes, checked."""
+        from hrtem_ood.artifacts.checksum import checksum
+
         for place, plane in enumerate(self._view.reshape(-1, *self.shape[-2:])):
-            self._check(place, plane)
+            self._compare(place, checksum(plane))
         return self._view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.read(), dtype=dtype, copy=copy)
 
-    def _check(self, place: int, plane: NDArray[Any]) -> None:
-        from hrtem_ood.artifacts.checksum import checksum
-
-        if checksum(plane) != self._checksums[place]:
+    def _compare(self, place: int, checksum: str) -> None:
+        if checksum != self._checksums[place]:
             raise damaged(self._path, f"plane {place} of a row does not have its checksum")
 
 
