@@ -1,9 +1,11 @@
 """Limits on the size of a checkpoint, checked before PyTorch reads it."""
 
-import stat
+import os
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
+from hrtem_ood.artifacts.files import damaged
 from hrtem_ood.errors import ArtifactError
 
 LARGEST_CHECKPOINT = 8 * 2**30
@@ -13,30 +15,36 @@ LARGEST_PICKLE = 64 * 2**20
 """Largest pickle of names, shapes and plain values [B]; tensors are stored beside it."""
 
 
-def check_checkpoint_size(path: Path) -> None:
-    """Refuse a checkpoint that is no regular file, is too large, or would grow when it is unpacked.
+def check_checkpoint_size(file: BinaryIO, path: Path) -> None:
+    """Refuse a checkpoint that is too large, or would grow when it is unpacked.
 
     ``torch.save`` stores without compression, so it writes no entry that is larger than the file.
+
+    Parameters
+    ----------
+    file : binary file
+        Open at any place, which is not kept.
+    path : Path
+        For messages.
 
     Raises
     ------
     ArtifactError
     """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ArtifactError(f"{path} is no regular file, so it is not read.")
-    if status.st_size > LARGEST_CHECKPOINT:
-        raise ArtifactError(
-            f"{path} has {status.st_size:,} bytes; checkpoints of up to {LARGEST_CHECKPOINT:,} are read."
-        )
+    size = os.fstat(file.fileno()).st_size
+    if size > LARGEST_CHECKPOINT:
+        raise ArtifactError(f"{path} has {size:,} bytes; checkpoints of up to {LARGEST_CHECKPOINT:,} are read.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise ArtifactError(
-            f"{path} is damaged or cut off ({error}). Delete {path} and run snakemake again to create it anew."
-        ) from error
-    if sum(entry.file_size for entry in entries) > status.st_size:
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        NotImplementedError,
+    ) as error:  # what zipfile raises for damaged files
+        raise damaged(path, error) from error
+    if sum(entry.file_size for entry in entries) > size:
         raise ArtifactError(
             f"{path} would be larger unpacked than it is; hrtem-ood did not write it, so it is not read."
         )

@@ -73,13 +73,13 @@ class ArtifactInfo(Protocol):
     """Identity and parameters of an artifact: a spec, or :class:`SimpleArtifactInfo`."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102
+    def id(self) -> str: ...  # noqa: D102  # explained at the specs
     @property
-    def stage(self) -> str: ...  # noqa: D102
+    def stage(self) -> str: ...  # noqa: D102  # explained at the specs
     @property
-    def version(self) -> int: ...  # noqa: D102
+    def version(self) -> int: ...  # noqa: D102  # explained at the specs
     @property
-    def json_text(self) -> str: ...  # noqa: D102
+    def json_text(self) -> str: ...  # noqa: D102  # explained at the specs
 
 
 class SimpleArtifactInfo(NamedTuple):
@@ -366,7 +366,7 @@ def read_checkpoint(path: Path, *, expect_id: str | None = None) -> dict[str, An
     import torch
 
     with open_regular(path) as file:
-        check_checkpoint_size(path)
+        check_checkpoint_size(file, path)
         check_seal(file, path, whole=True)
         file.seek(0)
         try:

@@ -86,7 +86,7 @@ def onnx_bytes(user: TrainedNetwork) -> bytes:
     """
     try:
         import onnx  # noqa: F401  # both are needed by the exporter
-        import onnxscript  # noqa: F401
+        import onnxscript  # noqa: F401  # only whether it is there
     except ImportError as error:
         raise MissingPackageError(
             f"{error.name} is needed to write ONNX. Install it: pip install hrtem-ood[export]"

@@ -26,6 +26,6 @@ def parameter_distance(train: Dataset, test: Dataset) -> float:
     return float(np.linalg.norm(train.coordinates - test.coordinates))
 
 
-def test_log_dose(train: Condition, test: Condition) -> float:  # noqa: ARG001
+def test_log_dose(train: Condition, test: Condition) -> float:  # noqa: ARG001  # predictors take both
     """Logarithm ln D′ of the test dose [1]: how much of a score follows from the noise of the test images alone."""
     return float(np.log(test.dose_e_per_A2))

@@ -91,11 +91,11 @@ def object_overlap(train: Dataset, test: Dataset) -> float:
     return min(1.0, float(spectra.band_integral(np.sqrt(spectra.particle * other.particle)) / norm))
 
 
-def test_information(train: Dataset, test: Dataset) -> float:  # noqa: ARG001
+def test_information(train: Dataset, test: Dataset) -> float:  # noqa: ARG001  # predictors take both
     """Shannon information ½∫∫ log₂(1 + ρ′) d²q of the test images alone [bit/Å²]."""
     return information.information(test.image_spectra)
 
 
-def test_log_cnr(train: Dataset, test: Dataset) -> float:  # noqa: ARG001
+def test_log_cnr(train: Dataset, test: Dataset) -> float:  # noqa: ARG001  # predictors take both
     """Logarithm ln CNR′ of the contrast-to-noise ratio of the test images alone [1]."""
     return information.log_cnr(test.image_spectra)
