@@ -38,6 +38,18 @@ architecture_file_option = click.option(
     type=FILE,
     help="Python file of the network's architecture, if it is not built in; its sha256 must be the one in the network.",
 )
+pixel_size_option = click.option(
+    "--pixel-size-A",
+    "pixel_size_A",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Pixel size of all micrographs [Å].  [default: as in the files]",
+)
+repair_option = click.option(
+    "--repair/--no-repair",
+    default=True,
+    show_default=True,
+    help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
+)
 
 
 def check_finished(campaign: "Campaign", configs: Sequence[Path], results: Path) -> None:

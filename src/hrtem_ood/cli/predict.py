@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option, results_option
+from hrtem_ood.cli.options import (
+    FILE,
+    FOLDER,
+    Device,
+    architecture_file_option,
+    device_option,
+    pixel_size_option,
+    repair_option,
+    results_option,
+)
 from hrtem_ood.cli.output import print_text
 from hrtem_ood.errors import ArtifactError
 
@@ -13,12 +22,7 @@ from hrtem_ood.errors import ArtifactError
 @click.argument("network", type=FILE)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
 @click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
-@click.option(
-    "--pixel-size-A",
-    "pixel_size_A",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Pixel size [Å].  [default: as in the files]",
-)
+@pixel_size_option
 @click.option(
     "--condition",
     metavar="KEY=VALUE,...",
@@ -31,12 +35,7 @@ from hrtem_ood.errors import ArtifactError
     "[default: for up to 5 files]",
 )
 @architecture_file_option
-@click.option(
-    "--repair/--no-repair",
-    default=True,
-    show_default=True,
-    help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
-)
+@repair_option
 @click.option(
     "--min-diameter-A",
     "min_diameter_A",

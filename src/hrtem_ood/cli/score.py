@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import FILE, FOLDER, Device, architecture_file_option, device_option
+from hrtem_ood.cli.options import (
+    FILE,
+    FOLDER,
+    Device,
+    architecture_file_option,
+    device_option,
+    pixel_size_option,
+    repair_option,
+)
 from hrtem_ood.cli.output import print_text
 
 
@@ -44,19 +52,9 @@ class _SeveralFiles(click.Command):
 )
 @click.option("--output", type=FOLDER, default=Path("scores"), show_default=True, help="Folder to write to.")
 @click.option("--overwrite", is_flag=True, help="Write over the scores that are in the folder.")
-@click.option(
-    "--pixel-size-A",
-    "pixel_size_A",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Pixel size of all micrographs [Å].  [default: as in the files]",
-)
+@pixel_size_option
 @architecture_file_option
-@click.option(
-    "--repair/--no-repair",
-    default=True,
-    show_default=True,
-    help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
-)
+@repair_option
 @device_option
 @click.pass_context
 def score(
