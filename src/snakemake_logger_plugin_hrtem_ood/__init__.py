@@ -48,6 +48,8 @@ def _opened(source: str | Path | IO[str], filetype: str) -> Iterator[IO[str]]:
             yield file
     except FileNotFoundError:
         raise WorkflowError(f"{filetype} file {source} not found.") from None
+    except OSError as error:  # a folder, or no right to read it
+        raise WorkflowError(f"{filetype} file {source} cannot be read ({error.strerror}).") from None
 
 
 def read_as_data(configpath_or_obj: str | Path | IO[str], filetype: str = "Config") -> Any:

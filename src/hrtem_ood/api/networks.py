@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 
 
-def load_network(network: str | os.PathLike[str], *, results: FolderPath = "results") -> "TrainedNetwork":
+def load_network(
+    network: str | os.PathLike[str],
+    *,
+    results: FolderPath = "results",
+    architecture_file: str | os.PathLike[str] | None = None,
+) -> "TrainedNetwork":
     """Load a trained network.
 
     Parameters
@@ -26,6 +31,8 @@ def load_network(network: str | os.PathLike[str], *, results: FolderPath = "resu
         Id of a network, see :func:`list_networks`; or the path of its file, which ends with ``.ckpt``.
     results : str or path
         The results folder that holds a network given by its id.
+    architecture_file : str or path, optional
+        Python file of an architecture that is not built in. The file that a network names is not run.
 
     Returns
     -------
@@ -35,6 +42,8 @@ def load_network(network: str | os.PathLike[str], *, results: FolderPath = "resu
     ------
     ArtifactError
         Where the file is missing or damaged, or holds no weights.
+    ConfigError
+        Where ``architecture_file`` is needed and not given, or given and not needed.
 
     Examples
     --------
@@ -48,7 +57,8 @@ def load_network(network: str | os.PathLike[str], *, results: FolderPath = "resu
 
     path = Path(network)
     return segment_micrographs.load(
-        path if path.suffix == ".ckpt" else Results(Path(results)).path("networks", str(network))
+        path if path.suffix == ".ckpt" else Results(Path(results)).path("networks", str(network)),
+        None if architecture_file is None else Path(architecture_file),
     )
 
 

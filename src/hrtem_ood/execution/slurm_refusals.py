@@ -270,8 +270,10 @@ def read_profile(profile: Path) -> dict[str, Any]:
         raise ConfigError(f"{profile} is not a profile: {path} is missing. profiles/slurm is one.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no date of the calendar, no UTF-8
         raise ConfigError(f"{path} is not YAML: {str(error)[:300]}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}).") from None
     return _mapping(content)
 
 

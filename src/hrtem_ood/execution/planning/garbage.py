@@ -21,10 +21,10 @@ from hrtem_ood.artifacts.leases import may_be_held
 from hrtem_ood.artifacts.processes import process_start
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
-from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.load import load_campaign, load_kept_campaign, read_yaml
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES
-from hrtem_ood.errors import ConfigError, HrtemOodError
+from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.execution.job_records import FOLDER, Record, all_records, check_running, records
 from hrtem_ood.execution.planning.deletion import Deletion, FileState, check_unlocked, delete_files, link_above
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
@@ -332,8 +332,8 @@ def _of_record(record: Record, results: Path) -> Campaign:
     """Return the campaign that a running job belongs to."""
     try:
         (config,) = record.configs
-        return load_campaign(read_yaml(results / "configs" / Path(config).name))
-    except (ConfigError, ValueError):
+        return load_kept_campaign(results / "configs" / Path(config).name)
+    except (ConfigError, ArtifactError, ValueError):  # ValueError: not one configuration
         raise HrtemOodError(
             f"{record.path(results)}: this job is running, and its configuration cannot be read from "
             f"{results / 'configs'}, so the files that it needs are unknown. Wait until it has ended; if it is not "
