@@ -61,13 +61,13 @@ def draw_segmentation(
     bytes
         PNG.
     """
-    block = max(1, math.ceil(max(image.shape) / DRAWN_PX))
+    block = max(1, min(math.ceil(max(image.shape) / DRAWN_PX), *image.shape))
     image, probability = (block_mean(values, block) for values in (image, probability))
     labels = labels[block // 2 :: block, block // 2 :: block][: image.shape[0], : image.shape[1]]
     height, width = (side * block * pixel_size_A / 10 for side in image.shape)
     extent = (0, width, height, 0)
     with mpl.rc_context(RC):
-        figure = new_figure(10.4, 0.7 + 4.6 * height / width)
+        figure = new_figure(10.4, 0.7 + 4.6 * min(height / width, 4))  # of a strip, not metres
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         low, high = np.percentile(image, (0.5, 99.5))
         left.imshow(image, cmap="gray", vmin=low, vmax=high, extent=extent)

@@ -1,10 +1,12 @@
 """Micrographs that a user names: files, folders of them, and patterns."""
 
+import glob
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.learning.inference.label_pairs import pattern_matches
 from hrtem_ood.learning.inference.micrograph import SUFFIXES
 from hrtem_ood.learning.inference.outputs import RECORD_FILE
 
@@ -41,9 +43,8 @@ def _files(path: Path) -> Iterator[Path]:
         if not found:
             raise ConfigError(f"{path}: the folder holds no micrograph; these are files of {', '.join(SUFFIXES)}.")
         yield from found
-    elif not path.exists() and any(sign in str(path) for sign in "*?["):
-        pattern = path.relative_to(path.anchor)
-        matched = sorted(each for each in Path(path.anchor or ".").glob(str(pattern)) if each.is_file())
+    elif not path.exists() and glob.has_magic(str(path)):
+        matched = pattern_matches(str(path))
         if not matched:
             raise ConfigError(f"{path}: no file has a name of this pattern.")
         yield from matched

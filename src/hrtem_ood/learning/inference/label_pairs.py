@@ -47,7 +47,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
         if path.is_dir():
             raise ConfigError(f"{option}: {quoted(word)} is a folder. Give its files: '{path}/*.tif'.")
         # names may hold the signs of patterns
-        matches = [path] if path.exists() or not glob.has_magic(word) else _matches(word)
+        matches = [path] if path.exists() or not glob.has_magic(word) else pattern_matches(word)
         if not matches:
             raise ConfigError(f"{option}: no file matches {quoted(word)}. Give files, or a pattern as 'folder/*.tif'.")
         for match in matches:
@@ -55,8 +55,9 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     return sorted(files.values())
 
 
-def _matches(pattern: str) -> list[Path]:
-    return [path for path in map(Path, glob.glob(pattern, recursive=True)) if not path.is_dir()]  # noqa: PTH207  # absolute ones, too
+def pattern_matches(pattern: str) -> list[Path]:
+    """Return what has a name of a pattern and is no folder, sorted; ``**`` stands for folders in folders."""
+    return [path for path in map(Path, sorted(glob.glob(pattern, recursive=True))) if not path.is_dir()]  # noqa: PTH207  # absolute ones, too
 
 
 def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[LabelPair]:

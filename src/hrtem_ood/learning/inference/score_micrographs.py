@@ -160,8 +160,8 @@ def score_micrographs(
         try:
             for micrograph, label in _labelled(pair, pixel_size_A, found):
                 rows += _score_image(networks, micrograph, pair.labels, label, repair, device, found.problems)
-        except HrtemOodError as error:
-            found.problems.append(Problem(pair.micrographs, str(error)))
+        except (HrtemOodError, MemoryError) as error:
+            found.problems.append(Problem(pair.micrographs, str(error) or "out of memory"))
     place = {trained.id: number for number, (_, trained) in enumerate(networks)}
     rows.sort(key=lambda row: place[row["network"]])
     found.table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"particle_count": "Int64"})
@@ -214,8 +214,8 @@ def _score_image(
     for path, trained in networks:
         try:
             mask = _mask(trained, image, repaired, device)
-        except HrtemOodError as error:
-            problems.append(Problem(micrograph.path, f"network {trained.id}: {error}"))
+        except (HrtemOodError, MemoryError) as error:
+            problems.append(Problem(micrograph.path, f"network {trained.id}: {str(error) or 'out of memory'}"))
             continue
         yield {
             "network": trained.id,

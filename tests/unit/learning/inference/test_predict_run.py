@@ -17,6 +17,7 @@ from tests.unit.learning.inference.conftest import random_network
 from hrtem_ood.artifacts import store
 from hrtem_ood.cli import main
 from hrtem_ood.learning.checkpoint import weights_sha256
+from hrtem_ood.learning.inference.figures import draw_segmentation
 from hrtem_ood.learning.inference.micrograph import read_micrographs
 from hrtem_ood.learning.inference.outputs import tiff
 from hrtem_ood.user_files import file_sha256
@@ -213,3 +214,20 @@ def test_labels_are_calibrated_whatever_their_number(tmp_path, dtype):
             assert tags["ResolutionUnit"].value == 3, "centimetre"
             assert above / below == pytest.approx(1e8 / 0.31, rel=1e-6)
             assert tags["ImageDescription"].value == "network: some"
+
+
+@pytest.mark.parametrize("shape", [(16, 20000), (20000, 16)])
+def test_strips_are_drawn(shape):
+    """Far longer than high: neither without a pixel after averaging, nor metres high."""
+    image = np.random.default_rng(0).poisson(9, shape).astype(np.float32)
+    columns = pd.DataFrame({"y_A": [], "x_A": []})
+    drawn = draw_segmentation(
+        image, image / image.max(), np.zeros(shape, np.int32), columns, pixel_size_A=0.4, title="a", network="n"
+    )
+    assert drawn.startswith(b"\x89PNG")
+
+
+def test_patterns_reach_into_folders(run, write, counts, tmp_path):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    write("in/deep/a.mrc", counts(64, 64), 0.4)
+    assert "a (in/deep/a.mrc)" in run("in/**/*.mrc")
