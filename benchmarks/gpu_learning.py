@@ -338,10 +338,10 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
 
 
 @torch.inference_mode()
-def scored(network: nn.Module, images: Images, side: int, device: torch.device) -> Tensor:
+def scored(network: nn.Module, images: Images, device: torch.device) -> Tensor:
     """Return all scores of images, as the stage computes them."""
     parts = []
-    for image, label in Batches(images, batch_size(side, device), device):
+    for image, label in Batches(images, batch_size(images.counts.shape[-1], device), device):
         logits = network(image)
         parts.append(scores(logits.float(), label))
     return torch.cat(parts, dim=1)
@@ -367,10 +367,8 @@ def evaluation(device: torch.device, cases: dict[str, Case], folder: Path) -> di
         for kind in kinds:
             with reproducible(), precision(kind, device):
 
-                def work(
-                    kind: str = kind, network: nn.Module = network, tested: Images = tested, side: int = case.side
-                ) -> None:
-                    found[kind] = scored(network, tested, side, device)
+                def work(kind: str = kind, found: dict[str, Tensor] = found, what: Any = (network, tested)) -> None:
+                    found[kind] = scored(*what, device)
 
                 seconds = seconds_of(work, device)
             figures[f"evaluation, {name}: {kind} [images/s]"] = len(tested.counts) / seconds

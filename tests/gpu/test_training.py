@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from tests.gpu.discs import CPU, GPU, Discs
+from torch import Tensor
 
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.errors import HrtemOodError
@@ -274,7 +274,8 @@ def test_two_workers_on_one_gpu_finish(discs: Discs) -> None:
         assert len(place.weights(pack)) == 2
 
 
-def test_a_lack_of_memory_is_told_in_words(discs: Discs, little_memory: None) -> None:
+@pytest.mark.usefixtures("little_memory")
+def test_a_lack_of_memory_is_told_in_words(discs: Discs) -> None:
     place = discs.at("large")
     pack = discs.pack(0, batch_size=64, epochs=1, architecture={"base_channels": 64, "depth": 3})
     with pytest.raises(HrtemOodError) as caught:

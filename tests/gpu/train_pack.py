@@ -13,7 +13,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.stages.train import train
 
-DEVICE: Any = os.environ.get("DRYRUN", "gpu")
+DEVICE: Any = "gpu"
 write = store.write_checkpoint
 
 
