@@ -24,8 +24,11 @@ SECONDS: dict[str, dict[Kind, float]] = {
 """Default seconds per unit of :attr:`Workload.amount`, for stages without a finished artifact.
 
 On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
-On a GPU: 5·10¹³ operations per second, assumed as in docs/paper.md, not measured.
+On a GPU: 5·10¹³ operations per second in bfloat16, assumed as in docs/paper.md, not measured.
 """
+
+OF_BFLOAT16 = {"bf16-mixed": 1.0, "bfloat16": 1.0, "tf32": 2.0, "32-true": 6.0, "float32": 6.0}
+"""Time of networks on a GPU by precision, over that of bfloat16, where no artifact tells it. Estimated for an H100."""
 
 BYTES = {
     "structures": 2.9,
@@ -77,6 +80,7 @@ class Estimate:
 class _Rate(NamedTuple):
     device: Kind
     kind: str
+    precision: str
     seconds: float
     bytes: float
 
@@ -118,7 +122,7 @@ class CostEstimator:
             return result
         for device in self._devices(stage):
             seconds = sum(
-                self._seconds(stage, device, job.work.kind) * job.work.amount * job.share for job in counted if job.work
+                self._seconds(stage, device, job.work) * job.work.amount * job.share for job in counted if job.work
             )
             setattr(result, f"{device}_hours", seconds / 3600)
         sizes = [rate.bytes for rate in self._rates(stage)] or [BYTES[stage]]
@@ -132,12 +136,12 @@ class CostEstimator:
         both: tuple[Kind, Kind] = ("cpu", "gpu")
         return [each for each in both if each in ((used & allowed) or (SECONDS[stage].keys() & allowed) or {"cpu"})]
 
-    def _seconds(self, stage: str, device: Kind, kind: str) -> float:
-        """Return the seconds per unit: of artifacts of the same kind, else of any kind."""
-        rates = [rate for rate in self._rates(stage) if rate.device == device]
-        alike = [rate.seconds for rate in rates if rate.kind == kind] or [rate.seconds for rate in rates]
+    def _seconds(self, stage: str, device: Kind, work: Workload) -> float:
+        """Return the seconds per unit: of artifacts of the same kind, else of any kind, in the same precision."""
+        rates = [rate for rate in self._rates(stage) if rate.device == device and rate.precision == work.precision]
+        alike = [rate.seconds for rate in rates if rate.kind == work.kind] or [rate.seconds for rate in rates]
         if not alike:
-            return SECONDS[stage][device]
+            return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
         # evaluations can copy scores of others; the slowest ones computed all of theirs
         return max(alike) if stage == "evaluations" else median(alike)
 
@@ -153,6 +157,12 @@ class CostEstimator:
                 continue
             seconds, device = float(record.attributes["seconds"]), str(record.attributes["device"])
             rates.append(
-                _Rate("cpu" if device == "cpu" else "gpu", work.kind, seconds / work.amount, size / work.content)
+                _Rate(
+                    "cpu" if device == "cpu" else "gpu",
+                    work.kind,
+                    work.precision,
+                    seconds / work.amount,
+                    size / work.content,
+                )
             )
         return rates
