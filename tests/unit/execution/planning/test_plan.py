@@ -200,9 +200,9 @@ def test_costs_follow_from_what_is_finished(changed, lived, tmp_path):
 
 def test_scores_of_another_precision_are_computed_anew(changed, lived):
     made = plan(changed({"evaluation": {"numeric_precision": "tf32"}}), lived)
-    assert made.jobs == {"evaluate": 2, "metrics": 1, "report": 1, "index": 1}
+    assert made.jobs == {"evaluate": 4, "metrics": 1, "report": 1, "index": 1}
     assert made.cells_reused == 0
-    assert stage(made, "evaluations").why == {"scores in another precision than tf32": 2}
+    assert stage(made, "evaluations").why == {"scores in another precision than tf32": 4}
 
 
 def test_the_precision_changes_the_hours_on_a_gpu(changed, tmp_path):
