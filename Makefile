@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast test-python lint format docs dag study bench clean
+.PHONY: help env demo test test-fast test-python lint format docs dag study gpu-wheels bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ study: env  ## run the laptop study (config/experiments/transfer.yaml, about an 
 	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
+
+gpu-wheels: env  ## collect the wheels for gpu/accept.sh, which tests the GPU code on a machine without network
+	$(BIN)/python gpu/collect_wheels.py
 
 bench: demo  ## run all benchmarks (most of an hour, the demo first) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py
