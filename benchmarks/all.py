@@ -15,11 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-<<<<<<< HEAD
 NOT_BENCHMARKS = {"all", "report", "gpu", "gpu_physics", "gpu_learning"}  # GPUs: gpu/accept.sh
-=======
-NOT_BENCHMARKS = {"all", "gpu", "gpu_learning", "report"}  # those of a GPU have a page of their own
->>>>>>> s5-gtrain
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 
