@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_BENCHMARKS = {"all", "report"}
+NOT_BENCHMARKS = {"all", "gpu_physics", "report"}  # a GPU has a page of its own
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 

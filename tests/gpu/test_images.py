@@ -86,9 +86,7 @@ def intensities(gpu, waves, condition, **imaging):
 @pytest.mark.parametrize("lens", LENSES)
 def test_lens_and_intensity(gpu, waves, lens):
     condition = Condition(defocus_A=85, dose_e_per_A2=1, **LENSES[lens])
-    one, other = (
-        each.am.to_numpy(each.lens(condition).transfer(condition.defocus_A)) for each in microscopes(gpu)
-    )
+    one, other = (each.am.to_numpy(each.lens(condition).transfer(condition.defocus_A)) for each in microscopes(gpu))
     assert np.abs(one - other).max() <= 3e-6
     on_cpu, on_gpu = intensities(gpu, waves, condition)
     assert on_gpu.dtype == np.float32

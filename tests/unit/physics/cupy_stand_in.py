@@ -138,7 +138,9 @@ class Array:
     def __getitem__(self, key: Any) -> "Array":
         inside = _inside(key)
         # indices gather, slices are views
-        calls["elementwise"] += any(isinstance(each, np.ndarray) for each in (inside if isinstance(inside, tuple) else (inside,)))
+        calls["elementwise"] += any(
+            isinstance(each, np.ndarray) for each in (inside if isinstance(inside, tuple) else (inside,))
+        )
         return Array(np.asarray(self._data[inside]))
 
     def __setitem__(self, key: Any, value: Any) -> None:
