@@ -1,5 +1,6 @@
 """Input of networks: images in memory as counts, and standardised batches of them."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -125,19 +126,37 @@ def dihedral(stack: Tensor, element: Tensor) -> Tensor:
     ----------
     stack : tensor, (image, …, y, x)
         Square images.
-    element : int tensor, (image,), in 0 … 7, on the host
+    element : int64 tensor, (image,), in 0 … 7
         Bit 0 transposes, then bit 1 mirrors y, then bit 2 mirrors x.
 
     Returns
     -------
     tensor, (image, …, y, x)
     """
+    return (turn_one_by_one if stack.device.type == "cpu" else turn_by_gather)(stack, element)
+
+
+def turn_one_by_one(stack: Tensor, element: Tensor) -> Tensor:
+    """Return what :func:`dihedral` does. Every image is read and written once, which is fastest on CPUs."""
     result = torch.empty_like(stack)
-    # one by one, so that each is read and written once
     for image, target, bits in zip(stack, result, element.tolist(), strict=True):
         axes = [axis for bit, axis in ((2, -2), (4, -1)) if bits & bit]
         target.copy_((image.transpose(-2, -1) if bits & 1 else image).flip(axes))
     return result
+
+
+def turn_by_gather(stack: Tensor, element: Tensor) -> Tensor:
+    """Return what :func:`dihedral` does. One kernel turns all images, which is fastest on GPUs."""
+    planes = stack.flatten(-2).view(len(stack), -1, stack.shape[-1] ** 2)
+    source = _dihedral_sources(stack.shape[-1], stack.device)[element.to(stack.device)]
+    return planes.gather(2, source.unsqueeze(1).expand(-1, planes.shape[1], -1)).view(stack.shape)
+
+
+@functools.lru_cache(maxsize=4)
+def _dihedral_sources(side: int, device: torch.device) -> Tensor:
+    """Return where each pixel comes from, an int64 tensor (element, y x): :func:`dihedral` as indices into a flat image."""
+    place = torch.arange(side**2).view(1, side, side).repeat(8, 1, 1)
+    return turn_one_by_one(place, torch.arange(8)).flatten(1).to(device)
 
 
 class Batches:
@@ -178,7 +197,8 @@ class Batches:
     ) -> None:
         self.images, self.size, self.device, self.noise = images, size, device, noise
         self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
-        self.element = element
+        # sent at once: a copy for every batch would keep the host waiting
+        self.element = element if element is None or device.type == "cpu" else element.to(device)
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)

@@ -18,6 +18,7 @@ from hrtem_ood.learning.checkpoint import TrainingDomain, pack_entry, read_netwo
 from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.stop_signal import catch_stop_signals
 from hrtem_ood.learning.training.training_data import VARIABLE, domain_of_datasets, read_pairs
 from hrtem_ood.progress import log, track
@@ -68,7 +69,8 @@ def train(
         raise ArtifactError(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(ids)}."
         )
-    settings = TrainingSettings(where, checkpoint_interval_s, compile)
+    graphs = StepGraphs() if where.type == "cuda" else None
+    settings = TrainingSettings(where, checkpoint_interval_s, compile, graphs=graphs)
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
         entries = _train_all(wanted, spec.training_set, datasets, networks, output, settings._replace(stop=stop))

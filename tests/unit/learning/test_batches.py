@@ -12,7 +12,16 @@ from hypothesis.extra import numpy as arrays
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
-from hrtem_ood.learning.batches import Batches, Images, dihedral, fits, read_images, standardise
+from hrtem_ood.learning.batches import (
+    Batches,
+    Images,
+    dihedral,
+    fits,
+    read_images,
+    standardise,
+    turn_by_gather,
+    turn_one_by_one,
+)
 
 CPU = torch.device("cpu")
 EPS = float(np.finfo(np.float32).eps)
@@ -254,3 +263,13 @@ def test_images_stay_on_the_cpu() -> None:
 def test_a_large_offset_changes_nothing() -> None:
     counts = torch.randint(50, (2, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
     assert torch.equal(standardise(counts + 2**30), standardise(counts))
+
+
+@pytest.mark.parametrize("shape", [(8, 5, 5), (11, 3, 6, 6), (9, 2, 3, 4, 4)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.float32])
+def test_one_gather_turns_images_as_one_by_one(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    stack = torch.randint(120, shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+    element = torch.arange(shape[0]) % 8
+    gathered, expected = turn_by_gather(stack, element), turn_one_by_one(stack, element)
+    assert gathered.dtype == dtype
+    assert torch.equal(gathered, expected)

@@ -21,6 +21,7 @@ from hrtem_ood.learning.batches import Images
 from hrtem_ood.learning.checkpoint import TrainingOutcome
 from hrtem_ood.learning.torch_device import device_name
 from hrtem_ood.learning.training.lightning_module import Segmentation, State, ThrottledCheckpoint
+from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.stop_signal import StopSignal
 from hrtem_ood.learning.training.training_data import torch_seed
 from hrtem_ood.progress import log
@@ -44,12 +45,15 @@ class TrainingSettings(NamedTuple):
         Whether to train through ``torch.compile``.
     stop : StopSignal
         Checked before every batch.
+    graphs : StepGraphs, optional
+        Graphs of steps that the networks of a pack share, on a GPU. Weights are the same, bit for bit, without.
     """
 
     device: torch.device
     checkpoint_interval_s: float = 60.0
     compile: bool = False
     stop: StopSignal = StopSignal()
+    graphs: StepGraphs | None = None
 
 
 def fit(
@@ -84,10 +88,14 @@ def fit(
         side = training.counts.shape[-1]
         check_size(network, spec.hyperparameters.architecture, side)
         flops = flops_per_image(spec.hyperparameters.architecture, network, side)
+        precision, graph = resolve_precision(spec, settings.device), None
         if settings.compile:
             # Earlier networks count towards a limit, beyond which nothing is compiled.
             torch.compiler.reset()
             network.compile(dynamic=False)
+        elif settings.graphs is not None:
+            graph = settings.graphs.of(network, spec, training, settings.device, half=precision == "bf16-mixed")
+            network = network if graph is None else graph.network
         environment = _environment(settings)
         save = ThrottledCheckpoint(
             lambda state: _save(state, resume, spec, environment), settings.checkpoint_interval_s
@@ -102,8 +110,8 @@ def fit(
             state=state,
             on_snapshot=save,
             on_batch_start=settings.stop.check,
+            graph=graph,
         )
-        precision = resolve_precision(spec, settings.device)
         try:
             with _quiet():
                 _trainer(module, precision).fit(module)

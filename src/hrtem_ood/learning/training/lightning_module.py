@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -15,6 +15,7 @@ from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.learning.batches import Batches, Images
 from hrtem_ood.learning.checkpoint import TrainingOutcome
 from hrtem_ood.learning.training.losses import LOSS
+from hrtem_ood.learning.training.step_graph import StepGraph
 from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, torch_seed
 
 State = dict[str, Any]
@@ -37,6 +38,8 @@ class Segmentation(pl.LightningModule):
         Called with every snapshot.
     on_batch_start : callable, optional
         Called before every batch; may end the training by raising.
+    graph : StepGraph, optional
+        Of ``network``, which computes losses and gradients of the batches that have its shape.
 
     Attributes
     ----------
@@ -57,8 +60,12 @@ class Segmentation(pl.LightningModule):
         state: State | None = None,
         on_snapshot: Callable[[State], None] | None = None,
         on_batch_start: Callable[[], None] | None = None,
+        graph: StepGraph | None = None,
     ) -> None:
         super().__init__()
+        # Lightning drives epochs and batches; the step is ours, as a graph has gradients without a backward pass
+        self.automatic_optimization = False
+        self._graph = graph
         self.network, self.spec, self.where = network, spec, where
         self.training_images = training
         self.validation = Batches(validation, spec.hyperparameters.batch_size, where)
@@ -107,12 +114,11 @@ class Segmentation(pl.LightningModule):
             # the optimiser and the schedule keep references to their arguments, and change them
             optimizer.load_state_dict(copy.deepcopy(self.snapshot["optimizer"]))
             schedule.load_state_dict(copy.deepcopy(self.snapshot["schedule"]))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Clip the norm of all gradients together; Lightning's own clipping does not support bfloat16 with fused optimisers."""
-        if self.hyper.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.hyper.gradient_clip)
+    def cpu(self) -> Self:
+        """Stay on the device where a graph, which the next network uses, has its network; Lightning tidies up after training."""
+        return self if self._graph is not None else super().cpu()
 
     def on_train_epoch_start(self) -> None:
         """Reset the sums of losses, and seed the random numbers of layers such as dropout."""
@@ -120,25 +126,43 @@ class Segmentation(pl.LightningModule):
         self._images = dict.fromkeys(self._sums, 0)
         torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
 
-    def _loss(self, batch: tuple[Tensor, Tensor], kind: str) -> Tensor:
+    def _loss(self, image: Tensor, label: Tensor) -> Tensor:
+        logits = self.network(image)
+        return LOSS[self.hyper.loss](logits.float(), label)
+
+    def _begin_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         if self._on_batch_start is not None:
             self._on_batch_start()
         image, label = batch
-        logits = self.network(image.contiguous(memory_format=torch.channels_last))
-        loss = LOSS[self.hyper.loss](logits.float(), label)
-        # summed on the device, so that a GPU need not wait at every step
-        self._sums[kind] += loss.detach() * len(image)
-        self._images[kind] += len(image)
-        return loss
+        return image.contiguous(memory_format=torch.channels_last), label
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
-        """Return the loss of a batch."""
-        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        return self._loss(batch, "train")
+    def _add(self, kind: str, loss: Tensor, images: int) -> None:
+        """Add a loss up on the device, so that a GPU need not wait at every step."""
+        self._sums[kind] += loss.detach() * images
+        self._images[kind] += images
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+        """Take a step of the optimiser and of the learning-rate schedule."""
+        image, label = self._begin_batch(batch)
+        optimizer, schedule = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler
+        self._rate = optimizer.param_groups[0]["lr"]
+        if self._graph is not None and self._graph.fits(image):
+            loss = self._graph(image, label)
+        else:
+            loss = self._loss(image, label)
+            optimizer.zero_grad()
+            with torch.autocast(self.where.type, enabled=False):  # of the forward pass only
+                loss.backward()  # type: ignore[no-untyped-call]
+        if self.hyper.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.hyper.gradient_clip)
+        optimizer.step()
+        schedule.step()
+        self._add("train", loss, len(image))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         """Add up the loss of a validation batch."""
-        self._loss(batch, "validation")
+        image, label = self._begin_batch(batch)
+        self._add("validation", self._loss(image, label), len(image))
 
     def on_train_epoch_end(self) -> None:
         """Record the curves (validation precedes this), keep the best weights, and stop if the loss is not finite."""

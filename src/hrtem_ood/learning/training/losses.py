@@ -9,6 +9,10 @@ SMOOTHING = 1.0
 def pixel_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Cross-entropy (natural logarithm) averaged over all pixels.
 
+    With two classes, −ln p(true class) = ln(1 + exp(l_wrong − l_true)) = softplus((1 − 2y) (l₁ − l₀)): element by element and a
+    mean, which PyTorch adds up in parallel and always in the same order. With more, the kernel that is deterministic on GPUs
+    takes a flat list of pixels, in one block of threads.
+
     Parameters
     ----------
     logits : float tensor, (image, class, y, x), [1]
@@ -18,6 +22,9 @@ def pixel_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     -------
     float tensor, (), [nat]
     """
+    if logits.shape[1] == 2:
+        sign = 1 - 2 * label.to(logits.dtype)
+        return nn.functional.softplus(sign * (logits[:, 1] - logits[:, 0])).mean()
     # A flat list of pixels: the two-dimensional kernel is not deterministic on GPUs.
     return nn.functional.cross_entropy(logits.movedim(1, -1).flatten(0, -2), label.flatten())
 

@@ -137,6 +137,17 @@ def test_losses_by_hand() -> None:
     assert float(soft_dice(sure, label)) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_cross_entropy_and_its_gradient_are_pytorchs(classes: int) -> None:
+    logits = (30 * torch.randn(3, classes, 6, 5, dtype=torch.float64)).requires_grad_()
+    label = torch.randint(classes, (3, 6, 5))
+    expected = nn.functional.cross_entropy(logits, label)
+    (gradient,) = torch.autograd.grad(expected, logits)
+    found = pixel_cross_entropy(logits, label)
+    torch.testing.assert_close(found, expected, atol=1e-8, rtol=1e-8)
+    torch.testing.assert_close(torch.autograd.grad(found, logits)[0], gradient, atol=1e-8, rtol=1e-8)
+
+
 def test_weights_can_be_stored_in_half_the_space(lab: Any) -> None:
     big = {"base_channels": 16, "depth": 2}
     pack = lab.pack(0, architecture=big, stored_dtype="bfloat16", epochs=1)
