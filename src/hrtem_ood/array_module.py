@@ -25,12 +25,12 @@ class Usability(NamedTuple):
     Attributes
     ----------
     works : bool
-    problem : str
-        Why not, and what to install or change, without a full stop; empty where there is no GPU at all.
+    problem : Problem or None
+        Why not; None where it works, or there is no GPU at all.
     """
 
     works: bool
-    problem: str = ""
+    problem: gpu_messages.Problem | None = None
 
 
 @cache
@@ -40,14 +40,14 @@ def cupy_usability() -> Usability:
     Without CUDA's libraries CuPy can be imported and even detects GPUs, but the first kernel or FFT fails.
     """
     if is_hidden():
-        return Usability(False, gpu_messages.hidden_gpu() if has_gpu() else "")
+        return Usability(False, gpu_messages.hidden_gpu() if has_gpu() else None)
     try:
         import cupy
         import cupyx.scipy.fft
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("cupy", "cupyx"):
             return Usability(False, gpu_messages.no_cuda_libraries(str(error)))
-        return Usability(False, gpu_messages.no_cupy() if has_gpu() else "")
+        return Usability(False, gpu_messages.no_cupy() if has_gpu() else None)
     except ImportError as error:
         return Usability(False, gpu_messages.explain("CuPy", error))
     try:
@@ -58,7 +58,7 @@ def cupy_usability() -> Usability:
     except Exception as error:
         problem = gpu_messages.explain("CuPy", error)
         # without any driver, CUDA says that the driver is insufficient
-        return Usability(False, problem if has_gpu() else "")
+        return Usability(False, problem if has_gpu() else None)
     if not difference < 1e-4:
         return Usability(False, gpu_messages.failure("CuPy", f"an FFT of 16 points is wrong by {difference:.3g}"))
     return Usability(True)
@@ -86,9 +86,9 @@ def choose(device: Device, library: str, usability: Usability) -> Literal["cpu",
     if usability.works:
         return "gpu"
     if device == "gpu":
-        raise DeviceError(f"{gpu_messages.REQUESTED} {usability.problem or gpu_messages.no_gpu(library)}.")
-    if usability.problem:
-        _log_once(f"{library} computes on the CPU: {usability.problem}.")
+        raise DeviceError(f"{gpu_messages.REQUESTED} {usability.problem or gpu_messages.no_gpu(library)}")
+    if usability.problem is not None:
+        _log_once(f"{library} computes on the CPU: {usability.problem}")
     return "cpu"
 
 

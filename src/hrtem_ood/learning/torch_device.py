@@ -27,7 +27,7 @@ def torch_usability() -> Usability:
         warnings.simplefilter("always")
         available = torch.cuda.is_available()
     if not available:
-        return Usability(False, _why_not([str(each.message) for each in caught]) if has_gpu() else "")
+        return Usability(False, _why_not([str(each.message) for each in caught]) if has_gpu() else None)
     _set_workspace()
     try:
         ones = torch.ones(1, 1, 8, 8, device=torch.device("cuda", 0))
@@ -39,14 +39,14 @@ def torch_usability() -> Usability:
     return Usability(True)
 
 
-def _why_not(warned: list[str]) -> str:
+def _why_not(warned: list[str]) -> gpu_messages.Problem:
     """Return why PyTorch detects no GPU on a machine that has one, from what it warns of."""
     if is_hidden():
         return gpu_messages.hidden_gpu()
     if torch.version.cuda is None:
         return gpu_messages.no_cuda_in_torch(torch.__version__)
     problems = [gpu_messages.explain("PyTorch", each) for each in warned]
-    return next(filter(None, problems), "") or gpu_messages.failure("PyTorch", "it detects no GPU")
+    return next(filter(None, problems), None) or gpu_messages.failure("PyTorch", "it detects no GPU")
 
 
 def torch_device(device: Device) -> torch.device:
