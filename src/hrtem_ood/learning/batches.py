@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.torch_device import free_memory
 
 SHARE_OF_DEVICE = 0.5
 """Images are kept on a GPU if they take at most this share of its free memory."""
@@ -31,15 +32,11 @@ class Images(NamedTuple):
     label: Tensor
 
     def to_device_if_fits(self, device: torch.device) -> "Images":
-        """Move both to a device if they fit, see :data:`SHARE_OF_DEVICE`; otherwise :class:`Batches` sends batches.
-
-        It has never run on a GPU yet.
-        """
+        """Move both to a device if they fit, see :data:`SHARE_OF_DEVICE`; otherwise :class:`Batches` sends batches."""
         if device.type == "cpu":
             return self
         needed = sum(tensor.numel() * tensor.element_size() for tensor in self)
-        free, _ = torch.cuda.mem_get_info(device)
-        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free) else self
+        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free_memory(device)) else self
 
 
 def fits(needed: int, free: int) -> bool:

@@ -16,6 +16,7 @@ from hrtem_ood.artifacts.identity import canonical_json, seed_sequence
 from hrtem_ood.artifacts.zarr_mmap import MappedRow, memmap_rows
 from hrtem_ood.campaign.specs import DatasetSpec
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.out_of_memory import explain_out_of_memory
 from hrtem_ood.physics.imaging.count_codecs import best_codec
 from hrtem_ood.physics.imaging.label_mask import label_mask
 from hrtem_ood.physics.imaging.microscope import Microscope, sample_condition
@@ -183,21 +184,24 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     output : Path
         The dataset, ``.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
-        Where images are formed; counts are always drawn on the host. It has never run on a GPU.
+        Where images are formed; counts are always drawn on the host.
     """
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, ImageBuffer()
-    progress.log(f"images: {spec.n_structures} of {spec.condition.label}")
+    progress.log(f"images: {spec.n_structures} of {spec.condition.label}; device: {am.device_name}")
+    advice = "Use a larger imaging.pixel_size_A, a smaller cell_A or fewer execution.jobs_per_gpu; or more memory."
     for attributes, exit_wave in iter_exit_waves(spec, exit_waves):
         if microscope is None:
             wavelength_A, sampling_A = electron_wavelength_A(attributes["energy_eV"]), float(attributes["sampling_A"])
             size = image_size(spec, exit_wave.particle_phase.shape[-1], sampling_A)
             microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
-        form_image(spec, exit_wave, microscope, images)
+        with explain_out_of_memory(f"imaging structure {exit_wave.structure}", advice):
+            form_image(spec, exit_wave, microscope, images)
     dataset = _dataset(spec, images)
     dataset.attrs["energy_eV"] = attributes["energy_eV"]
     seconds = time.monotonic() - begin
-    store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
+    provenance = store.provenance(spec, seconds=seconds, device=am.device_name, software=am.software)
+    store.write_zarr(output, dataset, provenance)
     progress.log(f"images: done in {seconds:.1f} s")
 
 

@@ -1,5 +1,6 @@
 """Estimated hours and bytes of artifacts: from finished ones of the same stage, else from documented defaults."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,19 +14,25 @@ from hrtem_ood.execution.planning.workload import Workload, WorkloadModel
 
 Kind = Literal["cpu", "gpu"]
 
+GPU_OPERATIONS_PER_S = 5e13
+"""Operations per second of networks on one GPU where none was measured: an assumption, as in docs/paper.md [1/s]."""
+
 SECONDS: dict[str, dict[Kind, float]] = {
     "structures": {"cpu": 2.3e-7},
     "exit_waves": {"cpu": 2.0e-8},
     "datasets": {"cpu": 1.4e-7},
-    "networks": {"cpu": 1.8e-11, "gpu": 2e-14},
-    "evaluations": {"cpu": 1.8e-11, "gpu": 2e-14},
+    "networks": {"cpu": 1.8e-11, "gpu": 1 / GPU_OPERATIONS_PER_S},
+    "evaluations": {"cpu": 1.8e-11, "gpu": 1 / GPU_OPERATIONS_PER_S},
     "transfer": {"cpu": 1.0e-7},
 }
 """Default seconds per unit of :attr:`Workload.amount`, for stages without a finished artifact.
 
 On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
-On a GPU: 5·10¹³ operations per second, assumed as in docs/paper.md, not measured.
+On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, the CPU's is used.
 """
+
+GPU_STAGES = ("exit_waves", "datasets", "networks", "evaluations")
+"""Stages that a GPU can do."""
 
 BYTES = {
     "structures": 2.9,
@@ -65,6 +72,10 @@ class Estimate:
         Number of artifacts that the rates are taken from; 0 where defaults are used.
     unknown : int
         Number of artifacts with an unknown cost, which are not included.
+    card : str or None
+        GPU on which the GPU hours were measured; None where they are assumed, or there are none.
+    gpu_unknown : bool
+        Whether the work is to be done on a GPU, of which no rate is known, so that CPU hours are given.
     """
 
     cpu_hours: float | None = None
@@ -72,10 +83,13 @@ class Estimate:
     bytes: float = 0.0
     finished: int = 0
     unknown: int = 0
+    card: str | None = None
+    gpu_unknown: bool = False
 
 
 class _Rate(NamedTuple):
     device: Kind
+    card: str
     kind: str
     seconds: float
     bytes: float
@@ -116,7 +130,10 @@ class CostEstimator:
         result = Estimate(unknown=len(jobs) - len(counted), finished=len(self._rates(stage)) if counted else 0)
         if not counted:
             return result
-        for device in self._devices(stage):
+        devices = self._devices(stage)
+        result.card = self._card(stage) if "gpu" in devices else None
+        result.gpu_unknown = stage in GPU_STAGES and self.device == "gpu" and devices == ["cpu"]
+        for device in devices:
             seconds = sum(
                 self._seconds(stage, device, job.work.kind) * job.work.amount * job.share for job in counted if job.work
             )
@@ -132,9 +149,15 @@ class CostEstimator:
         both: tuple[Kind, Kind] = ("cpu", "gpu")
         return [each for each in both if each in ((used & allowed) or (SECONDS[stage].keys() & allowed) or {"cpu"})]
 
+    def _card(self, stage: str) -> str | None:
+        """Return the GPU that made most of a stage's finished artifacts: rates of unlike cards are not mixed."""
+        counts = Counter(rate.card for rate in self._rates(stage) if rate.device == "gpu")
+        return min(counts, key=lambda card: (-counts[card], card), default=None)
+
     def _seconds(self, stage: str, device: Kind, kind: str) -> float:
-        """Return the seconds per unit: of artifacts of the same kind, else of any kind."""
-        rates = [rate for rate in self._rates(stage) if rate.device == device]
+        """Return the seconds per unit: of artifacts of the same kind, else of any kind; on GPUs, of one card."""
+        card = self._card(stage) if device == "gpu" else "cpu"
+        rates = [rate for rate in self._rates(stage) if rate.device == device and rate.card == card]
         alike = [rate.seconds for rate in rates if rate.kind == kind] or [rate.seconds for rate in rates]
         if not alike:
             return SECONDS[stage][device]
@@ -153,6 +176,8 @@ class CostEstimator:
                 continue
             seconds, device = float(record.attributes["seconds"]), str(record.attributes["device"])
             rates.append(
-                _Rate("cpu" if device == "cpu" else "gpu", work.kind, seconds / work.amount, size / work.content)
+                _Rate(
+                    "cpu" if device == "cpu" else "gpu", device, work.kind, seconds / work.amount, size / work.content
+                )
             )
         return rates
