@@ -51,7 +51,7 @@ def test_the_stand_in_refuses_what_cupy_refuses():
     ):
         with pytest.raises(TypeError):
             attempt()
-    for missing in (lambda: xp.isdtype, lambda: xp.vecdot, lambda: ours.byteorder, lambda: GPU.fft.set_workers):
+    for missing in (lambda: xp.matvec, lambda: xp.vecdot, lambda: ours.byteorder, lambda: GPU.fft.set_workers):
         with pytest.raises(AttributeError, match=r"CuPy|cupy"):
             missing()
     assert isinstance(ours.sum(), Array)  # and no number of NumPy's
@@ -149,4 +149,4 @@ def test_slices_cost_the_same_whatever_their_number():
     slices = len(slice_atoms(atoms, SIMULATION.slice_thickness_A, 96))
     assert slices > 10
     assert calls["download"] == 1
-    import sys; sys.stderr.write(f'{slices} {calls}\n')
+    assert calls["fft"] / slices < 6
