@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,14 +99,21 @@ class Array:
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
 
-    def get(self, out: np.ndarray | None = None) -> np.ndarray:
+    def get(
+        self, stream: Any = None, order: str = "C", out: np.ndarray | None = None, blocking: bool = True
+    ) -> np.ndarray:
         calls["download"] += 1
+        assert order == "C"
+        if not blocking:
+            assert isinstance(stream, Stream)
+            assert isinstance(_owner(out), PinnedMemory), "a copy that does not wait needs page-locked memory"
         if out is None:
             return self._data.copy()
         out[...] = self._data
         return out
 
-    def set(self, array: np.ndarray) -> None:
+    def set(self, array: np.ndarray, stream: "Stream | None" = None) -> None:
+        assert stream is None or isinstance(stream, Stream)
         if array.dtype != self._data.dtype or array.shape != self._data.shape:
             raise ValueError("Shape or type mismatch")
         calls["upload"] += 1
@@ -233,7 +241,35 @@ class Plan:
             result[...] = scipy.fft.fft2(inside) if direction == -1 else scipy.fft.ifft2(inside, norm="forward")
 
 
-OWN = {"ndarray": Array, "ElementwiseKernel": ElementwiseKernel, "get_fft_plan": Plan}
+class PinnedMemory(bytearray):
+    """Page-locked memory."""
+
+
+class Stream:
+    """The stream of all work: everything is done at once."""
+
+
+class Event:
+    """A place in a stream."""
+
+    def __init__(self, disable_timing: bool) -> None:
+        assert disable_timing
+
+    def record(self, stream: Stream) -> None:
+        assert isinstance(stream, Stream)
+
+    def synchronize(self) -> None:
+        pass
+
+
+def _owner(array: Any) -> Any:
+    while isinstance(array, (np.ndarray, memoryview)):
+        array = array.base if isinstance(array, np.ndarray) else array.obj
+    return array
+
+
+CUDA = SimpleNamespace(get_current_stream=Stream, Event=Event, alloc_pinned_memory=PinnedMemory)
+OWN = {"cuda": CUDA, "ndarray": Array, "ElementwiseKernel": ElementwiseKernel, "get_fft_plan": Plan}
 """What the stand-in has in place of a function of NumPy's or SciPy's."""
 
 
