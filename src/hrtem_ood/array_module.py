@@ -3,8 +3,9 @@
 Code that takes an :class:`ArrayModule` is the same for both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -126,6 +127,25 @@ def cuda_version(number: int) -> str:
 
 
 @dataclass(frozen=True)
+class KernelSource:
+    """One pass over arrays that is compiled for a GPU, in place of several calls of the array module.
+
+    Attributes
+    ----------
+    name : str
+    inputs, outputs : str
+        Types and names, as ``cupy.ElementwiseKernel`` takes them; ``raw`` ones are indexed in the operation.
+    operation : str
+        CUDA C++ for the element ``i``. It must not depend on the order in which elements are visited.
+    """
+
+    name: str
+    inputs: str
+    outputs: str
+    operation: str
+
+
+@dataclass(frozen=True)
 class ArrayModule:
     """An array module with its FFTs.
 
@@ -166,6 +186,21 @@ class ArrayModule:
             "CUDA of CuPy": cuda_version(self.xp.cuda.runtime.runtimeGetVersion()),
             "NVIDIA driver": driver_version(),
         }
+
+    @property
+    def compiles(self) -> bool:
+        """Whether kernels can be compiled: CuPy's own speciality."""
+        return hasattr(self.xp, "ElementwiseKernel")
+
+    def kernel(self, source: KernelSource) -> Callable[..., Any]:
+        """Compile a kernel, once per process; :attr:`compiles` says whether that is possible."""
+        return _compiled(self.xp, source)
+
+
+@lru_cache
+def _compiled(xp: ModuleType, source: KernelSource) -> Callable[..., Any]:
+    kernel: Callable[..., Any] = xp.ElementwiseKernel(source.inputs, source.outputs, source.operation, source.name)
+    return kernel
 
 
 def array_module(device: Device) -> ArrayModule:

@@ -4,6 +4,7 @@ import numba.cuda
 import numpy as np
 import pytest
 from tests.gpu.objects import SAMPLING_A, configuration, scene
+from tests.unit.physics.cupy_stand_in import NAMES
 
 from hrtem_ood.array_module import array_module
 from hrtem_ood.physics.simulation.exit_wave import exit_wave
@@ -79,6 +80,15 @@ def test_abtem_gives_the_same_wave_on_both(gpu, projection):
     expected, ours = exit_wave(atoms, simulation, CPU), exit_wave(atoms, simulation, gpu)
     assert np.std(expected) > 0.05
     assert difference(ours, expected)[0] <= LARGEST
+
+
+def test_the_stand_in_has_no_name_that_cupy_lacks(gpu):
+    """Tests without a GPU trust this list of names."""
+    from cupyx.scipy import fft
+
+    modules = {"cupy": gpu.xp, "cupy.ndarray": gpu.xp.ndarray, "cupy.fft": gpu.xp.fft, "cupyx.scipy.fft": fft}
+    for name, module in modules.items():
+        assert set(NAMES[name]) <= set(dir(module)), name
 
 
 def test_memory_does_not_grow(gpu):

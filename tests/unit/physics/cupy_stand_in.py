@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import scipy.fft
+from tests.unit.physics import cuda_on_host
 
 from hrtem_ood.array_module import ArrayModule
 
@@ -97,14 +99,21 @@ class Array:
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
 
-    def get(self, out: np.ndarray | None = None) -> np.ndarray:
+    def get(
+        self, stream: Any = None, order: str = "C", out: np.ndarray | None = None, blocking: bool = True
+    ) -> np.ndarray:
         calls["download"] += 1
+        assert order == "C"
+        if not blocking:
+            assert isinstance(stream, Stream)
+            assert isinstance(_owner(out), PinnedMemory), "a copy that does not wait needs page-locked memory"
         if out is None:
             return self._data.copy()
         out[...] = self._data
         return out
 
-    def set(self, array: np.ndarray) -> None:
+    def set(self, array: np.ndarray, stream: "Stream | None" = None) -> None:
+        assert stream is None or isinstance(stream, Stream)
         if array.dtype != self._data.dtype or array.shape != self._data.shape:
             raise ValueError("Shape or type mismatch")
         calls["upload"] += 1
@@ -192,6 +201,78 @@ def _give_operators() -> None:
 _give_operators()
 
 
+class ElementwiseKernel:
+    """A kernel, compiled by the host's compiler from the same source; every call counts as one."""
+
+    def __init__(self, inputs: str, outputs: str, operation: str, name: str) -> None:
+        self.inputs, self.outputs, self.operation, self.name = inputs, outputs, operation, name
+
+    def __call__(self, *values: Any, size: int | None = None) -> Any:
+        inside = [_inside(each) for each in values]
+        if len(inside) == len(cuda_on_host.parameters(self.inputs)):  # an output that is left out is made
+            whole = next(each for each in inside if isinstance(each, np.ndarray))
+            inside.append(np.empty(whole.shape, self.outputs.split()[0]))
+            values = (*values, Array(inside[-1]))
+        cuda_on_host.run(self.inputs, self.outputs, self.operation, inside, size)
+        calls["elementwise"] += 1
+        return values[-1]
+
+
+class Plan:
+    """A plan of cuFFT for transforms of the last two axes, not normalised."""
+
+    def __init__(self, array: Array, shape: Any = None, axes: Any = None, value_type: str = "C2C") -> None:
+        assert len(axes) == 2
+        assert axes[-1] == array.ndim - 1
+        self.value_type, self.input = value_type, array.shape
+        self.points = shape or array.shape[-2:]
+
+    def fft(self, array: Array, out: Array, direction: int) -> None:
+        assert array.shape == self.input
+        assert direction == (-1 if self.value_type == "R2C" else 1) or self.value_type == "C2C"
+        calls["fft"] += 1
+        inside, result = array._data, out._data
+        if self.value_type == "R2C":
+            result[...] = scipy.fft.rfft2(inside)
+        elif self.value_type == "C2R":
+            result[...] = scipy.fft.irfft2(inside, self.points, norm="forward")
+            inside[...] = np.nan  # cuFFT may use it for its own work
+        else:
+            result[...] = scipy.fft.fft2(inside) if direction == -1 else scipy.fft.ifft2(inside, norm="forward")
+
+
+class PinnedMemory(bytearray):
+    """Page-locked memory."""
+
+
+class Stream:
+    """The stream of all work: everything is done at once."""
+
+
+class Event:
+    """A place in a stream."""
+
+    def __init__(self, disable_timing: bool) -> None:
+        assert disable_timing
+
+    def record(self, stream: Stream) -> None:
+        assert isinstance(stream, Stream)
+
+    def synchronize(self) -> None:
+        pass
+
+
+def _owner(array: Any) -> Any:
+    while isinstance(array, (np.ndarray, memoryview)):
+        array = array.base if isinstance(array, np.ndarray) else array.obj
+    return array
+
+
+CUDA = SimpleNamespace(get_current_stream=Stream, Event=Event, alloc_pinned_memory=PinnedMemory)
+OWN = {"cuda": CUDA, "ndarray": Array, "ElementwiseKernel": ElementwiseKernel, "get_fft_plan": Plan}
+"""What the stand-in has in place of a function of NumPy's or SciPy's."""
+
+
 class Module:
     """A module that has the listed names and no others.
 
@@ -213,8 +294,8 @@ class Module:
             raise AttributeError(f"{self._listed} has no {name}")
         if name == "fft" and self._listed == "cupy":
             return Module("cupy.fft", np.fft, "fft")
-        if name == "ndarray":
-            return Array
+        if name in OWN:
+            return OWN[name]
         value = getattr(self._inside, name)
         if isinstance(value, type) or not callable(value):
             return value  # types and constants

@@ -19,6 +19,7 @@ from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, sl
 
 if TYPE_CHECKING:
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+    from hrtem_ood.physics.simulation.multislice_gpu import GpuMultislice
 
 
 def grid_size(cell_A: float, sampling_A: float) -> int:
@@ -69,7 +70,6 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
         by thermal displacements, act at their positions.
     simulation : Simulation
     am : ArrayModule
-        Neither engine has ever run on a GPU.
 
     Returns
     -------
@@ -99,6 +99,8 @@ def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModu
     """
     side_A, wavelength_A = float(atoms.cell.lengths()[0]), electron_wavelength_A(simulation.energy_eV)
     slices = slice_atoms(atoms, simulation.slice_thickness_A, size)
+    if am.name == "gpu" and am.compiles:
+        return _on_gpu(size, side_A, simulation.energy_eV, simulation.parametrization, am)(slices)
     factors = {
         int(number): form_factors(int(number), size, side_A, simulation.energy_eV, simulation.parametrization)
         for number in np.unique(atoms.numbers)
@@ -116,3 +118,10 @@ def _fused(size: int, side_A: float, wavelength_A: float) -> "FusedMultislice":
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
 
     return FusedMultislice(size, side_A, wavelength_A)
+
+
+@lru_cache(maxsize=1)
+def _on_gpu(size: int, side_A: float, energy_eV: float, parametrization: str, am: ArrayModule) -> "GpuMultislice":
+    from hrtem_ood.physics.simulation.multislice_gpu import GpuMultislice
+
+    return GpuMultislice(size, side_A, energy_eV, parametrization, am)
