@@ -1,9 +1,10 @@
 """Training and evaluation on a GPU: what of the card they use, against loops that do less, and against more processes.
 
-Training is `fit` on images in memory. Its peers take the same batches: a bare loop without Lightning, and a loop that
-replays one CUDA graph of a whole step. The loss is timed alone, in the forms that it could have. Processes train at the
-same time on the same card. Evaluation is forward passes and scores, by precision; F1 is compared image by image with that
-of float32. The overhead of a network is what a pack takes beyond the bare loop's time for the same steps.
+Training is `fit` on images in memory, with the graph that the networks of a pack share and without. Its peers take the same
+batches: a bare loop without Lightning, and a loop that replays one CUDA graph of a whole step, the optimiser's included. The loss
+is timed alone, in the forms that it could have. Processes train at the same time on the same card. Evaluation is forward passes
+and scores, by precision; F1 is compared image by image with that of float32. The overhead of a network is what a pack takes
+beyond the bare loop's time for the same steps.
 
     python benchmarks/gpu_learning.py [--cpu]
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from time import perf_counter
@@ -35,6 +37,7 @@ from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.torch_device import device_name, reproducible
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.losses import LOSS
+from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.training_data import epoch_batches
 from hrtem_ood.stages.evaluate import batch_size
 from hrtem_ood.stages.train import train
@@ -225,12 +228,13 @@ def training(device: torch.device, cases: dict[str, Case], folder: Path) -> dict
         images = tuple(
             discs(n, case.side, seed).to_device_if_fits(device) for seed, n in ((0, case.images), (1, VALIDATION))
         )
-        spec, settings = case.spec(), TrainingSettings(device, math.inf)
+        spec = case.spec()
         works: dict[str, Callable[[], object]] = {}
         with reproducible():
-            works["fit"] = lambda spec=spec, images=images, settings=settings: fit(
-                spec, *images, settings, folder / "none.resume"
-            )
+            graphs = {"fit": StepGraphs()} if device.type == "cuda" else {}
+            for kind in ("fit", "fit, kernel by kernel"):
+                settings = TrainingSettings(device, math.inf, graphs=graphs.get(kind))
+                works[kind] = partial(fit, spec, *images, settings, folder / "none.resume")
             works["bare loop"] = Loop(spec, images, device, graph=False).run
             works["bare loop, batches ready"] = Loop(spec, images, device, graph=False, ready=True).run
             if device.type == "cuda":
@@ -307,9 +311,10 @@ def worker(device: torch.device) -> None:
     """Train networks of the first case until time is up, as one of several processes."""
     case = next(iter((CASES if device.type == "cuda" else SMALL).values()))
     images = [discs(n, case.side).to_device_if_fits(device) for n in (case.images, VALIDATION)]
+    settings = TrainingSettings(device, math.inf, graphs=StepGraphs() if device.type == "cuda" else None)
 
     def one(seed: int, **length: Any) -> None:
-        fit(case.spec(seed, **length), *images, TrainingSettings(device, math.inf), Path("none.resume"))
+        fit(case.spec(seed, **length), *images, settings, Path("none.resume"))
 
     with reproducible():
         one(0, epochs=None, steps=20)

@@ -157,7 +157,11 @@ class Campaign(SimulatedData):
         """Evaluation jobs by id."""
         jobs = [
             EvaluationJob(
-                EvaluationSpec(networks=tuple(network.id for network in networks), suite=suite.id),
+                EvaluationSpec(
+                    networks=tuple(network.id for network in networks),
+                    suite=suite.id,
+                    numeric_precision=self.config.evaluation.numeric_precision,
+                ),
                 networks,
                 packs_,
                 suite,
@@ -228,7 +232,8 @@ class Campaign(SimulatedData):
         suites = {name: suite.id for name, suite in self.suite_of.items()}
         content = [self.transfer.id, sorted(self.networks), training_sets, suites, self.structure_set_of_dataset]
         versions = [STAGE_VERSIONS[stage] for stage in ("metrics", "evaluations")]
-        return content_id(self.name, ["metrics", *versions, self.name, content])
+        scored = identity_parameters(self.config.evaluation)  # empty by default
+        return content_id(self.name, ["metrics", *versions, self.name, content, *([scored] if scored else [])])
 
     @cached_property
     def report_id(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_from_canonical_json
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.base_model import Model, identity_parameters
+from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
@@ -198,6 +199,7 @@ class EvaluationSpec(Spec):
     version: ClassVar[int] = STAGE_VERSIONS["evaluations"]
     networks: tuple[str, ...]
     suite: str
+    numeric_precision: EvaluationPrecision = "float32"
 
     @property
     def slug(self) -> str:

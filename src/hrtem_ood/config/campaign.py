@@ -8,6 +8,7 @@ from pydantic import Field
 from hrtem_ood.base_model import Model, Name, grid_of
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.config.conditions import ConditionGrid
+from hrtem_ood.config.evaluation import Evaluation
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.config.report import Report
 from hrtem_ood.config.structures import AnyStructureSet
@@ -40,6 +41,7 @@ class CampaignConfig(Model):
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
     test_suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
+    evaluation: Evaluation = Evaluation()
     transfer: Transfer = Transfer()
     predictors: dict[Name, UserPredictor] = Field(
         {}, description="User-defined predictors by name, in addition to the built-in ones (docs/methods.md)."

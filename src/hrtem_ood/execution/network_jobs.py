@@ -89,14 +89,16 @@ def evaluate_networks(
         # the configuration, never a network's file, chooses the code that is run
         architectures = {each: job.campaign.networks[each].hyperparameters.architecture for each in spec.networks}
 
+        def alone(network: str) -> EvaluationSpec:
+            return EvaluationSpec(networks=(network,), suite=spec.suite, numeric_precision=spec.numeric_precision)
+
         def path_of(network: str) -> Path:
-            return Results(results).path("evaluations", EvaluationSpec(networks=(network,), suite=spec.suite).id)
+            return Results(results).path("evaluations", alone(network).id)
 
         if only is not None:
-            alone = EvaluationSpec(networks=(only,), suite=spec.suite)
             output, device = path_of(only), job.execution.device
             with gpu_slot("evaluate", job.execution):
-                evaluate(alone, packs, suite, results, output, device=device, architectures=architectures)
+                evaluate(alone(only), packs, suite, results, output, device=device, architectures=architectures)
             return
         parts: list[Path] = []
         if job.execution.network_jobs == "individual":

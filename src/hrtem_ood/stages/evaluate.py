@@ -12,12 +12,14 @@ from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
+from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import check_size
 from hrtem_ood.learning.batches import Batches, Images, read_images
 from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
 from hrtem_ood.learning.torch_device import (
@@ -104,7 +106,7 @@ def _empty(
     images = {
         id_: _digest_of_images(Results(results).path("datasets", id_), entry, suite) for id_, entry in datasets.items()
     }
-    return networks, ScoreTable(weights, images, _images_in_each(datasets, suite))
+    return networks, ScoreTable(weights, images, _images_in_each(datasets, suite), spec.numeric_precision)
 
 
 def _digest_of_images(path: Path, entry: Mapping[str, Any], suite: Path) -> str:
@@ -167,7 +169,7 @@ def _compute(
             read = _networks(sources, results, images.counts.shape[-1], device)
             networks = {id_: FeatureHook(network) for id_, network in read.items()}
         unknown = {id_: network for id_, network in networks.items() if not cells.filled[ids.index(id_), column]}
-        for id_, computed in network_scores(unknown, images, device).items():
+        for id_, computed in network_scores(unknown, images, device, cells.precision).items():
             cells.fill(ids.index(id_), column, computed)
 
 
@@ -219,7 +221,10 @@ def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
 
 @torch.inference_mode()
 def network_scores(
-    networks: Mapping[str, FeatureHook], images: Images, device: torch.device
+    networks: Mapping[str, FeatureHook],
+    images: Images,
+    device: torch.device,
+    precision: EvaluationPrecision = "float32",
 ) -> dict[str, NetworkScores]:
     """Compute all scores and features of some networks on all images of a dataset.
 
@@ -232,6 +237,8 @@ def network_scores(
         By id; in evaluation mode, on the device.
     images : Images
     device : torch.device
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the forward passes; scores are computed in float32.
 
     Returns
     -------
@@ -243,8 +250,9 @@ def network_scores(
         for id_, network in networks.items():
             advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
             with explain_out_of_memory(f"evaluating network {id_}", advice):
-                logits, feature = network(image)
-                parts[id_].append((scores(logits, label), feature.half()))
+                with forward_precision(precision, device):
+                    logits, feature = network(image)
+                parts[id_].append((scores(logits.float(), label), feature.half()))
     results = {}
     for id_, batches in parts.items():
         values, features = zip(*batches, strict=True)

@@ -80,6 +80,7 @@ def test_unused_sets_are_not_made(raw):
         ({"transfer": {"weighting": "per_q"}}, {"transfer"}),
         ({"networks": {"unet": {"learning_rate": 0.001}}}, {"networks", "packs", "evaluations"}),
         ({"networks": {"unet": {"seed": [0, 1, 2]}}}, {"networks", "packs", "evaluations"}),
+        ({"evaluation": {"numeric_precision": "tf32"}}, {"evaluations"}),
         ({"labels": {"blur_A": 2}}, {"datasets", "networks", "packs", "suites", "evaluations"}),
         (
             {"simulation": {"n_frozen_phonons": 3}},

@@ -34,6 +34,9 @@ On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, 
 GPU_STAGES = ("exit_waves", "datasets", "networks", "evaluations")
 """Stages that a GPU can do."""
 
+OF_BFLOAT16 = {"bf16-mixed": 1.0, "bfloat16": 1.0, "tf32": 2.0, "32-true": 6.0, "float32": 6.0}
+"""Time of networks on a GPU by precision, over that of bfloat16, where no artifact tells it. Estimated for an H100."""
+
 BYTES = {
     "structures": 2.9,
     "exit_waves": 1.0,
@@ -91,6 +94,7 @@ class _Rate(NamedTuple):
     device: Kind
     card: str
     kind: str
+    precision: str
     seconds: float
     bytes: float
 
@@ -135,7 +139,7 @@ class CostEstimator:
         result.gpu_unknown = stage in GPU_STAGES and self.device == "gpu" and devices == ["cpu"]
         for device in devices:
             seconds = sum(
-                self._seconds(stage, device, job.work.kind) * job.work.amount * job.share for job in counted if job.work
+                self._seconds(stage, device, job.work) * job.work.amount * job.share for job in counted if job.work
             )
             setattr(result, f"{device}_hours", seconds / 3600)
         sizes = [rate.bytes for rate in self._rates(stage)] or [BYTES[stage]]
@@ -154,13 +158,14 @@ class CostEstimator:
         counts = Counter(rate.card for rate in self._rates(stage) if rate.device == "gpu")
         return min(counts, key=lambda card: (-counts[card], card), default=None)
 
-    def _seconds(self, stage: str, device: Kind, kind: str) -> float:
-        """Return the seconds per unit: of artifacts of the same kind, else of any kind; on GPUs, of one card."""
+    def _seconds(self, stage: str, device: Kind, work: Workload) -> float:
+        """Return the seconds per unit: of artifacts of the same kind, else of any kind, in the same precision; of one card."""
         card = self._card(stage) if device == "gpu" else "cpu"
-        rates = [rate for rate in self._rates(stage) if rate.device == device and rate.card == card]
-        alike = [rate.seconds for rate in rates if rate.kind == kind] or [rate.seconds for rate in rates]
+        same = (device, card, work.precision)
+        rates = [rate for rate in self._rates(stage) if (rate.device, rate.card, rate.precision) == same]
+        alike = [rate.seconds for rate in rates if rate.kind == work.kind] or [rate.seconds for rate in rates]
         if not alike:
-            return SECONDS[stage][device]
+            return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
         # evaluations can copy scores of others; the slowest ones computed all of theirs
         return max(alike) if stage == "evaluations" else median(alike)
 
@@ -177,7 +182,12 @@ class CostEstimator:
             seconds, device = float(record.attributes["seconds"]), str(record.attributes["device"])
             rates.append(
                 _Rate(
-                    "cpu" if device == "cpu" else "gpu", device, work.kind, seconds / work.amount, size / work.content
+                    "cpu" if device == "cpu" else "gpu",
+                    device,
+                    work.kind,
+                    work.precision,
+                    seconds / work.amount,
+                    size / work.content,
                 )
             )
         return rates

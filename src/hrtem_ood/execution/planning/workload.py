@@ -31,11 +31,14 @@ class Workload(NamedTuple):
         Bytes before compression, or what size is proportional to.
     kind : str
         Artifacts of one kind share a rate. The kind of networks and evaluations is the architecture.
+    precision : str
+        Of networks and evaluations. Those of another have another rate.
     """
 
     amount: float
     content: float
     kind: str = ""
+    precision: str = ""
 
 
 class WorkloadModel:
@@ -104,7 +107,8 @@ class WorkloadModel:
         validated = training_set["n_validation_structures"] * math.ceil(passes_forward / images)
         weight_bytes = 2 if hyper["stored_dtype"] == "bfloat16" else 4
         passes = TRAINING_PASSES * passes_forward + validated
-        return Workload(forward.flops * passes, weight_bytes * forward.weights + METADATA_B, forward.architecture)
+        content = weight_bytes * forward.weights + METADATA_B
+        return Workload(forward.flops * passes, content, forward.architecture, hyper["numeric_precision"])
 
     def _find_forward(self, id_: str, side: int) -> "_Forward":
         """Return the complexity of a network, for an image of a size."""
@@ -129,7 +133,8 @@ class WorkloadModel:
         flops = sum(cost.flops for cost in costs if cost.flops)
         labels = {cost.architecture for cost in costs}
         stored = sum(len(METRICS) * 4 + cost.features * 2 for cost in costs)
-        return Workload(images * flops, images * stored, " ".join(sorted(labels)))
+        precision = record.parameters.get("numeric_precision", "float32")
+        return Workload(images * flops, images * stored, " ".join(sorted(labels)), precision)
 
     def _transfer(self, record: ArtifactRecord) -> Workload:
         settings, conditions = record.parameters["transfer"], len(record.parameters["conditions"])

@@ -11,6 +11,7 @@ import xarray as xr
 from zarr.codecs import BloscCodec
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import log
@@ -49,6 +50,8 @@ class ScoreTable:
         Id of each dataset and the sha256 of its images and labels.
     images : int
         Images in each dataset.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the forward passes. Scores of another precision are not copied.
 
     Attributes
     ----------
@@ -59,8 +62,14 @@ class ScoreTable:
     filled : bool array, (network, condition)
     """
 
-    def __init__(self, networks: Mapping[str, str | None], datasets: Mapping[str, str], images: int) -> None:
-        self.networks, self.datasets = dict(networks), dict(datasets)
+    def __init__(
+        self,
+        networks: Mapping[str, str | None],
+        datasets: Mapping[str, str],
+        images: int,
+        precision: EvaluationPrecision = "float32",
+    ) -> None:
+        self.networks, self.datasets, self.precision = dict(networks), dict(datasets), precision
         self.values = np.full((len(METRICS), len(networks), len(datasets), images), np.nan, np.float32)
         self.feature = [np.empty((len(datasets), images, 0), np.float16) for _ in networks]
         self.filled = np.zeros((len(networks), len(datasets)), bool)
@@ -98,7 +107,8 @@ class ScoreTable:
             shared: list[Shared] = []
             with _skip_unreadable(path):
                 attributes = store.zarr_attributes(path)
-                shared = list(self._shared(attributes)) if attributes.get("stage_version") == version else []
+                same = attributes.get("stage_version") == version and _precision(attributes) == self.precision
+                shared = list(self._shared(attributes)) if same else []
             if shared:
                 yield path, shared
 
@@ -145,7 +155,11 @@ class ScoreTable:
             "condition": list(self.datasets),
             "image": np.arange(self.values.shape[-1]),
         }
-        attributes = {"networks": json.dumps(self.networks), "datasets": json.dumps(self.datasets)}
+        attributes = {
+            "networks": json.dumps(self.networks),
+            "datasets": json.dumps(self.datasets),
+            "numeric_precision": self.precision,
+        }
         dataset = xr.Dataset(data, coords=coordinates, attrs=attributes)
         # always read as a whole: reading few chunks takes a tenth of the time of many
         _, networks, conditions, images = self.values.shape
@@ -157,6 +171,11 @@ class ScoreTable:
         rows = max(1, rows // feature.shape[-1])
         dataset["feature"].encoding = {"chunks": (rows, *feature.shape[1:]), "compressors": [codec]}
         return dataset
+
+
+def _precision(attributes: Mapping[str, Any]) -> object:
+    """Return the precision that an evaluation's attributes tell; older ones are of float32 and do not tell it."""
+    return attributes.get("numeric_precision", "float32")
 
 
 def _numbered(attribute: str) -> dict[tuple[str, str], int]:

@@ -222,9 +222,28 @@ def test_gpu_hours_name_their_card_or_what_they_assume(changed, tmp_path):
 def test_rates_of_unlike_cards_are_not_mixed(lived):
     estimator = CostEstimator(StoredArtifacts(lived), lived, "auto")
     rates = [("NVIDIA T4", 100.0), ("NVIDIA H100", 1.0), ("NVIDIA H100", 3.0)]
-    estimator._rates = lambda _stage: [_Rate("gpu", card, "", seconds, 1.0) for card, seconds in rates]
+    estimator._rates = lambda _stage: [_Rate("gpu", card, "", "", seconds, 1.0) for card, seconds in rates]
     estimate = estimator.estimate("datasets", [Job(Workload(3600.0, 1.0))])
     assert (estimate.gpu_hours, estimate.cpu_hours, estimate.card) == (2.0, None, "NVIDIA H100")
+
+
+def test_scores_of_another_precision_are_computed_anew(changed, lived):
+    made = plan(changed({"evaluation": {"numeric_precision": "tf32"}}), lived)
+    assert made.jobs == {"evaluate": 2, "metrics": 1, "report": 1, "index": 1}
+    assert made.cells_reused == 0
+    assert stage(made, "evaluations").why == {"scores in another precision than tf32": 2}
+
+
+def test_the_precision_changes_the_hours_on_a_gpu(changed, tmp_path):
+    def hours(precision, results):
+        change = {"evaluation": {"numeric_precision": precision}, "execution": {"device": "gpu"}}
+        return stage(plan(changed(change), tmp_path / results), "evaluations").estimate.gpu_hours
+
+    assert hours("float32", "none") == pytest.approx(6 * hours("bfloat16", "none"))
+    assert hours("tf32", "none") == pytest.approx(2 * hours("bfloat16", "none"))
+    # what one precision took says nothing of another
+    pretend(changed({"evaluation": {"numeric_precision": "bfloat16"}}), tmp_path / "results", device="NVIDIA H100")
+    assert hours("tf32", "results") == pytest.approx(hours("tf32", "none"))
 
 
 def test_an_unknown_architecture_is_told_of(raw, tmp_path, monkeypatch):

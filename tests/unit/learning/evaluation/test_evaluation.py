@@ -1,5 +1,6 @@
 """Evaluations hold what their networks say about every image, and compute nothing twice."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -26,7 +27,9 @@ from hrtem_ood.learning.checkpoint import (
     write_network,
 )
 from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights, networks_used_elsewhere
+from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
 from hrtem_ood.stages.evaluate import evaluate, networks_to_score
@@ -93,9 +96,10 @@ class Project:
     def evaluation(self, suite: str, *packs: str) -> EvaluationSpec:
         return EvaluationSpec(networks=self.networks_of(packs), suite=suite)
 
-    def evaluate(self, packs: str | tuple[str, ...], suite: str) -> xr.Dataset:
+    def evaluate(self, packs: str | tuple[str, ...], suite: str, precision: str = "float32") -> xr.Dataset:
         packs = (packs,) if isinstance(packs, str) else packs
-        spec = self.evaluation(suite, *packs)
+        networks = self.evaluation(suite, *packs).networks
+        spec = EvaluationSpec(networks=networks, suite=suite, numeric_precision=precision)
         output = self.path("evaluations", spec.id)
         paths = [self.path("packs", pack, ".json") for pack in packs]
         evaluate(spec, paths, self.path("suites", suite, ".json"), self.results, output, device="cpu")
@@ -197,6 +201,51 @@ def test_known_cells_are_copied(project: Project, computed: list[Any]) -> None:
     assert len(computed) == 8
     for name in ("d1", "d2"):
         np.testing.assert_array_equal(third.f1.sel(condition=name), first.f1.sel(condition=name))
+
+
+def test_scores_of_another_precision_are_not_copied(project: Project, computed: list[Any]) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    exact = project.evaluate("p", suite)
+    rounded = project.evaluate("p", suite, "bfloat16")
+    assert len(computed) == 2
+    assert (exact.attrs["numeric_precision"], rounded.attrs["numeric_precision"]) == ("float32", "bfloat16")
+    difference = abs(rounded.cross_entropy - exact.cross_entropy)
+    assert 0 < difference.max() < 0.1
+    # on a CPU, TF32 is float32, but it is told apart
+    xr.testing.assert_equal(project.evaluate("p", suite, "tf32").drop_attrs(), exact.drop_attrs())
+    assert len(computed) == 3
+    # each is copied to a larger pack of its own precision
+    networks = project.pack("q", 0, 1)
+    for precision, expected in (("bfloat16", rounded), ("float32", exact)):
+        found = project.evaluate("q", suite, precision)
+        xr.testing.assert_equal(found.sel(network=networks[:1]).drop_attrs(), expected.drop_attrs())
+    assert len(computed) == 5
+
+
+def test_evaluations_that_do_not_tell_their_precision_are_of_float32(project: Project, computed: list[Any]) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    stored = project.evaluate("p", suite)
+    (path,) = (project.results / "evaluations").iterdir()
+    attributes = {key: value for key, value in stored.attrs.items() if key != "numeric_precision"}
+    store.write_zarr(path, stored.drop_attrs(), attributes)
+    project.pack("q", 0, 1)
+    project.evaluate("q", suite)
+    assert len(computed) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_tf32_is_on_for_forward_passes_only(fails: bool) -> None:
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    with reproducible():
+        with (
+            contextlib.nullcontext() if not fails else pytest.raises(ZeroDivisionError),
+            forward_precision("tf32", torch.device("cpu")),
+        ):
+            assert (cudnn.allow_tf32, matmul.allow_tf32) == (True, True)
+            assert 1 / (not fails)
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (False, False)
 
 
 def test_copies_come_from_the_other_file(project: Project) -> None:
