@@ -68,7 +68,7 @@ def test_memory_is_shared_where_gpus_are():
         assert gpu_machine.memory_share() == pytest.approx(0.45)
 
 
-def test_a_job_waits_for_a_slot(monkeypatch, tmp_path, capsys):
+def test_a_job_waits_for_a_slot(monkeypatch, capsys):
     monkeypatch.setattr(gpu_slots, "POLL_S", 0.01)
     file, _ = gpu_slots._take(["0"], 1)
     got = []
