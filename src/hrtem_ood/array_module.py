@@ -49,7 +49,7 @@ def cupy_usability() -> Usability:
         if (error.name or "").partition(".")[0] not in ("cupy", "cupyx"):
             return Usability(False, gpu_messages.no_cuda_libraries(str(error)))
         return Usability(False, gpu_messages.no_cupy() if has_gpu() else None)
-    except ImportError as error:
+    except Exception as error:  # of its own checks when it is imported
         return Usability(False, gpu_messages.explain("CuPy", error))
     try:
         wave = cupy.arange(16, dtype=np.complex64)

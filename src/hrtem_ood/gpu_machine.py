@@ -2,9 +2,11 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,8 +99,8 @@ def _named_devices() -> list[str] | None:
     if text is None:
         return None
     words = [word.strip() for word in text.split(",")]
-    end = next((index for index, word in enumerate(words) if not word or word.startswith("-")), len(words))
-    return words[:end]
+    # SLURM writes NoDevFiles into it for a job without a GPU
+    return list(takewhile(lambda word: re.match(r"\d|GPU-|MIG-", word), words))
 
 
 @cache

@@ -17,7 +17,6 @@ PAGE = "docs/gpu.md"
 REQUESTED = "a GPU is requested (execution.device, or --device), but"
 
 _OLD = ("insufficient", "driver on your system is too old", "unsupported toolchain")
-_NONE = ("cudaErrorNoDevice", "no CUDA-capable device", "No CUDA GPUs are available", "no NVIDIA driver")
 _MEMORY = ("out of memory", "Out of memory", "ALLOC_FAILED", "MemoryAllocation")
 _LIBRARIES = ("cannot open shared object", "failed to load", "Failed to find CUDA")
 """Words of CUDA's, CuPy's and PyTorch's errors, by kind."""
@@ -100,8 +99,8 @@ def failure(library: str, reason: str) -> Problem:
     return Problem(what, f"Compare nvidia-smi with `hrtem-ood doctor` ({PAGE}).")
 
 
-def explain(library: str, error: BaseException | str) -> Problem | None:
-    """Return which of these a library's error is.
+def explain(library: str, error: BaseException | str) -> Problem:
+    """Return which of these the error of a library is, on a machine that has a GPU.
 
     Parameters
     ----------
@@ -111,15 +110,12 @@ def explain(library: str, error: BaseException | str) -> Problem | None:
 
     Returns
     -------
-    Problem or None
-        None where the library detects no GPU.
+    Problem
     """
     text = str(error).strip()
     reason = f"{text.partition(chr(10))[0].rstrip('. ') or type(error).__name__:.80}"
     if any(word in text for word in _OLD):
         return old_driver(library, reason)
-    if any(word in text for word in _NONE):
-        return None
     if any(word in text for word in _MEMORY):
         return no_memory(library, reason)
     if library == "CuPy" and (isinstance(error, ImportError | OSError) or any(word in text for word in _LIBRARIES)):

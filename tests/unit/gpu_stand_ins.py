@@ -16,14 +16,18 @@ CARDS = (
 )
 
 
+CACHED = (
+    array_module.cupy_usability,
+    array_module._log_once,
+    torch_device.torch_usability,
+    gpu_machine.driver_version,
+)
+"""What is found out once per process; listed here, as tests replace some of these functions."""
+
+
 def forget():
     """Forget what this process has found out about its GPUs."""
-    for cached in (
-        array_module.cupy_usability,
-        array_module._log_once,
-        torch_device.torch_usability,
-        gpu_machine.driver_version,
-    ):
+    for cached in CACHED:
         cached.cache_clear()
     gpu_machine.set_memory_share(1)
 

@@ -49,11 +49,12 @@ FAULTS = [
         RuntimeError("cudaErrorNoKernelImageForDevice: no kernel image is available\n  a trace"),
         r"CuPy cannot compute on the GPU \(cudaErrorNoKernelImageForDevice: no kernel image is available\)\. Compare",
     ),
+    (RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected"), r"CuPy cannot compute .*no CUDA-capable"),
 ]
 
 
 @pytest.mark.usefixtures("two_cards")
-@pytest.mark.parametrize(("error", "message"), FAULTS, ids=["libraries", "driver", "memory", "kernel"])
+@pytest.mark.parametrize(("error", "message"), FAULTS, ids=["libraries", "driver", "memory", "kernel", "none"])
 def test_a_kernel_that_fails_is_explained(monkeypatch, tmp_path, capsys, error, message):
     install_cupy(monkeypatch, tmp_path, fails=error)
     with pytest.raises(DeviceError, match=r"a GPU is requested \(execution\.device, or --device\), but " + message):

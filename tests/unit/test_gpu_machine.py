@@ -35,6 +35,7 @@ def test_cards_are_read_from_nvidia_smi():
         ("0,-1,1", ["0"]),
         ("", []),
         ("-1", []),
+        ("NoDevFiles", []),
     ],
 )
 def test_the_environment_limits_the_gpus(monkeypatch, visible, devices):

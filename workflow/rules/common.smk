@@ -44,7 +44,7 @@ WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
     forward_signals()
-elif "gpu" not in workflow.global_resources:
+elif "gpu" not in workflow.global_resources and slot_count(campaign.config.execution):
     # `--resources gpu=N` or a profile may set fewer. Without GPUs no job requests one, see gpu_of.
     workflow.register_resource("gpu", slot_count(campaign.config.execution))
 

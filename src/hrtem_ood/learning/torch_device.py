@@ -45,8 +45,9 @@ def _why_not(warned: list[str]) -> gpu_messages.Problem:
         return gpu_messages.hidden_gpu()
     if torch.version.cuda is None:
         return gpu_messages.no_cuda_in_torch(torch.__version__)
-    problems = [gpu_messages.explain("PyTorch", each) for each in warned]
-    return next(filter(None, problems), None) or gpu_messages.failure("PyTorch", "it detects no GPU")
+    return (
+        gpu_messages.explain("PyTorch", warned[0]) if warned else gpu_messages.failure("PyTorch", "it detects no GPU")
+    )
 
 
 def torch_device(device: Device) -> torch.device:

@@ -141,7 +141,7 @@ def test_without_a_gpu_nothing_is_told(
 def test_a_gpu_must_compute_a_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
     detects(monkeypatch, found=True)
     ones, results = torch.ones, [torch.ones(6, 6) * 9, torch.zeros(1)]
-    monkeypatch.setattr(torch, "ones", lambda *shape, device: ones(*shape))  # noqa: ARG005  # named as in the call
+    monkeypatch.setattr(torch, "ones", lambda *shape, **_: ones(*shape))
     monkeypatch.setattr(torch.nn.functional, "conv2d", lambda *_: results.pop(0))
     assert torch_device("auto") == torch.device("cuda", 0)
     devices.torch_usability.cache_clear()
