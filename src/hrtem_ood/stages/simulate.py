@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from ase import Atoms
 
 from hrtem_ood import progress
 from hrtem_ood.array_module import Device, array_module
@@ -17,7 +18,8 @@ from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.fourier import band_limited_size
 from hrtem_ood.physics.simulation.exit_wave import grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
-from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, simulate_structure
+from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, displaced, simulate_configurations
+from hrtem_ood.physics.transfers import ahead, host_workers
 
 LARGE = ("exit_wave", "particle_phase")
 """Variables that are written structure by structure."""
@@ -58,11 +60,17 @@ def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device:
         raise ArtifactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
     check_structures(scenes, spec.simulation, structures)
     dataset = empty_dataset(spec, cell_A=float(scenes[0].cell.lengths()[0]))
-    simulated = (
-        simulate_structure(scene, spec.simulation, phonon_seeds(spec, index), am)
-        for index, scene in zip(indices, progress.track(scenes, "exit waves", len(scenes)), strict=True)
-    )
-    with store.writing_zarr(output) as writer:
+
+    def displace(numbered: tuple[int, Atoms]) -> list[Atoms]:
+        index, scene = numbered
+        return displaced(scene, spec.simulation, phonon_seeds(spec, index))
+
+    with store.writing_zarr(output) as writer, host_workers() as workers:
+        configurations = ahead(workers, displace, zip(indices, scenes, strict=True))
+        simulated = (
+            simulate_configurations(of_scene, spec.simulation, am)
+            for of_scene in progress.track(configurations, "exit waves", len(scenes))
+        )
         whole = write_waves(writer, dataset, simulated)
         writer.finalize(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
 
