@@ -7,15 +7,18 @@ fraction of the speed, and keeps the host waiting.
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.aberrations import Array
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MOST_THREADS = 8
 """Threads of a job: more find nothing to do beside one GPU."""
@@ -51,6 +54,28 @@ def host_workers() -> Executor:
     given = os.environ.get("OMP_NUM_THREADS", "")
     threads = int(given) if given.isascii() and given.isdigit() else 1
     return ThreadPoolExecutor(min(threads, MOST_THREADS)) if threads > 1 else IN_TURN
+
+
+def ahead(workers: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Do a work for each item, in order, by a worker that is one item ahead; without workers, when it is wanted.
+
+    Parameters
+    ----------
+    workers : Executor
+    work : callable
+    items : iterable
+
+    Yields
+    ------
+    result of the work
+    """
+    pending: deque[Future[R]] = deque()
+    for item in items:
+        pending.append(workers.submit(work, item))
+        if workers is IN_TURN or len(pending) > 1:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def page_locked(am: ArrayModule, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

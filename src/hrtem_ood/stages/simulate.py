@@ -19,7 +19,8 @@ from hrtem_ood.out_of_memory import explain_out_of_memory
 from hrtem_ood.physics.optics.fourier import band_limited_size
 from hrtem_ood.physics.simulation.exit_wave import grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
-from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, simulate_structure
+from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, displaced, simulate_configurations
+from hrtem_ood.physics.transfers import ahead, host_workers
 
 LARGE = ("exit_wave", "particle_phase")
 """Variables that are written structure by structure."""
@@ -61,21 +62,27 @@ def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device:
         raise ArtifactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
     check_structures(scenes, spec.simulation, structures)
     dataset = empty_dataset(spec, cell_A=float(scenes[0].cell.lengths()[0]))
-    simulated = (
-        _simulate_one(scene, spec, index, am)
-        for index, scene in zip(indices, progress.track(scenes, "exit waves", len(scenes)), strict=True)
-    )
-    with store.writing_zarr(output) as writer:
+
+    def displace(numbered: tuple[int, Atoms]) -> list[Atoms]:
+        index, scene = numbered
+        return displaced(scene, spec.simulation, phonon_seeds(spec, index))
+
+    with store.writing_zarr(output) as writer, host_workers() as workers:
+        configurations = ahead(workers, displace, zip(indices, scenes, strict=True))
+        tracked = progress.track(configurations, "exit waves", len(scenes))
+        simulated = (_simulate_one(of_scene, spec, index, am) for index, of_scene in zip(indices, tracked, strict=True))
         whole = write_waves(writer, dataset, simulated)
         seconds = time.monotonic() - begin
         provenance = store.provenance(spec, seconds=seconds, device=am.device_name, software=am.software)
         writer.finalize(whole, provenance)
 
 
-def _simulate_one(scene: Atoms, spec: ExitWaveShardSpec, index: int, am: ArrayModule) -> SimulatedStructure:
+def _simulate_one(
+    configurations: list[Atoms], spec: ExitWaveShardSpec, index: int, am: ArrayModule
+) -> SimulatedStructure:
     advice = "Use a larger simulation.sampling_A, a smaller cell_A or fewer execution.jobs_per_gpu; or more memory."
     with explain_out_of_memory(f"simulating structure {index}", advice):
-        return simulate_structure(scene, spec.simulation, phonon_seeds(spec, index), am)
+        return simulate_configurations(configurations, spec.simulation, am)
 
 
 def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[SimulatedStructure]) -> xr.Dataset:

@@ -1,5 +1,6 @@
 """Exit waves of scenes: frozen phonons, the choice of engine, and the band that is stored."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
 from hrtem_ood.physics.simulation.multislice import multislice
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
+from hrtem_ood.physics.transfers import downloading
 
 if TYPE_CHECKING:
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
@@ -76,12 +78,31 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
     complex64 array, (y, x), [1]
         Wave at the top of the cell, on 2/3 of the grid, rounded up to a size that transforms fast.
     """
+    return begin_exit_wave(atoms, simulation, am)()
+
+
+def begin_exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> Callable[[], np.ndarray]:
+    """Begin with an exit wave: a GPU goes on with it while the host prepares the next.
+
+    Parameters
+    ----------
+    atoms, simulation, am
+        As of :func:`exit_wave`.
+
+    Returns
+    -------
+    callable
+        Waits for the wave and returns it.
+    """
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"
     size = grid_size(width, simulation.sampling_A)
     spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
     band_size = band_limited_size(size)
-    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))).astype(np.complex64)
+    wave = am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))
+    if wave.dtype != np.complex64:
+        wave = wave.astype(np.complex64)
+    return downloading(wave, am)
 
 
 def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:

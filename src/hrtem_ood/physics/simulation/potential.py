@@ -115,7 +115,7 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     order = np.argsort(
         keys.astype(np.uint16) if keys.max(initial=0) < 2**16 else keys, kind="stable"
     )  # short keys: linear
-    index, numbers, pixels = index[order], atoms.numbers[order], pixels[order]
+    index, numbers, pixels = (np.take(each, order, axis=0) for each in (index, atoms.numbers, pixels))
     begins = np.flatnonzero(np.diff(index, prepend=index[:1] - 1) | np.diff(numbers, prepend=-1))
     parts: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
     for begin, end in pairwise([*begins, len(index)]):
