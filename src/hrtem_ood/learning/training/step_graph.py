@@ -6,8 +6,10 @@ gradients where the optimiser reads them. The optimiser's step itself stays outs
 every step, which is a constant of PyTorch's fused kernel (https://arxiv.org/abs/1708.07120; torch.optim.lr_scheduler.OneCycleLR).
 """
 
+import contextlib
 import copy
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -94,12 +96,27 @@ class StepGraph:
         with torch.cuda.stream(beside):
             for _ in range(WARM_UP):
                 self.step()
+            with _waiting_is_an_error():
+                self.step()
         torch.cuda.current_stream(device).wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         # other threads, as that of a progress display, may use the GPU meanwhile
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             value = self.step()
         return graph.replay, value
+
+
+@contextlib.contextmanager
+def _waiting_is_an_error() -> Iterator[None]:
+    """Refuse what makes the host wait for the GPU, as ``float(tensor)`` does: a capture that fails leaves memory behind."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype feature")
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
 
 
 class StepGraphs:
