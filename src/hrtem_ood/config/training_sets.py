@@ -1,8 +1,8 @@
 """The section `training_sets`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from hrtem_ood.base_model import Model, Name, Names
 
@@ -23,10 +23,24 @@ Counts = Annotated[
 ]
 
 
+def _kind_of_names(value: Any) -> str:
+    return "a list" if isinstance(value, list | tuple) else "a name"
+
+
+NameOrNames = Annotated[
+    # a name stays a name, so that identities of configurations are those of versions without lists
+    Annotated[Name, Tag("a name")] | Annotated[Names, Tag("a list")],
+    Discriminator(_kind_of_names),
+]
+
+
 class TrainingSetGrid(Model):
     """Training sets over conditions: one per condition, or one mixture of all."""
 
-    structure_set: Name = Field(description="A name under `structure_sets`.")
+    structure_set: NameOrNames = Field(
+        description="A name under `structure_sets`. With `mixture`, it may be a list: the training set then has every one of "
+        "the conditions of each structure set, which need the same `n_structures`."
+    )
     conditions: Names = Field(description="Names under `conditions`.")
     mixture: bool = Field(
         False,
@@ -39,3 +53,16 @@ class TrainingSetGrid(Model):
     n_validation_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Number of structures at the end of the set that are used for validation only, divided among the conditions."
     )
+
+    @property
+    def structure_sets(self) -> tuple[str, ...]:
+        """Names of the structure sets."""
+        return (self.structure_set,) if isinstance(self.structure_set, str) else self.structure_set
+
+    @model_validator(mode="after")
+    def _several_are_mixed(self) -> Self:
+        if len(self.structure_sets) > 1 and not self.mixture:
+            raise ValueError(
+                "a list under `structure_set` needs `mixture: true`; without it, write an entry per structure set"
+            )
+        return self
