@@ -141,7 +141,8 @@ class Campaign(SimulatedData):
             name: SuiteSpec(
                 datasets=tuple(
                     sorted(
-                        self._datasets_of[suite.structure_set, condition].id
+                        self._datasets_of[structures, condition].id
+                        for structures in suite.structure_sets
                         for condition in self._conditions_of(suite.conditions)
                     )
                 )

@@ -85,7 +85,7 @@ def _compared(campaign: Campaign) -> Iterator[str]:
     for name in names[1:]:
         if recipes[name] != recipes[names[0]]:
             yield f"{key}: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
-    tested = {campaign.recipe_id(suite.structure_set) for suite in config.test_suites.values()}
+    tested = {campaign.recipe_id(each) for suite in config.test_suites.values() for each in suite.structure_sets}
     if names and not recipes[names[0]] & tested:
         yield f"{key}: no test suite has structures like those of `{names[0]}`; add one, or leave the key out."
 
@@ -324,16 +324,13 @@ def _strides(campaign: Campaign) -> Iterator[str]:
 def _overlaps(campaign: Campaign) -> Iterator[str]:
     """Check that no structures both train and test: sets of one recipe and seed have the same structures."""
     training = {name for user in campaign.config.training_sets.values() for name in user.structure_sets}
-    for name, suite in campaign.config.test_suites.items():
-        series = campaign.recipe(suite.structure_set).series
+    suites = campaign.config.test_suites.items()
+    for name, tested in ((name, tested) for name, suite in suites for tested in suite.structure_sets):
+        series = campaign.recipe(tested).series
         same = sorted(other for other in training if campaign.recipe(other).series == series)
         if same:
-            which = (
-                "trains"
-                if suite.structure_set in same
-                else f"has the same recipe and seed as `{same[0]}`, which trains"
-            )
+            which = "trains" if tested in same else f"has the same recipe and seed as `{same[0]}`, which trains"
             yield (
-                f"test_suites.{name}.structure_set: `{suite.structure_set}` {which}, so the same structures would train and test "
+                f"test_suites.{name}.structure_set: `{tested}` {which}, so the same structures would train and test "
                 "(they overlap); test on a structure set with another seed."
             )

@@ -83,8 +83,9 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
         "structure_sets", shards, MOST_SHARDS, "shards (execution.structures_per_shard makes them larger)"
     )
     images = sum(
-        config.structure_sets[suite.structure_set].n_structures * number_of(suite.conditions)
+        config.structure_sets[name].n_structures * number_of(suite.conditions)
         for suite in config.test_suites.values()
+        for name in suite.structure_sets
     )
     if (scores := images * sum(networks.values())) > MOST_SCORES:
         yield (

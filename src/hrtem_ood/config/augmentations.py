@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hrtem_ood.base_model import AS_PAIR, ASCENDING, SINGLE_ITEM, Model
+from hrtem_ood.artifacts.identity import canonical_json
+from hrtem_ood.base_model import AS_PAIR, ASCENDING, SINGLE_ITEM, Model, identity_parameters
 
 Share = Annotated[float, Field(gt=0, le=1)]
 AreaContrast = Annotated[float, Field(ge=0, le=3)]
@@ -98,3 +99,12 @@ class Augmentations(Model):
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) is not None for name in type(self).model_fields)
+
+    @property
+    def label(self) -> str:
+        """Names with the parameters that are not at their defaults, e.g. ``blur, scale(range=0.3)``; ``none``."""
+        texts = []
+        for name, values in identity_parameters(self).items():
+            given = ", ".join(f"{key}={canonical_json(values[key])}" for key in sorted(values))
+            texts.append(f"{name}({given})" if given else name)
+        return ", ".join(texts) or "none"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from hrtem_ood.base_model import Model, Name, Names
+from hrtem_ood.base_model import Model, Name, NameOrNames, Names, names_of
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -20,17 +20,6 @@ Counts = Annotated[
     Annotated[Count, Tag("a number")] | Annotated[dict[Name, Count], Tag("a mapping")],
     # the error message is about the kind that is written
     Discriminator(lambda value: "a mapping" if isinstance(value, dict) else "a number"),
-]
-
-
-def _kind_of_names(value: Any) -> str:
-    return "a list" if isinstance(value, list | tuple) else "a name"
-
-
-NameOrNames = Annotated[
-    # a name stays a name, so that identities of configurations are those of versions without lists
-    Annotated[Name, Tag("a name")] | Annotated[Names, Tag("a list")],
-    Discriminator(_kind_of_names),
 ]
 
 
@@ -57,7 +46,7 @@ class TrainingSetGrid(Model):
     @property
     def structure_sets(self) -> tuple[str, ...]:
         """Names of the structure sets."""
-        return (self.structure_set,) if isinstance(self.structure_set, str) else self.structure_set
+        return names_of(self.structure_set)
 
     @model_validator(mode="after")
     def _several_are_mixed(self) -> Self:

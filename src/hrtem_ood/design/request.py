@@ -132,11 +132,11 @@ def _test_structure_set(campaign: Campaign, test_suite: str | None, training_set
     """Return the structure set of a test suite, by default of the first one with the training set's structure recipe."""
     suites, structure_set = campaign.config.test_suites, _structure_set(campaign, training_set)
     if test_suite is not None:
-        return suites[test_suite].structure_set
+        return suites[test_suite].structure_sets[0]
     recipe = campaign.recipe_id(structure_set)
-    for suite in suites.values():
-        if campaign.recipe_id(suite.structure_set) == recipe:
-            return suite.structure_set
+    for name in (name for suite in suites.values() for name in suite.structure_sets):
+        if campaign.recipe_id(name) == recipe:
+            return name
     raise ConfigError(
         f"--suite: no test suite has the structure recipe of training set `{training_set}` (that of `{structure_set}`); "
         f"name one of {', '.join(suites)}."

@@ -51,11 +51,14 @@ def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> Training
     spec : TrainingSetSpec
     """
     attributes = [store.zarr_attributes(path) for path in paths]
-    conditions = [Condition(**json.loads(each["condition"])) for each in attributes]
+    images: dict[Condition, int] = {}  # several structure sets may be imaged under one condition
+    for each, number in zip(attributes, spec.n_images, strict=True):
+        condition = Condition(**json.loads(each["condition"]))
+        images[condition] = images.get(condition, 0) + number
     with store.open_zarr(paths[0]) as first:
         side = first.sizes["x"]
     return TrainingDomain(
-        tuple(zip(conditions, spec.n_images, strict=True)),
+        tuple(images.items()),
         attributes[0]["energy_eV"],
         attributes[0]["pixel_size_A"],
         side,
