@@ -11,6 +11,11 @@ Share = Annotated[float, Field(gt=0, le=1)]
 AreaContrast = Annotated[float, Field(ge=0, le=3)]
 AreaContrastRange = Annotated[tuple[AreaContrast, AreaContrast], AS_PAIR, ASCENDING, SINGLE_ITEM]
 
+Frequency = Annotated[float, Field(gt=0, le=0.5)]
+FrequencyRange = Annotated[tuple[Frequency, Frequency], AS_PAIR, ASCENDING, SINGLE_ITEM]
+Width = Annotated[float, Field(gt=0, le=5)]
+WidthRange = Annotated[tuple[Width, Width], AS_PAIR, ASCENDING, SINGLE_ITEM]
+
 
 class _Augmentation(Model):
     share: Share = Field(0.5, description="Share of the images that get it, drawn anew every epoch.")
@@ -21,6 +26,21 @@ class Scale(_Augmentation):
 
     range: Annotated[float, Field(gt=0, le=0.5)] = Field(
         0.2, description="Objects become larger by a factor that is uniform in [1 − range, 1 + range]."
+    )
+
+
+class Film(_Augmentation):
+    """Texture of more amorphous film: Gaussian noise of a ring of frequencies."""
+
+    amplitude: Annotated[float, Field(gt=0, le=10)] = Field(
+        1.0, description="Largest standard deviation, in those of the image; uniform from 0."
+    )
+    frequency_per_px: FrequencyRange = Field(
+        (0.08, 0.35), description="Frequency of the ring [1/px]; uniform in [min, max]."
+    )
+    width: WidthRange = Field(
+        (0.2, 0.6),
+        description="Standard deviation of the ring's Gaussian profile, relative to its frequency; uniform in [min, max].",
     )
 
 
@@ -89,6 +109,7 @@ class Augmentations(Model):
     """
 
     scale: Scale | None = Field(None, description="Another pixel size.")
+    film: Film | None = Field(None, description="Texture of more film.")
     blur: Blur | None = Field(None, description="A Gaussian blur.")
     large_areas: LargeAreas | None = Field(None, description="Another contrast of large areas.")
     gamma: Gamma | None = Field(None, description="A power of the intensity.")

@@ -19,6 +19,7 @@ from hrtem_ood.config.augmentations import (
     Blur,
     BrightnessField,
     DeadLines,
+    Film,
     GainField,
     Gamma,
     LargeAreas,
@@ -73,7 +74,7 @@ class EpochAugmentations:
         for name in Augmentations.model_fields:
             parameters = getattr(chosen, name)
             if parameters is not None:
-                rng = np.random.default_rng(seed_sequence(network, STREAM, epoch, name))
+                rng = np.random.default_rng(seed_sequence(f"{name} of {network}", STREAM, epoch))
                 acts = rng.random(images) < parameters.share
                 draw, apply = _KINDS[name](parameters)
                 self._drawn.append(_Drawn(acts[order], draw(rng, images).astype(np.float32)[order], apply))
@@ -160,6 +161,37 @@ def _kernel(places: Tensor, step: Tensor, kept: Tensor) -> Tensor:
     return torch.where(near, width / side, ratio)
 
 
+SEEDS = 2**24
+"""Number of seeds of textures; each is a whole number that single precision holds."""
+
+
+def _film(parameters: Film) -> tuple[Draw, Apply]:
+    uniform = _uniform((0, parameters.amplitude), parameters.frequency_per_px, parameters.width)
+
+    def draw(rng: np.random.Generator, images: int) -> Floats:
+        return np.concatenate([uniform(rng, images), rng.integers(SEEDS, size=(images, 1))], axis=1).astype(np.float32)
+
+    def apply(counts: Tensor, label: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        # on the host, whose random numbers are the same beside any device
+        noise = torch.stack([_white_noise(int(seed), counts.shape[1:]) for seed in values[:, 3].tolist()])
+        amplitude, ring, width = (values[:, place, None, None] for place in range(3))
+        apart = _squared_frequency(counts).sqrt() - ring
+        texture = _filtered(noise.to(counts.device), torch.exp(-0.5 * (apart / (width * ring)) ** 2))
+        texture = texture / _deviation(texture).clamp(min=torch.finfo(torch.float32).tiny)
+        return counts + amplitude * _deviation(counts) * texture, label
+
+    return draw, apply
+
+
+def _white_noise(seed: int, shape: torch.Size) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _deviation(counts: Tensor) -> Tensor:
+    """Return the standard deviation of each image, (image, 1, 1)."""
+    return (counts - _mean(counts)).square().mean(dim=(-2, -1), keepdim=True).sqrt()
+
+
 def _blur(parameters: Blur) -> tuple[Draw, Apply]:
     def apply(counts: Tensor, label: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         square = _squared_frequency(counts)
@@ -179,7 +211,7 @@ def _large_areas(parameters: LargeAreas) -> tuple[Draw, Apply]:
 
 
 def _squared_frequency(counts: Tensor) -> Tensor:
-    """Squares of the frequencies of real images, (qy, qx), [1/px²]."""
+    """Return the squares of the frequencies of real images, (qy, qx), [1/px²]."""
     height, width = counts.shape[-2:]
     rows, columns = (
         each(side, device=counts.device) for each, side in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width))
@@ -242,8 +274,7 @@ def _gain(parameters: GainField) -> tuple[Draw, Apply]:
 def _brightness(parameters: BrightnessField) -> tuple[Draw, Apply]:
     def apply(counts: Tensor, label: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         field = smooth_field(values[:, 1:], counts.shape[-2], counts.shape[-1])
-        deviation = (counts - _mean(counts)).square().mean(dim=(-2, -1), keepdim=True).sqrt()
-        return counts + values[:, :1, None] * deviation * field, label
+        return counts + values[:, :1, None] * _deviation(counts) * field, label
 
     return _uniform((0, parameters.amplitude), *FIELD), apply
 
@@ -291,6 +322,7 @@ def _lines(places: Tensor, chosen: Tensor, side: int) -> Tensor:
 
 _KINDS: Mapping[str, Callable[..., tuple[Draw, Apply]]] = {
     "scale": _scale,
+    "film": _film,
     "blur": _blur,
     "large_areas": _large_areas,
     "gamma": _gamma,

@@ -189,6 +189,22 @@ def test_blur_damps_a_wave_as_a_gaussian_does() -> None:
     assert float(left.min()) < least + 0.1, "large blurs occur"
 
 
+def test_film_adds_noise_of_its_ring() -> None:
+    counts = 100 + torch.randn(40, 64, 64, generator=torch.Generator().manual_seed(0))
+    label = torch.zeros(40, 64, 64, dtype=torch.uint8)
+    changed, _ = applied(only("film", amplitude=2.0, frequency_per_px=[0.2, 0.2], width=[0.1, 0.1]), counts, label)
+    added = changed - counts
+    strength = added.std(dim=(-2, -1)) / counts.std(dim=(-2, -1))
+    assert float(strength.max()) <= 2.01
+    assert float(strength.max()) > 1.5, "strong textures occur"
+    power = torch.fft.rfft2(added).abs().square().mean(dim=0)
+    q = (torch.fft.fftfreq(64)[:, None] ** 2 + torch.fft.rfftfreq(64)[None, :] ** 2).sqrt()
+    assert float(power[(q - 0.2).abs() < 0.05].sum() / power.sum()) > 0.95
+    textures = torch.nn.functional.normalize(added.flatten(1))
+    overlap = (textures @ textures.T).fill_diagonal_(0)
+    assert float(overlap.abs().max()) < 0.3, "every image has its own"
+
+
 def test_large_areas_lose_contrast_and_lattices_keep_it() -> None:
     place = torch.arange(64)
     slow, fast = (torch.cos(2 * np.pi * cycles * place / 64)[None, :, None].expand(3, 64, 64) for cycles in (1, 16))
