@@ -82,7 +82,7 @@ def predict(
     stated = None if condition is None else parse_condition(condition)
     files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     trained = segment_micrographs.load(network, architecture_file)
-    print_text("\n".join([*text.network_lines(trained), *text.shipped_lines(network)]))
+    print_text("\n".join([*text.network_lines(trained), *([] if network == words[0] else text.shipped_lines(network))]))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
         print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))

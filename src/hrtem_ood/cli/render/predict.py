@@ -14,7 +14,7 @@ from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
 from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
-from hrtem_ood.learning.inference.shipped_network import FOLDER, shipped_scores
+from hrtem_ood.learning.inference.shipped_network import shipped_scores
 
 MAX_LINES = 10
 """Particles, training conditions or failed files that are listed; the others are counted."""
@@ -41,9 +41,7 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
 
 
 def shipped_lines(path: Path) -> Iterator[str]:
-    """Yield what is said of the network that comes with the package; nothing of another one."""
-    if path.parent != FOLDER:
-        return
+    """Yield what is said of the network that comes with the package."""
     about = shipped_scores(path)
     yield f"network {about['id']} comes with hrtem-ood, as none is named"
     for row in about["scores"]:

@@ -94,6 +94,19 @@ def test_the_share_of_images_is_as_stated() -> None:
     assert abs(share - 0.25) < 0.1  # four and a half standard deviations
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_changes_images_as_a_cpu_does() -> None:
+    counts, label = images(12)
+    order = np.arange(12)
+    augment = EpochAugmentations(Augmentations(**ALL), "its-id", 1, order, 12)
+    here, labels = augment(counts, label, slice(None))
+    there, labels_there = augment(counts.cuda(), label.cuda(), slice(None))
+    again, _ = augment(counts.cuda(), label.cuda(), slice(None))
+    torch.testing.assert_close(there.cpu(), here, rtol=1e-3, atol=1e-2)
+    assert torch.equal(labels_there.cpu(), labels)
+    assert torch.equal(there, again), "deterministic"
+
+
 # --- in training ------------------------------------------------------------------------------
 
 
