@@ -256,6 +256,7 @@ CHANGES: list[dict[str, object]] = [
     {"weight_decay": 0},
     {"gradient_clip": 1},
     {"augmentation": "none"},
+    {"augmentations": {"blur": {}}},
     {"numeric_precision": "bf16-mixed"},
     {"stored_dtype": "bfloat16"},
     {"seed": 7},

@@ -111,12 +111,14 @@ def test_a_large_network_is_not_shipped(finished: Written, tmp_path: Path, monke
     assert not (tmp_path / "card.md").exists()
 
 
-def test_the_verb_writes_page_and_network(finished: Written, tmp_path: Path) -> None:
+def test_the_verb_writes_page_and_network(finished: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choice = choose_network(finished.campaign, finished.results, ["choice"])
     network_file(finished, choice.network)
-    config = tmp_path / "campaign.yaml"
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config/config.yaml"
+    config.parent.mkdir()
     config.write_text(yaml.safe_dump(finished.campaign.config.model_dump(mode="json", exclude_defaults=True)))
-    words = ["ship", str(config), "--results", str(finished.results), "--chosen-by", "choice"]
+    words = ["ship", "--results", str(finished.results), "--chosen-by", "choice"]
     words += ["--page", str(tmp_path / "card.md"), "--folder", str(tmp_path / "shipped")]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
