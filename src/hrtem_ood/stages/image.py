@@ -118,9 +118,11 @@ def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
         raise ConfigError(
             f"imaging.pixel_size_A: {pixel_size_A:g} Å does not divide the cell of {cell_A:g} Å; {cell_A / size:.6g} Å would."
         )
-    if size > points:
+    if size * spec.imaging.oversampling > points:
+        fraction = f" / {spec.imaging.oversampling} (oversampling)" if spec.imaging.oversampling > 1 else ""
         raise ConfigError(
-            f"imaging.pixel_size_A: {pixel_size_A:g} Å is finer than the exit waves, which carry no more than {sampling_A:.4g} Å "
+            f"imaging.pixel_size_A: {pixel_size_A:g} Å{fraction} is finer than the exit waves, which carry no more than "
+            f"{sampling_A:.4g} Å "
             "pixels hold; use larger pixels, or a smaller simulation.sampling_A."
         )
     return size
@@ -176,7 +178,7 @@ def form_image(
     am, size, pixel_size_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
     condition = sample_condition(spec.condition, spec.series, exit_wave.structure)
     defocus_A = exit_wave.zero_defocus_A + condition.defocus_A
-    spectra = cropped_spectra(exit_wave.waves, size, am, workers)
+    spectra = cropped_spectra(exit_wave.waves, microscope.wave_size, am, workers)
     mask = label_mask(
         am.xp.asarray(exit_wave.particle_phase),
         size=size,
