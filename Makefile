@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast test-python lint format docs dag study bench clean
+.PHONY: help env demo test test-fast test-python lint format docs dag study real gpu-wheels bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -76,6 +76,15 @@ study: env  ## run the laptop study (config/experiments/transfer.yaml, about an 
 	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
 	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
+
+real: env  ## train the network for real micrographs (config/experiments/real.yaml), ship the best and write docs/model_card.md
+	@$(BIN)/hrtem-ood validate config/experiments/real.yaml
+	@$(BIN)/snakemake --configfile config/experiments/real.yaml
+	@$(BIN)/hrtem-ood summary config/experiments/real.yaml
+	@$(BIN)/hrtem-ood ship config/experiments/real.yaml --chosen-by choice --page docs/model_card.md
+
+gpu-wheels: env  ## collect the wheels for gpu/accept.sh, which tests the GPU code on a machine without network
+	$(BIN)/python gpu/collect_wheels.py
 
 bench: demo  ## run all benchmarks (most of an hour, the demo first) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py

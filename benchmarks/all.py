@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_BENCHMARKS = {"all", "gpu", "gpu_learning", "report"}  # those of a GPU have a page of their own
+NOT_BENCHMARKS = {"all", "report", "gpu", "gpu_physics", "gpu_learning"}  # GPUs: gpu/accept.sh
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 

@@ -8,8 +8,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
+    Tag,
     model_validator,
 )
 from pydantic_core import CoreSchema
@@ -134,6 +136,23 @@ def grid_of(item: Any) -> Any:
 Names = Annotated[
     tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _SingleItem()
 ]
+
+
+def _kind_of_names(value: Any) -> str:
+    return "a list" if isinstance(value, list | tuple) else "a name"
+
+
+NameOrNames = Annotated[
+    # a name stays a name, so that identities of configurations are those of versions without lists
+    Annotated[Name, Tag("a name")] | Annotated[Names, Tag("a list")],
+    Discriminator(_kind_of_names),
+]
+"""One name or a list of them."""
+
+
+def names_of(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a field that takes one or several."""
+    return (value,) if isinstance(value, str) else value
 
 
 def zero_or_from(least: float, unit: str) -> AfterValidator:

@@ -198,7 +198,8 @@ def write_dataset(made: Written, spec: DatasetSpec) -> None:
     dims = ("image", "y", "x")
     labels = np.broadcast_to(label, counts.shape).astype(np.uint8)
     dataset = xr.Dataset({"counts": (dims, counts), "label": (dims, labels)})
-    attributes = store.provenance(spec, seconds=0.5, device="cpu") | {"pixel_size_A": 0.4}
+    device = "NVIDIA H100" if spec.condition.defocus_A < 0 else "cpu"
+    attributes = store.provenance(spec, seconds=0.5, device=device) | {"pixel_size_A": 0.4}
     attributes |= {"condition": json.dumps(spec.condition.model_dump())}
     store.write_zarr(made.path("datasets", spec.id), dataset, attributes)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
+from hrtem_ood.execution.gpu_slots import can_use_gpu, slot_count
 from hrtem_ood.execution.signals import forward_signals
 from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different
@@ -43,6 +44,9 @@ WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:
     forward_signals()
+elif "gpu" not in workflow.global_resources and slot_count(campaign.config.execution):
+    # `--resources gpu=N` or a profile may set fewer. Without GPUs no job requests one, see gpu_of.
+    workflow.register_resource("gpu", slot_count(campaign.config.execution))
 
 
 onstart:
@@ -90,6 +94,16 @@ def inputs_of(stage):
                 "the newest file in results/indexes lists all ids."
             )
         return paths(needed) if forced() or not exists(stage, wildcards.id) else []
+
+    return of
+
+
+def gpu_of(rule):
+    """GPUs that a job of a rule takes of this machine: 1, or 0 where it cannot use any, or where SLURM gives it one (gres)."""
+
+    def of(wildcards):
+        here = workflow.local_exec and not workflow.remote_exec
+        return int(here and can_use_gpu(rule, campaign.config.execution.device))
 
     return of
 

@@ -7,6 +7,8 @@ rule image:
         log_of("datasets"),
     benchmark:
         benchmark_of("datasets")
+    resources:
+        gpu=gpu_of("image"),
     message:
         "Forming images: {wildcards.id}"
     shell:

@@ -7,6 +7,8 @@ rule simulate:
         log_of("exit_waves"),
     benchmark:
         benchmark_of("exit_waves")
+    resources:
+        gpu=gpu_of("simulate"),
     message:
         "Simulating exit waves: {wildcards.id}"
     shell:

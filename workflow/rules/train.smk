@@ -9,6 +9,8 @@ rule train:
         log_of("packs"),
     benchmark:
         benchmark_of("packs")
+    resources:
+        gpu=gpu_of("train"),
     localrule: campaign.config.execution.network_jobs == "individual"
     params:
         resources=lambda wildcards, resources, threads: resources_json(resources, threads),

@@ -57,7 +57,7 @@ def diverged(metrics: xr.Dataset) -> pd.DataFrame:
     varying = [
         name
         for name in Hyperparameters.model_fields
-        if name not in always and pd.Series(metrics[name].values).nunique(dropna=False) > 1
+        if name not in always and name in metrics.coords and pd.Series(metrics[name].values).nunique(dropna=False) > 1
     ]
     names = ["network", "training_set", "training_label", *varying, *always, "epochs_trained"]
     return pd.DataFrame({name: metrics[name].values[metrics.diverged.values] for name in names})

@@ -185,10 +185,13 @@ def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str])
     rows = [
         facts[network.training_set]
         | {"training_id": network.training_set}
-        | network.hyperparameters.model_dump(exclude={"architecture"})
+        | network.hyperparameters.model_dump(exclude={"architecture", "augmentations"})
         | {"architecture": network.hyperparameters.architecture.label}
         for network in networks
     ]
+    if any(network.hyperparameters.augmentations for network in networks):  # else as before there were any
+        for row, network in zip(rows, networks, strict=True):
+            row["augmentations"] = network.hyperparameters.augmentations.label
     columns = {"network": _column(network.id for network in networks)}
     columns |= {key: _column(row[key] for row in rows) for key in rows[0]}
     columns |= gather_training(campaign, results, [network.id for network in networks])

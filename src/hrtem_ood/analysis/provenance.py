@@ -1,7 +1,7 @@
 """Provenance of the artifacts of a campaign: time, devices, code and software."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
+from hrtem_ood.campaign.stage_table import STAGES
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class StageProvenance:
     seconds : float, [s]
         Wall time, summed over the artifacts.
     devices, revisions : tuple of str
-        All that occur.
+        All that occur; of packs, the devices of their networks.
     """
 
     stage: str
@@ -34,6 +35,51 @@ class StageProvenance:
     seconds: float
     devices: tuple[str, ...]
     revisions: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """What is to be kept in mind where these artifacts come from several devices; else empty."""
+        return mixed_devices_note(self.stage, self.devices)
+
+
+EFFECTS = {
+    "exit_waves": "waves differ by rounding",
+    "datasets": "some counts differ by 1",
+    "packs": "a network depends on its device as on its seed",
+    "evaluations": "scores differ by rounding",
+}
+"""What mixed devices mean, by stage (docs/gpu.md)."""
+
+
+def mixed_devices_note(stage: str, devices: Iterable[str]) -> str:
+    """Return a note on artifacts of a stage that come from several devices; empty where they come from one.
+
+    Parameters
+    ----------
+    stage : str
+        A key of :data:`EFFECTS`, or another, for which there is no note.
+    devices : iterable of str
+        Of each artifact.
+    """
+    names = sorted(set(devices))
+    if len(names) < 2 or stage not in EFFECTS:
+        return ""
+    label = "networks" if stage == "packs" else STAGES[stage].label
+    return f"{label} come from several devices: {'; '.join(names)}. Between devices, {EFFECTS[stage]} (docs/gpu.md)."
+
+
+def devices_of(stage: str, record: Mapping[str, Any]) -> list[str]:
+    """Return the devices of an artifact; of a pack, those of its networks.
+
+    Parameters
+    ----------
+    stage : str
+    record : mapping
+        Its attributes; of a pack, its content.
+    """
+    if stage != "packs":
+        return [str(record["device"])]
+    return [str(entry.get("device", record["device"])) for entry in record["networks"].values()]
 
 
 def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StageProvenance], dict[str, str]]:
@@ -72,7 +118,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
                 len(records),
                 len(paths),
                 sum(float(record["seconds"]) for record in records),
-                _all(record["device"] for record in records),
+                _all(device for record in records for device in devices_of(stage, record)),
                 _all(record["git_revision"] for record in records),
             )
         )

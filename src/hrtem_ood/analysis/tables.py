@@ -63,7 +63,7 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
 
 def varied_hyperparameters(metrics: xr.Dataset) -> str:
     """Names of the hyperparameters that vary, e.g. ``seed, learning_rate``; empty where none does."""
-    names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed")]
+    names = ["seed", *(name for name in Hyperparameters.model_fields if name != "seed" and name in metrics.coords)]
     metrics = metrics.isel(network=~metrics.diverged.values)  # no median includes the others
     # pandas takes all NaN (not set) for one value
     return ", ".join(name for name in names if pd.Series(metrics[name].values).nunique(dropna=False) > 1)

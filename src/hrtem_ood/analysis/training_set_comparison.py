@@ -85,8 +85,8 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
     """
     config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
     names, tested, compared = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
-    # all compared training sets have one recipe
-    recipes = {campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
+    # all compared training sets have the same recipes
+    recipes = {campaign.recipe_id(each) for name in names for each in config.training_sets[name].structure_sets}
     columns = [
         column
         for column, id_ in enumerate(tested)

@@ -124,6 +124,7 @@ def list_networks(campaign: Campaign) -> "pd.DataFrame":
                 "architecture": spec.hyperparameters.architecture.label,
             }
             | spec.hyperparameters.model_dump(exclude={"architecture"})
+            | {"augmentations": spec.hyperparameters.augmentations.label}
         )
     return pd.DataFrame(rows, index=pd.Index(list(campaign.networks), name="network"))
 

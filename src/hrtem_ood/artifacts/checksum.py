@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 LANES = 512
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sums(words: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]) -> None:
     """Add whole stripes of words, four at a time, so that sums are loaded and stored less often."""
     lanes = a.size
@@ -42,7 +42,7 @@ def _sums(words: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64
             b[lane] += a[lane]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _copy_and_sum(
     words: NDArray[np.uint64], target: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]
 ) -> None:

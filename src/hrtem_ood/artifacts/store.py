@@ -4,19 +4,14 @@ Nothing else in the package touches artifact files.
 """
 
 import hashlib
-import importlib.metadata
 import io
-import json
 import os
 import secrets
-import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +37,21 @@ from hrtem_ood.artifacts.integrity import (
     json_with_digest,
     seal_zip,
 )
+from hrtem_ood.artifacts.provenance import (
+    ArtifactInfo as ArtifactInfo,
+)
+from hrtem_ood.artifacts.provenance import (
+    SimpleArtifactInfo as SimpleArtifactInfo,
+)
+from hrtem_ood.artifacts.provenance import (
+    git_revision as git_revision,
+)
+from hrtem_ood.artifacts.provenance import (
+    made_on as made_on,
+)
+from hrtem_ood.artifacts.provenance import (
+    provenance as provenance,
+)
 from hrtem_ood.artifacts.sealed_zip import SealedZip
 from hrtem_ood.artifacts.structure_files import read_structures as read_structures
 from hrtem_ood.artifacts.structure_files import structures_attributes as structures_attributes
@@ -52,84 +62,6 @@ from hrtem_ood.progress import log
 
 if TYPE_CHECKING:
     import xarray as xr
-
-PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
-
-
-@cache
-def git_revision() -> str:
-    """Revision of the checkout that contains this package, with ``-dirty`` if it has changes, or ``unknown``."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        completed = subprocess.run(  # noqa: S603  # fixed words
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return completed.stdout.strip() or "unknown"
-
-
-class ArtifactInfo(Protocol):
-    """Identity and parameters of an artifact: a spec, or :class:`SimpleArtifactInfo`."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102  # explained at the specs
-    @property
-    def stage(self) -> str: ...  # noqa: D102  # explained at the specs
-    @property
-    def version(self) -> int: ...  # noqa: D102  # explained at the specs
-    @property
-    def json_text(self) -> str: ...  # noqa: D102  # explained at the specs
-
-
-class SimpleArtifactInfo(NamedTuple):
-    """Identity and parameters of an artifact that has no spec.
-
-    Attributes
-    ----------
-    id, stage : str
-    version : int
-        Of the stage.
-    json_text : str
-        Parameters.
-    """
-
-    id: str
-    stage: str
-    version: int
-    json_text: str
-
-
-def provenance(spec: ArtifactInfo, *, seconds: float, device: str) -> dict[str, Any]:
-    """Return how an artifact was created.
-
-    Parameters
-    ----------
-    spec : Spec or SimpleArtifactInfo
-    seconds : float, [s]
-        Wall time of the work.
-    device : str
-        Where it was done, ``cpu`` or the name of a GPU.
-
-    Returns
-    -------
-    dict
-        JSON-like: id, stage, version, parameters (JSON text), software versions (JSON text), git revision, seconds,
-        device, time of writing (UTC).
-    """
-    versions = {"hrtem-ood": importlib.metadata.version("hrtem-ood")}
-    versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {
-        "id": spec.id,
-        "stage": spec.stage,
-        "stage_version": spec.version,
-        "parameters": spec.json_text,
-        "software": json.dumps(versions),
-        "git_revision": git_revision(),
-        "seconds": round(seconds, 3),
-        "device": device,
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def update_symlink(path: Path, target: Path) -> None:

@@ -69,7 +69,9 @@ class Campaign(SimulatedData):
         def ids(grids: Iterable[str]) -> list[str]:
             # sorted: the order in which conditions are listed has no meaning
             return sorted(
-                self._datasets_of[grid.structure_set, condition].id for condition in self._conditions_of(grids)
+                self._datasets_of[name, condition].id
+                for name in grid.structure_sets
+                for condition in self._conditions_of(grids)
             )
 
         if not grid.mixture:
@@ -83,7 +85,7 @@ class Campaign(SimulatedData):
             TrainingSetSpec(
                 datasets=tuple(count),
                 n_images=tuple(count.values()),
-                n_structures=self.config.structure_sets[grid.structure_set].n_structures,
+                n_structures=self.config.structure_sets[grid.structure_sets[0]].n_structures,
                 n_validation_structures=grid.n_validation_structures,
             )
             for count in counts
@@ -139,7 +141,8 @@ class Campaign(SimulatedData):
             name: SuiteSpec(
                 datasets=tuple(
                     sorted(
-                        self._datasets_of[suite.structure_set, condition].id
+                        self._datasets_of[structures, condition].id
+                        for structures in suite.structure_sets
                         for condition in self._conditions_of(suite.conditions)
                     )
                 )

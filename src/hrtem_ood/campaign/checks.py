@@ -58,7 +58,7 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for kind, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
-            yield from _unknown(f"{key}.structure_set", [user.structure_set], config.structure_sets, "structure_sets")
+            yield from _unknown(f"{key}.structure_set", user.structure_sets, config.structure_sets, "structure_sets")
             yield from _unknown(f"{key}.conditions", user.conditions, config.conditions, "conditions")
     for name, grid in config.networks.items():
         yield from _unknown(f"networks.{name}.training_sets", grid.training_sets, config.training_sets, "training_sets")
@@ -81,12 +81,12 @@ def _compared(campaign: Campaign) -> Iterator[str]:
     for name in names:
         if name not in used:
             yield f"{key}: no network trains on `{name}`; training sets with networks: {', '.join(sorted(used))}."
-    recipes = {name: campaign.recipe_id(config.training_sets[name].structure_set) for name in names}
+    recipes = {name: {campaign.recipe_id(each) for each in config.training_sets[name].structure_sets} for name in names}
     for name in names[1:]:
         if recipes[name] != recipes[names[0]]:
             yield f"{key}: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
-    tested = {campaign.recipe_id(suite.structure_set) for suite in config.test_suites.values()}
-    if names and recipes[names[0]] not in tested:
+    tested = {campaign.recipe_id(each) for suite in config.test_suites.values() for each in suite.structure_sets}
+    if names and not recipes[names[0]] & tested:
         yield f"{key}: no test suite has structures like those of `{names[0]}`; add one, or leave the key out."
 
 
@@ -167,12 +167,14 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
     simulation, imaging = campaign.config.simulation, campaign.config.imaging
     # abTEM limits the bandwidth of the multislice to 2/3 of the Nyquist frequency against aliasing
     band = 1 / (3 * simulation.sampling_A)
-    nyquist = 1 / (2 * imaging.pixel_size_A)
+    wave_pixel_A = imaging.pixel_size_A / imaging.oversampling
+    nyquist = 1 / (2 * wave_pixel_A)
     if nyquist > band * (1 + 1e-9):
+        by = f", with imaging.oversampling = {imaging.oversampling}," if imaging.oversampling > 1 else ""
         yield (
-            f"imaging.pixel_size_A: images of {imaging.pixel_size_A:g} Å carry frequencies up to {nyquist:.4g} 1/Å, but "
+            f"imaging.pixel_size_A: images of {imaging.pixel_size_A:g} Å{by} carry frequencies up to {nyquist:.4g} 1/Å, but "
             f"simulation.sampling_A = {simulation.sampling_A:g} Å simulates them up to {band:.4g} 1/Å only; "
-            f"use pixel_size_A ≥ {1.5 * simulation.sampling_A:g} or sampling_A ≤ {imaging.pixel_size_A / 1.5:.4g}."
+            f"use pixel_size_A ≥ {1.5 * simulation.sampling_A * imaging.oversampling:g} or sampling_A ≤ {wave_pixel_A / 1.5:.4g}."
         )
         return
     wavelength = electron_wavelength_A(simulation.energy_eV)
@@ -184,7 +186,8 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
             yield (
                 f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
                 f"{reach:.4g} 1/Å, but imaging.pixel_size_A = {imaging.pixel_size_A:g} Å carries them up to {nyquist:.4g} 1/Å "
-                f"only; use pixel_size_A ≤ {1 / (2 * reach):.4g} or an aperture up to {nyquist * wavelength * 1e3:.4g} mrad."
+                f"only; use pixel_size_A ≤ {imaging.oversampling / (2 * reach):.4g} or an aperture up to "
+                f"{nyquist * wavelength * 1e3:.4g} mrad."
             )
 
 
@@ -213,12 +216,19 @@ def _palette(campaign: Campaign) -> Iterator[str]:
 def _training_sizes(campaign: Campaign) -> Iterator[str]:
     for name, grid in campaign.config.training_sets.items():
         key = f"training_sets.{name}"
-        available = campaign.config.structure_sets[grid.structure_set].n_structures
+        numbers = {campaign.config.structure_sets[each].n_structures for each in grid.structure_sets}
+        if len(numbers) > 1:
+            yield (
+                f"{key}.structure_set: the structure sets of a mixture need the same n_structures, not "
+                f"{', '.join(map(str, sorted(numbers)))}."
+            )
+            continue
+        available = numbers.pop()
         left = available - grid.n_validation_structures
         if left < 1:
             yield (
                 f"{key}.n_validation_structures: {grid.n_validation_structures} of the {available} structures of "
-                f"`{grid.structure_set}` leave none to train on; use at most {available - 1}."
+                f"`{grid.structure_sets[0]}` leave none to train on; use at most {available - 1}."
             )
             continue
         for training_set in campaign.training_sets[name]:
@@ -313,17 +323,14 @@ def _strides(campaign: Campaign) -> Iterator[str]:
 
 def _overlaps(campaign: Campaign) -> Iterator[str]:
     """Check that no structures both train and test: sets of one recipe and seed have the same structures."""
-    training = {user.structure_set for user in campaign.config.training_sets.values()}
-    for name, suite in campaign.config.test_suites.items():
-        series = campaign.recipe(suite.structure_set).series
+    training = {name for user in campaign.config.training_sets.values() for name in user.structure_sets}
+    suites = campaign.config.test_suites.items()
+    for name, tested in ((name, tested) for name, suite in suites for tested in suite.structure_sets):
+        series = campaign.recipe(tested).series
         same = sorted(other for other in training if campaign.recipe(other).series == series)
         if same:
-            which = (
-                "trains"
-                if suite.structure_set in same
-                else f"has the same recipe and seed as `{same[0]}`, which trains"
-            )
+            which = "trains" if tested in same else f"has the same recipe and seed as `{same[0]}`, which trains"
             yield (
-                f"test_suites.{name}.structure_set: `{suite.structure_set}` {which}, so the same structures would train and test "
+                f"test_suites.{name}.structure_set: `{tested}` {which}, so the same structures would train and test "
                 "(they overlap); test on a structure set with another seed."
             )

@@ -104,7 +104,7 @@ class SimulatedData:
     @cached_property
     def used_structure_sets(self) -> tuple[str, ...]:
         """Names of the structure sets that some training set or suite uses."""
-        return tuple(dict.fromkeys(user.structure_set for user in self._users))
+        return tuple(dict.fromkeys(name for user in self._users for name in user.structure_sets))
 
     @cached_property
     def structures(self) -> dict[str, StructureShardSpec]:
@@ -146,8 +146,9 @@ class SimulatedData:
     @cached_property
     def _datasets_of(self) -> dict[tuple[str, Condition], DatasetSpec]:
         wanted = dict.fromkeys(
-            (user.structure_set, condition)
+            (name, condition)
             for user in self._users
+            for name in user.structure_sets
             for condition in self._conditions_of(user.conditions)
         )
         return {(name, condition): self._dataset(name, condition) for name, condition in wanted}

@@ -66,7 +66,8 @@ def lens_warnings(campaign: Campaign) -> Iterator[str]:
     """Yield warnings about conditions that spread details beyond the cell, and aberrations without effect (wrong units)."""
     config = campaign.config
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
-    q_max_per_A = min(1 / (2 * config.imaging.pixel_size_A), 2 / 3 / (2 * config.simulation.sampling_A))
+    imaging = config.imaging
+    q_max_per_A = min(imaging.oversampling / (2 * imaging.pixel_size_A), 2 / 3 / (2 * config.simulation.sampling_A))
     cells_A: dict[Condition, float] = {}
     for id_, dataset in campaign.datasets.items():
         cell_A = config.structure_sets[campaign.structure_set_of_dataset[id_]].cell_A

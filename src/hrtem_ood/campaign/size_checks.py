@@ -63,8 +63,11 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
     def number_of(names: Iterable[str]) -> int:
         return sum(conditions[name] for name in names)
 
-    datasets = {f"training_sets.{name}": number_of(each.conditions) for name, each in config.training_sets.items()}
-    datasets |= {f"test_suites.{name}": number_of(each.conditions) for name, each in config.test_suites.items()}
+    datasets = {
+        f"{section}.{name}": number_of(each.conditions) * len(each.structure_sets)
+        for section, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites))
+        for name, each in users.items()
+    }
     yield from _beyond("", datasets, MOST_DATASETS, "datasets")
     sets = {name: 1 if each.mixture else number_of(each.conditions) for name, each in config.training_sets.items()}
     networks = {
@@ -80,8 +83,9 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
         "structure_sets", shards, MOST_SHARDS, "shards (execution.structures_per_shard makes them larger)"
     )
     images = sum(
-        config.structure_sets[suite.structure_set].n_structures * number_of(suite.conditions)
+        config.structure_sets[name].n_structures * number_of(suite.conditions)
         for suite in config.test_suites.values()
+        for name in suite.structure_sets
     )
     if (scores := images * sum(networks.values())) > MOST_SCORES:
         yield (

@@ -11,7 +11,7 @@ from hrtem_ood.errors import HrtemOodError
 @click.command()
 @results_option
 def doctor(results: Path) -> None:
-    """Check GPU, CuPy, PyTorch, FFT, disk space and SLURM.
+    """Check GPUs, CuPy, PyTorch, CUDA, FFT, disk space and SLURM.
 
     Ends with exit code 1 where something is wrong; the table says how to fix it.
     """

@@ -1,11 +1,11 @@
 """`hrtem-ood predict`: segmentation of micrographs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from hrtem_ood.cli.options import (
-    FILE,
     FOLDER,
     Device,
     architecture_file_option,
@@ -15,12 +15,11 @@ from hrtem_ood.cli.options import (
     results_option,
 )
 from hrtem_ood.cli.output import print_text
-from hrtem_ood.errors import ArtifactError
+from hrtem_ood.errors import ArtifactError, ConfigError
 
 
 @click.command()
-@click.argument("network", type=FILE)
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
+@click.argument("words", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="[NETWORK] IMAGE...")
 @click.option("--output", type=FOLDER, default=Path("predictions"), show_default=True, help="Folder to write to.")
 @pixel_size_option
 @click.option(
@@ -49,8 +48,7 @@ from hrtem_ood.errors import ArtifactError
 @results_option
 @device_option
 def predict(
-    network: Path,
-    images: tuple[Path, ...],
+    words: tuple[Path, ...],
     output: Path,
     pixel_size_A: float | None,
     condition: str | None,
@@ -66,10 +64,10 @@ def predict(
 ) -> None:
     """Segment micrographs with a trained network.
 
-    IMAGE is a file, a folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and
-    their table per image, and index.html to look at all of them. Estimates dose, defocus and lattice spacings of each
-    image. With --condition, shows the distance of the images to the training conditions, the expected F1, and what of the
-    condition the images contradict.
+    NETWORK is a file that ends with .ckpt; without one, the network that comes with the package is used. IMAGE is a file, a
+    folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and their table per image, and
+    index.html to look at all of them. Estimates dose, defocus and lattice spacings of each image. With --condition, shows
+    the distance of the images to the training conditions, the expected F1, and what of the condition the images contradict.
     """
     from hrtem_ood.cli.render import predict as text
     from hrtem_ood.cli.render.console import print_on_terminal
@@ -80,10 +78,11 @@ def predict(
     from hrtem_ood.learning.inference.outputs import PAGE_FILE
     from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 
+    network, images = split_network(words)
     stated = None if condition is None else parse_condition(condition)
     files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     trained = segment_micrographs.load(network, architecture_file)
-    print_text("\n".join(text.network_lines(trained)))
+    print_text("\n".join([*text.network_lines(trained), *([] if network == words[0] else text.shipped_lines(network))]))
     if stated is not None:
         assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
         print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
@@ -112,3 +111,23 @@ def predict(
         print_text(text.condition_hint())
     if record.failed:
         raise ArtifactError(text.failure_message(record, len(files)))
+
+
+def split_network(words: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """Return the network, by default the one that comes with the package, and the images.
+
+    Raises
+    ------
+    ConfigError
+        Where there are no images, or a network that is not the first word.
+    """
+    from hrtem_ood.learning.inference.shipped_network import shipped_network
+
+    named = words[0].suffix == ".ckpt"
+    images = list(words[1:] if named else words)
+    if not images:
+        raise ConfigError("IMAGE: there is none. Name the micrographs after the network.")
+    for image in images:
+        if image.suffix == ".ckpt":
+            raise ConfigError(f"{str(image)!r:.80} is a network. Name one network, before the micrographs.")
+    return (words[0] if named else shipped_network()), images

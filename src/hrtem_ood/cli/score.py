@@ -39,7 +39,7 @@ class _SeveralFiles(click.Command):
 
 
 @click.command(cls=_SeveralFiles)
-@click.argument("networks", nargs=-1, required=True, type=FILE, metavar="NETWORK...")
+@click.argument("networks", nargs=-1, type=FILE, metavar="[NETWORK...]")
 @click.option(
     "--micrographs", multiple=True, required=True, metavar="FILE...", help="Micrographs, or patterns as 'images/*.tif'."
 )
@@ -69,7 +69,7 @@ def score(
     repair: bool,
     device: Device,
 ) -> None:
-    """Score trained networks on labelled micrographs.
+    """Score trained networks on labelled micrographs; without a NETWORK, the one that comes with the package.
 
     Micrographs are read and segmented as by `predict`, and scored on their own pixels. A label is 0 on background, and 1
     or 255 on particles, or the number of the particle. It has the name of its micrograph, or that with _label or _mask
@@ -77,12 +77,17 @@ def score(
     """
     from hrtem_ood.cli.render import score as text
     from hrtem_ood.cli.render.console import print_on_terminal
+    from hrtem_ood.cli.render.predict import shipped_lines
     from hrtem_ood.learning.inference.label_pairs import expand, pair_files
     from hrtem_ood.learning.inference.score_files import check_outputs, write_scores
     from hrtem_ood.learning.inference.score_micrographs import load_networks, score_micrographs, summarise
+    from hrtem_ood.learning.inference.shipped_network import shipped_network
 
     pairs = pair_files(expand(micrographs, "--micrographs"), expand(labels, "--labels"))
     check_outputs(output, pairs, overwrite=overwrite)
+    if not networks:
+        networks = (shipped_network(),)
+        print_text("\n".join(shipped_lines(networks[0])))
     loaded, problems = load_networks(networks, architecture_file)
     scored = score_micrographs(loaded, pairs, pixel_size_A=pixel_size_A, repair=repair, device=device)
     problems += scored.problems

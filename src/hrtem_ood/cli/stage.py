@@ -95,7 +95,9 @@ def build(id_: str, config: tuple[Path, ...], results: Path) -> None:
 @_artifact
 def simulate(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Simulate exit waves by frozen-phonon multislice."""
-    with _job("exit_waves", id_, config, results) as job:
+    from hrtem_ood.execution.gpu_slots import gpu_slot
+
+    with _job("exit_waves", id_, config, results) as job, gpu_slot("simulate", job.execution):
         from hrtem_ood.stages.simulate import simulate as run
 
         (structures,) = job.inputs
@@ -106,7 +108,9 @@ def simulate(id_: str, config: tuple[Path, ...], results: Path) -> None:
 @_artifact
 def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
     """Form images of exit waves under one condition."""
-    with _job("datasets", id_, config, results) as job:
+    from hrtem_ood.execution.gpu_slots import gpu_slot
+
+    with _job("datasets", id_, config, results) as job, gpu_slot("image", job.execution):
         from hrtem_ood.stages.image import image as run
 
         run(job.campaign.datasets[id_], job.inputs, job.output, device=job.execution.device)

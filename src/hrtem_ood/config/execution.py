@@ -25,6 +25,16 @@ class Execution(Model):
         64, description="Largest number of networks that one job tests on a suite; all have one training set."
     )
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto`: a GPU if available, else the CPU.")
+    jobs_per_gpu: Annotated[int, Field(ge=1, le=64)] = Field(
+        1,
+        description="Largest number of jobs that share a GPU of this machine, each with its part of the memory "
+        "(docs/gpu.md). On SLURM, the number of jobs that the profile lets share one.",
+    )
+    resume_on_other_gpu: bool = Field(
+        False,
+        description="Whether an interrupted training continues on another model of GPU. By default it restarts there, because "
+        "weights differ by rounding between models.",
+    )
     checkpoint_interval_s: Annotated[float, Field(ge=0, le=1e9)] = Field(
         60.0,
         description="Time between saves of a network in training [s], at the ends of epochs. A job that receives a signal to "

@@ -9,6 +9,7 @@ from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
 from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
 from hrtem_ood.config.architectures import BUILT_IN, describe_each
+from hrtem_ood.config.augmentations import Augmentations
 from hrtem_ood.config.grids import grid_model
 from hrtem_ood.suggestions import did_you_mean
 
@@ -121,6 +122,11 @@ class Hyperparameters(Model):
     )
     augmentation: Literal["dihedral", "none"] = Field(
         "dihedral", description="`dihedral`: every image is rotated and mirrored at random (8 orientations)."
+    )
+    augmentations: Augmentations = Field(
+        Augmentations(),
+        description="Further changes of training images, by name; drawn anew every epoch, after noise, before "
+        "standardisation. Validation and test images stay as they are.",
     )
     resample_noise: bool = Field(
         False,

@@ -1,10 +1,10 @@
 """The section `training_sets`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from hrtem_ood.base_model import Model, Name, Names
+from hrtem_ood.base_model import Model, Name, NameOrNames, Names, names_of
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -26,7 +26,10 @@ Counts = Annotated[
 class TrainingSetGrid(Model):
     """Training sets over conditions: one per condition, or one mixture of all."""
 
-    structure_set: Name = Field(description="A name under `structure_sets`.")
+    structure_set: NameOrNames = Field(
+        description="A name under `structure_sets`. With `mixture`, it may be a list: the training set then has every one of "
+        "the conditions of each structure set, which need the same `n_structures`."
+    )
     conditions: Names = Field(description="Names under `conditions`.")
     mixture: bool = Field(
         False,
@@ -39,3 +42,16 @@ class TrainingSetGrid(Model):
     n_validation_structures: Annotated[int, Field(ge=1, le=100_000)] = Field(
         description="Number of structures at the end of the set that are used for validation only, divided among the conditions."
     )
+
+    @property
+    def structure_sets(self) -> tuple[str, ...]:
+        """Names of the structure sets."""
+        return names_of(self.structure_set)
+
+    @model_validator(mode="after")
+    def _several_are_mixed(self) -> Self:
+        if len(self.structure_sets) > 1 and not self.mixture:
+            raise ValueError(
+                "a list under `structure_set` needs `mixture: true`; without it, write an entry per structure set"
+            )
+        return self

@@ -89,7 +89,7 @@ def resolve_options(campaign: Campaign, options: Options) -> ResolvedOptions:
             "those; give them another name in the configuration."
         )
     training_set = options.training_set or next(iter(config.training_sets))
-    structure_set = config.training_sets[training_set].structure_set
+    structure_set = _structure_set(campaign, training_set)
     _check_n_images(campaign, options.n_images, training_set)
     return ResolvedOptions(
         options.target_conditions,
@@ -107,25 +107,36 @@ def _check_names(option: str, names: Iterable[str], choices: Iterable[str]) -> N
             raise ConfigError(f"{option}: there is no `{name}`; {did_you_mean(name, valid)}Valid: {', '.join(valid)}.")
 
 
+def _structure_set(campaign: Campaign, training_set: str) -> str:
+    """Return the structure set of a training set, which must have one."""
+    names = campaign.config.training_sets[training_set].structure_sets
+    if len(names) > 1:
+        raise ConfigError(
+            f"--training-set: `{training_set}` mixes the structure sets {', '.join(names)}; conditions are chosen for one. Give "
+            "a training set of one structure set."
+        )
+    return names[0]
+
+
 def _check_n_images(campaign: Campaign, n_images: int, training_set: str) -> None:
-    entry = campaign.config.training_sets[training_set]
-    largest = campaign.config.structure_sets[entry.structure_set].n_structures - entry.n_validation_structures
+    entry, name = campaign.config.training_sets[training_set], _structure_set(campaign, training_set)
+    largest = campaign.config.structure_sets[name].n_structures - entry.n_validation_structures
     if n_images > largest:
         raise ConfigError(
-            f"--images: {n_images} are more than the {largest} structures of `{entry.structure_set}` that train; "
-            f"give {largest} at most, or raise structure_sets.{entry.structure_set}.n_structures."
+            f"--images: {n_images} are more than the {largest} structures of `{name}` that train; "
+            f"give {largest} at most, or raise structure_sets.{name}.n_structures."
         )
 
 
 def _test_structure_set(campaign: Campaign, test_suite: str | None, training_set: str) -> str:
     """Return the structure set of a test suite, by default of the first one with the training set's structure recipe."""
-    suites, structure_set = campaign.config.test_suites, campaign.config.training_sets[training_set].structure_set
+    suites, structure_set = campaign.config.test_suites, _structure_set(campaign, training_set)
     if test_suite is not None:
-        return suites[test_suite].structure_set
+        return suites[test_suite].structure_sets[0]
     recipe = campaign.recipe_id(structure_set)
-    for suite in suites.values():
-        if campaign.recipe_id(suite.structure_set) == recipe:
-            return suite.structure_set
+    for name in (name for suite in suites.values() for name in suite.structure_sets):
+        if campaign.recipe_id(name) == recipe:
+            return name
     raise ConfigError(
         f"--suite: no test suite has the structure recipe of training set `{training_set}` (that of `{structure_set}`); "
         f"name one of {', '.join(suites)}."

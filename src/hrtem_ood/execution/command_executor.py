@@ -6,6 +6,7 @@ Here submitit only writes the batch script, submits it and names the logs. The j
 result is a JSON file.
 """
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import submitit
 from submitit.core.utils import FailedJobError
 
 from hrtem_ood.execution.slurm_client import SlurmError
+from hrtem_ood.gpu_machine import VISIBLE
 
 TASK_INDEX = '"$SLURM_ARRAY_TASK_ID"'
 """The number of a task of an array, for the shell that starts it."""
@@ -74,7 +76,10 @@ def submit_command(folder: Path, command: str, parameters: dict[str, Any], *, ta
 
 
 def start_commands(folder: Path, commands: Sequence[str], parameters: dict[str, Any]) -> "list[submitit.LocalJob[Any]]":
-    """Start commands as processes of this machine.
+    """Start commands as processes of this machine, which see the same GPUs as this process.
+
+    submitit's ``LocalExecutor`` sets ``CUDA_VISIBLE_DEVICES`` to the GPUs that its parameters ask for: by default to none,
+    and by index only, which excludes the UUIDs of GPUs and of parts of them. So the variable is set again.
 
     Parameters
     ----------
@@ -90,4 +95,17 @@ def start_commands(folder: Path, commands: Sequence[str], parameters: dict[str, 
     """
     executor = submitit.LocalExecutor(folder)
     executor.update_parameters(**parameters)
-    return [executor._submit_command(command) for command in commands]
+    return [executor._submit_command(with_same_gpus(command)) for command in commands]
+
+
+def with_same_gpus(command: str) -> str:
+    """Return a command line that runs another with this process's ``CUDA_VISIBLE_DEVICES``, set or not set.
+
+    Parameters
+    ----------
+    command : str
+        Command line, without a shell's syntax.
+    """
+    given = os.environ.get(VISIBLE)
+    words = ["env", "-u", VISIBLE] if given is None else ["env", f"{VISIBLE}={given}"]
+    return f"{shlex.join(words)} {command}"

@@ -1,107 +1,31 @@
 """Checks of a machine: whether it has what the project uses, what is wrong, and how to fix it."""
 
-import importlib.metadata
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from hrtem_ood.execution.gpu_checks import cuda, cupy_, gpu, torch_
+from hrtem_ood.execution.machine_check import Check
 from hrtem_ood.execution.slurm_client import SlurmError, config, slurm_available, submit_limits
-
-State = Literal["good", "absent", "wrong"]
 
 SCRATCH_GB = 5.0
 """Smallest free space that passes the check: a shard of exit waves at full size has some gigabytes."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """Result of one check.
-
-    Attributes
-    ----------
-    name : str
-    state : {"good", "absent", "wrong"}
-        ``absent`` is no fault: without a GPU, the CPU computes.
-    details : str
-    fix : str
-        What to do; empty where nothing is wrong.
-    """
-
-    name: str
-    state: State
-    details: str
-    fix: str = ""
-
-
 def run_checks(results: Path) -> list[Check]:
-    """Check GPU, CuPy, PyTorch, FFTs, scratch space, the results folder and SLURM.
+    """Check GPUs, CuPy, PyTorch, CUDA, FFTs, scratch space, the results folder and SLURM.
 
     Parameters
     ----------
     results : Path
         The results folder.
     """
-    checks: list[Callable[[], Check]] = [gpu, torch_, cupy_, fft, scratch, lambda: folder(results), slurm, slurm_jobs]
+    checks: list[Callable[[], Check]] = [gpu, torch_, cupy_, cuda, fft, scratch]
+    checks += [lambda: folder(results), slurm, slurm_jobs]
     return [check() for check in checks]
-
-
-def gpu() -> Check:
-    """Whether the machine has GPUs, and which of them this process may use."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
-    details = f"{len(devices)} in /dev" + ("" if given is None else f", CUDA_VISIBLE_DEVICES={given}")
-    if not devices:
-        return Check("GPU", "absent", details)
-    if given == "":
-        return Check("GPU", "wrong", details, "This job has no GPU: request one (`gres` in the profile).")
-    return Check("GPU", "good", details)
-
-
-def torch_() -> Check:
-    """Whether PyTorch has CUDA where there is a GPU."""
-    import torch
-
-    version = f"torch {torch.__version__}"
-    if torch.cuda.is_available():
-        return Check("PyTorch", "good", f"{version}, {torch.cuda.get_device_name(0)}")
-    if not list(Path("/dev").glob("nvidia[0-9]*")):
-        return Check("PyTorch", "good", f"{version}, on the CPU")
-    if torch.version.cuda is None:
-        return Check(
-            "PyTorch",
-            "wrong",
-            f"{version} was built without CUDA",
-            "Install the environment of envs/environment-gpu.yaml.",
-        )
-    return Check(
-        "PyTorch",
-        "wrong",
-        f"{version} is built for CUDA {torch.version.cuda}, but finds no GPU",
-        "Compare the driver (`nvidia-smi`) with that version of CUDA; load the site's CUDA module, if it has one.",
-    )
-
-
-def cupy_() -> Check:
-    """Whether CuPy works where the machine has a GPU."""
-    try:
-        version = f"cupy {importlib.metadata.version('cupy-cuda12x')}"
-        import cupy
-    except importlib.metadata.PackageNotFoundError:
-        if not list(Path("/dev").glob("nvidia[0-9]*")):
-            return Check("CuPy", "absent", "not installed; not needed without a GPU")
-        return Check(
-            "CuPy", "wrong", "not installed, so simulation and imaging stay on the CPU", "pip install 'hrtem-ood[gpu]'"
-        )
-    except ImportError as error:
-        return Check("CuPy", "wrong", f"{version} cannot be imported: {error}", "Reinstall it; see envs/.")
-    if cupy.cuda.is_available():
-        return Check("CuPy", "good", f"{version}, {cupy.cuda.runtime.getDeviceCount()} GPUs")
-    return Check("CuPy", "wrong", f"{version} finds no GPU", "See PyTorch above; CuPy needs a driver for CUDA 12.")
 
 
 def fft() -> Check:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import EvaluationSpec
+from hrtem_ood.execution.gpu_slots import gpu_slot, task_limit
 from hrtem_ood.execution.job import Job, load_job
 from hrtem_ood.execution.preemption import requeued_when_preempted
 from hrtem_ood.execution.task_outcomes import Outcome, error_message, write_outcome
@@ -44,18 +45,21 @@ def train_networks(
                 ids = [network.id for network in spec.networks]
                 return [each for each in ids if not Results(results).exists("networks", each)]
 
-            task = NetworkTask("packs", id_, job.campaign.name, tuple(configs), results)
+            limit = task_limit("train", job.execution)
+            task = NetworkTask("packs", id_, job.campaign.name, tuple(configs), results, limit)
             run_network_tasks(task, untrained, resources or {})
-        train(
-            spec,
-            job.inputs,
-            results / "networks",
-            job.output,
-            device=job.execution.device,
-            checkpoint_interval_s=job.execution.checkpoint_interval_s,
-            compile=job.execution.compile,
-            only=only,
-        )
+        with gpu_slot("train", job.execution):  # not before: its tasks need the slots
+            train(
+                spec,
+                job.inputs,
+                results / "networks",
+                job.output,
+                device=job.execution.device,
+                checkpoint_interval_s=job.execution.checkpoint_interval_s,
+                compile=job.execution.compile,
+                resume_on_other_gpu=job.execution.resume_on_other_gpu,
+                only=only,
+            )
 
 
 def evaluate_networks(
@@ -93,7 +97,8 @@ def evaluate_networks(
 
         if only is not None:
             output, device = path_of(only), job.execution.device
-            evaluate(alone(only), packs, suite, results, output, device=device, architectures=architectures)
+            with gpu_slot("evaluate", job.execution):
+                evaluate(alone(only), packs, suite, results, output, device=device, architectures=architectures)
             return
         parts: list[Path] = []
         if job.execution.network_jobs == "individual":
@@ -103,12 +108,14 @@ def evaluate_networks(
                 return networks_to_score(spec, packs, suite, results)
 
             parts = [path for path in map(path_of, unscored()) if path != job.output and not path.exists()]
-            task = NetworkTask("evaluations", id_, job.campaign.name, tuple(configs), results)
+            limit = task_limit("evaluate", job.execution)
+            task = NetworkTask("evaluations", id_, job.campaign.name, tuple(configs), results, limit)
             run_network_tasks(task, unscored, resources or {})
         # the task of an evaluation's only network has written it already
         if job.execution.network_jobs == "grouped" or not job.output.exists():
             device = job.execution.device
-            evaluate(spec, packs, suite, results, job.output, device=device, architectures=architectures)
+            with gpu_slot("evaluate", job.execution):
+                evaluate(spec, packs, suite, results, job.output, device=device, architectures=architectures)
         for path in parts:
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:

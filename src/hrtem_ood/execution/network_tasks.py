@@ -54,6 +54,8 @@ class NetworkTask:
         Name of the campaign.
     configs : tuple of Path
     results : Path
+    local_limit : int, optional
+        Most tasks at once without SLURM, besides the number of processors: where GPUs are used, what these take.
     """
 
     stage: Literal["packs", "evaluations"]
@@ -61,6 +63,7 @@ class NetworkTask:
     campaign: str
     configs: tuple[Path, ...]
     results: Path
+    local_limit: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -166,8 +169,9 @@ class _Local:
         self._parameters = {"timeout_min": int(resources.get("runtime", 60 * 24 * 7))}
 
     def free_slots(self, running: int) -> int:
-        """Return how many processors of this machine are free."""
-        return max(0, len(os.sched_getaffinity(0)) - running)
+        """Return how many more processes have a processor, and a GPU where they need one."""
+        processors, limit = len(os.sched_getaffinity(0)), self._work.local_limit
+        return max(0, (processors if limit is None else min(processors, limit)) - running)
 
     def start(self, networks: Sequence[str], token: str) -> None:
         """Start a process for each network."""

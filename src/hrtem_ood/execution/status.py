@@ -5,14 +5,19 @@ import time
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from hrtem_ood.analysis.provenance import EFFECTS, devices_of, mixed_devices_note
+from hrtem_ood.artifacts import store
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.errors import ArtifactError
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
 from hrtem_ood.execution.planning.empty_files import empty_artifacts
@@ -137,6 +142,8 @@ class Status:
         Jobs in SLURM's queue that do not start without an intervention.
     empty : list of str
         Paths of artifacts that are empty files; they are not counted as done, but a run sees them as present.
+    notes : list of str
+        Stages whose artifacts come from several devices.
     """
 
     campaign: str
@@ -145,6 +152,7 @@ class Status:
     done: bool
     waiting: list[WaitingJob] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all as JSON-like values."""
@@ -152,7 +160,9 @@ class Status:
 
 
 def status(campaign: Campaign, results: Path) -> Status:
-    """Return the progress of a campaign; reads one small file per running or failed job, and lists folders.
+    """Return the progress of a campaign.
+
+    Reads one small file per running or failed job and the attributes of artifacts, and lists folders.
 
     Parameters
     ----------
@@ -177,6 +187,7 @@ def status(campaign: Campaign, results: Path) -> Status:
     jobs = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
+    notes: list[str] = []
     for stage in JOB_STAGES:
         each = {id_: by_job.get((stage, id_), "waiting") for id_ in missing[stage]}
         waiting = [id_ for id_, state in each.items() if state in ("waiting", "stopped")]
@@ -188,11 +199,30 @@ def status(campaign: Campaign, results: Path) -> Status:
         done = [
             id_ for id_ in ids if exists(stage, id_) and not _is_any_empty(stage, id_, campaign, results, empty_paths)
         ]
+        if stage in EFFECTS:
+            paths = [Results(results).path(stage, id_) for id_ in done]
+            notes.append(mixed_devices_note(stage, (device for path in paths for device in _devices(stage, path))))
         rate = _rate(_times(stage, done, results) if each else [], is_running=bool(running))
         counts = (len(running), len(each) - len(running) - len(waiting), len(ready), len(waiting) - len(ready))
         stages.append(StageStatus(stage, len(ids), len(done), *counts, rate, _left(len(each), rate)))
     waiting_jobs = _waiting(campaign.name, results)
-    return Status(campaign.name, stages, jobs, not wanted and not empty, waiting_jobs, [str(path) for path in empty])
+    is_done, empty_names = not wanted and not empty, [str(path) for path in empty]
+    return Status(campaign.name, stages, jobs, is_done, waiting_jobs, empty_names, [note for note in notes if note])
+
+
+def _devices(stage: str, path: Path) -> tuple[str, ...]:
+    """Return the devices of an artifact; nothing where it cannot be read, which `hrtem-ood check` reports."""
+    when = _written(path)
+    return () if when is None else _read_devices(stage, path, when)
+
+
+@lru_cache(maxsize=100_000)
+def _read_devices(stage: str, path: Path, _when: float) -> tuple[str, ...]:
+    """Read them once per file, as `--watch` asks again every few seconds."""
+    try:
+        return tuple(devices_of(stage, store.read_provenance(path)))
+    except (ArtifactError, OSError, AttributeError, KeyError, TypeError):
+        return ()
 
 
 def _is_any_empty(stage: str, id_: str, campaign: Campaign, results: Path, empty: Set[Path]) -> bool:

@@ -1,7 +1,7 @@
 """Input of networks: images in memory as counts, and standardised batches of them."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.torch_device import free_memory
 
 SHARE_OF_DEVICE = 0.5
 """Images are kept on a GPU if they take at most this share of its free memory."""
@@ -31,15 +32,11 @@ class Images(NamedTuple):
     label: Tensor
 
     def to_device_if_fits(self, device: torch.device) -> "Images":
-        """Move both to a device if they fit, see :data:`SHARE_OF_DEVICE`; otherwise :class:`Batches` sends batches.
-
-        It has never run on a GPU yet.
-        """
+        """Move both to a device if they fit, see :data:`SHARE_OF_DEVICE`; otherwise :class:`Batches` sends batches."""
         if device.type == "cpu":
             return self
         needed = sum(tensor.numel() * tensor.element_size() for tensor in self)
-        free, _ = torch.cuda.mem_get_info(device)
-        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free) else self
+        return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free_memory(device)) else self
 
 
 def fits(needed: int, free: int) -> bool:
@@ -178,6 +175,9 @@ class Batches:
         Augmentation of each image in that order, see :func:`dihedral`; by default none.
     noise : int, optional
         Seed of Poisson counts that are drawn from ``images.counts``; by default ``images.counts`` are used directly.
+    augment : callable, optional
+        Changes a batch of counts and labels, given its place in the order; see
+        :class:`hrtem_ood.learning.training.augmentations.EpochAugmentations`.
 
     Yields
     ------
@@ -194,11 +194,13 @@ class Batches:
         order: Tensor | None = None,
         element: Tensor | None = None,
         noise: int | None = None,
+        augment: Callable[[Tensor, Tensor, slice], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         self.images, self.size, self.device, self.noise = images, size, device, noise
         self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
         # sent at once: a copy for every batch would keep the host waiting
         self.element = element if element is None or device.type == "cpu" else element.to(device)
+        self.augment = augment
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)
@@ -214,6 +216,8 @@ class Batches:
                 counts, label = dihedral(counts, self.element[part]), dihedral(label, self.element[part])
             if generator is not None:
                 counts = torch.poisson(counts, generator)
+            if self.augment is not None:
+                counts, label = self.augment(counts, label, part)
             yield standardise(counts).unsqueeze(1), label.long()
 
     def _gather(self, tensor: Tensor, rows: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ from hrtem_ood.physics.optics.condition import Condition
 INPUT = "electron counts, each image standardised to zero mean and unit variance; float32 (image, 1, y, x)"
 OUTPUT = "logits of background and particle; float32 (image, 2, y, x)"
 
+THEN = ", then "
+"""Between the names of the devices on which a network was trained, one after the other."""
+
 
 @dataclass
 class TrainingOutcome:
@@ -40,6 +43,8 @@ class TrainingOutcome:
         Whether the loss became non-finite, or the validation loss was never finite.
     earlier_s : float, [s]
         Training time of earlier processes, which were stopped.
+    earlier_devices : list of str
+        Other models of GPU on which earlier epochs ran.
     numeric_precision : str
         Of training, as Lightning names it: ``32-true`` or ``bf16-mixed``.
     parameter_count : int
@@ -55,6 +60,7 @@ class TrainingOutcome:
     )
     diverged: bool = False
     earlier_s: float = 0.0
+    earlier_devices: list[str] = field(default_factory=list)
     numeric_precision: str = "32-true"
     parameter_count: int = 0
     flops_per_image: int | None = None
@@ -91,7 +97,14 @@ class TrainingDomain:
 
 
 def write_network(
-    path: Path, spec: NetworkSpec, trained: TrainingOutcome, trained_on: TrainingDomain, *, seconds: float, device: str
+    path: Path,
+    spec: NetworkSpec,
+    trained: TrainingOutcome,
+    trained_on: TrainingDomain,
+    *,
+    seconds: float,
+    device: str,
+    software: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write a trained network, and return its entry in the pack, see :func:`pack_entry`.
 
@@ -127,7 +140,9 @@ def write_network(
         },
         "input": INPUT,
         "output": OUTPUT,
-        **store.provenance(spec, seconds=seconds, device=device),
+        **store.provenance(
+            spec, seconds=seconds, device=THEN.join([*trained.earlier_devices, device]), software=software
+        ),
     }
     store.write_checkpoint(path, content)
     return pack_entry(content)
@@ -183,10 +198,10 @@ def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``diverged``, ``epochs`` (trained), ``seconds``, ``parameter_count`` and ``flops_per_image``; and
+        ``diverged``, ``epochs`` (trained), ``seconds``, ``device``, ``parameter_count`` and ``flops_per_image``; and
         ``sha256_of_weights``, ``best_epoch`` and ``best_val_loss`` unless it diverged.
     """
-    keys = ["diverged", "seconds", "parameter_count", "flops_per_image"]
+    keys = ["diverged", "seconds", "device", "parameter_count", "flops_per_image"]
     if not content["diverged"]:
         keys += ["sha256_of_weights", "best_epoch", "best_val_loss"]
     return {"epochs": len(content["curves"]["train_loss"])} | {key: content[key] for key in keys}

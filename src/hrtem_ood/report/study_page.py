@@ -182,11 +182,11 @@ def compare_rows(results: CampaignResults, campaign: Campaign) -> list[dict[str,
     rows = []
     for row in rows_as_dicts(results.tables["compare"]):
         name = row["training_set"]
-        recipe = campaign.recipe_id(campaign.config.training_sets[name].structure_set)
+        recipes = {campaign.recipe_id(each) for each in campaign.config.training_sets[name].structure_sets}
         tests = [
             id_
             for id_ in map(str, predicted.condition.values)
-            if campaign.recipe_id(campaign.structure_set_of_dataset[id_]) == recipe
+            if campaign.recipe_id(campaign.structure_set_of_dataset[id_]) in recipes
         ]
         ids = [each.id for each in campaign.training_sets[name] if each.id in predicted.training_set.values]
         rows.append(row | {"predicted": float(predicted.sel(training_set=ids, condition=tests).mean())})

@@ -32,7 +32,7 @@ def training_sets(campaign: Campaign) -> list[str]:
         )
         if networks:
             lines.append(
-                f"`{name}`: {kind}, {sum(sets[0].n_images)} images of `{grid.structure_set}` "
+                f"`{name}`: {kind}, {sum(sets[0].n_images)} images of {', '.join(f'`{each}`' for each in grid.structure_sets)} "
                 f"{'in all' if grid.mixture else 'each'}; {networks} networks"
             )
     return lines

@@ -22,8 +22,14 @@ from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
-from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
-from hrtem_ood.progress import track
+from hrtem_ood.learning.torch_device import (
+    device_name,
+    device_software,
+    explain_out_of_memory,
+    reproducible,
+    torch_device,
+)
+from hrtem_ood.progress import log, track
 
 PIXELS = {"cpu": 2**17, "cuda": 2**20}
 """Pixels per batch, which bounds memory. The batch size depends only on the images' size and the kind of device, because
@@ -60,13 +66,15 @@ def evaluate(
         code that is run.
     """
     begin, where = time.monotonic(), torch_device(device)
-    networks, cells = _empty(spec, packs, suite)
+    log(f"device: {device_name(where)}")
+    networks, cells = _empty(spec, packs, suite, results)
     cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
     if not cells.filled.all():
         with reproducible():
             packed = {id_: entry["pack"] for id_, entry in networks.items()}
             _compute(cells, packed, suite, results, where, architectures or {})
-    provenance = store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where))
+    seconds = time.monotonic() - begin
+    provenance = store.provenance(spec, seconds=seconds, device=device_name(where), software=device_software(where))
     store.write_zarr(output, cells.to_dataset(), provenance)
 
 
@@ -82,19 +90,44 @@ def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, 
     -------
     list of str
     """
-    _, cells = _empty(spec, packs, suite)
+    _, cells = _empty(spec, packs, suite, results)
     cells.mark_existing(results / "evaluations", version=spec.version)
     return [id_ for id_, has_score in zip(cells.networks, cells.filled, strict=True) if not has_score.all()]
 
 
-def _empty(spec: EvaluationSpec, packs: Sequence[Path], suite: Path) -> tuple[dict[str, dict[str, Any]], ScoreTable]:
+def _empty(
+    spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path
+) -> tuple[dict[str, dict[str, Any]], ScoreTable]:
     """Return the packs' entries of the networks of an evaluation, and its empty table of scores."""
     if store.artifact_id_of(suite) != spec.suite:
         raise ArtifactError(f"{spec.id} needs {spec.suite}, not {suite}.")
     networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
     weights = {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()}
-    images = {id_: entry["sha256"] for id_, entry in datasets.items()}
+    images = {
+        id_: _digest_of_images(Results(results).path("datasets", id_), entry, suite) for id_, entry in datasets.items()
+    }
     return networks, ScoreTable(weights, images, _images_in_each(datasets, suite), spec.numeric_precision)
+
+
+def _digest_of_images(path: Path, entry: Mapping[str, Any], suite: Path) -> str:
+    """Return the digest of the images that are to be scored: the one that the suite lists, or the file's.
+
+    The file's is used where the dataset was created again on another device than when the suite was written, because its
+    counts then differ by rounding and are as good. A dataset with other images from the same device was exchanged, and
+    is refused later, see :func:`_images`.
+    """
+    listed = str(entry["sha256"])
+    try:
+        attributes = store.zarr_attributes(path)
+    except (ArtifactError, FileNotFoundError):  # perhaps it is not needed; else reading it says what is wrong
+        return listed
+    digest, here = attributes.get("sha256_of_images"), store.made_on(attributes)
+    if digest in (listed, None) or entry.get("made_on") in (None, here):
+        return listed
+    log(
+        f"{path} was created again on {here}; when {suite} was written, it was of {entry['made_on']}. It is scored as it is"
+    )
+    return str(digest)
 
 
 def _entries(spec: EvaluationSpec, packs: Sequence[Path]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Stage `image`: the images and labels of a structure set under one condition."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,20 @@ from hrtem_ood.artifacts.identity import canonical_json, seed_sequence
 from hrtem_ood.artifacts.zarr_mmap import MappedRow, memmap_rows
 from hrtem_ood.campaign.specs import DatasetSpec
 from hrtem_ood.errors import ArtifactError, ConfigError
+from hrtem_ood.out_of_memory import explain_out_of_memory
 from hrtem_ood.physics.imaging.count_codecs import best_codec
 from hrtem_ood.physics.imaging.label_mask import label_mask
 from hrtem_ood.physics.imaging.microscope import Microscope, sample_condition
 from hrtem_ood.physics.optics.condition import parameter_unit
 from hrtem_ood.physics.optics.fourier import cropped_spectra
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.transfers import IN_TURN, downloading, host_workers
+
+Finished = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Counts, label and, if they are stored, expected counts of an image."""
+
+MOST_PENDING = 8
+"""Images that the device may be ahead of the host."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,11 @@ def image_size(spec: DatasetSpec, points: int, sampling_A: float) -> int:
         raise ConfigError(
             f"imaging.pixel_size_A: {pixel_size_A:g} Å does not divide the cell of {cell_A:g} Å; {cell_A / size:.6g} Å would."
         )
-    if size > points:
+    if size * spec.imaging.oversampling > points:
+        fraction = f" / {spec.imaging.oversampling} (oversampling)" if spec.imaging.oversampling > 1 else ""
         raise ConfigError(
-            f"imaging.pixel_size_A: {pixel_size_A:g} Å is finer than the exit waves, which carry no more than {sampling_A:.4g} Å "
+            f"imaging.pixel_size_A: {pixel_size_A:g} Å{fraction} is finer than the exit waves, which carry no more than "
+            f"{sampling_A:.4g} Å "
             "pixels hold; use larger pixels, or a smaller simulation.sampling_A."
         )
     return size
@@ -128,15 +140,29 @@ class ImageBuffer:
         By name, the values for each image of the defocus [Å], from the exit plane, and of every parameter with jitter.
     expected : list of float32 array, (y, x), [e/px]
         Expected counts, from which counts are drawn; empty unless the configuration stores them.
+    pending : deque of Future
+        Counts, label and expected counts of the latest images, while the host works at them.
     """
 
     counts: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     varied: dict[str, list[float]] = field(default_factory=dict)
     expected: list[np.ndarray] = field(default_factory=list)
+    pending: deque[Future[Finished]] = field(default_factory=deque)
+
+    def collect(self, most: int = 0) -> None:
+        """Wait until at most so many images are pending."""
+        while len(self.pending) > most:
+            counts, label, expected = self.pending.popleft().result()
+            self.counts.append(counts)
+            self.labels.append(label)
+            if expected is not None:
+                self.expected.append(expected)
 
 
-def form_image(spec: DatasetSpec, exit_wave: ExitWave, microscope: Microscope, images: ImageBuffer) -> None:
+def form_image(
+    spec: DatasetSpec, exit_wave: ExitWave, microscope: Microscope, images: ImageBuffer, workers: Executor = IN_TURN
+) -> None:
     """Image one structure.
 
     Parameters
@@ -145,21 +171,14 @@ def form_image(spec: DatasetSpec, exit_wave: ExitWave, microscope: Microscope, i
     exit_wave : ExitWave
     microscope : Microscope
     images : ImageBuffer
-        To which its image is added.
+        To which its image is added, or is pending if there are workers.
+    workers : Executor
+        Threads of the host that read waves on their way to a GPU and draw counts.
     """
     am, size, pixel_size_A = microscope.am, microscope.size, spec.imaging.pixel_size_A
     condition = sample_condition(spec.condition, spec.series, exit_wave.structure)
     defocus_A = exit_wave.zero_defocus_A + condition.defocus_A
-    spectra = cropped_spectra(exit_wave.waves, size, am)
-    intensity = am.to_numpy(microscope.intensity(spectra, condition, defocus_A))
-    dose = condition.dose_e_per_A2
-    rng = np.random.default_rng(seed_sequence(spec.series, exit_wave.structure, 1))
-    images.counts.append(microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_size_A=pixel_size_A, rng=rng))
-    if spec.imaging.store_noise_free:
-        images.expected.append(intensity * np.float32(dose * pixel_size_A**2))
-    values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
-    for name, value in values.items():
-        images.varied.setdefault(name, []).append(value)
+    spectra = cropped_spectra(exit_wave.waves, microscope.wave_size, am, workers)
     mask = label_mask(
         am.xp.asarray(exit_wave.particle_phase),
         size=size,
@@ -169,7 +188,21 @@ def form_image(spec: DatasetSpec, exit_wave: ExitWave, microscope: Microscope, i
         mask_threshold=spec.labels.mask_threshold,
         am=am,
     )
-    images.labels.append(am.to_numpy(mask))
+    arriving = [downloading(each, am) for each in (microscope.intensity(spectra, condition, defocus_A), mask)]
+    dose, structure = condition.dose_e_per_A2, exit_wave.structure
+
+    def finish() -> Finished:
+        intensity, label = (wait() for wait in arriving)
+        rng = np.random.default_rng(seed_sequence(spec.series, structure, 1))
+        counts = microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_size_A=pixel_size_A, rng=rng)
+        expected = intensity * np.float32(dose * pixel_size_A**2) if spec.imaging.store_noise_free else None
+        return counts, label, expected
+
+    images.pending.append(workers.submit(finish))
+    images.collect(0 if workers is IN_TURN else MOST_PENDING)
+    values = {name: getattr(condition, name) for name in spec.condition.jitter} | {"defocus_A": defocus_A}
+    for name, value in values.items():
+        images.varied.setdefault(name, []).append(value)
 
 
 def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device: Device) -> None:
@@ -183,21 +216,30 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     output : Path
         The dataset, ``.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
-        Where images are formed; counts are always drawn on the host. It has never run on a GPU.
+        Where images are formed; counts are always drawn on the host, in as many threads as the job has
+        (:func:`~hrtem_ood.physics.transfers.host_workers`). Their number changes nothing in the images.
     """
     begin, am = time.monotonic(), array_module(device)
     microscope, images = None, ImageBuffer()
-    progress.log(f"images: {spec.n_structures} of {spec.condition.label}")
-    for attributes, exit_wave in iter_exit_waves(spec, exit_waves):
-        if microscope is None:
-            wavelength_A, sampling_A = electron_wavelength_A(attributes["energy_eV"]), float(attributes["sampling_A"])
-            size = image_size(spec, exit_wave.particle_phase.shape[-1], sampling_A)
-            microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
-        form_image(spec, exit_wave, microscope, images)
+    progress.log(f"images: {spec.n_structures} of {spec.condition.label}; device: {am.device_name}")
+    advice = "Use a larger imaging.pixel_size_A, a smaller cell_A or fewer execution.jobs_per_gpu; or more memory."
+    with host_workers() as workers:
+        for attributes, exit_wave in iter_exit_waves(spec, exit_waves):
+            if microscope is None:
+                wavelength_A, sampling_A = (
+                    electron_wavelength_A(attributes["energy_eV"]),
+                    float(attributes["sampling_A"]),
+                )
+                size = image_size(spec, exit_wave.particle_phase.shape[-1], sampling_A)
+                microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
+            with explain_out_of_memory(f"imaging structure {exit_wave.structure}", advice):
+                form_image(spec, exit_wave, microscope, images, workers)
+        images.collect()
     dataset = _dataset(spec, images)
     dataset.attrs["energy_eV"] = attributes["energy_eV"]
     seconds = time.monotonic() - begin
-    store.write_zarr(output, dataset, store.provenance(spec, seconds=seconds, device=am.name))
+    provenance = store.provenance(spec, seconds=seconds, device=am.device_name, software=am.software)
+    store.write_zarr(output, dataset, provenance)
     progress.log(f"images: done in {seconds:.1f} s")
 
 

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from ase import Atoms
 
 from hrtem_ood import progress
-from hrtem_ood.array_module import Device, array_module
+from hrtem_ood.array_module import ArrayModule, Device, array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.campaign.specs import ExitWaveShardSpec
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.out_of_memory import explain_out_of_memory
 from hrtem_ood.physics.optics.fourier import band_limited_size
 from hrtem_ood.physics.simulation.exit_wave import grid_size
 from hrtem_ood.physics.simulation.input_checks import check_structures
-from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, simulate_structure
+from hrtem_ood.physics.simulation.simulated_structure import SimulatedStructure, displaced, simulate_configurations
+from hrtem_ood.physics.transfers import ahead, host_workers
 
 LARGE = ("exit_wave", "particle_phase")
 """Variables that are written structure by structure."""
@@ -53,18 +56,33 @@ def simulate(spec: ExitWaveShardSpec, structures: Path, output: Path, *, device:
         :func:`~hrtem_ood.physics.simulation.exit_wave.grid_size`.
     """
     begin, am = time.monotonic(), array_module(device)
+    progress.log(f"device: {am.device_name}")
     scenes, indices = store.read_structures(structures), range(spec.start, spec.stop)
     if [scene.info.get("structure") for scene in scenes] != list(indices):
         raise ArtifactError(f"{structures} does not hold structures {spec.start} to {spec.stop - 1}. Delete it.")
     check_structures(scenes, spec.simulation, structures)
     dataset = empty_dataset(spec, cell_A=float(scenes[0].cell.lengths()[0]))
-    simulated = (
-        simulate_structure(scene, spec.simulation, phonon_seeds(spec, index), am)
-        for index, scene in zip(indices, progress.track(scenes, "exit waves", len(scenes)), strict=True)
-    )
-    with store.writing_zarr(output) as writer:
+
+    def displace(numbered: tuple[int, Atoms]) -> list[Atoms]:
+        index, scene = numbered
+        return displaced(scene, spec.simulation, phonon_seeds(spec, index))
+
+    with store.writing_zarr(output) as writer, host_workers() as workers:
+        configurations = ahead(workers, displace, zip(indices, scenes, strict=True))
+        tracked = progress.track(configurations, "exit waves", len(scenes))
+        simulated = (_simulate_one(of_scene, spec, index, am) for index, of_scene in zip(indices, tracked, strict=True))
         whole = write_waves(writer, dataset, simulated)
-        writer.finalize(whole, store.provenance(spec, seconds=time.monotonic() - begin, device=am.name))
+        seconds = time.monotonic() - begin
+        provenance = store.provenance(spec, seconds=seconds, device=am.device_name, software=am.software)
+        writer.finalize(whole, provenance)
+
+
+def _simulate_one(
+    configurations: list[Atoms], spec: ExitWaveShardSpec, index: int, am: ArrayModule
+) -> SimulatedStructure:
+    advice = "Use a larger simulation.sampling_A, a smaller cell_A or fewer execution.jobs_per_gpu; or more memory."
+    with explain_out_of_memory(f"simulating structure {index}", advice):
+        return simulate_configurations(configurations, spec.simulation, am)
 
 
 def write_waves(writer: ZarrWriter, dataset: xr.Dataset, simulated: Iterable[SimulatedStructure]) -> xr.Dataset:

@@ -30,6 +30,7 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
         with store.open_zarr(path) as dataset:
             # of counts and labels: a dataset that was created again, with the same images, needs no new scores
             sha256 = dataset.attrs["sha256_of_images"]
-            entries[store.artifact_id_of(path)] = {"images": dataset.sizes["image"], "sha256": sha256}
+            entry = {"images": dataset.sizes["image"], "sha256": sha256, "made_on": store.made_on(dataset.attrs)}
+            entries[store.artifact_id_of(path)] = entry
     provenance = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
     store.write_json(output, {"datasets": entries, **provenance})

@@ -15,7 +15,13 @@ from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.batches import Images
 from hrtem_ood.learning.checkpoint import TrainingDomain, pack_entry, read_network, write_network
-from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
+from hrtem_ood.learning.torch_device import (
+    device_name,
+    device_software,
+    explain_out_of_memory,
+    reproducible,
+    torch_device,
+)
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.image_selection import select_images
 from hrtem_ood.learning.training.step_graph import StepGraphs
@@ -33,6 +39,7 @@ def train(
     device: Device,
     checkpoint_interval_s: float = 60.0,
     compile: bool = False,  # noqa: A002  # as torch and the configuration call it
+    resume_on_other_gpu: bool = False,
     only: str | None = None,
 ) -> None:
     """Train the networks of a pack that do not exist yet, then write the pack.
@@ -53,7 +60,7 @@ def train(
         ``packs/<id>.json``.
     device : {"auto", "cpu", "gpu"}
     checkpoint_interval_s : float, [s]
-    compile : bool
+    compile, resume_on_other_gpu : bool
         See :class:`hrtem_ood.learning.training.fit.TrainingSettings`.
     only : str, optional
         Id of the one network to train; no pack is written then.
@@ -69,16 +76,20 @@ def train(
         raise ArtifactError(
             f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(ids)}."
         )
+    log(f"device: {device_name(where)}")
     graphs = StepGraphs() if where.type == "cuda" else None
-    settings = TrainingSettings(where, checkpoint_interval_s, compile, graphs=graphs)
+    settings = TrainingSettings(
+        where, checkpoint_interval_s, compile, graphs=graphs, resume_on_other_gpu=resume_on_other_gpu
+    )
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
         entries = _train_all(wanted, spec.training_set, datasets, networks, output, settings._replace(stop=stop))
     if only is not None:
         return
+    seconds = time.monotonic() - begin
     content = {
         "networks": {network.id: entries[network.id] for network in spec.networks},
-        **store.provenance(spec, seconds=time.monotonic() - begin, device=device_name(where)),
+        **store.provenance(spec, seconds=seconds, device=device_name(where), software=device_software(where)),
     }
     store.write_json(output, content)
 
@@ -191,9 +202,9 @@ def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
         log(f"{spec.id}: validation loss {trained.best_validation_loss:.4f} after epoch {trained.best_epoch + 1}")
     if path.exists():  # another job has trained it meanwhile; keep the file that its pack lists
         return _entry(path)
-    entry = write_network(
-        path, spec, trained, shared.domain, seconds=seconds, device=device_name(shared.settings.device)
-    )
+    where = shared.settings.device
+    name, software = device_name(where), device_software(where)
+    entry = write_network(path, spec, trained, shared.domain, seconds=seconds, device=name, software=software)
     resume.unlink(missing_ok=True)
     return entry
 

@@ -1,5 +1,6 @@
 """Artifacts are whole, are what their names say, or are refused."""
 
+import importlib.metadata
 import json
 import zipfile
 from itertools import pairwise
@@ -10,7 +11,7 @@ import xarray as xr
 from ase import Atoms
 from zarr.codecs import BloscCodec
 
-from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts import provenance, store
 from hrtem_ood.artifacts.zarr_mmap import memmap_rows
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.errors import ArtifactError
@@ -195,6 +196,30 @@ def test_provenance_tells_how(raw):
     assert json.loads(told["parameters"])["pixel_size_A"] == 0.4
     assert {"abtem", "torch", "hrtem-ood"} <= set(json.loads(told["software"]))
     assert told["seconds"] == 1.235
+
+
+def test_provenance_needs_no_package_that_is_not_used(raw, monkeypatch):
+    real = importlib.metadata.version
+
+    def version(name):
+        if name == "pyfftw":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    provenance.package_versions.cache_clear()
+    told = store.provenance(load_campaign(raw).transfer, seconds=1, device="cpu")
+    provenance.package_versions.cache_clear()
+    assert "pyfftw" not in json.loads(told["software"])
+    assert "numpy" in json.loads(told["software"])
+
+
+def test_provenance_tells_what_computed_on_a_gpu(raw):
+    spec, gpu = load_campaign(raw).transfer, {"cupy-cuda13x": "14.2.0", "CUDA of CuPy": "13.0", "NVIDIA driver": "580"}
+    told = store.provenance(spec, seconds=1, device="NVIDIA H100", software=gpu)
+    assert json.loads(told["software"]).items() >= gpu.items()
+    assert store.made_on(told) == "NVIDIA H100; CUDA of CuPy 13.0; NVIDIA driver 580; cupy-cuda13x 14.2.0"
+    assert store.made_on(store.provenance(spec, seconds=1, device="cpu")) == "cpu"
 
 
 @pytest.mark.parametrize("compressors", [[], None])

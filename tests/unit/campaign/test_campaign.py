@@ -257,6 +257,7 @@ CHANGES: list[dict[str, object]] = [
     {"weight_decay": 0},
     {"gradient_clip": 1},
     {"augmentation": "none"},
+    {"augmentations": {"blur": {}}},
     {"numeric_precision": "bf16-mixed"},
     {"stored_dtype": "bfloat16"},
     {"seed": 7},
@@ -502,4 +503,42 @@ def test_training_sets_that_are_compared_have_networks_and_one_recipe(raw):
         load_campaign(raw)
     raw["training_sets"]["single"]["structure_set"] = "larger"
     with pytest.raises(ConfigError, match=r"no test suite has structures like those of `single`"):
+        load_campaign(raw)
+
+
+def test_a_mixture_of_structure_sets_has_every_condition_of_each(raw):
+    raw["structure_sets"]["more"] = raw["structure_sets"]["train"] | {"seed": 31}
+    raw["training_sets"]["mixed"]["structure_set"] = ["train", "more"]
+    campaign = load_campaign(raw)
+    (mixture,) = campaign.training_sets["mixed"]
+    sets = [campaign.structure_set_of_dataset[id_] for id_ in mixture.datasets]
+    assert sets.count("train") == sets.count("more") == len(sets) / 2
+    assert sum(mixture.n_images) == raw["training_sets"]["mixed"]["n_images"]
+    raw["training_sets"]["mixed"]["structure_set"] = ["more", "train"]
+    assert load_campaign(raw).training_sets == campaign.training_sets, "their order has no meaning"
+
+
+def test_a_suite_of_structure_sets_has_every_condition_of_each(raw):
+    conditions = len(load_campaign(raw).suite_of["test"].datasets)
+    raw["structure_sets"]["exam"] = raw["structure_sets"]["test"] | {"seed": 32}
+    raw["test_suites"]["test"]["structure_set"] = ["test", "exam"]
+    assert len(load_campaign(raw).suite_of["test"].datasets) == 2 * conditions
+    raw["test_suites"]["test"]["structure_set"] = ["test", "train"]
+    with pytest.raises(ConfigError, match="`train` trains"):
+        load_campaign(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mixture": False}, "needs `mixture: true`"),
+        ({"structure_set": ["train", "fewer"]}, "need the same n_structures"),
+        ({"structure_set": ["train", "absent"]}, "there is no `absent`"),
+    ],
+)
+def test_structure_sets_that_cannot_be_mixed_are_told(raw, change, said):
+    raw["structure_sets"]["more"] = raw["structure_sets"]["train"] | {"seed": 31}
+    raw["structure_sets"]["fewer"] = raw["structure_sets"]["train"] | {"seed": 33, "n_structures": 7}
+    raw["training_sets"]["mixed"] |= {"structure_set": ["train", "more"]} | change
+    with pytest.raises(ConfigError, match=said):
         load_campaign(raw)

@@ -196,7 +196,6 @@ def test_networks_of_fewer_micrographs_are_told(run, monkeypatch):
     [
         (("bright.ckpt", *IMAGES), 2, "Missing option '--labels'"),
         (("bright.ckpt", *LABELS), 2, "Missing option '--micrographs'"),
-        ((*IMAGES, *LABELS), 2, "Missing argument 'NETWORK...'"),
         (("bright.ckpt", "--micrographs", "*.dm3", *LABELS), 2, "--micrographs: no file matches '*.dm3'"),
         (("bright.ckpt", *IMAGES, "--labels", "labels"), 2, "--labels: 'labels' is a folder"),
         (("bright.ckpt", *IMAGES, "--labels", "labels/a.tif"), 2, "micrographs without a label: 'images/b.tif'"),

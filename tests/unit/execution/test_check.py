@@ -86,6 +86,16 @@ def test_an_exchanged_dataset_is_named(results):
     assert f"{results}/suites/s.json" in message
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_images_of_another_device_are_not_exchanged_ones(results, elsewhere):
+    path = results / "suites/s.json"
+    content = store.read_json(path)
+    content["datasets"]["d"]["made_on"] = "NVIDIA H100; cupy-cuda13x 14.2.0" if elsewhere else "unknown"
+    store.write_json(path, content)
+    write_images(results, 2)
+    assert (check(results).damaged == {}) is elsewhere
+
+
 def test_an_evaluation_of_earlier_weights_is_named(results):
     network = write_weights(results, 1.5)
     store.write_json(results / "packs/p.json", {"id": "p", "networks": {NETWORK: network}})

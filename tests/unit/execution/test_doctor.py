@@ -4,10 +4,13 @@ from collections import namedtuple
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.gpu_stand_ins import install_cupy, machine
 
+from hrtem_ood.array_module import Usability
 from hrtem_ood.cli import main
-from hrtem_ood.execution import doctor
+from hrtem_ood.execution import doctor, gpu_checks
 from hrtem_ood.execution.slurm_client import SlurmError
+from hrtem_ood.learning import torch_device
 
 Limits = namedtuple("Limits", ["array", "jobs"])
 Usage = namedtuple("Usage", ["total", "used", "free"])
@@ -26,7 +29,7 @@ def on_slurm(monkeypatch):
 @pytest.mark.usefixtures("no_slurm")
 def test_a_sound_machine_has_nothing_wrong(tmp_path):
     found = {each.name: each for each in doctor.run_checks(tmp_path / "results")}
-    assert list(found) == ["GPU", "PyTorch", "CuPy", "FFT", "scratch", "results", "SLURM", "SLURM jobs"]
+    assert list(found) == ["GPU", "PyTorch", "CuPy", "CUDA", "FFT", "scratch", "results", "SLURM", "SLURM jobs"]
     assert found["FFT"].state == found["results"].state == "good"
     assert found["SLURM"].state == "absent"
     for each in found.values():
@@ -44,14 +47,81 @@ def test_the_verb_ends_with_an_error_where_something_is_wrong(monkeypatch, tmp_p
     assert "some checks failed" in done.output
 
 
-def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch):
-    monkeypatch.setattr(doctor.Path, "glob", lambda *_: [doctor.Path("/dev/nvidia0")])
+@pytest.fixture
+def two_cards(monkeypatch, tmp_path):
+    with machine(monkeypatch, tmp_path):
+        yield
+
+
+@pytest.fixture
+def working_torch(monkeypatch):
+    monkeypatch.setattr(torch_device, "torch_usability", lambda: Usability(True))
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
+
+
+@pytest.mark.usefixtures("two_cards", "working_torch")
+def test_a_sound_gpu_is_described(monkeypatch, tmp_path):
+    install_cupy(monkeypatch, tmp_path)
+    found = [gpu_checks.gpu(), gpu_checks.torch_(), gpu_checks.cupy_(), gpu_checks.cuda()]
+    assert [each.state for each in found] == ["good"] * 4
+    card, torch_, cupy_, cuda = (each.details for each in found)
+    assert card.startswith("NVIDIA H100 80GB HBM3, 1024 of 81559 MiB in use, driver 580.65.06; NVIDIA H100")
+    assert ", CUDA 13.0, cuDNN " in torch_
+    assert torch_.endswith(": a convolution is right on NVIDIA H100 80GB HBM3")
+    assert cupy_ == "cupy-cuda13x 14.2.0, CUDA 13.2: an FFT and a kernel are right on NVIDIA H100 80GB HBM3"
+    assert cuda == "of PyTorch 13.0, of CuPy 13.2, of the driver up to 13.0"
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch, tmp_path):
+    install_cupy(monkeypatch, tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "request one" in doctor.gpu().fix
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert doctor.gpu().state == "good"
+    for check in (gpu_checks.gpu, gpu_checks.torch_, gpu_checks.cupy_):
+        found = check()
+        assert (found.state, found.details.rpartition(": ")[2]) == (
+            "wrong",
+            "CUDA_VISIBLE_DEVICES hides the GPU from this process",
+        )
+        assert found.fix == "Unset it; in a SLURM job, request a GPU (`gres` in the profile)."
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_pytorch_without_cuda_is_told(monkeypatch):
     monkeypatch.setattr("torch.version.cuda", None)
-    assert "built without CUDA" in doctor.torch_().details
+    found = gpu_checks.torch_()
+    assert found.state == "wrong"
+    assert "was built without CUDA" in found.details
+    assert found.fix.startswith("Install PyTorch's build for CUDA 13")
+
+
+@pytest.mark.usefixtures("two_cards", "working_torch")
+@pytest.mark.parametrize("works", [True, False])
+def test_two_versions_of_cuda_are_told(monkeypatch, tmp_path, works):
+    fails = None if works else RuntimeError("no")
+    install_cupy(monkeypatch, tmp_path, package="cupy_cuda12x", runtime=12090, fails=fails)
+    found = gpu_checks.cuda()
+    assert found.state == "wrong"
+    assert found.details == f"PyTorch is built for CUDA 13.0, CuPy for CUDA {'12.9' if works else '12'}"
+    assert found.fix.startswith("Install both for CUDA 13: pip install 'cupy-cuda13x[ctk]>=14'")
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_two_packages_of_cupy_are_told(monkeypatch, tmp_path):
+    install_cupy(monkeypatch, tmp_path, package="cupy_cuda12x")
+    install_cupy(monkeypatch, tmp_path, package="cupy_cuda13x")
+    found = gpu_checks.cupy_()
+    assert (found.state, found.details) == ("wrong", "cupy-cuda12x and cupy-cuda13x are installed together")
+    assert "Uninstall all of them" in found.fix
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_cupy_without_cuda_libraries_is_told(monkeypatch, tmp_path):
+    install_cupy(monkeypatch, tmp_path, fails=RuntimeError("CuPy failed to load libnvrtc.so.13"))
+    found = gpu_checks.cupy_()
+    assert found.state == "wrong"
+    assert found.details.startswith("cupy-cuda13x 14.2.0: CuPy is installed, but not the CUDA libraries")
+    assert found.fix.startswith("Install both together: pip install 'cupy-cuda13x[ctk]>=14'")
 
 
 @pytest.mark.usefixtures("on_slurm")

@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 
 import pytest
+import xarray as xr
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -74,6 +75,38 @@ def test_when_all_is_there_it_is_done(small, results):
     assert found.jobs == []
     assert all(each.done == each.wanted for each in found.stages)
     assert "The campaign is finished." in text(found)
+
+
+def made_on(results, small, stage, id_, device):
+    """Let an artifact say that a device made it."""
+    path = Results(results).path(stage, id_)
+    if stage == "packs":
+        content = store.read_json(path)
+        content["networks"] = {key: entry | {"device": device} for key, entry in content["networks"].items()}
+        store.write_json(path, content)
+    else:
+        store.write_zarr(path, xr.Dataset(), store.provenance(small.datasets[id_], seconds=1, device=device))
+
+
+def test_artifacts_of_several_devices_are_noted(small, results):
+    assert status(small, results).notes == []
+    made_on(results, small, "datasets", next(iter(small.datasets)), "NVIDIA H100")
+    datasets = "datasets come from several devices: NVIDIA H100; cpu. Between devices, some counts differ by 1 "
+    assert status(small, results).notes == [f"{datasets}(docs/gpu.md)."]
+    made_on(results, small, "packs", next(iter(small.packs)), "NVIDIA A100")
+    found = status(small, results)
+    assert found.notes[1].startswith(
+        "networks come from several devices: NVIDIA A100; cpu. Between devices, a network "
+    )
+    assert found.done, "nothing is stopped by it"
+    assert f"Note: {datasets}" in " ".join(text(found).split())
+    assert found.to_dict()["notes"] == found.notes
+
+
+def test_what_cannot_be_read_has_no_device(small, results):
+    for id_ in small.datasets:
+        Results(results).path("datasets", id_).write_bytes(b"damaged")
+    assert status(small, results).notes == []
 
 
 def test_every_job_is_told_of_as_it_is(small, results, alive_pid):

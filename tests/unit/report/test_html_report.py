@@ -97,6 +97,9 @@ def test_report_is_one_file_with_all_figures_and_numbers(folder: Path, synthetic
     assert "Δf +100 Å, 400 e/Å², focal spread 20 Å" in text
     assert "defocus_A:" in text  # the configuration
     assert "numpy" in text  # the software
+    assert (
+        "Note: datasets come from several devices: NVIDIA H100; cpu. Between devices, some counts differ by 1" in text
+    )
     assert synthetic.campaign.name in text
 
 

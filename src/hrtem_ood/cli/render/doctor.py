@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from hrtem_ood.cli.render.console import colored_state, folded, make_table
-from hrtem_ood.execution.doctor import Check
+from hrtem_ood.execution.machine_check import Check
 
 
 def checks_table(checks: Iterable[Check]) -> Table:

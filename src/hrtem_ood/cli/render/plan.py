@@ -8,7 +8,7 @@ from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.cli.render.empty_files import empty_files_line
 from hrtem_ood.cli.render.quantities import format_bytes, format_hours
-from hrtem_ood.execution.planning.cost_estimate import Estimate
+from hrtem_ood.execution.planning.cost_estimate import GPU_OPERATIONS_PER_S, Estimate
 from hrtem_ood.execution.planning.plan import PackPlan, Plan, StagePlan
 
 MAX_REASONS = 4
@@ -97,18 +97,35 @@ def _of_packs(packs: list[PackPlan]) -> str:
     )
 
 
+def _of_gpu_hours(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
+    """Yield the card on which GPU hours were measured, or what they assume."""
+    labels: dict[str | None, list[str]] = {}
+    for stage, each in estimates:
+        if each.gpu_hours is not None:
+            labels.setdefault(each.card, []).append(STAGES[stage].label)
+    for card, stages in labels.items():
+        yield (
+            f"GPU hours of {', '.join(stages)} are not measured: they assume {GPU_OPERATIONS_PER_S:.0e} operations per second."
+            if card is None
+            else f"GPU hours of {', '.join(stages)} are measured on {card}."
+        )
+    unknown = [STAGES[stage].label for stage, each in estimates if each.gpu_unknown]
+    if unknown:
+        yield f"On a GPU, {', '.join(unknown)} take less; no rate is known yet, so their hours are those of the CPU."
+
+
 def _of_costs(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
     measured = [f"{STAGES[stage].label} ({each.finished:,})" for stage, each in estimates if each.finished]
-    estimated = [stage for stage, each in estimates if STAGES[stage].cost]
     default = [STAGES[stage].label for stage, each in estimates if STAGES[stage].cost and not each.finished]
     if measured:
         yield f"Hours and sizes from finished artifacts: {', '.join(measured)}."
     if default:
         yield f"Hours and sizes from defaults, orders of magnitude only: {', '.join(default)}."
     if any(each.cpu_hours is not None and each.gpu_hours is not None for _, each in estimates):
-        yield "CPU hours are of one core. A stage with both needs either CPU or GPU hours. GPU hours are not measured."
-    elif estimated:
+        yield "CPU hours are of one core. A stage with both needs either CPU or GPU hours."
+    elif any(each.cpu_hours is not None for _, each in estimates):
         yield "CPU hours are of one core."
+    yield from _of_gpu_hours(estimates)
     for stage, each in estimates:
         if each.unknown:
             yield f"The cost of {each.unknown:,} {STAGES[stage].label} is unknown, and not included."

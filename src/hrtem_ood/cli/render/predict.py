@@ -1,6 +1,7 @@
 """Predictions as text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
@@ -13,6 +14,7 @@ from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
 from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
+from hrtem_ood.learning.inference.shipped_network import shipped_scores
 
 MAX_LINES = 10
 """Particles, training conditions or failed files that are listed; the others are counted."""
@@ -36,6 +38,18 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
         yield f"    {condition.label}: {images} images"
     if len(domain.conditions) > MAX_LINES:
         yield f"    and {len(domain.conditions) - MAX_LINES} more conditions"
+
+
+def shipped_lines(path: Path) -> Iterator[str]:
+    """Yield what is said of the network that comes with the package."""
+    about = shipped_scores(path)
+    yield f"network {about['id']} comes with hrtem-ood, as none is named"
+    for row in about["scores"]:
+        if row["structure_set"] == "all":
+            yield (
+                f"  F1 on {row['images']} simulated images of suite {row['suite']}: median {row['median']:.2f}, one in ten "
+                f"below {row['low']:.2f}"
+            )
 
 
 def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwork, *, brief: bool) -> Iterator[str]:

@@ -67,6 +67,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 
 def _outcome(status: Status, *, is_running: bool) -> Iterator[str]:
+    yield from (f"Note: {note}" for note in status.notes)
     if status.empty:
         yield empty_files_line(status.empty)
     if status.done:

@@ -1,5 +1,6 @@
 """Estimated hours and bytes of artifacts: from finished ones of the same stage, else from documented defaults."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,19 +14,25 @@ from hrtem_ood.execution.planning.workload import Workload, WorkloadModel
 
 Kind = Literal["cpu", "gpu"]
 
+GPU_OPERATIONS_PER_S = 5e13
+"""Operations per second of networks on one GPU where none was measured: an assumption, as in docs/paper.md [1/s]."""
+
 SECONDS: dict[str, dict[Kind, float]] = {
     "structures": {"cpu": 2.3e-7},
     "exit_waves": {"cpu": 2.0e-8},
     "datasets": {"cpu": 1.4e-7},
-    "networks": {"cpu": 1.8e-11, "gpu": 2e-14},
-    "evaluations": {"cpu": 1.8e-11, "gpu": 2e-14},
+    "networks": {"cpu": 1.8e-11, "gpu": 1 / GPU_OPERATIONS_PER_S},
+    "evaluations": {"cpu": 1.8e-11, "gpu": 1 / GPU_OPERATIONS_PER_S},
     "transfer": {"cpu": 1.0e-7},
 }
 """Default seconds per unit of :attr:`Workload.amount`, for stages without a finished artifact.
 
 On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
-On a GPU: 5·10¹³ operations per second in bfloat16, assumed as in docs/paper.md, not measured.
+On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, the CPU's is used.
 """
+
+GPU_STAGES = ("exit_waves", "datasets", "networks", "evaluations")
+"""Stages that a GPU can do."""
 
 OF_BFLOAT16 = {"bf16-mixed": 1.0, "bfloat16": 1.0, "tf32": 2.0, "32-true": 6.0, "float32": 6.0}
 """Time of networks on a GPU by precision, over that of bfloat16, where no artifact tells it. Estimated for an H100."""
@@ -68,6 +75,10 @@ class Estimate:
         Number of artifacts that the rates are taken from; 0 where defaults are used.
     unknown : int
         Number of artifacts with an unknown cost, which are not included.
+    card : str or None
+        GPU on which the GPU hours were measured; None where they are assumed, or there are none.
+    gpu_unknown : bool
+        Whether the work is to be done on a GPU, of which no rate is known, so that CPU hours are given.
     """
 
     cpu_hours: float | None = None
@@ -75,10 +86,13 @@ class Estimate:
     bytes: float = 0.0
     finished: int = 0
     unknown: int = 0
+    card: str | None = None
+    gpu_unknown: bool = False
 
 
 class _Rate(NamedTuple):
     device: Kind
+    card: str
     kind: str
     precision: str
     seconds: float
@@ -120,7 +134,10 @@ class CostEstimator:
         result = Estimate(unknown=len(jobs) - len(counted), finished=len(self._rates(stage)) if counted else 0)
         if not counted:
             return result
-        for device in self._devices(stage):
+        devices = self._devices(stage)
+        result.card = self._card(stage) if "gpu" in devices else None
+        result.gpu_unknown = stage in GPU_STAGES and self.device == "gpu" and devices == ["cpu"]
+        for device in devices:
             seconds = sum(
                 self._seconds(stage, device, job.work) * job.work.amount * job.share for job in counted if job.work
             )
@@ -136,9 +153,16 @@ class CostEstimator:
         both: tuple[Kind, Kind] = ("cpu", "gpu")
         return [each for each in both if each in ((used & allowed) or (SECONDS[stage].keys() & allowed) or {"cpu"})]
 
+    def _card(self, stage: str) -> str | None:
+        """Return the GPU that made most of a stage's finished artifacts: rates of unlike cards are not mixed."""
+        counts = Counter(rate.card for rate in self._rates(stage) if rate.device == "gpu")
+        return min(counts, key=lambda card: (-counts[card], card), default=None)
+
     def _seconds(self, stage: str, device: Kind, work: Workload) -> float:
-        """Return the seconds per unit: of artifacts of the same kind, else of any kind, in the same precision."""
-        rates = [rate for rate in self._rates(stage) if rate.device == device and rate.precision == work.precision]
+        """Return the seconds per unit: of artifacts of the same kind, else of any kind, in the same precision; of one card."""
+        card = self._card(stage) if device == "gpu" else "cpu"
+        same = (device, card, work.precision)
+        rates = [rate for rate in self._rates(stage) if (rate.device, rate.card, rate.precision) == same]
         alike = [rate.seconds for rate in rates if rate.kind == work.kind] or [rate.seconds for rate in rates]
         if not alike:
             return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
@@ -159,6 +183,7 @@ class CostEstimator:
             rates.append(
                 _Rate(
                     "cpu" if device == "cpu" else "gpu",
+                    device,
                     work.kind,
                     work.precision,
                     seconds / work.amount,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hrtem_ood.learning.architectures.complexity import receptive_field
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.batches import standardise
-from hrtem_ood.learning.torch_device import explain_out_of_memory
+from hrtem_ood.learning.torch_device import explain_out_of_memory, full_precision
 
 TILE_PX = 1024
 """Images with longer sides than this are run in tiles of this side, or four margins where that is more."""
@@ -118,7 +118,8 @@ def particle_probability(
     result = np.empty(whole.shape, np.float32)
     height, width = whole.shape
     one = Tiling(max(height, width), 0, exact=True)
-    with explain_out_of_memory("segmentation", "Crop the image, or use a machine with more memory."):
+    advice = "Crop the image, or use a machine with more memory."
+    with full_precision(), explain_out_of_memory("segmentation", advice):
         for y in spans(height, tiles or one, stride):
             for x in spans(width, tiles or one, stride):
                 tile = whole[y.start : y.stop, x.start : x.stop][None, None].to(device)

@@ -50,6 +50,8 @@ class TrainingSettings(NamedTuple):
         Checked before every batch.
     graphs : StepGraphs, optional
         Graphs of steps that the networks of a pack share, on a GPU. Weights are the same, bit for bit, without.
+    resume_on_other_gpu : bool
+        Whether to continue a training that another model of GPU began. Its weights are then those of no single model.
     """
 
     device: torch.device
@@ -57,6 +59,7 @@ class TrainingSettings(NamedTuple):
     compile: bool = False
     stop: StopSignal = StopSignal()
     graphs: StepGraphs | None = None
+    resume_on_other_gpu: bool = False
 
 
 def fit(
@@ -103,7 +106,7 @@ def fit(
         save = ThrottledCheckpoint(
             lambda state: _save(state, resume, spec, environment), settings.checkpoint_interval_s
         )
-        state = _load(resume, spec, environment)
+        state = _load(resume, spec, environment, resume_on_other_gpu=settings.resume_on_other_gpu)
         module = Segmentation(
             network,
             spec,
@@ -213,11 +216,20 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("hrtem-ood", "pytorch-lightning", "torch")}
 
 
+def _differ_by_gpu(made_by: Any, environment: dict[str, Any]) -> bool:
+    """Whether two environments differ in nothing but the model of GPU."""
+    if not isinstance(made_by, dict) or "cpu" in (made_by.get("device"), environment["device"]):
+        return False
+    return made_by | {"device": environment["device"]} == environment
+
+
 def _save(state: State, path: Path, spec: NetworkSpec, environment: dict[str, Any]) -> None:
     store.write_checkpoint(path, {**state, "id": spec.id, "made_by": environment})
 
 
-def _load(path: Path, spec: NetworkSpec, environment: dict[str, Any]) -> State | None:
+def _load(
+    path: Path, spec: NetworkSpec, environment: dict[str, Any], *, resume_on_other_gpu: bool = False
+) -> State | None:
     """Read the saved state of a network, if it exists and can be resumed."""
     if not path.exists():
         return None
@@ -226,8 +238,20 @@ def _load(path: Path, spec: NetworkSpec, environment: dict[str, Any]) -> State |
     except ArtifactError:
         log(f"{spec.id}: training restarts, as {path} is damaged or of another network")
         return None
-    if state.get("made_by") != environment or state["trained"].keys() != vars(TrainingOutcome()).keys():
-        log(f"{spec.id}: training restarts, as {path} was written with {state.get('made_by')}, not with {environment}")
+    made_by, is_current = state.get("made_by"), state["trained"].keys() == vars(TrainingOutcome()).keys()
+    if is_current and made_by != environment and _differ_by_gpu(made_by, environment):
+        earlier, here = made_by["device"], environment["device"]
+        if not resume_on_other_gpu:
+            log(
+                f"{spec.id}: training restarts, as {path} was written on {earlier}, and this is {here}. With "
+                "execution.resume_on_other_gpu: true it would continue, to weights of neither GPU alone"
+            )
+            return None
+        log(f"{spec.id}: training resumes after epoch {state['epoch']} on {here}; it began on {earlier}")
+        state["trained"]["earlier_devices"] = [*state["trained"]["earlier_devices"], earlier]
+        return state
+    if made_by != environment or not is_current:
+        log(f"{spec.id}: training restarts, as {path} was written with {made_by}, not with {environment}")
         return None
     log(f"{spec.id}: training resumes after epoch {state['epoch']}")
     return state

@@ -12,6 +12,7 @@ from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec, TrainingSetSpec
 from hrtem_ood.learning.batches import Batches, Images, read_images
 from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.training.augmentations import EpochAugmentations
 from hrtem_ood.learning.training.image_selection import ImageSelection
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -50,11 +51,14 @@ def domain_of_datasets(paths: Sequence[Path], spec: TrainingSetSpec) -> Training
     spec : TrainingSetSpec
     """
     attributes = [store.zarr_attributes(path) for path in paths]
-    conditions = [Condition(**json.loads(each["condition"])) for each in attributes]
+    images: dict[Condition, int] = {}  # several structure sets may be imaged under one condition
+    for each, number in zip(attributes, spec.n_images, strict=True):
+        condition = Condition(**json.loads(each["condition"]))
+        images[condition] = images.get(condition, 0) + number
     with store.open_zarr(paths[0]) as first:
         side = first.sizes["x"]
     return TrainingDomain(
-        tuple(zip(conditions, spec.n_images, strict=True)),
+        tuple(images.items()),
         attributes[0]["energy_eV"],
         attributes[0]["pixel_size_A"],
         side,
@@ -107,6 +111,7 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
     Batches
     """
     hyper, n = spec.hyperparameters, len(images.counts)
+    chosen = hyper.augmentations
     rng = np.random.default_rng(seed_sequence(spec.id, 1, epoch))
     order, element = rng.permutation(n), rng.integers(8, size=n)
     n_images = StepSchedule(spec, n).steps_in(epoch) * hyper.batch_size
@@ -117,6 +122,7 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
         order=torch.from_numpy(order[:n_images]),
         element=torch.from_numpy(element[:n_images]) if hyper.augmentation == "dihedral" else None,
         noise=torch_seed(spec, 3, epoch) if hyper.resample_noise else None,
+        augment=EpochAugmentations(chosen, spec.id, epoch, order[:n_images], n) if chosen else None,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from hrtem_ood.array_module import ArrayModule
+from hrtem_ood.physics.imaging.intensity_gpu import mean_intensity
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.fourier import crop_spectrum, pad_spectrum
 
@@ -41,6 +42,8 @@ def image_intensity(spectra: Array, transfer: Array, am: ArrayModule, *, detecte
         from hrtem_ood.physics.imaging.intensity_cpu import form_on_cpu
 
         return form_on_cpu(spectra.shape[-1])(spectra, transfer)
+    if am.name == "gpu" and am.compiles and detected is None and spectra.ndim == 3 and transfer.ndim == 2:
+        return mean_intensity(spectra, transfer, am)
     phonons, size = spectra.shape[-3], spectra.shape[-1]
     # one wave at a time in one buffer, so that it stays in a processor's cache; squares of real and imaginary parts
     # are summed separately, and added at the end

@@ -14,6 +14,7 @@ from hrtem_ood.physics.imaging.lens import Lens
 from hrtem_ood.physics.imaging.parameters import Imaging
 from hrtem_ood.physics.optics.aberrations import Array
 from hrtem_ood.physics.optics.condition import JITTER_FIELDS, POSITIVE, Condition
+from hrtem_ood.physics.optics.fourier import crop_spectrum
 
 LOWEST = -2.9
 """Lower limit of deviations of parameters that must stay positive [standard deviations]; 0.2 % lie below."""
@@ -76,13 +77,26 @@ class Microscope:
             self.imaging.detector, size=self.size, pixel_size_A=pixel_size_A, am=self.am
         )
 
+    @property
+    def wave_size(self) -> int:
+        """Side of the grid on which waves are squared [px]."""
+        return self.size * self.imaging.oversampling
+
+    @property
+    def wave_pixel_A(self) -> float:
+        """Pixel of that grid [Å]."""
+        return self.imaging.pixel_size_A / self.imaging.oversampling
+
     def lens(self, condition: Condition) -> Lens:
         """Return the lens of a condition; the latest one is cached, for conditions that differ only in defocus or dose."""
         wanted = condition.model_copy(update={"defocus_A": 0.0, "dose_e_per_A2": 1.0})
         if self._lens is None or self._lens.condition != wanted:
-            pixel_size_A = self.imaging.pixel_size_A
             self._lens = Lens.of(
-                wanted, size=self.size, pixel_size_A=pixel_size_A, wavelength_A=self.wavelength_A, am=self.am
+                wanted,
+                size=self.wave_size,
+                pixel_size_A=self.wave_pixel_A,
+                wavelength_A=self.wavelength_A,
+                am=self.am,
             )
         return self._lens
 
@@ -92,7 +106,7 @@ class Microscope:
         Parameters
         ----------
         spectra : complex64 array, (phonon, y, x), [1]
-            Of the exit waves, on the image's grid.
+            Of the exit waves, on the grid of :attr:`wave_size`.
         condition : Condition
             Of this image.
         defocus_A : float, [Å]
@@ -107,17 +121,26 @@ class Microscope:
         if len(weights) > 1:
             condition = condition.model_copy(update={"focal_spread_A": 0.0})
         lens, result = self.lens(condition), 0.0
+        # on a finer grid, the detector acts after the intensity is brought to the image's
+        detected = self.response.signal if self.wave_size == self.size else None
         for deviation, weight in zip(deviations.tolist(), weights.tolist(), strict=True):
             transfer = lens.transfer(defocus_A + deviation)
-            result = result + np.float32(weight) * image_intensity(
-                spectra, transfer, self.am, detected=self.response.signal
-            )
-        return result
+            result = result + np.float32(weight) * image_intensity(spectra, transfer, self.am, detected=detected)
+        return result if self.wave_size == self.size else self._on_image_grid(result)
+
+    def _on_image_grid(self, intensity: Array) -> Array:
+        """Leave out the frequencies of an intensity that the image's pixels do not carry, and damp the others."""
+        fft = self.am.fft
+        spectrum = crop_spectrum(fft.fft2(intensity), (self.size, self.size), self.am.xp)
+        if self.response.signal is not None:
+            spectrum = spectrum * self.response.signal
+        # beside sharp edges, what is left may be below zero
+        return self.am.xp.maximum(fft.ifft2(spectrum).real, 0)
 
     def _focus(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
         if self.imaging.temporal_coherence == "envelope" or not condition.focal_spread_A:
             return np.zeros(1), np.ones(1)
-        reach = [self.band_per_A, math.sqrt(0.5) / self.imaging.pixel_size_A]
+        reach = [self.band_per_A, math.sqrt(0.5) / self.wave_pixel_A]
         if condition.aperture_mrad is not None:
             reach.append(condition.aperture_mrad * 1e-3 / self.wavelength_A)
         return focal_nodes(condition.focal_spread_A, self.wavelength_A, min(reach))

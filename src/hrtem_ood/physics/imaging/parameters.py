@@ -73,7 +73,14 @@ class Imaging(Model):
 
     pixel_size_A: Annotated[float, Field(ge=0.02, le=2)] = Field(
         description="Pixel of the images [Å]; must divide the cell. Waves are cut off at its Nyquist frequency before they are "
-        "squared, as by an aperture."
+        "squared, as by an aperture, unless `oversampling` is above 1."
+    )
+    oversampling: Annotated[int, Field(ge=1, le=8)] = Field(
+        1,
+        description="Squares waves on pixels that are smaller by this factor, and leaves out the frequencies of the intensity "
+        "above the Nyquist frequency of `pixel_size_A` afterwards. 1: waves are cut off before they are squared, as by an "
+        "aperture, which darkens strong scatterers. 2 or more: as a micrograph of small pixels that is resampled to larger "
+        "ones, as `predict` does.",
     )
     store_noise_free: bool = Field(
         False,

@@ -1,5 +1,7 @@
 """Fourier grids of waves and images: frequencies, and the change of sampling by cropping the spectrum."""
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +10,7 @@ import scipy.fft
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.aberrations import Array
+from hrtem_ood.physics.transfers import IN_TURN, uploaded
 
 
 def band_limited_size(size: int) -> int:
@@ -87,7 +90,7 @@ class Planes(Protocol):
         """Read one plane into ``out``, (y, x)."""
 
 
-def cropped_spectra(waves: "Array | Planes", size: int, am: ArrayModule) -> Array:
+def cropped_spectra(waves: "Array | Planes", size: int, am: ArrayModule, workers: Executor = IN_TURN) -> Array:
     """Fourier transforms of waves on a coarser, square grid of even side over the same cell.
 
     One wave at a time, in one place: all at once they leave a processor's cache.
@@ -95,24 +98,33 @@ def cropped_spectra(waves: "Array | Planes", size: int, am: ArrayModule) -> Arra
     Parameters
     ----------
     waves : complex64 array or Planes, (phonon, y, x), [1]
+        On the host.
     size : int, [px]
     am : ArrayModule
+    workers : Executor
+        Read the waves on their way to a GPU.
 
     Returns
     -------
     complex64 array, (phonon, size, size), [1]
         As :func:`crop_spectrum` gives them.
     """
-    result = am.xp.empty((len(waves), size, size), np.complex64)
-    on_host = np.empty(waves.shape[1:], np.complex64)
-    wave = on_host if am.name == "cpu" else am.xp.empty(waves.shape[1:], np.complex64)
-    for place in range(len(waves)):
+
+    def read(place: int, out: np.ndarray) -> None:
         if isinstance(waves, Planes):
-            waves.read_plane(place, on_host)
-            if wave is not on_host:
-                wave[...] = am.xp.asarray(on_host)
+            waves.read_plane(place, out)
         else:
-            wave[...] = am.xp.asarray(waves[place])
+            out[...] = waves[place]
+
+    def on_host() -> Iterator[np.ndarray]:
+        wave = np.empty(waves.shape[1:], np.complex64)
+        for place in range(len(waves)):
+            read(place, wave)
+            yield wave
+
+    result = am.xp.empty((len(waves), size, size), np.complex64)
+    planes = on_host() if am.name == "cpu" else uploaded(read, len(waves), waves.shape[1:], am, workers)
+    for place, wave in enumerate(planes):
         result[place] = crop_spectrum(am.fft.fft2(wave, overwrite_x=True), (size, size), am.xp)
     return result
 

@@ -1,5 +1,6 @@
 """Exit waves of scenes: frozen phonons, the choice of engine, and the band that is stored."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from hrtem_ood.physics.simulation.abtem_engine import abtem_spectrum
 from hrtem_ood.physics.simulation.multislice import multislice
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import form_factors, slice_atoms, slice_phases
+from hrtem_ood.physics.transfers import downloading
 
 if TYPE_CHECKING:
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
+    from hrtem_ood.physics.simulation.multislice_gpu import GpuMultislice
 
 
 def grid_size(cell_A: float, sampling_A: float) -> int:
@@ -69,19 +72,37 @@ def exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> np.ndarr
         by thermal displacements, act at their positions.
     simulation : Simulation
     am : ArrayModule
-        Neither engine has ever run on a GPU.
 
     Returns
     -------
     complex64 array, (y, x), [1]
         Wave at the top of the cell, on 2/3 of the grid, rounded up to a size that transforms fast.
     """
+    return begin_exit_wave(atoms, simulation, am)()
+
+
+def begin_exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> Callable[[], np.ndarray]:
+    """Begin with an exit wave: a GPU goes on with it while the host prepares the next.
+
+    Parameters
+    ----------
+    atoms, simulation, am
+        As of :func:`exit_wave`.
+
+    Returns
+    -------
+    callable
+        Waits for the wave and returns it.
+    """
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"
     size = grid_size(width, simulation.sampling_A)
     spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
     band_size = band_limited_size(size)
-    return am.to_numpy(am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))).astype(np.complex64)
+    wave = am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))
+    if wave.dtype != np.complex64:
+        wave = wave.astype(np.complex64)
+    return downloading(wave, am)
 
 
 def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModule) -> Array:
@@ -99,6 +120,8 @@ def fast_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayModu
     """
     side_A, wavelength_A = float(atoms.cell.lengths()[0]), electron_wavelength_A(simulation.energy_eV)
     slices = slice_atoms(atoms, simulation.slice_thickness_A, size)
+    if am.name == "gpu" and am.compiles:
+        return _on_gpu(size, side_A, simulation.energy_eV, simulation.parametrization, am)(slices)
     factors = {
         int(number): form_factors(int(number), size, side_A, simulation.energy_eV, simulation.parametrization)
         for number in np.unique(atoms.numbers)
@@ -116,3 +139,10 @@ def _fused(size: int, side_A: float, wavelength_A: float) -> "FusedMultislice":
     from hrtem_ood.physics.simulation.multislice_cpu import FusedMultislice
 
     return FusedMultislice(size, side_A, wavelength_A)
+
+
+@lru_cache(maxsize=1)
+def _on_gpu(size: int, side_A: float, energy_eV: float, parametrization: str, am: ArrayModule) -> "GpuMultislice":
+    from hrtem_ood.physics.simulation.multislice_gpu import GpuMultislice
+
+    return GpuMultislice(size, side_A, energy_eV, parametrization, am)

@@ -13,6 +13,7 @@ with a kernel φ, an FFT, and division by φ's Fourier transform (Barnett, Magla
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
@@ -109,15 +110,22 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     """
     index, number, thickness = slice_indices(atoms, thickness_A)
     pixels = atoms.positions[:, :2] / (float(atoms.cell.lengths()[0]) / size) % size
-    occupied = np.unique(index)
+    # by slice and species, and as before among those of one species: the order in which they are added up
+    keys = (index - index.min(initial=0)) * 128 + atoms.numbers
+    order = np.argsort(
+        keys.astype(np.uint16) if keys.max(initial=0) < 2**16 else keys, kind="stable"
+    )  # short keys: linear
+    index, numbers, pixels = (np.take(each, order, axis=0) for each in (index, atoms.numbers, pixels))
+    begins = np.flatnonzero(np.diff(index, prepend=index[:1] - 1) | np.diff(numbers, prepend=-1))
+    parts: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
+    for begin, end in pairwise([*begins, len(index)]):
+        parts.setdefault(int(index[begin]), []).append((int(numbers[begin]), pixels[begin:end]))
+    occupied = np.array(list(parts), float)
     ends = np.append(occupied, number - 0.5)[1:]
-    slices = []
-    for start, end in zip(occupied, ends, strict=True):
-        inside = index == start
-        numbers = np.unique(atoms.numbers[inside])
-        species = tuple((int(z), pixels[inside & (atoms.numbers == z)]) for z in numbers)
-        slices.append(Slice(species, float((end - start) * thickness)))
-    return slices
+    return [
+        Slice(tuple(species), float((end - start) * thickness))
+        for species, start, end in zip(parts.values(), occupied, ends, strict=True)
+    ]
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,6 @@
 """Simulation of one structure: exit waves, phase of the particles, zero defocus."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from ase import Atoms
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
+from hrtem_ood.physics.simulation.exit_wave import begin_exit_wave, displace
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.zero_defocus import zero_defocus
 
@@ -47,11 +48,20 @@ def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], a
     -------
     SimulatedStructure
     """
-    configurations = [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
+    return simulate_configurations(displaced(scene, simulation, seeds), simulation, am)
+
+
+def displaced(scene: Atoms, simulation: Simulation, seeds: list[int]) -> list[Atoms]:
+    """Return the frozen-phonon configurations of a scene, one per seed."""
+    return [displace(scene, simulation.phonon_sigma_A, seed) for seed in seeds]
+
+
+def simulate_configurations(configurations: list[Atoms], simulation: Simulation, am: ArrayModule) -> SimulatedStructure:
+    """Simulate one structure, given its frozen-phonon configurations; see :func:`simulate_structure`."""
     # The particles alone have the same thermal displacements, in the same cell.
     particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
-    waves = np.stack([exit_wave(atoms, simulation, am) for atoms in particles])
-    cell = scene.cell.lengths()
+    waves = exit_waves(particles, simulation, am)
+    cell = configurations[0].cell.lengths()
     defocus_A = zero_defocus(
         waves,
         pixel_size_A=cell[0] / waves.shape[-1],
@@ -60,7 +70,36 @@ def simulate_structure(scene: Atoms, simulation: Simulation, seeds: list[int], a
         am=am,
     )
     phase = np.angle(waves.mean(axis=0)).astype(np.float32)
-    if len(particles[0]) < len(scene):  # without a substrate, the particles are the whole scene
-        for place, atoms in enumerate(configurations):
-            waves[place] = exit_wave(atoms, simulation, am)
+    if len(particles[0]) < len(configurations[0]):  # without a substrate, the particles are the whole scene
+        exit_waves(configurations, simulation, am, waves)
     return SimulatedStructure(waves, phase, defocus_A)
+
+
+def exit_waves(
+    configurations: list[Atoms], simulation: Simulation, am: ArrayModule, waves: np.ndarray | None = None
+) -> np.ndarray:
+    """Compute the exit waves of some configurations; the host prepares each while a GPU is busy with the one before.
+
+    Parameters
+    ----------
+    configurations : list of ase.Atoms
+    simulation : Simulation
+    am : ArrayModule
+    waves : complex64 array, (phonon, y, x), [1], optional
+        Where to put them.
+
+    Returns
+    -------
+    complex64 array, (phonon, y, x), [1]
+    """
+    pending: list[Callable[[], np.ndarray]] = []
+    for place in range(len(configurations) + 1):
+        if place < len(configurations):
+            pending.append(begin_exit_wave(configurations[place], simulation, am))
+        if place:
+            wave = pending.pop(0)()
+            if waves is None:
+                waves = np.empty((len(configurations), *wave.shape), np.complex64)
+            waves[place - 1] = wave
+    assert waves is not None
+    return waves

@@ -17,8 +17,11 @@ from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.cli.render.plan import plan_table
+from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Job, _Rate
 from hrtem_ood.execution.planning.differences import NEVER
+from hrtem_ood.execution.planning.inventory import StoredArtifacts
 from hrtem_ood.execution.planning.plan import INPUTS_CHANGED, plan
+from hrtem_ood.execution.planning.workload import Workload
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, structure_series
 
 
@@ -193,9 +196,35 @@ def test_costs_follow_from_what_is_finished(changed, lived, tmp_path):
     on_gpu = plan(changed({"networks": {"unet": {"epochs": 5}}}), tmp_path / "results")
     assert stage(on_gpu, "networks").estimate.cpu_hours is None
     assert stage(on_gpu, "networks").estimate.gpu_hours == pytest.approx(8 * 5 * 36 / 3600)
+    assert stage(on_gpu, "networks").estimate.card == "NVIDIA H100"
     assert (
         stage(plan(changed({"execution": {"device": "cpu"}}), tmp_path / "no"), "networks").estimate.gpu_hours is None
     )
+
+
+def remarks(made):
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(plan_table(made))
+    return " ".join(console.export_text().split())
+
+
+def test_gpu_hours_name_their_card_or_what_they_assume(changed, tmp_path):
+    more = {"networks": {"unet": {"seed": [0, 1, 2]}}, "execution": {"device": "gpu"}}
+    nothing = remarks(plan(changed(more), tmp_path / "no"))
+    assert "GPU hours of networks, evaluations are not measured: they assume 5e+13 operations per second." in nothing
+    assert "On a GPU, exit waves, datasets take less; no rate is known yet" in nothing
+    pretend(changed({}), tmp_path / "results", device="NVIDIA H100")
+    measured = remarks(plan(changed(more), tmp_path / "results"))
+    assert "GPU hours of networks, evaluations are measured on NVIDIA H100." in measured
+    assert "assume" not in measured
+
+
+def test_rates_of_unlike_cards_are_not_mixed(lived):
+    estimator = CostEstimator(StoredArtifacts(lived), lived, "auto")
+    rates = [("NVIDIA T4", 100.0), ("NVIDIA H100", 1.0), ("NVIDIA H100", 3.0)]
+    estimator._rates = lambda _stage: [_Rate("gpu", card, "", "", seconds, 1.0) for card, seconds in rates]
+    estimate = estimator.estimate("datasets", [Job(Workload(3600.0, 1.0))])
+    assert (estimate.gpu_hours, estimate.cpu_hours, estimate.card) == (2.0, None, "NVIDIA H100")
 
 
 def test_scores_of_another_precision_are_computed_anew(changed, lived):

@@ -363,6 +363,44 @@ def test_a_dataset_that_changed_size_is_an_error(project: Project) -> None:
         project.evaluate("p", suite)
 
 
+def remake(project: Project, name: str, device: str, software: dict[str, str]) -> None:
+    """Make a dataset again on a device, where one count comes out another by rounding."""
+    path = project.path("datasets", name)
+    dataset = store.read_zarr(path)
+    dataset.counts[0, 0, 0] += 1
+    told = {"sha256_of_images": store.arrays_sha256(dataset.counts.values, dataset.label.values)}
+    store.write_zarr(path, dataset, told | {"device": device, "software": json.dumps(software)})
+
+
+@pytest.mark.parametrize(
+    ("device", "software"),
+    [("NVIDIA H100", {"cupy-cuda13x": "14.2.0", "torch": "2.13"}), ("unknown", {"NVIDIA driver": "580"})],
+)
+def test_a_dataset_of_another_device_is_scored_as_it_is(
+    project: Project, capsys: pytest.CaptureFixture[str], device: str, software: dict[str, str]
+) -> None:
+    suite = project.suite(project.dataset("d"), project.dataset("e"))
+    project.pack("p", 0)
+    before = project.evaluate("p", suite)
+    remake(project, "d", device, software)
+    after = project.evaluate("p", suite)
+    assert "d.zarr.zip was created again on" in capsys.readouterr().err
+    digests, now = json.loads(before.datasets), json.loads(after.datasets)
+    assert digests["d"] != now["d"] == store.zarr_attributes(project.path("datasets", "d"))["sha256_of_images"]
+    assert digests["e"] == now["e"]
+    change = np.abs(after.cross_entropy - before.cross_entropy).max("image").squeeze("network")
+    assert float(change.sel(condition="d")) > float(change.sel(condition="e")) == 0
+
+
+def test_a_dataset_that_was_exchanged_is_an_error(project: Project) -> None:
+    suite = project.suite(project.dataset("d"))
+    project.pack("p", 0)
+    # other versions of what computes on the CPU do not change counts
+    remake(project, "d", "unknown", {"torch": "1.0", "hrtem-ood": "0.0"})
+    with pytest.raises(ArtifactError, match=rf"d\.zarr\.zip holds other images than when .*{suite}\.json was written"):
+        project.evaluate("p", suite)
+
+
 def test_a_suite_tells_when_its_datasets_change(project: Project) -> None:
     suite = project.suite(project.dataset("d1"), project.dataset("d2"))
     path = project.path("suites", suite, ".json")

@@ -11,6 +11,7 @@ import torch
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.learning.checkpoint import read_network
+from hrtem_ood.learning.training import fit as fitting
 from hrtem_ood.learning.training.lightning_module import Segmentation
 from hrtem_ood.stages import train
 
@@ -206,6 +207,39 @@ def test_a_state_of_something_else_is_told_of_and_not_used(
     assert weights_of(lab.run(pack)) == expected
     assert taken[0] == (0, 0)
     assert f"training restarts, as {resume}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("earlier", "allowed"), [("NVIDIA A100", False), ("NVIDIA A100", True), ("cpu", True)])
+def test_another_model_of_gpu_continues_only_where_it_may(
+    lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], earlier: str, allowed: bool
+) -> None:
+    pack = lab.pack(0, epochs=4)
+    expected = weights_of(lab.at("whole").run(pack))
+    stop_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        lab.run(pack)
+    resume = lab.network(pack.networks[0], ".resume")
+    state = store.read_checkpoint(resume, expect_id=pack.networks[0].id)
+    state["made_by"]["device"] = earlier
+    store.write_checkpoint(resume, state)
+    # this process computes on the CPU, and says that it is a GPU
+    for module in (train, fitting):
+        monkeypatch.setattr(module, "device_name", lambda _: "NVIDIA H100")
+    taken = stop_at(monkeypatch, 99, lambda: None)
+    told = lab.run(pack, resume_on_other_gpu=allowed)
+    content = read_network(lab.network(pack.networks[0]))
+    log = capsys.readouterr().err
+    if allowed and earlier != "cpu":
+        assert taken[0] == (2, 0)
+        assert "training resumes after epoch 2 on NVIDIA H100; it began on NVIDIA A100" in log
+        assert content["device"] == "NVIDIA A100, then NVIDIA H100"
+    else:
+        assert taken[0] == (0, 0)
+        assert f"training restarts, as {resume} was written" in log
+        assert ("execution.resume_on_other_gpu: true" in log) == (earlier != "cpu")
+        assert content["device"] == "NVIDIA H100"
+    assert weights_of(told) == expected
+    assert [entry["device"] for entry in told["networks"].values()] == [content["device"]]
 
 
 def test_the_time_of_all_processes_counts(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError, ConfigError, DeviceError, HrtemOodError
+from hrtem_ood.learning import torch_device as torch_devices
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.batches import Batches, Images, standardise
 from hrtem_ood.learning.checkpoint import load_network, read_network, training_domain, weights_sha256
@@ -272,7 +273,7 @@ def test_labels_must_have_both_classes(lab: Any, value: int, word: str) -> None:
 
 
 def test_no_gpu_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch_devices, "torch_usability", lambda: torch_devices.Usability(False))
     assert torch_device("auto") == torch_device("cpu") == torch.device("cpu")
     with pytest.raises(DeviceError, match=r"execution\.device, or --device\), but PyTorch detects none"):
         torch_device("gpu")

@@ -367,3 +367,28 @@ def test_the_form_for_a_cpu_equals_the_plain_one(size):
         np.testing.assert_allclose(
             expected, (np.abs(np.fft.ifft2(spectra * transfer)) ** 2).mean(axis=0), rtol=1e-4, atol=1e-6
         )
+
+
+def test_oversampled_images_are_fine_images_brought_to_larger_pixels(tmp_path):
+    steady = Condition(defocus_A=80, dose_e_per_A2=300)
+
+    def expected(**imaging):
+        spec = dataset_spec(condition=steady, imaging=Imaging(store_noise_free=True, **imaging))
+        return imaged(tmp_path, spec, [shard(tmp_path, 0, 3)]).expected_counts.values
+
+    fine, oversampled, plain = (
+        expected(pixel_size_A=0.4),
+        expected(pixel_size_A=0.8, oversampling=2),
+        expected(pixel_size_A=0.8),
+    )
+    size = oversampled.shape[-1]
+    brought = np.fft.ifft2(crop_spectrum(np.fft.fft2(fine.astype(float)), (size, size))).real * 4
+    np.testing.assert_allclose(oversampled, brought, rtol=0, atol=1e-4 * brought.mean())
+    # a phase object: nothing is cut off on the finer pixels but what it scatters beyond 1.25 per Å
+    assert oversampled.mean() > plain.mean()
+
+
+def test_oversampling_is_of_what_was_simulated(tmp_path):
+    spec = dataset_spec(imaging=Imaging(pixel_size_A=0.8, oversampling=4))
+    with pytest.raises(ConfigError, match=r"0\.8 Å / 4 \(oversampling\) is finer"):
+        imaged(tmp_path, spec, [shard(tmp_path, 0, 3)])

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The acceptance suite of the GPU code, on a machine that may reach no package index: tests/gpu, then benchmarks/gpu.py.
+#
+#     gpu/accept.sh WHEELS [RESULT.json]
+#
+# WHEELS is the folder of `make gpu-wheels`. The machine has Python >= 3.12 with PyTorch and CuPy of one CUDA version,
+# Lightning and the SciPy stack. On a machine without a GPU the tests are skipped and the JSON says so.
+set -uo pipefail
+wheels=$(realpath "${1:?usage: gpu/accept.sh WHEELS [RESULT.json]}")
+result=$(realpath -m "${2:-gpu-result.json}")
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+install() {
+    "$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --root-user-action=ignore \
+        --disable-pip-version-check --target "$work/site" "$@"
+}
+install "$wheels"/*.whl && install --no-build-isolation . || exit 2
+export PYTHONPATH="$work/site" OMP_NUM_THREADS=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
+"$python" -m hrtem_ood doctor || echo "doctor: something is wrong with this machine, see above"
+# The installed packages are newer than those of the lock: their deprecations fail no test here.
+timeout 300 "$python" -m pytest tests/gpu -q -p no:cacheprovider -W default --durations=10 --junitxml="$work/tests.xml"
+tests=$?
+timeout 240 "$python" benchmarks/gpu.py --tests "$work/tests.xml" --output "$result"
+benchmarks=$?
+echo "tests: exit code $tests, benchmarks: exit code $benchmarks, $result"
+exit $((tests > benchmarks ? tests : benchmarks))

@@ -1,0 +1,132 @@
+"""The NVIDIA GPUs of this machine, as they are seen without CuPy and PyTorch, and this process's share of one."""
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""Environment variable with the GPUs that CUDA shows to a process: indices or UUIDs, separated by commas."""
+
+DEVICES = Path("/dev")
+DRIVER = Path("/sys/module/nvidia/version")
+
+SPARED = 0.9
+"""Share of a GPU's memory that is divided among its jobs; the rest is left for the CUDA contexts, some 0.5 GB each."""
+
+QUERY = ("index", "uuid", "name", "memory.total", "memory.used", "driver_version")
+
+
+class Card(NamedTuple):
+    """A GPU, as ``nvidia-smi`` lists it.
+
+    Attributes
+    ----------
+    index : str
+        In the order of the PCI bus.
+    uuid, name : str
+    total_MiB, used_MiB : str, [MiB]
+        Its memory, and what of it is in use by all processes.
+    driver : str
+        Version of the driver.
+    """
+
+    index: str
+    uuid: str
+    name: str
+    total_MiB: str
+    used_MiB: str
+    driver: str
+
+
+def cards() -> tuple[Card, ...]:
+    """Return all GPUs that ``nvidia-smi`` lists; none where it is missing, fails or takes longer than 20 s."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    command = [program, f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(  # noqa: S603  # fixed words
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    rows = [[value.strip() for value in row] for row in csv.reader(done.stdout.splitlines())]
+    return tuple(Card(*row) for row in rows if len(row) == len(QUERY)) if done.returncode == 0 else ()
+
+
+def gpu_count() -> int:
+    """Return the number of GPUs of the machine, whether this process may use them or not."""
+    return len(list(DEVICES.glob("nvidia[0-9]*"))) or len(cards())
+
+
+def has_gpu() -> bool:
+    """Whether the machine has a GPU, whether this process may use it or not."""
+    return gpu_count() > 0
+
+
+def is_hidden() -> bool:
+    """Whether :data:`VISIBLE` hides all GPUs from this process."""
+    return _named_devices() == []
+
+
+def visible_count() -> int:
+    """Return the number of GPUs that this process may use."""
+    named, count = _named_devices(), gpu_count()
+    return count if named is None else min(count, len(named))
+
+
+def visible_devices() -> list[str]:
+    """Return the GPUs that this process may use, as words for :data:`VISIBLE`.
+
+    UUIDs, where that variable does not name them: CUDA does not count GPUs in the order of ``nvidia-smi``.
+    """
+    named, count = _named_devices(), gpu_count()
+    if named is not None:
+        return named if count else []
+    uuids = [card.uuid for card in cards()]
+    return uuids if len(uuids) == count else [str(index) for index in range(count)]
+
+
+def _named_devices() -> list[str] | None:
+    """Return the GPUs that :data:`VISIBLE` names, up to the first that is none, as CUDA reads it; None where it is not set."""
+    text = os.environ.get(VISIBLE)
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    # SLURM writes NoDevFiles into it for a job without a GPU
+    return list(takewhile(lambda word: re.match(r"\d|GPU-|MIG-", word), words))
+
+
+@cache
+def driver_version() -> str:
+    """Return the version of the NVIDIA driver, or ``unknown``."""
+    try:
+        return DRIVER.read_text(encoding="utf-8").strip()
+    except OSError:
+        return next((card.driver for card in cards()), "unknown")
+
+
+_share = 1.0
+
+
+def set_memory_share(jobs_per_gpu: int) -> None:
+    """Let this process use its part of a GPU's memory, where several jobs share the GPU; takes effect at the first use.
+
+    Parameters
+    ----------
+    jobs_per_gpu : int
+        With 1, there is no limit.
+    """
+    global _share
+    _share = 1.0 if jobs_per_gpu == 1 else SPARED / jobs_per_gpu
+
+
+def memory_share() -> float:
+    """Return the share of a GPU's memory that this process may use, in 0 … 1."""
+    return _share

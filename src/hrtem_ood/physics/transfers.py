@@ -1,0 +1,172 @@
+"""Moves between host and device that wait for nothing: page-locked memory, and events that tell when it may be used.
+
+A GPU copies to and from page-locked memory while the host goes on; other memory goes through a buffer of the driver's, at a
+fraction of the speed, and keeps the host waiting.
+"""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_ood.array_module import ArrayModule
+from hrtem_ood.physics.optics.aberrations import Array
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MOST_THREADS = 8
+"""Threads of a job: more find nothing to do beside one GPU."""
+
+STAGES = 3
+"""Planes on their way to a device at the same time."""
+
+
+class InTurn(Executor):
+    """An executor that does each work when it is submitted, in the caller's thread."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **options: Any) -> "Future[Any]":
+        """Do it, and return its result or error as a future."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+IN_TURN = InTurn()
+
+
+def host_workers() -> Executor:
+    """Return as many threads as the job has: Snakemake tells a rule's ``threads`` by OMP_NUM_THREADS; without it, one.
+
+    Returns
+    -------
+    Executor
+        To be used in a ``with`` statement.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(given) if given.isascii() and given.isdigit() else 1
+    return ThreadPoolExecutor(min(threads, MOST_THREADS)) if threads > 1 else IN_TURN
+
+
+def ahead(workers: Executor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Do a work for each item, in order, by a worker that is one item ahead; without workers, when it is wanted.
+
+    Parameters
+    ----------
+    workers : Executor
+    work : callable
+    items : iterable
+
+    Yields
+    ------
+    result of the work
+    """
+    pending: deque[Future[R]] = deque()
+    for item in items:
+        pending.append(workers.submit(work, item))
+        if workers is IN_TURN or len(pending) > 1:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
+
+
+def page_locked(am: ArrayModule, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Allocate host memory that the device reaches directly.
+
+    Parameters
+    ----------
+    am : ArrayModule
+        Of a GPU.
+    shape : tuple of int
+    dtype : dtype
+
+    Returns
+    -------
+    array, (*shape,)
+        Not initialised.
+    """
+    memory = am.xp.cuda.alloc_pinned_memory(math.prod(shape) * np.dtype(dtype).itemsize)
+    return np.frombuffer(memory, dtype, math.prod(shape)).reshape(shape)
+
+
+def uploaded(
+    read: Callable[[int, NDArray[Any]], None],
+    number: int,
+    shape: tuple[int, int],
+    am: ArrayModule,
+    workers: Executor,
+) -> Iterator[Array]:
+    """Bring planes to a GPU one after the other, while those behind are read.
+
+    Parameters
+    ----------
+    read : callable
+        Writes the plane of a number to a complex64 array, (y, x); called by the workers.
+    number : int
+        Of planes.
+    shape : tuple of int
+        Of each.
+    am : ArrayModule
+        Of a GPU.
+    workers : Executor
+
+    Yields
+    ------
+    complex64 array, (y, x)
+        On the device, always the same one, to be used before the next; it may be overwritten.
+    """
+    plane, stream = am.xp.empty(shape, dtype=np.complex64), am.xp.cuda.get_current_stream()
+    stages = [page_locked(am, shape, np.complex64) for _ in range(min(number, STAGES))]
+    events = [am.xp.cuda.Event(disable_timing=True) for _ in stages]
+
+    def stage(place: int) -> None:
+        events[place % len(stages)].synchronize()  # its last content has left
+        read(place, stages[place % len(stages)])
+
+    reading = deque(workers.submit(stage, place) for place in range(len(stages)))
+    try:
+        for place in range(number):
+            reading.popleft().result()
+            plane.set(stages[place % len(stages)], stream)
+            events[place % len(stages)].record(stream)
+            yield plane
+            if place + len(stages) < number:
+                reading.append(workers.submit(stage, place + len(stages)))
+    finally:
+        for each in reading:  # none may write to memory that is given back
+            each.exception()
+
+
+def downloading(array: Array, am: ArrayModule) -> Callable[[], NDArray[Any]]:
+    """Begin to bring an array to the host.
+
+    Parameters
+    ----------
+    array : array
+    am : ArrayModule
+
+    Returns
+    -------
+    callable
+        Waits for the array and returns it; any thread may call it.
+    """
+    if am.name == "cpu":
+        return lambda: am.to_numpy(array)
+    stream, event = am.xp.cuda.get_current_stream(), am.xp.cuda.Event(disable_timing=True)
+    result = page_locked(am, array.shape, array.dtype)
+    array.get(stream=stream, out=result, blocking=False)
+    event.record(stream)
+
+    def wait() -> NDArray[Any]:
+        event.synchronize()
+        return result
+
+    return wait
