@@ -81,7 +81,7 @@ real: env  ## train the network for real micrographs (config/experiments/real.ya
 	@$(BIN)/hrtem-ood validate config/experiments/real.yaml
 	@$(BIN)/snakemake --configfile config/experiments/real.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/real.yaml
-	@$(BIN)/hrtem-ood ship config/experiments/real.yaml --chosen-by choice --page docs/model_card.md
+	@$(BIN)/hrtem-ood ship config/experiments/real.yaml --chosen-by choice --note config/experiments/real.md --page docs/model_card.md
 
 gpu-wheels: env  ## collect the wheels for gpu/accept.sh, which tests the GPU code on a machine without network
 	$(BIN)/python gpu/collect_wheels.py

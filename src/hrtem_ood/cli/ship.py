@@ -7,6 +7,7 @@ import click
 
 from hrtem_ood.cli.options import FILE, FOLDER, check_finished, configs_argument, results_option
 from hrtem_ood.cli.output import print_text
+from hrtem_ood.errors import ConfigError
 
 
 @click.command()
@@ -21,8 +22,16 @@ from hrtem_ood.cli.output import print_text
     help="Test suite on which the network must be best; repeat for several.",
 )
 @click.option("--page", type=FILE, required=True, help="Model card to write (Markdown); overwritten.")
+@click.option("--note", type=FILE, help="Markdown file whose text the card has, too.")
 @click.option("--folder", type=FOLDER, help="Folder to copy the network to.  [default: that of the installed package]")
-def ship(configs: tuple[Path, ...], results: Path, suites: tuple[str, ...], page: Path, folder: Path | None) -> None:
+def ship(
+    configs: tuple[Path, ...],
+    results: Path,
+    suites: tuple[str, ...],
+    page: Path,
+    note: Path | None,
+    folder: Path | None,
+) -> None:
     """Ship the best network of a finished campaign.
 
     Copies the network that scores best on simulated test suites into the package, for `predict` and `score` without a
@@ -42,5 +51,16 @@ def ship(configs: tuple[Path, ...], results: Path, suites: tuple[str, ...], page
         "--page",
         page,
     ]
-    shipped = write_card(campaign, results, suites, page, shlex.join(map(str, words)), folder=folder or PACKAGE)
+    if note is not None:
+        words += ["--note", note]
+    command = shlex.join(map(str, words))
+    lines = [] if note is None else _lines(note)
+    shipped = write_card(campaign, results, suites, page, command, note=lines, folder=folder or PACKAGE)
     print_text(f"shipped {shipped}\nwrote {page}")
+
+
+def _lines(note: Path) -> list[str]:
+    try:
+        return note.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--note: {note} is no text in UTF-8: byte {error.start} is not.") from error

@@ -177,7 +177,14 @@ def training_ranges(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
 
 
 def write_card(
-    campaign: Campaign, results: Path, suites: Sequence[str], page: Path, command: str, *, folder: Path = FOLDER
+    campaign: Campaign,
+    results: Path,
+    suites: Sequence[str],
+    page: Path,
+    command: str,
+    *,
+    note: Sequence[str] = (),
+    folder: Path = FOLDER,
 ) -> Path:
     """Ship the best network of a finished campaign and write its model card.
 
@@ -192,6 +199,8 @@ def write_card(
         Markdown file; overwritten.
     command : str
         Command that does it, for the page.
+    note : sequence of str, optional
+        Further lines of the page.
     folder : Path, optional
         Of the package.
 
@@ -238,6 +247,7 @@ def write_card(
         bytes=path.stat().st_size,
         software={name: json.loads(content["software"]).get(name) for name in PACKAGES},
         low=LOW,
+        note=list(note),
     )
     shipped = ship(path, about, folder)
     store.write_text(page, text)

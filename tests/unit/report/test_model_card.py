@@ -118,12 +118,15 @@ def test_the_verb_writes_page_and_network(finished: Written, tmp_path: Path, mon
     config = tmp_path / "config/config.yaml"
     config.parent.mkdir()
     config.write_text(yaml.safe_dump(finished.campaign.config.model_dump(mode="json", exclude_defaults=True)))
-    words = ["ship", "--results", str(finished.results), "--chosen-by", "choice"]
+    Path("note.md").write_text("Chosen <by> nobody.\n")
+    words = ["ship", "--note", "note.md", "--results", str(finished.results), "--chosen-by", "choice"]
     words += ["--page", str(tmp_path / "card.md"), "--folder", str(tmp_path / "shipped")]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert f"shipped {tmp_path / 'shipped' / choice.network}.ckpt" in done.output
-    assert "--chosen-by choice" in (tmp_path / "card.md").read_text(encoding="utf-8")
+    card = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "--chosen-by choice" in card
+    assert "Chosen &lt;by> nobody." in card
 
 
 def test_without_a_shipped_network_one_must_be_named(tmp_path: Path) -> None:
