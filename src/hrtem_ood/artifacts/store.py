@@ -42,7 +42,7 @@ from hrtem_ood.artifacts.integrity import (
     json_with_digest,
     seal_zip,
 )
-from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.sealed_zip import SealedZip, root_attributes
 from hrtem_ood.artifacts.structure_files import read_structures as read_structures
 from hrtem_ood.artifacts.structure_files import structures_attributes as structures_attributes
 from hrtem_ood.artifacts.structure_files import write_structures as write_structures
@@ -250,9 +250,9 @@ def open_zarr_until_closed(path: Path, *, expect_id: str | None = None, dask: bo
 
     from hrtem_ood.artifacts.zarr_store import SealedZipStore
 
-    check_id(path, zarr_attributes(path).get("id"), expect_id)
     store = SealedZipStore(path)
     try:
+        check_id(path, store.attributes.get("id"), expect_id)
         dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
     except BaseException as error:
         store.close()
@@ -272,13 +272,7 @@ def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":
 def zarr_attributes(path: Path) -> dict[str, Any]:
     """Read the root attributes of a ``.zarr.zip`` without opening it as a dataset, in about a millisecond."""
     with SealedZip(path) as archive:
-        metadata = archive.read_json("zarr.json")
-    attributes = metadata.get("attributes") if isinstance(metadata, dict) else None
-    if not isinstance(attributes, dict):
-        raise damaged(path, "it has no attributes")
-    if metadata.get("zarr_format") != 3:  # in format 2, which Zarr would read, codecs may be pickles
-        raise damaged(path, "it is not of Zarr's format 3")
-    return attributes
+        return root_attributes(archive)
 
 
 # --- all kinds -------------------------------------------------------------------------------
