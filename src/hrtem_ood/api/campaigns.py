@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hrtem_ood.api.arguments import FolderPath, check_name, listed, open_artifact
+from hrtem_ood.api.arguments import FolderPath, check_name, open_artifact
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.errors import ArgumentError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.suggestions import listed
 
 if TYPE_CHECKING:
     import pandas as pd
