@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import os
 import secrets
 import subprocess
@@ -52,6 +53,9 @@ from hrtem_ood.progress import log
 
 if TYPE_CHECKING:
     import xarray as xr
+
+DIGEST_BLOCK = 2**26
+"""Bytes of an array that are read at once for its digest."""
 
 PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
 
@@ -142,16 +146,20 @@ def update_symlink(path: Path, target: Path) -> None:
     temporary.replace(path)
 
 
-def arrays_sha256(*arrays: np.ndarray) -> str:
-    """Sha256 of the types, shapes and values of arrays, as 64 hex digits."""
+def arrays_sha256(*arrays: "np.ndarray | xr.DataArray") -> str:
+    """Sha256 of the types, shapes and values of arrays, as 64 hex digits; of lazy ones, some rows are read at a time."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype} {list(array.shape)} ".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        step = max(1, DIGEST_BLOCK // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
+        for start in range(0, array.shape[0], step):
+            digest.update(np.ascontiguousarray(array[start : start + step]).data)
     return digest.hexdigest()
 
 
-def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, label: np.ndarray) -> None:
+def check_images(
+    path: Path, attributes: Mapping[str, Any], counts: "np.ndarray | xr.DataArray", label: "np.ndarray | xr.DataArray"
+) -> None:
     """Check images against the digest in the attributes of their dataset.
 
     Parameters
@@ -161,7 +169,7 @@ def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, 
     attributes : mapping
         Of that dataset.
     counts, label : array, (image, y, x)
-        All of them.
+        All of them; lazy ones are read in parts.
 
     Raises
     ------

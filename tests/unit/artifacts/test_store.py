@@ -225,6 +225,23 @@ def test_other_chunks_are_not_mapped(tmp_path):
     assert memmap_rows(path, "wave") is None
 
 
+def test_lazy_arrays_are_digested_some_rows_at_a_time(tmp_path, dataset, monkeypatch):
+    path = tmp_path / "a.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "a"})
+    whole = store.arrays_sha256(dataset.counts.values, dataset.wave.values)
+    monkeypatch.setattr(store, "DIGEST_BLOCK", 2 * 8 * 8)  # two images
+    rows, contiguous = [], np.ascontiguousarray
+
+    def counted(part):
+        rows.append(len(part))
+        return contiguous(part)
+
+    monkeypatch.setattr(np, "ascontiguousarray", counted)
+    with store.open_zarr(path, dask=False) as lazy:
+        assert store.arrays_sha256(lazy.counts, lazy.wave) == whole
+    assert rows == [2, 2, 2, 2, 2, 2]  # 4 images of 64 B; 8 rows of 64 B
+
+
 def test_a_store_is_opened_once_and_no_metadata_is_read_twice(tmp_path, monkeypatch):
     path = tmp_path / "a-0123456789.zarr.zip"
     store.write_zarr(path, xr.Dataset({"x": ("i", np.arange(3)), "y": ("i", np.ones(3))}), {"id": "a-0123456789"})
