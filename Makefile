@@ -51,8 +51,8 @@ $(VENV)/docs-ready: envs/docs.lock $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --requirement envs/docs.lock --constraint envs/cpu.lock
 	@touch $@
 
-docs: env $(VENV)/docs-ready  ## generate config/schema.json, docs/configuration.md, after the demo the README's picture, and the site
-	$(BIN)/hrtem-ood reference --schema config/schema.json --page docs/configuration.md
+docs: env $(VENV)/docs-ready  ## generate config/schema.json, docs/configuration.md, the table of docs/predictors.md, after the demo the README's picture, and the site
+	$(BIN)/hrtem-ood reference --schema config/schema.json --page docs/configuration.md --predictors docs/predictors.md
 	@if [ -e results/demo/figures/ood_matrix.png ]; then mkdir -p docs/figures && cp results/demo/figures/ood_matrix.png docs/figures/; \
 	else echo "No demo results: docs/figures/ is left as it is (make demo draws them)."; fi
 	@rm -rf build/docs && mkdir -p build/docs/results  # links to what the site shows, laid out as here

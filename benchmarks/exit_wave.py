@@ -5,6 +5,10 @@ timing, eager, potentials built slice by slice. The floor is a forward and an in
 timing. Also: two processes at once against one, memory of a worker, and the error of both engines against the converged
 reference of `accuracy.py`. And the time that digests take: of the structures that are read, and of the waves that are
 written.
+
+    python benchmarks/exit_wave.py [--quick]
+
+The quick run, of the laptop campaign's scenes and once each, shows only that the script works; its figures mean nothing.
 """
 
 import os
@@ -39,13 +43,14 @@ from hrtem_ood.stages.simulate import simulate
 
 CONFIG = Path(__file__).parent.parent / "config"
 CPU = array_module("cpu")
-ROUNDS = 3
+QUICK = "--quick" in sys.argv
+ROUNDS = 1 if QUICK else 3
 DIGESTS = "digests of structures and waves [% of eight phonons]"
 
 
 def paper() -> Campaign:
-    """Load the campaign at full size."""
-    return load_campaign_from_files([CONFIG / "config.yaml", CONFIG / "paper.yaml"])
+    """Load the campaign at full size, for a quick run that of a laptop."""
+    return load_campaign_from_files([CONFIG / "config.yaml", *([] if QUICK else [CONFIG / "paper.yaml"])])
 
 
 def by_abtem(atoms: Atoms | abtem.FrozenPhonons, size: int, energy_eV: float) -> np.ndarray:
@@ -80,10 +85,15 @@ def peak_GiB() -> float:
 
 def at_once(folder: Path, number: int, phonons: int) -> list[list[float]]:
     """Let some workers simulate at the same time: seconds and GiB of each."""
-    command = [sys.executable, __file__, "worker", str(folder), str(phonons)]
+    command = [sys.executable, "-m", Path(__file__).stem, "worker", str(folder), str(phonons)]
     workers = [
         subprocess.Popen(  # noqa: S603  # our own
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
+            [*command, *(["--quick"] if QUICK else [])],
+            cwd=Path(__file__).parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
         )
         for _ in range(number)
     ]
@@ -157,8 +167,8 @@ def main() -> None:
 
         figures |= digests(structures, exit_wave(one, simulation, CPU), simulation.n_frozen_phonons, ours)
 
-        alone = [at_once(folder, 1, 2) for _ in range(2)]
-        both = [at_once(folder, 2, 2) for _ in range(2)]
+        alone = [at_once(folder, 1, 2) for _ in range(min(ROUNDS, 2))]
+        both = [at_once(folder, 2, 2) for _ in range(min(ROUNDS, 2))]
         figures["two processes: throughput over one"] = (
             2 * min(run[0][0] for run in alone) / min(max(one for one, _ in run) for run in both)
         )

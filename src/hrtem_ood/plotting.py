@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -16,6 +17,9 @@ PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
 
 FONT = "DejaVu Sans"
 """Comes with matplotlib, hence the same everywhere."""
+
+SCREEN_DPI = 130
+"""Of pictures that verbs draw, which are looked at on a screen."""
 
 LARGEST_SHARE = 0.3
 """A scale bar takes at most this share of the width of an image."""
@@ -39,6 +43,14 @@ def colour_map(name: str) -> Colormap | None:
 def new_figure(width: float, height: float) -> Figure:
     """Make a figure outside of any window system; sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def text_of_size(points: float) -> Any:
+    """Return settings for :func:`matplotlib.rc_context`: the font, and its size [pt]; titles are one point larger.
+
+    The type is Any, as matplotlib types the keys as a long Literal.
+    """
+    return {"font.family": FONT, "font.size": points, "axes.titlesize": points + 1}
 
 
 def render(figure: Figure, kinds: Sequence[str], dpi: int) -> list[bytes]:

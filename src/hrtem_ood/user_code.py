@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from hrtem_ood.errors import ArtifactError, ConfigError
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 from hrtem_ood.user_files import read_bytes
 
 Kind = Literal["class", "function"]
@@ -129,11 +129,8 @@ class UserDefinition:
         definition = definitions.get(self.name)
         names = [name for name, each in definitions.items() if isinstance(each, ast.ClassDef) == (self.kind == "class")]
         if definition is None:
-            hint = did_you_mean(self.name, names)
-            raise ConfigError(
-                f"{self.path}: the file defines no {self.kind} `{self.name}`; {hint}"
-                f"It defines: {', '.join(names[:10]) or f'no {self.kind}'}."
-            )
+            valid = valid_names(self.name, names, title="It defines")
+            raise ConfigError(f"{self.path}: the file defines no {self.kind} `{self.name}`; {valid}")
         if isinstance(definition, ast.ClassDef) and self.kind == "class":
             if not definition.bases:
                 raise ConfigError(f"{self.path}: class `{self.name}` must be a subclass of torch.nn.Module.")
@@ -235,7 +232,7 @@ def _call_errors(signature: _Signature, given: Sequence[str], positional: int) -
     names = [name for name in signature.keyword if name not in signature.positional[:positional]]
     for name in given:
         if name not in names and not signature.any_keyword:
-            yield f"takes no parameter `{name}`; {did_you_mean(name, names)}It takes: {', '.join(names) or 'none'}."
+            yield f"takes no parameter `{name}`; {valid_names(name, names, title='It takes')}"
     missing = [name for name in names if name not in given and name not in signature.optional]
     if missing:
         yield f"needs the parameters {', '.join(missing)}."

@@ -1,18 +1,40 @@
-"""That benchmarks run: those of whole verbs, which no other test of the code reaches, on a small campaign."""
+"""That benchmarks run: those that no other test of the code reaches, on a small campaign or in their quick mode."""
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_analysis_is_measured() -> None:
-    command = [sys.executable, ROOT / "benchmarks/analysis.py", ROOT / "config/experiments/wider.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(name: str, *words: str) -> dict[str, Any]:
+    """Run a benchmark, and return what its last line says."""
+    done = subprocess.run(
+        [warm.python(), "-m", name, *words],
+        cwd=ROOT / "benchmarks",
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert not done.returncode, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["benchmark"] == "analysis"
-    assert {"metrics [s]", "report [s]", "metrics / bound"} <= told["figures"].keys()
-    assert {budget["name"] for budget in told["budgets"]} > {"metrics and report [s]"}
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert result["benchmark"] == name
+    return result
+
+
+def test_the_analysis_is_measured() -> None:
+    result = run("analysis", str(ROOT / "config/experiments/wider.yaml"))
+    assert {"metrics [s]", "report [s]", "metrics / bound"} <= result["figures"].keys()
+    assert {budget["name"] for budget in result["budgets"]} > {"metrics and report [s]"}
+
+
+@pytest.mark.parametrize("name", ["accuracy", "exit_wave"])
+def test_a_quick_run_reaches_the_end(name: str) -> None:
+    result = run(name, "--quick")
+    assert {budget["name"] for budget in result["budgets"]} <= result["figures"].keys()

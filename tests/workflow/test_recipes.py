@@ -102,14 +102,14 @@ def test_weights_are_dropped_when_all_is_scored(varied, tmp_path):
     path.write_text(
         yaml.safe_dump(merge(change, {"test_suites": {"again": {"structure_set": "test", "conditions": "over"}}}))
     )
-    later = project.snakemake("--configfile", str(path))
+    later = project.snakemake("--until", "evaluate", "--configfile", str(path))
     assert later.returncode == 0, "scores of the same images are known"
     far = {
         "conditions": {"far": {"defocus_A": 300, "dose_e_per_A2": 1000}},
         "test_suites": {"far": {"structure_set": "test", "conditions": "far"}},
     }
     path.write_text(yaml.safe_dump(merge(change, far)))
-    later = project.snakemake("--configfile", str(path))
+    later = project.snakemake("--until", "evaluate", "--configfile", str(path))
     assert later.returncode != 0
     assert "keeps no weights, as execution.keep_weights was false" in later.stdout + later.stderr
 
@@ -120,7 +120,8 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
     project = finished.copy(tmp_path / "project")
     path = project.folder / "change.yaml"
     path.write_text(yaml.safe_dump(merge(change, {"execution": {"checkpoint_interval_s": 0}})))
-    command = [*project.command(), "--configfile", str(path)]
+    trained = ("--until", "train", "--configfile", str(path))
+    command = [*project.command(), *trained]
     networks = project.folder / "results/networks"
     (network,) = project.campaign(change).networks
     with subprocess.Popen(
@@ -134,13 +135,13 @@ def test_a_training_that_is_interrupted_goes_on(finished, tmp_path):
     assert not (networks / f"{network}.ckpt").exists()
     reached = store.read_checkpoint(networks / f"{network}.resume", expect_id=network)["epoch"]
     assert 0 < reached < EPOCHS
-    project.run("--configfile", str(path))
+    project.run(*trained)
     log = next((project.folder / "results/logs/packs").glob("1networks*.log")).read_text()
     assert f"{network}: training resumes after epoch" in log
     whole = finished.copy(tmp_path / "whole")
     path = whole.folder / "change.yaml"
     path.write_text(yaml.safe_dump(change))
-    whole.run("--configfile", str(path))
+    whole.run("--until", "train", "--configfile", str(path))
     found, expected = (
         read_network(one.folder / "results/networks" / f"{network}.ckpt")["sha256_of_weights"]
         for one in (project, whole)

@@ -81,7 +81,7 @@ def feature_shift(
             white = values @ whitening.astype(np.float32)
             result.mahalanobis[columns] = np.einsum("cik,cik->c", white, white) / images
         if in_domain[columns].any():
-            result.feature_cka[columns] = _largest_cka(values - values.mean(axis=1, keepdims=True), in_domain[columns])
+            result.feature_cka[columns] = largest_cka(values - values.mean(axis=1, keepdims=True), in_domain[columns])
     return result
 
 
@@ -120,26 +120,22 @@ def _whitening(covariance: Floats) -> Floats | None:
     return whitening
 
 
-def linear_cka(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Linear centred kernel alignment |XᵀY|² / (|XᵀX| |YᵀY|) of features of the same samples, columns centred.
+def largest_cka(centred: NDArray[np.floating], in_domain: NDArray[np.bool_]) -> Floats:
+    """Compare every dataset with those in-domain by linear centred kernel alignment, |XᵀY|² / (|XᵀX| |YᵀY|).
 
     S. Kornblith et al., ICML 2019 (arXiv:1905.00414), Table 1; |·| is Frobenius' norm.
 
     Parameters
     ----------
-    one, other : float array, (sample, feature)
+    centred : float array, (condition, image, channel)
+        Features of the same images in all datasets, less their mean over images.
+    in_domain : bool array, (condition,)
 
     Returns
     -------
-    float, [1]
-        From 0 to 1; NaN where one of them does not vary.
+    float64 array, (condition,), [1]
+        Of several datasets in-domain, the largest: 0 to 1; NaN where one of the two does not vary.
     """
-    both = np.stack([one - one.mean(axis=0), other - other.mean(axis=0)])
-    return float(_largest_cka(both, np.array([True, False]))[1])
-
-
-def _largest_cka(centred: NDArray[np.floating], in_domain: NDArray[np.bool_]) -> Floats:
-    """Largest CKA of every dataset with one of those in-domain, (condition,)."""
     _, images, channels = centred.shape
     references = np.flatnonzero(in_domain)
     # |XᵀY|² is also the sum over all pairs of images of XXᵀ times YYᵀ, whose cost does not grow with the references

@@ -9,16 +9,13 @@ from hrtem_ood.artifacts.store import open_zarr_until_closed
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArgumentError, ArtifactError
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FolderPath = str | os.PathLike[str]
 """Path of a results folder."""
-
-LARGEST_LIST = 10
-"""Largest number of choices that a message lists; it counts the others."""
 
 
 def check_name(argument: str, name: str, valid: Collection[str]) -> None:
@@ -29,15 +26,7 @@ def check_name(argument: str, name: str, valid: Collection[str]) -> None:
     ArgumentError
     """
     if name not in valid:
-        raise ArgumentError(
-            f"{argument}: there is no {str(name)[:80]!r}; {did_you_mean(str(name), valid)}Valid: {listed(valid)}."
-        )
-
-
-def listed(names: Collection[str]) -> str:
-    """Return names separated by commas; of a long list, the first ones and the number of the others."""
-    rest = len(names) - LARGEST_LIST
-    return ", ".join(list(names)[:LARGEST_LIST]) + (f" and {rest} more" if rest > 0 else "")
+        raise ArgumentError(f"{argument}: there is no {str(name)[:80]!r}; {valid_names(str(name), valid)}")
 
 
 def check_positive(**numbers: float) -> None:

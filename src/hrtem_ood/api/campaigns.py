@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hrtem_ood.api.arguments import FolderPath, check_name, listed, open_artifact
+from hrtem_ood.api.arguments import FolderPath, check_name, open_artifact
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.errors import ArgumentError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.suggestions import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,14 +94,14 @@ def list_networks(campaign: Campaign) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         Indexed by the ids of networks: ``training_set`` (name in the configuration), ``training_id`` (id of the training
-        set), ``conditions`` (labels of the training conditions, with semicolons between), ``images`` (number of training
-        images), ``architecture``, and all hyperparameters under their names in the configuration.
+        set), ``conditions`` (labels of the training conditions, with semicolons between), ``n_images`` (number of
+        training images), ``architecture``, and all hyperparameters under their names in the configuration.
 
     Examples
     --------
     >>> import hrtem_ood
     >>> networks = hrtem_ood.list_networks(hrtem_ood.load_campaign("config/config.yaml"))
-    >>> networks.query("training_set == 'mixed'")[["conditions", "images", "seed"]].values.tolist()
+    >>> networks.query("training_set == 'mixed'")[["conditions", "n_images", "seed"]].values.tolist()
     [['Δf −100 Å, 1000 e/Å²; Δf +100 Å, 1000 e/Å²', 4, 0], ['Δf −100 Å, 1000 e/Å²; Δf +100 Å, 1000 e/Å²', 4, 1]]
     """
     import pandas as pd
@@ -120,7 +121,7 @@ def list_networks(campaign: Campaign) -> "pd.DataFrame":
                 "training_set": names[spec.training_set],
                 "training_id": spec.training_set,
                 "conditions": "; ".join(condition.label for condition in conditions),
-                "images": sum(training_set.n_images),
+                "n_images": sum(training_set.n_images),
                 "architecture": spec.hyperparameters.architecture.label,
             }
             | spec.hyperparameters.model_dump(exclude={"architecture"})

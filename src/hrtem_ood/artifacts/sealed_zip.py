@@ -47,6 +47,7 @@ class SealedZip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._metadata: dict[str, bytes] = {}
         self._file = open_regular(path)
         weakref.finalize(self, self._file.close)  # for datasets that are opened interactively and never closed
         try:
@@ -94,14 +95,19 @@ class SealedZip:
         self._file.close()
 
     def read(self, name: str) -> bytes | None:
-        """Return a member, checked; None where there is none of that name."""
+        """Return a member, checked; None where there is none of that name. Metadata is kept, as it is needed again."""
+        if name in self._metadata:
+            return self._metadata[name]
         member = self.members.get(name)
         if member is None:
             return None
         try:
-            return self.archive.read(member)
+            content = self.archive.read(member)
         except UNREADABLE as error:
             raise damaged(self.path, error) from error
+        if name.endswith("zarr.json"):
+            self._metadata[name] = content
+        return content
 
     def read_json(self, name: str) -> Any:
         """Return a member that is JSON."""
@@ -128,3 +134,20 @@ class SealedZip:
                         pass
             except UNREADABLE as error:
                 raise damaged(self.path, error) from error
+
+
+def root_attributes(archive: SealedZip) -> dict[str, Any]:
+    """Return the root attributes of a ``.zarr.zip``.
+
+    Raises
+    ------
+    ArtifactError
+        Where it has none, or is not of Zarr's format 3.
+    """
+    metadata = archive.read_json("zarr.json")
+    attributes = metadata.get("attributes") if isinstance(metadata, dict) else None
+    if not isinstance(attributes, dict):
+        raise damaged(archive.path, "it has no attributes")
+    if metadata.get("zarr_format") != 3:  # in format 2, which Zarr would read, codecs may be pickles
+        raise damaged(archive.path, "it is not of Zarr's format 3")
+    return attributes

@@ -5,6 +5,7 @@ Nothing else in the package touches artifact files.
 
 import hashlib
 import io
+import math
 import os
 import secrets
 import zipfile
@@ -52,7 +53,7 @@ from hrtem_ood.artifacts.provenance import (
 from hrtem_ood.artifacts.provenance import (
     provenance as provenance,
 )
-from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.sealed_zip import SealedZip, root_attributes
 from hrtem_ood.artifacts.structure_files import read_structures as read_structures
 from hrtem_ood.artifacts.structure_files import structures_attributes as structures_attributes
 from hrtem_ood.artifacts.structure_files import write_structures as write_structures
@@ -62,6 +63,9 @@ from hrtem_ood.progress import log
 
 if TYPE_CHECKING:
     import xarray as xr
+
+DIGEST_BLOCK = 2**26
+"""Bytes of an array that are read at once for its digest."""
 
 
 def update_symlink(path: Path, target: Path) -> None:
@@ -74,16 +78,20 @@ def update_symlink(path: Path, target: Path) -> None:
     temporary.replace(path)
 
 
-def arrays_sha256(*arrays: np.ndarray) -> str:
-    """Sha256 of the types, shapes and values of arrays, as 64 hex digits."""
+def arrays_sha256(*arrays: "np.ndarray | xr.DataArray") -> str:
+    """Sha256 of the types, shapes and values of arrays, as 64 hex digits; of lazy ones, some rows are read at a time."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype} {list(array.shape)} ".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        step = max(1, DIGEST_BLOCK // max(1, array.dtype.itemsize * math.prod(array.shape[1:])))
+        for start in range(0, array.shape[0], step):
+            digest.update(np.ascontiguousarray(array[start : start + step]).data)
     return digest.hexdigest()
 
 
-def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, label: np.ndarray) -> None:
+def check_images(
+    path: Path, attributes: Mapping[str, Any], counts: "np.ndarray | xr.DataArray", label: "np.ndarray | xr.DataArray"
+) -> None:
     """Check images against the digest in the attributes of their dataset.
 
     Parameters
@@ -93,7 +101,7 @@ def check_images(path: Path, attributes: Mapping[str, Any], counts: np.ndarray, 
     attributes : mapping
         Of that dataset.
     counts, label : array, (image, y, x)
-        All of them.
+        All of them; lazy ones are read in parts.
 
     Raises
     ------
@@ -182,9 +190,9 @@ def open_zarr_until_closed(path: Path, *, expect_id: str | None = None, dask: bo
 
     from hrtem_ood.artifacts.zarr_store import SealedZipStore
 
-    check_id(path, zarr_attributes(path).get("id"), expect_id)
     store = SealedZipStore(path)
     try:
+        check_id(path, store.attributes.get("id"), expect_id)
         dataset: xr.Dataset = xr.open_zarr(store, consolidated=False, chunks={} if dask else None)
     except BaseException as error:
         store.close()
@@ -204,13 +212,7 @@ def read_zarr(path: Path, *, expect_id: str | None = None) -> "xr.Dataset":
 def zarr_attributes(path: Path) -> dict[str, Any]:
     """Read the root attributes of a ``.zarr.zip`` without opening it as a dataset, in about a millisecond."""
     with SealedZip(path) as archive:
-        metadata = archive.read_json("zarr.json")
-    attributes = metadata.get("attributes") if isinstance(metadata, dict) else None
-    if not isinstance(attributes, dict):
-        raise damaged(path, "it has no attributes")
-    if metadata.get("zarr_format") != 3:  # in format 2, which Zarr would read, codecs may be pickles
-        raise damaged(path, "it is not of Zarr's format 3")
-    return attributes
+        return root_attributes(archive)
 
 
 # --- all kinds -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.storage import ZipStore
 
-from hrtem_ood.artifacts.sealed_zip import SealedZip
+from hrtem_ood.artifacts.sealed_zip import SealedZip, root_attributes
 from hrtem_ood.artifacts.zarr_limits import check_arrays
 
 if TYPE_CHECKING:
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 class SealedZipStore(ZipStore):
     """A :class:`zarr.storage.ZipStore` for reading, which checks everything that it reads.
 
-    Damage raises an ArtifactError, which Zarr and xarray pass on unchanged. All metadata is read at once, when the
-    store is opened: Zarr reads it in tasks of asyncio, which would print the traceback of a second error.
+    Damage raises an ArtifactError, which Zarr and xarray pass on unchanged. All metadata is read at once, and only then,
+    when the store is opened: Zarr reads it in tasks of asyncio, which would print the traceback of a second error.
 
     Parameters
     ----------
     path : Path
+
+    Attributes
+    ----------
+    attributes : dict
+        Of the root.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,10 +42,8 @@ class SealedZipStore(ZipStore):
         self._sealed = SealedZip(self.path)
         self._zf = self._sealed.archive
         try:
-            check_arrays(self._sealed)
-            self._metadata = {
-                name: self._sealed.read(name) for name in self._sealed.members if name.endswith("zarr.json")
-            }
+            self.attributes = root_attributes(self._sealed)
+            check_arrays(self._sealed)  # reads the metadata of all arrays
         except BaseException:
             self._sealed.close()
             raise
@@ -54,7 +57,7 @@ class SealedZipStore(ZipStore):
     def _get(self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None) -> "Buffer | None":
         if not self._is_open:
             self._sync_open()
-        content = self._metadata[key] if key in self._metadata else self._sealed.read(key)
+        content = self._sealed.read(key)
         return None if content is None else prototype.buffer.from_bytes(_part(content, byte_range))
 
 

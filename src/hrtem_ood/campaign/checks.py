@@ -11,7 +11,7 @@ from hrtem_ood.campaign.user_files import user_file_errors
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.quoting import quoted
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 COLOUR_MAPS = ("crest", "flare", "mako", "rocket", "viridis", "cividis")
@@ -46,8 +46,7 @@ def _unknown(key: str, names: Iterable[str], defined: Iterable[str], where: str)
     valid = list(defined)
     for name in names:
         if name not in valid:
-            hint = did_you_mean(name, valid)
-            yield f"{key}: there is no `{name}` under `{where}`; {hint}Defined: {', '.join(valid)}."
+            yield f"{key}: there is no `{name}` under `{where}`; {valid_names(name, valid, title='Defined')}"
 
 
 def _references(campaign: Campaign) -> Iterator[str]:

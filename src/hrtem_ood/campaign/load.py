@@ -20,7 +20,7 @@ from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
 from hrtem_ood.config.text import parse_json, parse_yaml
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.quoting import quoted, shortened
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 from hrtem_ood.user_files import FileKind, file_sha256, read_text
 
 DEFAULT = Path("config/config.yaml")
@@ -251,7 +251,7 @@ def _describe_error(details: ErrorDetails, written: Any) -> str:
         new = renamed_key(keys)
         if new is not None:
             return f"{key}: this key is called `{new}` now."
-        return f"{key}: unknown key; {did_you_mean(str(path[-1]), valid)}Valid keys: {', '.join(valid)}."
+        return f"{key}: unknown key; {valid_names(str(path[-1]), valid, title='Valid keys')}"
     meaning = _meaning(path, written)
     if kind == "missing":
         return f"{key}: is missing. {meaning}".rstrip()

@@ -4,7 +4,6 @@ For candidate i and target j, f[i, j] ≥ 0 is the utility of training under i f
 that of its best member, max over i in S of f[i, j]. The goal is its mean over targets, or its worst (least) value.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +16,6 @@ from scipy.sparse import csr_array, eye_array, hstack, kron
 
 Floats = NDArray[np.float64]
 Goal = Literal["worst", "mean"]
-
-GREEDY_SHARE = 1 - 1 / math.e
-"""Least ratio of the greedy to the best mean (Nemhauser, Wolsey & Fisher, Math. Program. 14 (1978) 265)."""
 
 TOLERANCE = 1e-6
 """Relative difference up to which two utilities count as equal: that of the solver."""

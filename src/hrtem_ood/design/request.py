@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 from hrtem_ood.transfer.predictors.registry import SPECTRAL_PREDICTORS
 
 EXPERIMENT_GRIDS = re.compile(r"designed|uniform|random_\d+")
@@ -104,7 +104,7 @@ def _check_names(option: str, names: Iterable[str], choices: Iterable[str]) -> N
     valid = list(choices)
     for name in names:
         if name not in valid:
-            raise ConfigError(f"{option}: there is no `{name}`; {did_you_mean(name, valid)}Valid: {', '.join(valid)}.")
+            raise ConfigError(f"{option}: there is no `{name}`; {valid_names(name, valid)}")
 
 
 def _structure_set(campaign: Campaign, training_set: str) -> str:

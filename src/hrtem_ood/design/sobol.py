@@ -9,7 +9,7 @@ from scipy.stats import qmc
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ def parse_range(text: str) -> Range:
     name, equals, written = text.partition("=")
     parts = written.split(":")
     if name not in Condition.model_fields:
-        hint = did_you_mean(name, Condition.model_fields)
-        raise ConfigError(f"{text}: conditions have no key `{name}`; {hint}Valid: {', '.join(Condition.model_fields)}.")
+        raise ConfigError(f"{text}: conditions have no key `{name}`; {valid_names(name, Condition.model_fields)}")
     try:
         numbers = [float(part) for part in parts[:2]]
     except ValueError:

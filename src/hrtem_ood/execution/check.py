@@ -137,7 +137,7 @@ def _check_zarr(path: Path) -> dict[str, Any]:
 def _check_dataset(path: Path) -> dict[str, Any]:
     attributes = _check_zarr(path)
     with store.open_zarr(path, dask=False) as dataset:
-        store.check_images(path, dataset.attrs, dataset["counts"].values, dataset["label"].values)
+        store.check_images(path, dataset.attrs, dataset["counts"], dataset["label"])
     return attributes
 
 

@@ -10,7 +10,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.execution import Execution
-from hrtem_ood.errors import ConfigError, HrtemOodError
+from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.execution.job_records import record_job
 
 
@@ -59,11 +59,12 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
     ------
     ConfigError
         Where the configuration is not valid.
+    ArtifactError
+        Where one that the workflow wrote was changed since.
     HrtemOodError
         Where the campaign has no such artifact.
     """
     campaign = load_campaign_from_files(configs)
-    _check_name(configs, campaign)
     try:
         inputs = dag.job_inputs(campaign, stage, id_)
     except KeyError:
@@ -74,14 +75,3 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
     artifacts = Results(results)
     with record_job(stage, id_, results, configs) if record else nullcontext():
         yield Job(campaign, [artifacts.path(*each) for each in inputs], artifacts.path(stage, id_))
-
-
-def _check_name(configs: Sequence[Path], campaign: Campaign) -> None:
-    """Check a configuration that the workflow wrote against the id in its name, because jobs run files that it names."""
-    for path in configs:
-        written = path.parent.name == "configs" and path.suffix == ".json"
-        if written and path.name.removesuffix(".json") != campaign.config_id:
-            raise ConfigError(
-                f"{path}: its content has the id {campaign.config_id}, which is not its name. It was changed after Snakemake "
-                "wrote it, or another version wrote it. Run snakemake again, which writes it again."
-            )

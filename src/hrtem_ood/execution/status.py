@@ -30,6 +30,9 @@ WINDOW_S = 3600.0
 PAUSE_S = 600.0
 """An interval between two artifacts that is longer [s], and much longer than usual, is a pause between two runs."""
 
+FASTEST_PER_H = 36_000.0
+"""A higher rate [1/h] is that of copying files, which says nothing of jobs: the process of one alone takes a second to start."""
+
 LOG_LINES = 6
 
 RUNNING = ("running", "unchecked")
@@ -50,7 +53,7 @@ class StageStatus:
         Of those that are missing and needed: with a running job; with a job that failed or was killed; without a job and
         with all inputs; without a job and with missing inputs.
     rate_per_h : float or None, [1/h]
-        Artifacts finished per hour, by the last hour; None where fewer than two were.
+        Artifacts finished per hour, by the last hour; None where fewer than two were, or their files were copied.
     remaining_h : float or None, [h]
         Time for the missing ones, at that rate.
     """
@@ -299,7 +302,8 @@ def _rate(times: Iterable[float], *, is_running: bool) -> float | None:
     long = max(PAUSE_S, 10 * median(steps))
     first = max((number + 1 for number, step in enumerate(steps) if step > long), default=0)
     span, count = (now if is_running else recent[-1]) - recent[first], len(recent) - 1 - first
-    return count / span * 3600 if count and span > 0 else None
+    rate = count / span * 3600 if count and span > 0 else None
+    return None if rate is None or rate > FASTEST_PER_H else rate
 
 
 def _left(count: int, rate: float | None) -> float | None:

@@ -1,13 +1,10 @@
 """Outcomes of network tasks: a small JSON file beside the log of each, which holds data only."""
 
-import json
-import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.errors import HrtemOodError
+from hrtem_ood.errors import ArtifactError, HrtemOodError
 
 MAX_BYTES = 100_000
 MAX_ERROR = 2_000
@@ -68,19 +65,13 @@ def read_outcome(results: Path, id_: str, network: str, token: str) -> Outcome |
     Returns
     -------
     Outcome or None
-        None where the task has not ended, or where the file is not such an outcome.
+        None where the task has not ended, or where the file is not such an outcome, or damaged.
     """
     try:
-        # refuse a pipe, which would block the reader, and a file larger than an outcome
-        descriptor = os.open(task_folder(results, id_) / f"{network}.json", os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-                return None
-            content = json.loads(file.read(MAX_BYTES))
-    except (OSError, ValueError, RecursionError):
+        content = store.read_json(task_folder(results, id_) / f"{network}.json", MAX_BYTES)
+    except ArtifactError:
         return None
-    if not isinstance(content, dict) or content.get("id") != network or content.get("token") != token:
+    if content.get("token") != token:
         return None
     error = content.get("error")
     return Outcome(network, token, None if error is None else str(error)[:MAX_ERROR])

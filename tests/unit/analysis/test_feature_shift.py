@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import mahalanobis
 
 from hrtem_ood.analysis import feature_shift as module
-from hrtem_ood.analysis.feature_shift import feature_shift, ledoit_wolf, linear_cka
+from hrtem_ood.analysis.feature_shift import feature_shift, largest_cka, ledoit_wolf
 from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import label_free_predictors, rank_predictors
@@ -48,6 +48,11 @@ def test_the_covariance_is_that_of_ledoit_and_wolf(samples: int, features: int) 
     values = rng.standard_normal((samples, features)) @ rng.standard_normal((features, features))
     values -= values.mean(axis=0)
     np.testing.assert_allclose(ledoit_wolf(values), expected_covariance(values), rtol=1e-10, atol=1e-12)
+
+
+def linear_cka(one: np.ndarray, other: np.ndarray) -> float:
+    centred = np.stack([values - values.mean(axis=0) for values in (one, other)])
+    return float(largest_cka(centred, np.array([True, False]))[1])
 
 
 def test_cka_is_the_alignment_of_centred_kernels() -> None:

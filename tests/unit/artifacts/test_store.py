@@ -11,7 +11,7 @@ import xarray as xr
 from ase import Atoms
 from zarr.codecs import BloscCodec
 
-from hrtem_ood.artifacts import provenance, store
+from hrtem_ood.artifacts import provenance, sealed_zip, store
 from hrtem_ood.artifacts.zarr_mmap import memmap_rows
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.errors import ArtifactError
@@ -248,3 +248,42 @@ def test_other_chunks_are_not_mapped(tmp_path):
     path = tmp_path / "w.zarr.zip"
     store.write_zarr(path, dataset, {"id": "w"})
     assert memmap_rows(path, "wave") is None
+
+
+def test_lazy_arrays_are_digested_some_rows_at_a_time(tmp_path, dataset, monkeypatch):
+    path = tmp_path / "a.zarr.zip"
+    store.write_zarr(path, dataset, {"id": "a"})
+    whole = store.arrays_sha256(dataset.counts.values, dataset.wave.values)
+    monkeypatch.setattr(store, "DIGEST_BLOCK", 2 * 8 * 8)  # two images
+    rows, contiguous = [], np.ascontiguousarray
+
+    def counted(part):
+        rows.append(len(part))
+        return contiguous(part)
+
+    monkeypatch.setattr(np, "ascontiguousarray", counted)
+    with store.open_zarr(path, dask=False) as lazy:
+        assert store.arrays_sha256(lazy.counts, lazy.wave) == whole
+    assert rows == [2, 2, 2, 2, 2, 2]  # 4 images of 64 B; 8 rows of 64 B
+
+
+def test_a_store_is_opened_once_and_no_metadata_is_read_twice(tmp_path, monkeypatch):
+    path = tmp_path / "a-0123456789.zarr.zip"
+    store.write_zarr(path, xr.Dataset({"x": ("i", np.arange(3)), "y": ("i", np.ones(3))}), {"id": "a-0123456789"})
+    opened, read = [], []
+    open_regular, zip_read = sealed_zip.open_regular, zipfile.ZipFile.read
+
+    def counted_open(path):
+        opened.append(path)
+        return open_regular(path)
+
+    def counted_read(archive, member):
+        read.append(member.filename)
+        return zip_read(archive, member)
+
+    monkeypatch.setattr(sealed_zip, "open_regular", counted_open)
+    monkeypatch.setattr(zipfile.ZipFile, "read", counted_read)
+    with store.open_zarr(path) as dataset:
+        np.testing.assert_array_equal(dataset.x, [0, 1, 2])
+    assert opened == [path]
+    assert sorted(name for name in read if name.endswith("zarr.json")) == ["x/zarr.json", "y/zarr.json", "zarr.json"]

@@ -14,7 +14,8 @@ def test_bytes(size, text):
 
 
 @pytest.mark.parametrize(
-    ("hours", "text"), [(None, ""), (0.00018, "0.00018"), (0.24, "0.2"), (23.4, "23"), (2e5, "200,000")]
+    ("hours", "text"),
+    [(None, ""), (0, "0.00"), (0.00018, "< 0.01"), (0.0712, "0.07"), (0.24, "0.2"), (23.4, "23"), (2e5, "200,000")],
 )
 def test_hours(hours, text):
     assert quantities.format_hours(hours) == text

@@ -12,7 +12,7 @@ from hrtem_ood.errors import ConfigError
 MISTAKES = {
     "unknown key": (
         {"conditions": {"defocus": {"defokus_A": 3}}},
-        ["conditions.defocus.defokus_A", "did you mean `defocus_A`?", "dose_e_per_A2"],
+        ["conditions.defocus.defokus_A", "did you mean `defocus_A`?"],
     ),
     "unknown key at the top": ({"simulatoin": {}}, ["simulatoin", "did you mean `simulation`?"]),
     "unknown key in a grid of models": (

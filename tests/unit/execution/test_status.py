@@ -19,6 +19,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.processes import process_start
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli import main
+from hrtem_ood.cli.render import status as rendered
 from hrtem_ood.cli.render.status import status_table
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import Record
@@ -118,6 +119,8 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
         Results(results).path("packs", pack.id).unlink()
         for network in pack.networks[1:]:
             Results(results).path("networks", network.id).unlink()
+        minutes = packs.index(pack) + 1
+        os.utime(Results(results).path("networks", pack.networks[0].id), (time.time() - 60 * minutes,) * 2)
     running, away, failed, lost = packs
     note(results, "packs", running.id, "running", pid=alive_pid)
     note(results, "packs", away.id, "running", host="elsewhere.example")
@@ -133,7 +136,7 @@ def test_every_job_is_told_of_as_it_is(small, results, alive_pid):
     assert (stage.done, stage.running, stage.failed, stage.ready, stage.blocked) == (0, 2, 2, 0, 0)
     networks = row(found, "networks")
     assert (networks.done, networks.running, networks.ready, networks.blocked) == (4, 2, 0, 2)
-    assert networks.rate_per_h > 0
+    assert networks.rate_per_h == pytest.approx(3 / 240 * 3600, rel=0.1)
     assert networks.remaining_h == pytest.approx(4 / networks.rate_per_h)
     assert (row(found, "metrics").ready, row(found, "metrics").blocked) == (0, 1)
     states = {job.id: job.state for job in found.jobs}
@@ -175,6 +178,23 @@ def test_the_rate_is_that_since_the_last_pause(small, results):
     stage = row(status(small, results), "datasets")
     assert stage.rate_per_h == pytest.approx(3 / 90 * 3600, rel=1e-3)
     assert stage.remaining_h == pytest.approx(90 / 3 / 3600, rel=1e-3)
+
+
+def test_copied_files_have_no_rate(small, results):
+    """Ten files in 0.1 s are 360,000 per hour; status would say `1.02e+06`."""
+    Results(results).path("metrics", small.metrics_id).unlink()
+    *made, gone = [Results(results).path("datasets", id_) for id_ in small.datasets]
+    gone.unlink()
+    now = time.time()
+    for number, path in enumerate(made):
+        os.utime(path, (now - 60 + 0.01 * number,) * 2)
+    stage = row(status(small, results), "datasets")
+    assert (stage.rate_per_h, stage.remaining_h) == (None, None)
+
+
+@pytest.mark.parametrize(("per_h", "text"), [(43.14, "43.1"), (0.25, "0.25"), (1020.4, "1,020"), (35_999.0, "35,999")])
+def test_rates_are_written_in_full(per_h, text):
+    assert rendered._rate(per_h) == text
 
 
 def test_the_verb_watches_until_all_is_there(small, results, tmp_path, monkeypatch):

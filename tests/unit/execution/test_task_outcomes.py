@@ -47,6 +47,13 @@ def test_foreign_files_are_no_outcomes(tmp_path, content):
     assert read_outcome(tmp_path, "pack", "net", "a") is None
 
 
+def test_a_damaged_outcome_is_none(tmp_path):
+    write_outcome(tmp_path, "pack", Outcome("net", "a", "one thing"))
+    path = task_folder(tmp_path, "pack") / "net.json"
+    path.write_text(path.read_text().replace("one thing", "two things"))
+    assert read_outcome(tmp_path, "pack", "net", "a") is None
+
+
 def test_a_pipe_keeps_nobody_waiting(tmp_path):
     path = task_folder(tmp_path, "pack") / "net.json"
     path.parent.mkdir(parents=True)

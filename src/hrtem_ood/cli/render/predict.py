@@ -7,6 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from hrtem_ood.cli.render.console import folded, make_table, numbers
+from hrtem_ood.cli.render.quantities import format_count
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
 from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
@@ -58,7 +59,7 @@ def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwor
         yield f"not segmented: {result.message}"
     elif brief:
         one = result.record
-        yield f"{one.name}: {_count(len(one.diameters_A), 'particle')}, {one.covered:.1%} covered{_median(one)}"
+        yield f"{one.name}: {format_count(len(one.diameters_A), 'particle')}, {one.covered:.1%} covered{_median(one)}"
         yield from (f"  note: {note}" for note in one.notes)
     else:
         yield from segmentation_lines(result, network)
@@ -66,19 +67,21 @@ def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwor
 
 def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> Iterator[str]:
     """Yield the particles of an image, and notes on them."""
-    source, found, record = result.micrograph, result.segmentation, result.record
-    particles = found.measurements
+    source, segmentation, record = result.micrograph, result.segmentation, result.record
+    particles = segmentation.measurements
     yield f"{source.name} ({source.path})"
     size = f"  {' × '.join(map(str, record.shape))} px of {source.pixel_size_A:.4g} Å"
-    if found.network_shape == record.shape and found.network_pixel_size_A == source.pixel_size_A:
+    if segmentation.network_shape == record.shape and segmentation.network_pixel_size_A == source.pixel_size_A:
         yield f"{size}, not resampled"
     else:
-        seen = f"{' × '.join(map(str, found.network_shape))} px of {found.network_pixel_size_A:g} Å"
-        yield f"{size}, resampled to {seen} for the network"
-    if found.repaired is not None:
-        yield from _repairs(found.repaired)
-    if found.tiles is not None:
-        yield f"  in tiles of {found.tiles.side} px" + ("" if found.tiles.exact else ", see the note below")
+        resampled = f"{' × '.join(map(str, segmentation.network_shape))} px of {segmentation.network_pixel_size_A:g} Å"
+        yield f"{size}, resampled to {resampled} for the network"
+    if segmentation.repaired is not None:
+        yield from _repairs(segmentation.repaired)
+    if segmentation.tiles is not None:
+        yield f"  in tiles of {segmentation.tiles.side} px" + (
+            "" if segmentation.tiles.exact else ", see the note below"
+        )
     yield f"  particles cover {particles.covered:.1%} of the image; connected: {len(particles.particles)}"
     yield from _sizes(particles.particles)
     yield (
@@ -92,7 +95,7 @@ def segmentation_lines(result: SegmentationResult, network: TrainedNetwork) -> I
 def run_table(record: RunRecord) -> Table:
     """Return the table of a run: a row per image, and per file that failed."""
     table = make_table(
-        f"{_count(len(record.images), 'image')} segmented, {_count(len(record.failed), 'file')} not",
+        f"{format_count(len(record.images), 'image')} segmented, {format_count(len(record.failed), 'file')} not",
         folded("image"),
         *numbers("particles", "covered", "median diameter [Å]", "confidence", "notes"),
         folded("file"),
@@ -121,10 +124,6 @@ def failure_message(record: RunRecord, files: int) -> str:
     return f"{len(reasons)} of {files} files could not be segmented:{lines}{more}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _median(one: ImageRecord) -> str:
     return f", median diameter {one.median_diameter_A:.1f} Å" if len(one.diameters_A) else ""
 
@@ -132,7 +131,7 @@ def _median(one: ImageRecord) -> str:
 def _repairs(repaired: RepairedImage) -> Iterator[str]:
     repairs = []
     if repaired.spikes:
-        repairs.append(f"{repaired.spikes} {'spike' if repaired.spikes == 1 else 'spikes'} replaced")
+        repairs.append(f"{format_count(repaired.spikes, 'spike')} replaced")
     if repaired.slope:
         repairs.append(f"background divided out (varies by {repaired.slope:.0%})")
     if repaired.bright:

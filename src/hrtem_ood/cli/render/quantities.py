@@ -7,10 +7,12 @@ def format_count(number: int, noun: str) -> str:
 
 
 def format_hours(hours: float | None) -> str:
-    """Write a number of hours without its unit, or nothing for None."""
+    """Write a number of hours without its unit, or nothing for None; less than half a minute is ``< 0.01``."""
     if hours is None:
         return ""
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2g}"
+    if 0 < hours < 0.005:
+        return "< 0.01"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}" if hours >= 0.1 else f"{hours:.2f}"
 
 
 def format_duration(hours: float) -> str:

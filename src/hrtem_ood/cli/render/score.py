@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from hrtem_ood.cli.render.console import folded, make_table, note, numbers
 from hrtem_ood.cli.render.quantities import format_count
 from hrtem_ood.learning.inference.resample import SAME
-from hrtem_ood.learning.inference.score_micrographs import LEVEL, MicrographScores, Problem
+from hrtem_ood.learning.inference.run_record import FailedFile
+from hrtem_ood.learning.inference.score_micrographs import LEVEL, MicrographScores
 
 MAX_ROWS = 40
 """Networks, and images of a single one, that are listed; all are in the files."""
@@ -104,9 +105,8 @@ def _listed(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - MAX_LINES} more" if len(names) > MAX_LINES else "")
 
 
-def problem_lines(problems: Sequence[Problem], rows: int) -> Iterator[str]:
+def problem_lines(problems: Sequence[FailedFile], rows: int) -> Iterator[str]:
     """Yield what was not scored, and why; with the number of rows that were written."""
     rest = "the rest was scored" if rows else "nothing was scored"
     yield f"hrtem-ood: {format_count(len(problems), 'problem')}, {rest}:"
-    for path, reason in problems:
-        yield f"  {reason}" if str(path) in reason else f"  {path}: {reason}"
+    yield from (f"  {problem.message}" for problem in problems)

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.cli.render.empty_files import empty_files_line
-from hrtem_ood.cli.render.quantities import format_duration
+from hrtem_ood.cli.render.quantities import format_duration, format_hours
 from hrtem_ood.execution.status import RUNNING, JobStatus, StageStatus, Status
 
 MAX_JOBS = 10
@@ -28,16 +28,19 @@ def status_table(status: Status) -> RenderableType:
 
 def _row(stage: StageStatus) -> tuple[str, ...]:
     counts = (stage.running, stage.failed, stage.ready, stage.blocked)
-    rate = "" if stage.rate_per_h is None or not any(counts) else f"{stage.rate_per_h:,.3g}"
-    left = "" if stage.remaining_h is None else f"{stage.remaining_h:,.2g}"
+    rate = "" if stage.rate_per_h is None or not any(counts) else _rate(stage.rate_per_h)
     return (
         STAGES[stage.stage].label,
         f"{stage.wanted:,}",
         f"{stage.done:,}",
         *(f"{count:,}" if count else "" for count in counts),
         rate,
-        left,
+        format_hours(stage.remaining_h),
     )
+
+
+def _rate(per_hour: float) -> str:
+    return f"{per_hour:,.0f}" if per_hour >= 100 else f"{per_hour:.3g}"
 
 
 def _lines(status: Status) -> Iterator[str]:

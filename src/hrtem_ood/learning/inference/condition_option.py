@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.quoting import quoted, shortened
-from hrtem_ood.suggestions import did_you_mean
+from hrtem_ood.suggestions import valid_names
 
 EXAMPLE = "defocus_A=120,focal_spread_A=20,dose_e_per_A2=300"
 
@@ -46,7 +46,7 @@ def parse_condition(text: str) -> Condition:
 def _told(key: str, kind: str, message: str, values: dict[str, str]) -> str:
     fields = Condition.model_fields
     if kind == "extra_forbidden":
-        return f"{key}: unknown key; {did_you_mean(key, fields)}Valid keys: {', '.join(fields)}."
+        return f"{key}: unknown key; {valid_names(key, fields, title='Valid keys')}"
     if kind == "missing":
         return f"{key}: is missing. It is: {fields[key].description}"
     valid = message.replace("Input should be", "must be").removeprefix("Value error, ").partition(", unable")[0]

@@ -1,7 +1,6 @@
 """Figures of predictions: outlines on the micrograph beside the probability, thumbnails, sizes, and F1 against σ."""
 
 import math
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +13,17 @@ from scipy import ndimage
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment
 from hrtem_ood.learning.inference.particle_labels import Labels
 from hrtem_ood.learning.inference.resample import Floats, block_mean
-from hrtem_ood.plotting import BLUE, FONT, GREY, ORANGE, VERMILION, draw_scale_bar, new_figure, render
+from hrtem_ood.plotting import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SCREEN_DPI,
+    VERMILION,
+    draw_scale_bar,
+    new_figure,
+    render,
+    text_of_size,
+)
 
 DRAWN_PX = 1024
 """Larger images are drawn with pixels averaged to about this side."""
@@ -25,13 +34,7 @@ THUMBNAIL_PX = 400
 MOST_NUMBERS = 80
 """Particles of a picture are numbered up to so many."""
 
-DPI = 130
-
-RC: Any = {
-    "font.family": FONT,
-    "font.size": 9,
-    "axes.titlesize": 10,
-}  # Any: matplotlib types the keys as a long Literal
+TEXT_PT = 9
 
 
 def draw_segmentation(
@@ -66,7 +69,7 @@ def draw_segmentation(
     labels = labels[block // 2 :: block, block // 2 :: block][: image.shape[0], : image.shape[1]]
     height, width = (side * block * pixel_size_A / 10 for side in image.shape)
     extent = (0, width, height, 0)
-    with mpl.rc_context(RC):
+    with mpl.rc_context(text_of_size(TEXT_PT)):
         figure = new_figure(10.4, 0.7 + 4.6 * min(height / width, 4))  # of a strip, not metres
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         low, high = np.percentile(image, (0.5, 99.5))
@@ -86,7 +89,7 @@ def draw_segmentation(
         for axes in (left, right):
             axes.set(xticks=[], yticks=[])
         draw_scale_bar(left, 10 * width)
-        (png,) = render(figure, ["png"], DPI)
+        (png,) = render(figure, ["png"], SCREEN_DPI)
         return png
 
 
@@ -139,7 +142,7 @@ def draw_diameters(diameters_A: NDArray[np.floating], title: str) -> bytes:
     bytes
         PNG.
     """
-    with mpl.rc_context(RC):
+    with mpl.rc_context(text_of_size(TEXT_PT)):
         figure = new_figure(6.4, 3.0)
         axes = figure.subplots()
         # square-root rule: as many bins as a table of so few numbers can fill
@@ -148,7 +151,7 @@ def draw_diameters(diameters_A: NDArray[np.floating], title: str) -> bytes:
         axes.axvline(median, color=VERMILION, linewidth=1.4, label=f"median {median:.3g} Å")
         axes.set(xlabel="diameter of the circle of the same area [Å]", ylabel="particles", title=title)
         axes.legend(frameon=False)
-        (png,) = render(figure, ["png"], DPI)
+        (png,) = render(figure, ["png"], SCREEN_DPI)
         return png
 
 
@@ -167,7 +170,7 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
         PNG.
     """
     here, expected = trust.distance, trust.expected
-    with mpl.rc_context(RC):
+    with mpl.rc_context(text_of_size(TEXT_PT)):
         figure = new_figure(5.6, 3.8)
         axes = figure.subplots()
         if trust.measured is not None and expected is not None:
@@ -186,5 +189,5 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
         axes.set(xlabel="shared transfer σ with training", ylabel="F1, mean over images", ylim=(-0.02, 1.02))
         axes.grid(alpha=0.25)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
-        (png,) = render(figure, ["png"], DPI)
+        (png,) = render(figure, ["png"], SCREEN_DPI)
         return png

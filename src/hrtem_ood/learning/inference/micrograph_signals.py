@@ -1,5 +1,6 @@
 """What image files hold: arrays with the words of their files about pixels, before any is taken for a micrograph."""
 
+import contextlib
 import gc
 import struct
 import warnings
@@ -105,15 +106,33 @@ def read_or_reason(path: Path, reader: Callable[[Path], list[Signal]] = read_sig
     str
         The reason why there are none; empty where there is none.
     """
-    with warnings.catch_warnings():
-        # readers leave files to the garbage collector
-        warnings.simplefilter("ignore", ResourceWarning)
+    with _closing_what_is_left_open():
         try:
             return reader(path), ""
         except Exception as error:  # whatever it is
             why = f"{type(error).__name__}: {error!s:.200}"
-        gc.collect()  # the error is let go of here, with the file that its frames hold
-        return [], why
+        return [], why  # the error is let go of here, with the file that its frames hold
+
+
+@contextlib.contextmanager
+def _closing_what_is_left_open() -> Iterator[None]:
+    """Free in the end what refers to itself and was made inside: files that readers leave to the garbage collector.
+
+    The collector is switched off inside, so that all of that is of its youngest generation, which alone is searched: a whole
+    collection takes half a second where PyTorch is imported.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            try:
+                yield
+            finally:
+                gc.collect(0)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _checked(
@@ -253,16 +272,11 @@ def _tiff_headers(path: Path) -> list[tuple[list[Mapping[str, Any]], Mapping[str
     """Return axes and tags of each series as RosettaSciIO tells them; none where it stumbles."""
     from rsciio.tiff import file_reader
 
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ResourceWarning
-        )  # it leaves a file that is read lazily to the garbage collector
+    with _closing_what_is_left_open():  # it leaves a file that is read lazily open
         try:
             return [(read["axes"], read["original_metadata"]) for read in file_reader(str(path), lazy=True, **ONE_FILE)]
         except Exception:  # whatever it is; the pixel can still be stated
             return []
-        finally:
-            gc.collect()
 
 
 def _tiff_pixel(axes: list[Mapping[str, Any]], header: Mapping[str, Any]) -> tuple[tuple[float, str | None], ...]:

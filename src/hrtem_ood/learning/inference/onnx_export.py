@@ -71,12 +71,12 @@ def export(path: Path, output: Path, architecture_file: Path | None = None) -> N
     store.write_bytes(output, onnx_bytes(load(path, architecture_file)))
 
 
-def onnx_bytes(user: TrainedNetwork) -> bytes:
+def onnx_bytes(network: TrainedNetwork) -> bytes:
     """Translate a network.
 
     Parameters
     ----------
-    user : TrainedNetwork
+    network : TrainedNetwork
 
     Returns
     -------
@@ -91,13 +91,13 @@ def onnx_bytes(user: TrainedNetwork) -> bytes:
         raise MissingPackageError(
             f"{error.name} is needed to write ONNX. Install it: pip install hrtem-ood[export]"
         ) from None
-    stride = stride_of(user.network)
+    stride = stride_of(network.network)
     # two images of unequal sides: what is given as 1, or twice, may be taken for a constant
     example = torch.arange(2 * 4 * 6 * stride**2, dtype=torch.float32).reshape(2, 1, 4 * stride, 6 * stride)
     try:
         with _quiet():
             program: Any = torch.onnx.export(
-                StandardisingNetwork(user.network).eval(),
+                StandardisingNetwork(network.network).eval(),
                 (example,),
                 dynamo=True,
                 opset_version=OPSET,
@@ -108,25 +108,25 @@ def onnx_bytes(user: TrainedNetwork) -> bytes:
             )
     except Exception as error:  # a user's architecture may hold whatever has no translation
         raise ArtifactError(
-            f"network {user.id} cannot be written as ONNX ({type(error).__name__}: {str(error).strip().splitlines()[0]}). "
+            f"network {network.id} cannot be written as ONNX ({type(error).__name__}: {str(error).strip().splitlines()[0]}). "
             "Its architecture does what PyTorch's exporter cannot translate."
         ) from error
-    return _with_facts(program.model_proto, user)
+    return _with_facts(program.model_proto, network)
 
 
-def _with_facts(model: Any, user: TrainedNetwork) -> bytes:
+def _with_facts(model: Any, network: TrainedNetwork) -> bytes:
     """Add what a user of the model needs to know, and leave out where in the source each node came from."""
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    known = user.training_domain
-    conditions = [{"condition": condition.model_dump(), "images": images} for condition, images in known.conditions]
+    domain = network.training_domain
+    conditions = [{"condition": condition.model_dump(), "images": images} for condition, images in domain.conditions]
     facts = {
-        "id": user.id,
-        "pixel_size_A": repr(known.pixel_size_A),
-        "energy_eV": repr(known.energy_eV),
-        "stride": str(stride_of(user.network)),
-        "training_side_px": str(known.side_px),
+        "id": network.id,
+        "pixel_size_A": repr(domain.pixel_size_A),
+        "energy_eV": repr(domain.energy_eV),
+        "stride": str(stride_of(network.network)),
+        "training_side_px": str(domain.side_px),
         "training_conditions": json.dumps(conditions),
         "input": INPUT,
         "output": OUTPUT,

@@ -155,8 +155,8 @@ def _sums(labels: Labels, count: int, probability: Floats, image: Floats | None)
         which = labels[start : start + ROWS][rows, columns]
         y, x = (rows + start).astype(np.float64), columns.astype(np.float64)
         entropy = _entropy(probability[start : start + ROWS][rows, columns])
-        seen = np.full(len(which), np.nan) if image is None else image[start : start + ROWS][rows, columns]
-        for name, weight in zip(names, (None, y, x, y * y, x * x, y * x, entropy, seen), strict=True):
+        intensity = np.full(len(which), np.nan) if image is None else image[start : start + ROWS][rows, columns]
+        for name, weight in zip(names, (None, y, x, y * y, x * x, y * x, entropy, intensity), strict=True):
             total[name] += np.bincount(which, weight, count + 1)
     return {name: values[1:] for name, values in total.items()}
 

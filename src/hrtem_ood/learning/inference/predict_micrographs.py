@@ -167,13 +167,13 @@ def predict(
             for micrograph in read:
                 outputs = output_paths(output, micrograph.name)
                 claims.claim(outputs, path)
-                found = segment(network, micrograph, repair=repair, device=device, **particles._asdict())
-                write_outputs(outputs, found, micrograph.name, network.id)
+                segmentation = segment(network, micrograph, repair=repair, device=device, **particles._asdict())
+                write_outputs(outputs, segmentation, micrograph.name, network.id)
                 digest = digest or file_sha256(path, "micrograph")
                 drawn = len(record.images) < MOST_THUMBNAILS
-                record.images.append(_keep(micrograph, found, outputs, digest, drawn=drawn))
-                yield SegmentationResult(micrograph, found, record.images[-1])
-                del found  # two images at once need twice the memory
+                record.images.append(_keep(micrograph, segmentation, outputs, digest, drawn=drawn))
+                yield SegmentationResult(micrograph, segmentation, record.images[-1])
+                del segmentation  # two images at once need twice the memory
         except (HrtemOodError, MemoryError) as error:
             record.failed.append(FailedFile(path, str(error) or "out of memory"))
             yield record.failed[-1]
@@ -182,52 +182,52 @@ def predict(
 
 
 def _keep(
-    micrograph: Micrograph, found: Segmentation, outputs: Mapping[str, Path], sha256: str, *, drawn: bool
+    micrograph: Micrograph, segmentation: Segmentation, outputs: Mapping[str, Path], sha256: str, *, drawn: bool
 ) -> ImageRecord:
-    particles = found.particles
+    particles = segmentation.particles
     return ImageRecord(
         name=micrograph.name,
         path=micrograph.path,
         sha256=sha256,
         shape=(micrograph.image.shape[0], micrograph.image.shape[1]),
-        network_shape=found.network_shape,
-        pixel_size_A=found.pixel_size_A,
-        network_pixel_size_A=found.network_pixel_size_A,
-        covered=found.measurements.covered,
+        network_shape=segmentation.network_shape,
+        pixel_size_A=segmentation.pixel_size_A,
+        network_pixel_size_A=segmentation.network_pixel_size_A,
+        covered=segmentation.measurements.covered,
         confidence=float(particles.confidence.mean()),
-        entropy=found.measurements.entropy,
+        entropy=segmentation.measurements.entropy,
         diameters_A=particles.diameter_A.to_numpy(np.float32),
         at_edge=particles.at_edge.to_numpy(bool),
-        notes=tuple(segmentation_notes(micrograph, found)),
+        notes=tuple(segmentation_notes(micrograph, segmentation)),
         outputs=outputs,
-        thumbnail=draw_thumbnail(found.image, found.labels) if drawn else b"",
+        thumbnail=draw_thumbnail(segmentation.image, segmentation.labels) if drawn else b"",
     )
 
 
-def segmentation_notes(micrograph: Micrograph, found: Segmentation) -> Iterator[str]:
+def segmentation_notes(micrograph: Micrograph, segmentation: Segmentation) -> Iterator[str]:
     """Yield reasons to check a result, from the image and the masks alone.
 
     Parameters
     ----------
     micrograph : Micrograph
-    found : Segmentation
+    segmentation : Segmentation
     """
     yield from micrograph.notes
     for each in micrograph.left_out[:MOST_NOTES]:
         yield f"not segmented: {each}"
     if len(micrograph.left_out) > MOST_NOTES:
         yield f"not segmented: {len(micrograph.left_out) - MOST_NOTES} more of this file"
-    covered = found.measurements.covered
+    covered = segmentation.measurements.covered
     if covered == 0:
-        yield "No particle found. Empty masks are typical of out-of-domain images."
+        yield "No particle segmentation. Empty masks are typical of out-of-domain images."
     elif covered >= NEARLY_ALL:
         yield f"Particles cover {covered:.1%} of the image. Full masks are typical of out-of-domain images."
-    if micrograph.pixel_size_A > found.network_pixel_size_A:
+    if micrograph.pixel_size_A > segmentation.network_pixel_size_A:
         yield (
             f"the image has frequencies up to {0.5 / micrograph.pixel_size_A:.2f} 1/Å, training images up to "
-            f"{0.5 / found.network_pixel_size_A:.2f} 1/Å: the network was not trained on such smooth noise."
+            f"{0.5 / segmentation.network_pixel_size_A:.2f} 1/Å: the network was not trained on such smooth noise."
         )
-    if found.tiles is not None and not found.tiles.exact:
+    if segmentation.tiles is not None and not segmentation.tiles.exact:
         yield (
             "an output pixel of this network depends on the whole image, hence the result on the tiles, which are as "
             "large as the training images."

@@ -1,16 +1,14 @@
 """Figure of scored micrographs: F1 of networks × images, beside their medians."""
 
-from typing import Any
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hrtem_ood.plotting import BLUE, FONT, VERMILION, new_figure, render
+from hrtem_ood.plotting import BLUE, SCREEN_DPI, VERMILION, new_figure, render, text_of_size
 from hrtem_ood.quoting import shortened
 
-DPI = 130
+TEXT_PT = 8
 
 MOST_NETWORKS, MOST_IMAGES = 60, 120
 """Rows and columns that are drawn: the best networks, and the images with the least median F1."""
@@ -20,12 +18,6 @@ MOST_NUMBERS = 24
 
 MOST_LETTERS = 34
 """Of a name."""
-
-RC: Any = {
-    "font.family": FONT,
-    "font.size": 8,
-    "axes.titlesize": 9,
-}  # Any: matplotlib types the keys as a long Literal
 
 
 def draw_scores(table: pd.DataFrame, summary: pd.DataFrame) -> bytes:
@@ -51,7 +43,7 @@ def draw_scores(table: pd.DataFrame, summary: pd.DataFrame) -> bytes:
     cells = _cells(table, summary)
     rows, columns = cells.shape
     wide, high = float(np.clip(0.42 * columns, 1.2, 12)), 0.3 * rows
-    with mpl.rc_context(RC):
+    with mpl.rc_context(text_of_size(TEXT_PT)):
         figure = new_figure(wide + 6.2, high + 2.6)
         left, right = figure.subplots(1, 2, width_ratios=(wide, 2.6))
         sns.heatmap(
@@ -72,7 +64,7 @@ def draw_scores(table: pd.DataFrame, summary: pd.DataFrame) -> bytes:
         left.tick_params(axis="x", rotation=90, labelsize=7 if columns <= 60 else 4)
         left.tick_params(axis="y", rotation=0, labelsize=7)
         _draw_medians(right, cells, summary.loc[cells.index])
-        (png,) = render(figure, ["png"], DPI)
+        (png,) = render(figure, ["png"], SCREEN_DPI)
         return png
 
 

@@ -20,6 +20,7 @@ from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
+from hrtem_ood.learning.inference.run_record import FailedFile
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, segment
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.progress import track
@@ -47,13 +48,6 @@ class NetworkFile(NamedTuple):
     trained: TrainedNetwork
 
 
-class Problem(NamedTuple):
-    """What was not scored, and why."""
-
-    path: Path
-    reason: str
-
-
 @dataclass
 class MicrographScores:
     """Scores of networks on labelled micrographs.
@@ -63,18 +57,18 @@ class MicrographScores:
     table : pandas.DataFrame
         One row per network and image, with :data:`COLUMNS`; ``covered`` and ``label_covered`` are the shares [1] of the
         pixels that are particle in the segmentation and in the label.
-    problems : list of Problem
+    problems : list of FailedFile
         Files, and images of them, that could not be scored.
     left_out : list of str
         What else the files hold that is no micrograph.
     """
 
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FailedFile] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
-def load_networks(paths: Iterable[Path], architecture_file: Path | None) -> tuple[list[NetworkFile], list[Problem]]:
+def load_networks(paths: Iterable[Path], architecture_file: Path | None) -> tuple[list[NetworkFile], list[FailedFile]]:
     """Read networks; one that cannot be used does not keep the others from it.
 
     Parameters
@@ -86,7 +80,7 @@ def load_networks(paths: Iterable[Path], architecture_file: Path | None) -> tupl
     Returns
     -------
     list of NetworkFile
-    list of Problem
+    list of FailedFile
 
     Raises
     ------
@@ -96,7 +90,7 @@ def load_networks(paths: Iterable[Path], architecture_file: Path | None) -> tupl
         Where there is no network that can be used.
     """
     networks: dict[str, NetworkFile] = {}
-    problems: list[Problem] = []
+    problems: list[FailedFile] = []
     errors: list[HrtemOodError] = []
     needed = False
     for path in {path.resolve(): path for path in paths}.values():
@@ -109,11 +103,11 @@ def load_networks(paths: Iterable[Path], architecture_file: Path | None) -> tupl
                 needed, trained = True, load(path, architecture_file)
         except HrtemOodError as error:
             errors.append(error)
-            problems.append(Problem(path, str(error)))
+            problems.append(FailedFile(path, str(error)))
             continue
         other = networks.setdefault(trained.id, NetworkFile(path, trained))
         if other.path != path:
-            problems.append(Problem(path, f"it is network {trained.id}, as {other.path}, and not scored twice."))
+            problems.append(FailedFile(path, f"it is network {trained.id}, as {other.path}, and not scored twice."))
     if architecture_file is not None and networks and not needed:
         raise ConfigError("--architecture-file: the networks are of built-in architectures. Leave the option out.")
     if len(errors) == 1 and not networks:
@@ -154,27 +148,27 @@ def score_micrographs(
         Where there is no such device.
     """
     torch_device(device)  # what no image can mend ends all
-    found = MicrographScores()
+    scores = MicrographScores()
     rows: list[dict[str, Any]] = []
     for pair in track(pairs, "files scored", len(pairs)):
         try:
-            for micrograph, label in _labelled(pair, pixel_size_A, found):
-                rows += _score_image(networks, micrograph, pair.labels, label, repair, device, found.problems)
+            for micrograph, label in _labelled(pair, pixel_size_A, scores):
+                rows += _score_image(networks, micrograph, pair.labels, label, repair, device, scores.problems)
         except (HrtemOodError, MemoryError) as error:
-            found.problems.append(Problem(pair.micrographs, str(error) or "out of memory"))
+            scores.problems.append(FailedFile(pair.micrographs, str(error) or "out of memory"))
     place = {trained.id: number for number, (_, trained) in enumerate(networks)}
     rows.sort(key=lambda row: place[row["network"]])
-    found.table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"particle_count": "Int64"})
-    return found
+    scores.table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"particle_count": "Int64"})
+    return scores
 
 
 def _labelled(
-    pair: LabelPair, pixel_size_A: float | None, found: MicrographScores
+    pair: LabelPair, pixel_size_A: float | None, scores: MicrographScores
 ) -> Iterator[tuple[Micrograph, ParticleLabel]]:
     """Yield the micrographs of a file with their labels, and note those that have none that fits."""
     planes = read_label_planes(pair.labels)
     for micrograph in read_micrographs(pair.micrographs, pixel_size_A=pixel_size_A):
-        found.left_out += micrograph.left_out
+        scores.left_out += micrograph.left_out
         if len(planes) != micrograph.count:
             raise ArtifactError(
                 f"{pair.labels} holds {len(planes)} labels, but {pair.micrographs} {micrograph.count} images. Give one "
@@ -186,7 +180,7 @@ def _labelled(
             _check_shape(values, name, micrograph)
             yield micrograph, particle_label(values, name)
         except ArtifactError as error:
-            found.problems.append(Problem(pair.labels, str(error)))
+            scores.problems.append(FailedFile(pair.labels, str(error)))
 
 
 def _check_shape(label: NDArray[Any], name: str, micrograph: Micrograph) -> None:
@@ -206,7 +200,7 @@ def _score_image(
     label: ParticleLabel,
     repair: bool,
     device: Device,
-    problems: list[Problem],
+    problems: list[FailedFile],
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per network; the image is repaired once for all of them."""
     repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
@@ -215,7 +209,7 @@ def _score_image(
         try:
             mask = _mask(trained, image, repaired, device)
         except (HrtemOodError, MemoryError) as error:
-            problems.append(Problem(micrograph.path, f"network {trained.id}: {str(error) or 'out of memory'}"))
+            problems.append(FailedFile(micrograph.path, f"network {trained.id}: {str(error) or 'out of memory'}"))
             continue
         yield {
             "network": trained.id,
@@ -234,10 +228,10 @@ def _mask(
     network: TrainedNetwork, micrograph: Micrograph, repaired: RepairedImage | None, device: Device
 ) -> NDArray[np.bool_]:
     """Segment a repaired micrograph, on its own grid."""
-    found = segment(network, micrograph, repair=False, device=device)
-    if not np.isfinite(found.probability).all():
+    segmentation = segment(network, micrograph, repair=False, device=device)
+    if not np.isfinite(segmentation.probability).all():
         raise ArtifactError(f"{micrograph.path}: it gives no number for pixels of {micrograph.name}. Use another.")
-    mask = threshold(found.probability).astype(np.bool_)
+    mask = threshold(segmentation.probability).astype(np.bool_)
     return mask if repaired is None else mask & ~repaired.dead
 
 

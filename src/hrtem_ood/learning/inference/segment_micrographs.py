@@ -94,9 +94,6 @@ class Segmentation:
         Of the particle class. Where the network's pixel is another, it is interpolated linearly between those.
     pixel_size_A : float, [Å]
         Of the micrograph.
-    measurements : ParticleMeasurements
-        Covered share ``covered`` [1] and mean predictive ``entropy`` [nat]; its ``particles`` and ``labels`` are
-        :attr:`particles` and :attr:`labels`.
     tiles : Tiling or None
         How the image was cut; None for one that went through the network in one piece.
     repaired : RepairedImage or None
@@ -106,6 +103,10 @@ class Segmentation:
         same, see :func:`hrtem_ood.learning.inference.resample.same_pixel`.
     network_shape : tuple of int, [px]
         Of the image that the network saw.
+    zero : float
+        Value of ``image`` without electrons.
+    options : ParticleOptions
+        Which connected pixels are particles.
 
     Examples
     --------
@@ -126,11 +127,17 @@ class Segmentation:
     image: NDArray[np.float32]
     probability: NDArray[np.float32]
     pixel_size_A: float
-    measurements: ParticleMeasurements
     tiles: Tiling | None
     repaired: RepairedImage | None
     network_pixel_size_A: float
     network_shape: tuple[int, int]
+    zero: float
+    options: ParticleOptions
+
+    @cached_property
+    def measurements(self) -> ParticleMeasurements:
+        """Covered share [1], mean predictive entropy [nat], particles and their labels; measured when first used."""
+        return measure_particles(self.probability, self.pixel_size_A, self.options, image=self.image, zero=self.zero)
 
     @property
     def mask(self) -> NDArray[np.uint8]:
@@ -254,13 +261,12 @@ def segment(
         raise ArtifactError(f"{micrograph.path}: {micrograph.name} {why}")
     repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
     image = micrograph.image if repaired is None else repaired.image
-    probability, tiles, seen = _on_own_pixels(network, image, old, device)
+    probability, tiles, network_shape = _on_own_pixels(network, image, old, device)
     if repaired is not None:
         probability[repaired.dead] = 0
     options = ParticleOptions(min_diameter_A, fill_holes, split_touching)
-    measurements = measure_particles(probability, old, options, image=image, zero=micrograph.zero)
     pixel = old if same_pixel(old, new) else new
-    return Segmentation(image, probability, old, measurements, tiles, repaired, pixel, seen)
+    return Segmentation(image, probability, old, tiles, repaired, pixel, network_shape, micrograph.zero, options)
 
 
 def _on_own_pixels(
@@ -271,8 +277,8 @@ def _on_own_pixels(
     if same_pixel(pixel_size_A, trained):
         probability, tiles = image_probability(network, image, device=device)
         return probability, tiles, (image.shape[0], image.shape[1])
-    seen, tiles = image_probability(network, resample(image, pixel_size_A, trained), device=device)
-    return interpolate(seen, trained, pixel_size_A, image.shape), tiles, (seen.shape[0], seen.shape[1])
+    coarse, tiles = image_probability(network, resample(image, pixel_size_A, trained), device=device)
+    return interpolate(coarse, trained, pixel_size_A, image.shape), tiles, (coarse.shape[0], coarse.shape[1])
 
 
 def image_probability(
@@ -304,13 +310,13 @@ def smallest_side(network: TrainedNetwork) -> int:
 
 
 def assess_condition(
-    user: TrainedNetwork, condition: Condition, results: Path, output: Path
+    network: TrainedNetwork, condition: Condition, results: Path, output: Path
 ) -> tuple[ConditionAssessment, Path]:
     """Tell how far a condition lies from training and what was measured there, and draw it.
 
     Parameters
     ----------
-    user : TrainedNetwork
+    network : TrainedNetwork
     condition : Condition
     results : Path
         The results folder, where campaigns' metrics are looked for.
@@ -323,13 +329,13 @@ def assess_condition(
     Path
         Its picture, ``trust.png``.
     """
-    measured = find_measured(results, user.id, user.sha256_of_weights)
-    far = assess_distance(condition, user.training_domain, measured.transfer if measured else Transfer())
+    measured = find_measured(results, network.id, network.sha256_of_weights)
+    distance = assess_distance(condition, network.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
-        far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None
+        distance, measured, expected_f1(measured.points, distance.sigma, condition.label) if measured else None
     )
     path = output / ASSESSMENT_FILE
-    store.write_bytes(path, draw_assessment(result, user.id))
+    store.write_bytes(path, draw_assessment(result, network.id))
     return result, path
 
 

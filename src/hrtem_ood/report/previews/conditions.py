@@ -12,12 +12,11 @@ from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.ctf import envelope, phase_contrast_transfer
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.plotting import BLUE, VERMILION, draw_scale_bar, new_figure, render
+from hrtem_ood.plotting import BLUE, SCREEN_DPI, VERMILION, draw_scale_bar, new_figure, render
 from hrtem_ood.report.style import theme
 
 ROWS = 8
 """Conditions in one picture."""
-DPI = 130
 WIDTH, CHARACTERS = 9.5, 130
 """Width of a page [inch], and characters of a line of that width."""
 
@@ -82,7 +81,7 @@ def _page(
             list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries), frameon=False
         )
         figure.suptitle(title, fontsize=9)
-        (png,) = render(figure, ["png"], DPI)
+        (png,) = render(figure, ["png"], SCREEN_DPI)
         return png
 
 

@@ -15,14 +15,13 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.physics.structures.recipe import StructureFileRecipe, StructureRecipe
 from hrtem_ood.physics.structures.scene import draw_scene, prepare_recipe
 from hrtem_ood.physics.structures.scene_files import read_scenes
-from hrtem_ood.plotting import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_figure, render
+from hrtem_ood.plotting import BLUE, GREEN, ORANGE, PURPLE, SCREEN_DPI, SKY, VERMILION, new_figure, render
 from hrtem_ood.progress import track
 from hrtem_ood.report.style import theme
 
 FILM = "#C8C8C8"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 """Colours of elements. The usual colours of chemistry are too similar, such as the oranges of Cd and Se."""
-DPI = 130
 WIDTH = 3.2
 """Width of one structure [inch]."""
 CHARACTERS = 44
@@ -114,7 +113,7 @@ def draw_scenes_of(name: str, scenes: list[Atoms]) -> bytes:
         figure.set_layout_engine("constrained", h_pad=0.08)
         handles = [_mark(label, colour) for label, colour in key.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=4 * len(scenes), frameon=False)
-        (image,) = render(figure, ["png"], DPI)
+        (image,) = render(figure, ["png"], SCREEN_DPI)
         return image
 
 

@@ -1,4 +1,4 @@
-"""Registry of predictors, one row each. A new predictor is a function and a row, and a line in docs/predictors.md.
+"""Registry of predictors, one row each. A new predictor is a function and a row; `make docs` lists it.
 
 This module is imported whenever a configuration is checked. Nothing that it imports may load PyTorch, abTEM, xarray, or those
 parts of SciPy that only a computation uses.

@@ -14,6 +14,7 @@ from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.batches import standardise
 from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
+from hrtem_ood.learning.inference import figures
 from hrtem_ood.physics.optics.condition import Condition
 
 PIXEL_A = 0.4
@@ -33,6 +34,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Number particles in figures only where there are few: drawing the text takes as long as all the rest of a run."""
+    monkeypatch.setattr(figures, "MOST_NUMBERS", 3)
+
+
+_MADE: dict[tuple[str, bool, str], bytes] = {}
+"""Files of :func:`random_network`, by id, ``diverged`` and domain: dozens of tests take the same."""
+
+
 def random_network(
     folder: Path,
     *,
@@ -45,15 +56,20 @@ def random_network(
     if spec is None:
         chosen = {"name": "unet", "base_channels": 3, "depth": 2} | architecture
         spec = NetworkSpec(training_set="t", hyperparameters={"epochs": 1, "architecture": chosen})
+    path, key = folder / "networks" / f"{spec.id}.ckpt", (spec.id, diverged, repr(trained_on))
+    if key in _MADE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_MADE[key])
+        return path
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         network = build(spec.hyperparameters.architecture)
         for _ in range(20):  # in training mode
             network(standardise(torch.rand(4, 1, 64, 64)))
     _spread(network)
-    path = folder / "networks" / f"{spec.id}.ckpt"
     trained = TrainingOutcome(network.state_dict(), 0, 0.25, diverged=diverged)
     write_network(path, spec, trained, trained_on, seconds=0, device="cpu")
+    _MADE[key] = path.read_bytes()
     return path
 
 

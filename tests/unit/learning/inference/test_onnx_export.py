@@ -33,7 +33,7 @@ def exports(tmp_path_factory):
 def exported(request, exports, capfd):
     folder, made = exports[0] / request.param, exports[1]
     if request.param not in made:
-        architecture = {"unet": {"depth": 2}, "resnet_unet": {"base_channels": 8, "depth": 3}}[request.param]
+        architecture = {"unet": {"depth": 2}, "resnet_unet": {"base_channels": 8, "depth": 2}}[request.param]
         network = random_network(folder, name=request.param, **architecture)
         done = CliRunner().invoke(main, ["export", str(network), "--output", str(folder / "made/net.onnx")])
         assert done.exit_code == 0, done.output

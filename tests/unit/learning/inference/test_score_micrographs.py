@@ -9,7 +9,7 @@ from torch import nn
 
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
-from hrtem_ood.learning.inference import score_figure
+from hrtem_ood.learning.inference import score_figure, segment_micrographs
 from hrtem_ood.learning.inference import score_micrographs as module
 from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.score_figure import draw_scores
@@ -74,6 +74,15 @@ def test_scores_are_those_counted_by_hand(score, tmp_path):
     assert row["network_pixel_size_A"] == 0.4
     assert (row["network"], row["micrograph"]) == ("stub", "m0")
     assert (row["micrograph_file"], row["label_file"]) == (str(tmp_path / "m0.tif"), str(tmp_path / "l0.tif"))
+
+
+def test_particles_are_not_measured_for_scores(score, monkeypatch):
+    def measure(*_arguments, **_options):
+        raise AssertionError("a score needs the mask alone")
+
+    monkeypatch.setattr(segment_micrographs, "measure_particles", measure)
+    found = score((BRIGHT, LABEL))
+    assert (len(found.table), found.problems) == (1, [])
 
 
 def test_without_particles_in_the_label_scores_are_undefined(score):

@@ -196,8 +196,17 @@ def test_precision_is_recorded(lab: Any, monkeypatch: pytest.MonkeyPatch, capsys
 
 @pytest.mark.filterwarnings(r"ignore:`torch\.jit:DeprecationWarning")  # PyTorch's own
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
-def test_compiled_training_agrees_to_rounding(lab: Any) -> None:
-    spec = lab.spec(epochs=2, batch_size=7)  # all images: every other size of a batch is compiled anew
+def test_compiled_training_agrees_to_rounding(lab: Any, tmp_path: Any) -> None:
+    file = tmp_path / "small.py"  # as few layers as show it: the compiler takes seconds for each
+    file.write_text(
+        "from torch import nn\n"
+        "class Small(nn.Sequential):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1))\n"
+    )
+    architecture = {"name": "Small", "file": str(file)}
+    # all images: every other size of a batch is compiled anew
+    spec = lab.spec(epochs=2, batch_size=7, architecture=architecture)
     plain, compiled = lab.fit(spec), lab.fit(spec, compile=True)
     assert compiled.weights.keys() == plain.weights.keys()
     assert compiled.curves["validation_loss"] == pytest.approx(plain.curves["validation_loss"], rel=1e-3)

@@ -3,11 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests import warm
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.learning.checkpoint import read_network
@@ -142,13 +143,14 @@ train(PackSpec.model_validate_json(pack), paths, Path(networks), Path(output), d
 """
 
 
-def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a process of its own, without any chance to tidy up."""
+    (tmp_path / "killed.py").write_text(KILLED)
     pack = lab.pack(0, epochs=8)
     expected = weights_of(lab.at("whole").run(pack))
     output = lab.results / "packs" / f"{pack.id}.json"
-    command = [sys.executable, "-c", KILLED, pack.json_text, str(lab.results / "networks"), str(output)]
-    done = subprocess.run([*command, *map(str, lab.datasets)], check=False)
+    command = [warm.python(), "-m", "killed", pack.json_text, str(lab.results / "networks"), str(output)]
+    done = subprocess.run([*command, *map(str, lab.datasets)], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not output.exists()
     resume = lab.network(pack.networks[0], ".resume")

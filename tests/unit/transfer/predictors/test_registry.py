@@ -1,7 +1,6 @@
 """The registry of predictors: rows, the functions of their modules, and the page that lists them."""
 
 import inspect
-import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
+from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer import ctf_overlap, information, texture_detector
@@ -18,8 +18,9 @@ from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
-from hrtem_ood.transfer.predictors import condition_distance, image_distance, mixtures
+from hrtem_ood.transfer.predictors import condition_distance, image_distance, mixtures, reference_table
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet
+from hrtem_ood.transfer.predictors.reference_table import page_with_table, table
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, ROWS, SPECTRAL_PREDICTORS, Predictor
 
 MODULES = (ctf_overlap, information, texture_detector, condition_distance, image_distance, mixtures)
@@ -58,20 +59,25 @@ def test_the_measure_takes_the_arguments_of_its_row(row: Predictor) -> None:
     assert (hints["train"], hints["test"]) == ARGUMENTS[row.arguments]
 
 
-def cells(row: Predictor) -> list[str]:
-    """Return the line of a row in the table of the page."""
-    (summary, *_) = inspect.cleandoc(row.measure.__doc__ or "").splitlines()
-    summary = summary.replace(f" [{row.unit}]", "")
-    nearer = {"larger": "larger is nearer", "smaller": "smaller is nearer"}[row.direction]
-    union = "Of the mixture as a whole. " if row.arguments == "mixture" else ""
-    return [f"`{row.name}`", row.symbol, row.unit, nearer, union + summary]
+def test_the_page_lists_the_rows_as_they_are() -> None:
+    assert page_with_table(PAGE) == PAGE, "run `make docs`"
 
 
-def test_the_page_lists_exactly_the_rows() -> None:
-    """To mend it, put the lines of the message in place of the page's."""
-    expected = ["| " + " | ".join(each.replace("|", "\\|") for each in cells(row)) + " |" for row in ROWS]
-    section = PAGE.partition("## Built-in predictors")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `.*$", section, re.MULTILINE) == expected, "\n".join(expected)
+def test_a_row_of_the_page_says_what_the_predictor_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def toy(_train: ImageSpectra, _test: ImageSpectra) -> float:
+        """Difference |a − a′| of toys [Å]."""
+        return 0.0
+
+    rows = [
+        Predictor("toy", toy, "smaller", "|Δa|", "Å", "naive"),
+        Predictor("all", toy, "larger", "a", arguments="mixture"),
+    ]
+    monkeypatch.setattr(reference_table, "ROWS", rows)
+    _, _, one, other = table().splitlines()
+    assert one == r"| `toy` | \|Δa\| | Å | naive | smaller is nearer | Difference \|a − a′\| of toys. |"
+    assert other.endswith("| larger is nearer | Of the mixture as a whole. Difference \\|a − a′\\| of toys [Å]. |")
+    with pytest.raises(HrtemOodError, match="must have the lines"):
+        page_with_table("# A page without a table")
 
 
 def test_configurations_are_checked_without_heavy_packages() -> None:
