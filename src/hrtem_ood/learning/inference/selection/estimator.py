@@ -1,0 +1,223 @@
+"""F1, estimated from evidence without labels by what networks scored on simulated images with labels."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.inference.selection.evidence import CONSISTENCY, EVIDENCE
+from hrtem_ood.user_files import check_regular
+
+Floats = NDArray[np.float64]
+
+SHIPPED = Path(__file__).with_name("calibration.csv")
+"""Evidence and F1 of the networks of config/experiments/select.yaml on its test datasets."""
+
+CALIBRATION_FILE = "calibration.csv"
+"""Name of the calibration of a campaign."""
+
+COLUMNS = ("network", "condition", "image", *EVIDENCE, "f1")
+"""Of a calibration: ``condition`` is the name of what was tested under one condition, ``f1`` that of the whole mask."""
+
+LEVEL = 0.9
+"""Of intervals."""
+
+FOLDS = 4
+"""Groups of networks, and groups of conditions, that are left out crosswise."""
+
+RISING = {*CONSISTENCY, "consensus", "peers", "twins", "self_dice"}
+"""Evidence with which the estimate never falls."""
+
+FEWEST_CELLS = 40
+"""Pairs of network and condition that a calibration needs."""
+
+
+MAKE_ONE = "`hrtem-ood select --campaign CONFIG` writes one."
+
+
+@dataclass(frozen=True)
+class F1Estimator:
+    """Estimates F1 from evidence.
+
+    A gradient-boosted ensemble of small trees (J. H. Friedman, Ann. Stat. 29, 1189 (2001); the histogram variant of
+    scikit-learn), monotone in :data:`RISING`, fitted to images of a calibration. Its hyperparameters are fixed here.
+
+    Intervals are split-conformal with crossed folds (V. Vovk, A. Gammerman and G. Shafer, *Algorithmic Learning in a Random
+    World* (2005); R. F. Barber et al., Ann. Stat. 49, 486 (2021)): each cell is estimated by a fit that saw neither its network
+    nor its condition, and a quantile of the errors of such estimates is the half width.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`, one row per network and image.
+    source : str
+        Where it is from, for messages.
+    """
+
+    table: pd.DataFrame
+    source: str
+
+    @cached_property
+    def _fitted(self) -> Any:
+        return fit(self.table)
+
+    def estimate(self, evidence: pd.DataFrame) -> Floats:
+        """Estimate the F1 of each row of evidence.
+
+        Parameters
+        ----------
+        evidence : pandas.DataFrame
+            With :data:`hrtem_ood.learning.inference.selection.evidence.EVIDENCE`.
+
+        Returns
+        -------
+        float64 array, (row,), [1]
+        """
+        return np.clip(self._fitted.predict(evidence[list(EVIDENCE)].to_numpy(float)), 0, 1)
+
+    @cached_property
+    def held_out(self) -> Floats:
+        """Estimates of the table's rows, each by a fit that saw neither its network nor its condition, (row,)."""
+        networks, conditions = (_folds(self.table[key], key) for key in ("network", "condition"))
+        result = np.full(len(self.table), np.nan)
+        for i in range(FOLDS):
+            for j in range(FOLDS):
+                inside, others = (networks == i) & (conditions == j), (networks != i) & (conditions != j)
+                if inside.any() and others.any():
+                    evidence = self.table.loc[inside, list(EVIDENCE)].to_numpy(float)
+                    result[inside] = fit(self.table[others]).predict(evidence)
+        return np.clip(result, 0, 1)
+
+    def outside(self, evidence: pd.DataFrame) -> list[str]:
+        """Name the evidence of which most rows lie beyond all of the calibration's."""
+        least, most = self.table[list(EVIDENCE)].min(), self.table[list(EVIDENCE)].max()
+        beyond = (evidence[list(EVIDENCE)] < least) | (evidence[list(EVIDENCE)] > most)
+        return [name for name in EVIDENCE if float(beyond[name].mean()) > 0.5]
+
+    def half_width(self, images: int) -> float:
+        """Return the half width of the interval of a mean over images.
+
+        Parameters
+        ----------
+        images : int
+            Number of images of one condition; with more of them than a cell has, that of all images of a cell.
+
+        Returns
+        -------
+        float, [1]
+            The quantile ⌈(n + 1) level⌉ of the absolute errors of n cells' means over so many images; 1 where n is too small.
+        """
+        rows = self.table.assign(error=self.held_out - self.table.f1)
+        rank = rows.groupby(["network", "condition"]).cumcount()
+        errors = rows[rank < images].groupby(["network", "condition"]).error.mean().abs()
+        ordered = np.sort(errors.dropna())
+        place = math.ceil((len(ordered) + 1) * LEVEL)
+        return float(ordered[place - 1]) if place <= len(ordered) else 1.0
+
+
+def fit(table: pd.DataFrame) -> Any:
+    """Fit trees to the rows of a calibration."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # takes a second
+
+    model = HistGradientBoostingRegressor(
+        max_iter=150,
+        learning_rate=0.06,
+        max_leaf_nodes=8,
+        min_samples_leaf=20,
+        l2_regularization=1.0,
+        monotonic_cst=[int(name in RISING) for name in EVIDENCE],
+        early_stopping=False,
+        random_state=0,
+    )
+    return model.fit(table[list(EVIDENCE)].to_numpy(float), table.f1.to_numpy(float))
+
+
+def _folds(names: pd.Series, stream: str) -> NDArray[np.integer]:
+    """Deal names into folds whose sizes differ by at most one."""
+    codes, values = pd.factorize(names, sort=True)
+    dealt: NDArray[np.integer] = np.random.default_rng(seed_sequence(stream)).permutation(len(values)) % FOLDS
+    return dealt[codes]
+
+
+def read_calibration(path: Path | None = None) -> F1Estimator:
+    """Read a calibration.
+
+    Parameters
+    ----------
+    path : Path, optional
+        CSV of :data:`COLUMNS`; by default the one of the package.
+
+    Returns
+    -------
+    F1Estimator
+
+    Raises
+    ------
+    ArtifactError
+        Where it is missing, too large or no calibration.
+    """
+    path, source = (SHIPPED, "the package's own simulations") if path is None else (path, str(path))
+    try:
+        check_regular(path, "calibration")
+        table = pd.read_csv(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}). {MAKE_ONE}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path} is no table of comma-separated values ({str(error)[:80]}). {MAKE_ONE}") from None
+    return F1Estimator(checked(table, str(path)), source)
+
+
+def checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the columns of a calibration as numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ArtifactError
+        Where columns are missing, F1 is not between 0 and 1, or cells are few.
+    """
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise ArtifactError(f"{name} is no calibration: it lacks the columns {', '.join(missing)}. {MAKE_ONE}")
+    try:
+        table = table.astype(
+            {**dict.fromkeys(("network", "condition"), str), **dict.fromkeys((*EVIDENCE, "f1"), float)}
+        )
+    except ValueError as error:
+        raise ArtifactError(f"{name}: values are not numbers ({str(error)[:80]}). {MAKE_ONE}") from None
+    if not table.f1.between(0, 1).all():
+        raise ArtifactError(f"{name}: f1 must be between 0 and 1. {MAKE_ONE}")
+    cells, networks, conditions = (
+        len(table[keys].drop_duplicates()) for keys in (["network", "condition"], ["network"], ["condition"])
+    )
+    if cells < FEWEST_CELLS or min(networks, conditions) < 2:
+        raise ArtifactError(
+            f"{name} holds {cells} pairs of network and condition, of {networks} networks and {conditions} conditions; a "
+            f"calibration needs {FEWEST_CELLS} pairs, of 2 or more of each."
+        )
+    return table[list(COLUMNS)]
+
+
+def write_calibration(path: Path, table: pd.DataFrame) -> None:
+    """Write a calibration, with three digits after the point.
+
+    Parameters
+    ----------
+    path : Path
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`.
+    """
+    store.write_text(path, table[list(COLUMNS)].round(3).to_csv(index=False))
