@@ -16,11 +16,12 @@ from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
 from hrtem_ood.learning.inference.selection.consensus import dice
+from hrtem_ood.learning.inference.selection.domain_match import image_condition
 from hrtem_ood.learning.inference.selection.estimator import COLUMNS
 from hrtem_ood.learning.inference.selection.evidence import View, gather_evidence, recipe, view
 from hrtem_ood.progress import track
 
-IMAGES_PER_CELL = 6
+IMAGES_PER_CELL = 4
 """Images of each test dataset, its first."""
 
 SMALLEST_POOL = 3
@@ -78,8 +79,9 @@ def _rows_of(
         pixel_A = float(opened.attrs["pixel_size_A"])
     for number, (image, label) in enumerate(zip(counts, labels, strict=True)):
         micrograph = Micrograph.from_array(image, pixel_size_A=pixel_A, name=f"{dataset}_{number}")
-        views = [view([network], micrograph, None, device=device) for network in networks]
-        for pool in pools(len(networks), f"{dataset} {number}", whole=number % 2 == 0):
+        condition = image_condition(micrograph, None, energy_eV=networks[0].training_domain.energy_eV)
+        views = [view([network], micrograph, None, condition, device=device) for network in networks]
+        for pool in pools(len(networks), f"groups of networks, {dataset}, {number}", whole=number % 2 == 0):
             yield image_rows([views[each] for each in pool], [networks[each] for each in pool], label).assign(
                 condition=dataset, image=number
             )
@@ -124,7 +126,7 @@ def pools(count: int, stream: str, *, whole: bool) -> list[NDArray[np.integer]]:
     list of int arrays
         Each network is in one; none but a single one has fewer than :data:`SMALLEST_POOL`.
     """
-    rng = np.random.default_rng(seed_sequence("groups of networks", stream))
+    rng = np.random.default_rng(seed_sequence(stream))
     order = rng.permutation(count)
     groups: list[NDArray[np.integer]] = []
     while not whole and len(order) >= 2 * SMALLEST_POOL:

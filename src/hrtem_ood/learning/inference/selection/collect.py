@@ -13,6 +13,7 @@ from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.score_micrographs import NetworkFile, Problem
 from hrtem_ood.learning.inference.segment_micrographs import refusal
+from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, image_condition
 from hrtem_ood.learning.inference.selection.evidence import EVIDENCE, View, gather_evidence, recipe, view
 
 CROP_PX = 256
@@ -28,10 +29,12 @@ class Prepared:
     micrograph : Micrograph
     dead : bool array, (y, x), or None
         Pixels without information.
+    condition : ImageCondition
     """
 
     micrograph: Micrograph
     dead: NDArray[np.bool_] | None
+    condition: ImageCondition
 
 
 def prepare(micrograph: Micrograph, networks: Sequence[NetworkFile], *, repair: bool = True) -> Prepared:
@@ -54,7 +57,9 @@ def prepare(micrograph: Micrograph, networks: Sequence[NetworkFile], *, repair: 
     starts = [max(0, (length - side) // 2) for length in image.shape]
     middle = tuple(slice(start, start + side) for start in starts)
     dead = None if repaired is None else repaired.dead[middle]
-    return Prepared(replace(micrograph, image=np.ascontiguousarray(image[middle])), dead)
+    cut = replace(micrograph, image=np.ascontiguousarray(image[middle]))
+    energy_eV = networks[0].trained.training_domain.energy_eV
+    return Prepared(cut, dead, image_condition(cut, dead, energy_eV=energy_eV))
 
 
 @dataclass
@@ -103,7 +108,7 @@ class Collected:
             if why is not None:
                 self.problems.append(Problem(micrograph.path, f"network {trained.id}: {micrograph.name} {why}"))
                 continue
-            views[number] = view([trained], micrograph, prepared.dead, device=self.device)
+            views[number] = view([trained], micrograph, prepared.dead, prepared.condition, device=self.device)
         if views:
             trained_networks = [self.networks[number].trained for number in views]
             evidence = gather_evidence(list(views.values()), [recipe(each) for each in trained_networks])
@@ -121,8 +126,9 @@ class Collected:
         rows = []
         for image in self._images:
             if set(numbers) <= set(image.networks):
-                mean = view(trained, image.prepared.micrograph, image.prepared.dead, device=self.device)
-                others = [View(each / np.float32(255), mean.consistency, 0.0) for each in image.probabilities]
+                given = image.prepared
+                mean = view(trained, given.micrograph, given.dead, given.condition, device=self.device)
+                others = [View(each / np.float32(255), mean.consistency, mean.match) for each in image.probabilities]
                 recipes = [*map(str, image.networks), "mean"]
                 rows.append(gather_evidence([*others, mean], recipes).tail(1))
         return pd.concat(rows) if rows else pd.DataFrame(columns=list(EVIDENCE))

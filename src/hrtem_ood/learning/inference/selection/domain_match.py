@@ -53,9 +53,7 @@ def image_condition(micrograph: Micrograph, dead: NDArray[np.bool_] | None, *, e
         dead=np.zeros(micrograph.image.shape, bool) if dead is None else dead,
     )
     dose = _value(found.dose_e_per_A2)
-    return ImageCondition(
-        _value(found.log_cnr), math.log(dose) if dose > 0 else math.nan, abs(_value(found.defocus_A))
-    )
+    return ImageCondition(_value(found.log_cnr), math.log(dose) if dose > 0 else math.nan, abs(_value(found.defocus_A)))
 
 
 def _value(quantity: Quantity) -> float:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +35,12 @@ FOLDS = 4
 RISING = {*CONSISTENCY, "consensus", "peers", "twins", "self_dice"}
 """Evidence with which the estimate never falls."""
 
+FALLING = {"shift", "dose_gap", "defocus_gap"}
+"""Evidence with which the estimate never rises."""
+
+RIDGE = 3.0
+"""Penalty on the squares of coefficients, in images."""
+
 FEWEST_CELLS = 40
 """Pairs of network and condition that a calibration needs."""
 
@@ -47,8 +52,8 @@ MAKE_ONE = "`hrtem-ood select --campaign CONFIG` writes one."
 class F1Estimator:
     """Estimates F1 from evidence.
 
-    A gradient-boosted ensemble of small trees (J. H. Friedman, Ann. Stat. 29, 1189 (2001); the histogram variant of
-    scikit-learn), monotone in :data:`RISING`, fitted to images of a calibration. Its hyperparameters are fixed here.
+    An additive model (T. Hastie and R. Tibshirani, *Generalized Additive Models* (1990)), monotone in :data:`RISING` and
+    :data:`FALLING`, is fitted to images of a calibration, see :class:`AdditiveFit`. Its hyperparameters are fixed here.
 
     Intervals are split-conformal with crossed folds (V. Vovk, A. Gammerman and G. Shafer, *Algorithmic Learning in a Random
     World* (2005); R. F. Barber et al., Ann. Stat. 49, 486 (2021)): each cell is estimated by a fit that saw neither its network
@@ -66,7 +71,7 @@ class F1Estimator:
     source: str
 
     @cached_property
-    def _fitted(self) -> Any:
+    def _fitted(self) -> "AdditiveFit":
         return fit(self.table)
 
     def estimate(self, evidence: pd.DataFrame) -> Floats:
@@ -81,7 +86,7 @@ class F1Estimator:
         -------
         float64 array, (row,), [1]
         """
-        return np.clip(self._fitted.predict(evidence[list(EVIDENCE)].to_numpy(float)), 0, 1)
+        return self._fitted.predict(evidence)
 
     @cached_property
     def held_out(self) -> Floats:
@@ -92,9 +97,8 @@ class F1Estimator:
             for j in range(FOLDS):
                 inside, others = (networks == i) & (conditions == j), (networks != i) & (conditions != j)
                 if inside.any() and others.any():
-                    evidence = self.table.loc[inside, list(EVIDENCE)].to_numpy(float)
-                    result[inside] = fit(self.table[others]).predict(evidence)
-        return np.clip(result, 0, 1)
+                    result[inside] = fit(self.table[others]).predict(self.table[inside])
+        return result
 
     def outside(self, evidence: pd.DataFrame) -> list[str]:
         """Name the evidence of which most rows lie beyond all of the calibration's."""
@@ -123,21 +127,69 @@ class F1Estimator:
         return float(ordered[place - 1]) if place <= len(ordered) else 1.0
 
 
-def fit(table: pd.DataFrame) -> Any:
-    """Fit trees to the rows of a calibration."""
-    from sklearn.ensemble import HistGradientBoostingRegressor  # takes a second
+@dataclass(frozen=True)
+class AdditiveFit:
+    """A sum of smooth functions, one of each kind of evidence.
 
-    model = HistGradientBoostingRegressor(
-        max_iter=150,
-        learning_rate=0.06,
-        max_leaf_nodes=8,
-        min_samples_leaf=20,
-        l2_regularization=1.0,
-        monotonic_cst=[int(name in RISING) for name in EVIDENCE],
-        early_stopping=False,
-        random_state=0,
-    )
-    return model.fit(table[list(EVIDENCE)].to_numpy(float), table.f1.to_numpy(float))
+    Evidence x is brought to [0, 1] by the least and the largest value of the calibration; what lies beyond is cut, so that
+    nothing is extrapolated, and what is missing gets the calibration's median. Each function is a sum of x, x² and 2x − x² with
+    coefficients that are not negative, of 1 − x where the estimate is to fall, and of both where the sign is free.
+
+    Attributes
+    ----------
+    least, most, median : float64 array, (evidence,)
+        Of the calibration.
+    coefficients : float64 array, (column,)
+        See :func:`_columns`.
+    """
+
+    least: Floats
+    most: Floats
+    median: Floats
+    coefficients: Floats
+
+    def predict(self, evidence: pd.DataFrame) -> Floats:
+        """Estimate the F1 of each row, within [0, 1]."""
+        return np.clip(_columns(evidence, self.least, self.most, self.median) @ self.coefficients, 0, 1)
+
+
+def fit(table: pd.DataFrame) -> AdditiveFit:
+    """Fit F1 by least squares with coefficients that are not negative, and a ridge of :data:`RIDGE`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`.
+
+    Returns
+    -------
+    AdditiveFit
+    """
+    from scipy.optimize import nnls
+
+    values = table[list(EVIDENCE)].to_numpy(float)
+    some = ~np.isnan(values).all(axis=0)
+    least, most, median = (np.zeros(len(EVIDENCE)) for _ in range(3))
+    for bound, function in ((least, np.nanmin), (most, np.nanmax), (median, np.nanmedian)):
+        bound[some] = function(values[:, some], axis=0)
+    columns = _columns(table, least, most, median)
+    penalty = math.sqrt(RIDGE) * np.eye(columns.shape[1])[1:]  # not of the constant
+    matrix, target = np.vstack([columns, penalty]), np.concatenate([table.f1.to_numpy(float), np.zeros(len(penalty))])
+    gram = np.linalg.cholesky(matrix.T @ matrix + 1e-9 * np.eye(matrix.shape[1]))
+    coefficients, _ = nnls(gram.T, np.linalg.solve(gram, matrix.T @ target))
+    return AdditiveFit(least, most, median, coefficients)
+
+
+def _columns(evidence: pd.DataFrame, least: Floats, most: Floats, median: Floats) -> Floats:
+    """Return the columns of an additive fit, (row, column); see :class:`AdditiveFit`."""
+    values = evidence[list(EVIDENCE)].to_numpy(float)
+    values = np.where(np.isnan(values), median, values)
+    share = np.clip((values - least) / np.where(most > least, most - least, 1), 0, 1)
+    columns = [np.ones(len(share))]
+    for name, rising in zip(EVIDENCE, share.T, strict=True):
+        for x in ([] if name in FALLING else [rising]) + ([] if name in RISING else [1 - rising]):
+            columns += [x, x**2, 2 * x - x**2]
+    return np.stack(columns, axis=1)
 
 
 def _folds(names: pd.Series, stream: str) -> NDArray[np.integer]:

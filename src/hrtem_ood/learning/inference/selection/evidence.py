@@ -14,6 +14,7 @@ from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, own_pixel_probability
 from hrtem_ood.learning.inference.selection.consensus import dice, weighted_consensus
+from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, defocus_gap, dose_gap
 from hrtem_ood.learning.inference.selection.perturbations import PERTURBATIONS
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
@@ -22,17 +23,12 @@ Floats = NDArray[np.float32]
 CONSISTENCY = tuple(PERTURBATIONS)
 """Evidence from changes of the image: Dice of the masks before and after each."""
 
+MATCH = ("shift", "dose_gap", "defocus_gap", "log_cnr")
+"""Evidence from what the image tells of its condition, and from that of training."""
+
 EVIDENCE = (
-    *CONSISTENCY,
-    "consensus",
-    "peers",
-    "twins",
-    "self_dice",
-    "particle_sure",
-    "background_sure",
-    "covered",
-    "shift",
-)
+    *CONSISTENCY, "consensus", "peers", "twins", "self_dice", "particle_sure", "background_sure", "covered", *MATCH,
+)  # fmt: skip
 """Evidence on a network and an image, in the order of tables, see :func:`image_evidence`."""
 
 
@@ -46,13 +42,13 @@ class View:
         Of particle.
     consistency : dict of str to float, [1]
         Dice of the masks of the image and of each changed image, see :data:`CONSISTENCY`.
-    shift : float
-        See :class:`NormShift`.
+    match : dict of str to float
+        :data:`MATCH`.
     """
 
     probability: Floats
     consistency: dict[str, float]
-    shift: float
+    match: dict[str, float]
 
 
 class NormShift:
@@ -102,7 +98,12 @@ def recipe(network: TrainedNetwork) -> tuple[object, ...]:
 
 
 def view(
-    networks: Sequence[TrainedNetwork], micrograph: Micrograph, dead: NDArray[np.bool_] | None, *, device: Device
+    networks: Sequence[TrainedNetwork],
+    micrograph: Micrograph,
+    dead: NDArray[np.bool_] | None,
+    condition: ImageCondition,
+    *,
+    device: Device,
 ) -> View:
     """Segment an image and its changes with a network, or with the mean probability of several.
 
@@ -113,6 +114,8 @@ def view(
         Repaired, where it is to be.
     dead : bool array, (y, x), optional
         Pixels that are no particle.
+    condition : ImageCondition
+        Of the micrograph.
     device : {"auto", "cpu", "gpu"}
 
     Returns
@@ -134,7 +137,14 @@ def view(
         name: float(dice(mask, _mask(flat(each.undo(mean(each.change(micrograph.image, pixel_A, wavelength_A)))))))
         for name, each in PERTURBATIONS.items()
     }
-    return View(probability, consistency, shift.value)
+    domains = [each.training_domain for each in networks]
+    match = {
+        "shift": shift.value,
+        "dose_gap": min(dose_gap(condition, domain) for domain in domains),
+        "defocus_gap": min(defocus_gap(condition, domain) for domain in domains),
+        "log_cnr": condition.log_cnr,
+    }
+    return View(probability, consistency, match)
 
 
 def _mask(probability: Floats) -> Floats:
@@ -169,6 +179,9 @@ def gather_evidence(views: Sequence[View], recipes: Sequence[object]) -> pd.Data
           NaN where there are none.
         - ``covered``: share of the mask.
         - ``shift``: see :class:`NormShift`.
+        - ``dose_gap`` and ``defocus_gap`` [Å]: distance of the dose and of the film's |Δf|, as the image tells them, from the
+          nearest training condition; ``log_cnr``: how well particles stand out. See
+          :class:`hrtem_ood.learning.inference.selection.domain_match.ImageCondition`; NaN where the image does not tell.
     """
     probability = np.stack([each.probability for each in views])
     mask = _mask(probability)
@@ -183,7 +196,8 @@ def gather_evidence(views: Sequence[View], recipes: Sequence[object]) -> pd.Data
     table["twins"] = [_twins(row, recipes, place) for place, row in enumerate(pairs)]
     table["self_dice"] = dice(mask, probability)
     table["covered"] = mask.mean(axis=1)
-    table["shift"] = [each.shift for each in views]
+    for name in MATCH:
+        table[name] = [each.match[name] for each in views]
     return table[list(EVIDENCE)].astype(np.float64)
 
 
