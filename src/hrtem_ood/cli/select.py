@@ -24,9 +24,8 @@ from hrtem_ood.errors import ConfigError
 @click.option(
     "--networks",
     multiple=True,
-    metavar="FILE",
-    help="Networks to choose among, or patterns as 'results/networks/*.ckpt'; repeat for several.  "
-    "[default: all of --results]",
+    metavar="PATH",
+    help="Network to choose among, a folder of them, or a pattern; repeat for several.  [default: all of --results]",
 )
 @click.option("--output", type=FOLDER, default=Path("selection"), show_default=True, help="Folder to write to.")
 @click.option("--overwrite", is_flag=True, help="Replace results of an earlier run.")
@@ -99,7 +98,8 @@ def select(
     if calibration is not None and campaign_files:
         raise ConfigError("--calibration and --campaign: both tell what F1 is estimated from. Give one of them.")
     files = expand_inputs(images)
-    candidates = expand(networks or (str(results / "networks" / "*.ckpt"),), "--networks")
+    words = networks or (str(results / "networks"),)
+    candidates = expand([str(Path(word) / "*.ckpt") if Path(word).is_dir() else word for word in words], "--networks")
     check_outputs(output, files, overwrite=overwrite, calibrated=bool(campaign_files))
     if campaign_files:
         calibration = _calibrate(campaign_files, results, output / CALIBRATION_FILE, architecture_file, device)

@@ -80,6 +80,8 @@ def test_json_is_one_object(run):
 def test_networks_may_be_named(run, results):
     names = sorted(path.name for path in (results / "networks").glob("*.ckpt"))
     one = results / "networks" / names[0]
+    run("day1", "--networks", str(results / "networks"), "--output", "all")
+    assert len(pd.read_csv("all/select.csv")) == len(names)
     said = run("day1", "--networks", str(one), "--networks", str(results / "networks" / "none.ckpt"), code=1)
     assert list(pd.read_csv("selection/select.csv").network) == [one.stem]
     assert "none.ckpt is missing" in said

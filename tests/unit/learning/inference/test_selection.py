@@ -479,6 +479,15 @@ def test_of_stacks_and_many_files_some_images_are_used(estimator, write):
     assert "2 of 5 files were used (--most-images)." in found.notes
 
 
+def test_networks_that_give_no_numbers_are_noted(estimator, write):
+    files = [module.NetworkFile(f"n{n}.ckpt", trained(f"n{n}", threshold=0.1 * n)) for n in range(4)]
+    files.append(module.NetworkFile("nan.ckpt", trained("nan", threshold=math.nan)))
+    found = select_networks(files, [write("a.tif", noise(64, 64), 0.4)], estimator, device="cpu")
+    assert "nan" not in found.networks.index
+    assert found.networks.f1.notna().all()
+    assert [problem.reason for problem in found.problems] == ["network nan gives no number for pixels of a."]
+
+
 def test_few_networks_are_noted(estimator):
     found = conclude(collected(count=2), estimator, 0.5)
     assert found.ensemble is None

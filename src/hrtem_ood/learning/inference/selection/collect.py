@@ -108,7 +108,12 @@ class Collected:
             if why is not None:
                 self.problems.append(Problem(micrograph.path, f"network {trained.id}: {micrograph.name} {why}"))
                 continue
-            views[number] = view([trained], micrograph, prepared.dead, prepared.condition, device=self.device)
+            found = view([trained], micrograph, prepared.dead, prepared.condition, device=self.device)
+            if not np.isfinite(found.probability).all():
+                reason = f"network {trained.id} gives no number for pixels of {micrograph.name}."
+                self.problems.append(Problem(micrograph.path, reason))
+                continue
+            views[number] = found
         if views:
             trained_networks = [self.networks[number].trained for number in views]
             evidence = gather_evidence(list(views.values()), [recipe(each) for each in trained_networks])
