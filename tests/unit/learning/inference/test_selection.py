@@ -63,7 +63,9 @@ MATCHED = dict.fromkeys(MATCH, 0.5)
 def made_up(rng, networks=10, conditions=10, images=3):
     """Return a calibration whose F1 is the mean of two kinds of evidence, with noise."""
     rows = [
-        {"network": f"n{n}", "condition": f"c{c}", "image": i} | dict.fromkeys(EVIDENCE, 0.5) | {"quality": quality}
+        {"network": f"n{n}", "dataset": f"d{c}", "condition": f"c{c}", "image": i}
+        | dict.fromkeys(EVIDENCE, 0.5)
+        | {"quality": quality}
         for n in range(networks)
         for c in range(conditions)
         for quality in [rng.uniform()]
@@ -323,7 +325,7 @@ def test_intervals_hold_as_often_as_they_say_and_shrink_with_images(estimator):
     fresh = made_up(np.random.default_rng(3), networks=20, conditions=20)
     fresh["estimate"] = estimator.estimate(fresh)
     for images in (1, 3):
-        means = fresh[fresh.image < images].groupby(["network", "condition"])[["estimate", "f1"]].mean()
+        means = fresh[fresh.image < images].groupby(["network", "dataset"])[["estimate", "f1"]].mean()
         inside = (means.estimate - means.f1).abs() <= estimator.half_width(images)
         assert LEVEL - 0.06 < inside.mean() < LEVEL + 0.06
     assert estimator.half_width(3) < estimator.half_width(1)
@@ -356,7 +358,7 @@ def test_a_calibration_is_read_as_it_was_written(estimator, tmp_path):
 def test_the_package_has_a_calibration_of_simulated_images():
     shipped = read_calibration()
     assert "simulations" in shipped.source
-    cells = shipped.table.groupby(["network", "condition"])[["consensus", "f1"]].mean()
+    cells = shipped.table.groupby(["network", "dataset"])[["consensus", "f1"]].mean()
     assert len(cells) > 500
     assert spearmanr(cells.consensus, cells.f1).statistic > 0.5
 
@@ -367,7 +369,7 @@ def test_the_package_has_a_calibration_of_simulated_images():
         (lambda table: table.drop(columns="blur"), "it lacks the columns blur"),
         (lambda table: table.assign(f1=2.0), "f1 must be between 0 and 1"),
         (lambda table: table.assign(noise="loud"), "values are not numbers"),
-        (lambda table: table.head(30), "holds 10 pairs of network and condition, of 1 networks and 10 conditions"),
+        (lambda table: table.head(30), "holds 10 pairs of network and test dataset, of 1 networks and 10 conditions"),
     ],
 )
 def test_what_is_no_calibration_is_refused_by_name(estimator, tmp_path, change, message):

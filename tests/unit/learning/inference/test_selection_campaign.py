@@ -38,9 +38,10 @@ def test_every_network_is_scored_on_every_test_dataset(campaign, tmp_path):
         write_dataset(tmp_path, id_)
     table = calibrate(campaign, tmp_path, device="cpu")
     assert list(table.columns) == list(COLUMNS)
-    assert set(table.condition) == tested
+    assert set(table.dataset) == tested
+    assert table.condition.nunique() == len(tested)
     assert set(table.network) == set(networks)
-    assert (table.groupby(["network", "condition"]).size() == IMAGES_PER_CELL).all()
+    assert (table.groupby(["network", "dataset"]).size() == IMAGES_PER_CELL).all()
     assert table.f1.between(0, 1).all()
     assert table.f1.max() > 0
     if len(tested) * len(networks) < 40:

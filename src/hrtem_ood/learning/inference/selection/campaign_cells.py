@@ -67,7 +67,8 @@ def calibrate(
     tested = list(dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets))
     rows = []
     for id_ in track(tested, "test datasets", len(tested)):
-        rows += list(_rows_of(folder, id_, networks, device))
+        condition = campaign.datasets[id_].slug
+        rows += [each.assign(dataset=id_, condition=condition) for each in _rows_of(folder, id_, networks, device)]
     return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
 
 
@@ -83,7 +84,7 @@ def _rows_of(
         views = [view([network], micrograph, None, condition, device=device) for network in networks]
         for pool in pools(len(networks), f"groups of networks, {dataset}, {number}", whole=number % 2 == 0):
             yield image_rows([views[each] for each in pool], [networks[each] for each in pool], label).assign(
-                condition=dataset, image=number
+                image=number
             )
 
 

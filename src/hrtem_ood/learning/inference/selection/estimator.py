@@ -23,8 +23,11 @@ SHIPPED = Path(__file__).with_name("calibration.csv")
 CALIBRATION_FILE = "calibration.csv"
 """Name of the calibration of a campaign."""
 
-COLUMNS = ("network", "condition", "image", *EVIDENCE, "f1")
-"""Of a calibration: ``condition`` is the name of what was tested under one condition, ``f1`` that of the whole mask."""
+COLUMNS = ("network", "dataset", "condition", "image", *EVIDENCE, "f1")
+"""Of a calibration: ids of network and test dataset, name of the test condition, number of the image, evidence, and F1."""
+
+CELL = ["network", "dataset"]
+"""Columns whose values name a cell."""
 
 LEVEL = 0.9
 """Of intervals."""
@@ -42,7 +45,7 @@ RIDGE = 3.0
 """Penalty on the squares of coefficients, in images."""
 
 FEWEST_CELLS = 40
-"""Pairs of network and condition that a calibration needs."""
+"""Pairs of network and test dataset that a calibration needs."""
 
 
 MAKE_ONE = "`hrtem-ood select --campaign CONFIG` writes one."
@@ -120,8 +123,8 @@ class F1Estimator:
             The quantile ⌈(n + 1) level⌉ of the absolute errors of n cells' means over so many images; 1 where n is too small.
         """
         rows = self.table.assign(error=self.held_out - self.table.f1)
-        rank = rows.groupby(["network", "condition"]).cumcount()
-        errors = rows[rank < images].groupby(["network", "condition"]).error.mean().abs()
+        rank = rows.groupby(CELL).cumcount()
+        errors = rows[rank < images].groupby(CELL).error.mean().abs()
         ordered = np.sort(errors.dropna())
         place = math.ceil((len(ordered) + 1) * LEVEL)
         return float(ordered[place - 1]) if place <= len(ordered) else 1.0
@@ -245,19 +248,15 @@ def checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if missing:
         raise ArtifactError(f"{name} is no calibration: it lacks the columns {', '.join(missing)}. {MAKE_ONE}")
     try:
-        table = table.astype(
-            {**dict.fromkeys(("network", "condition"), str), **dict.fromkeys((*EVIDENCE, "f1"), float)}
-        )
+        table = table.astype({**dict.fromkeys((*CELL, "condition"), str), **dict.fromkeys((*EVIDENCE, "f1"), float)})
     except ValueError as error:
         raise ArtifactError(f"{name}: values are not numbers ({str(error)[:80]}). {MAKE_ONE}") from None
     if not table.f1.between(0, 1).all():
         raise ArtifactError(f"{name}: f1 must be between 0 and 1. {MAKE_ONE}")
-    cells, networks, conditions = (
-        len(table[keys].drop_duplicates()) for keys in (["network", "condition"], ["network"], ["condition"])
-    )
+    cells, networks, conditions = (len(table[keys].drop_duplicates()) for keys in (CELL, ["network"], ["condition"]))
     if cells < FEWEST_CELLS or min(networks, conditions) < 2:
         raise ArtifactError(
-            f"{name} holds {cells} pairs of network and condition, of {networks} networks and {conditions} conditions; a "
+            f"{name} holds {cells} pairs of network and test dataset, of {networks} networks and {conditions} conditions; a "
             f"calibration needs {FEWEST_CELLS} pairs, of 2 or more of each."
         )
     return table[list(COLUMNS)]
