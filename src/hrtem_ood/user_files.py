@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 FileKind = Literal[
-    "configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph", "label"
+    "configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph", "label", "calibration"
 ]
 
 LARGEST_BYTES: dict[FileKind, int] = {
@@ -24,6 +24,7 @@ LARGEST_BYTES: dict[FileKind, int] = {
     "Python file": 2**20,
     "micrograph": 16 * 2**30,
     "label": 16 * 2**30,
+    "calibration": 2**26,
 }
 """Largest size of a file by its kind [bytes], far above that of any useful file: a detector's largest image is 400 MB."""
 

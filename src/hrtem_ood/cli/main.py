@@ -22,6 +22,7 @@ from hrtem_ood.cli.reference import reference
 from hrtem_ood.cli.renamed import renamed_command, renamed_option
 from hrtem_ood.cli.sample import sample
 from hrtem_ood.cli.score import score
+from hrtem_ood.cli.select import select
 from hrtem_ood.cli.ship import ship
 from hrtem_ood.cli.stage import stage
 from hrtem_ood.cli.status import status
@@ -36,7 +37,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "While it runs": (status, submit, cancel, doctor, gc),
     "Results": (summary, study_page, check),
     "Choice of training conditions": (design, sample),
-    "Trained networks": (predict, score, export, ship),
+    "Trained networks": (predict, select, score, export, ship),
     "Documentation": (reference,),
 }
 """Verbs for users, as `hrtem-ood --help` lists them. The workflow calls the verbs of `stage`, submitted jobs those of `job`."""

@@ -261,7 +261,7 @@ def segment(
         raise ArtifactError(f"{micrograph.path}: {micrograph.name} {why}")
     repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
     image = micrograph.image if repaired is None else repaired.image
-    probability, tiles, network_shape = _on_own_pixels(network, image, old, device)
+    probability, tiles, network_shape = own_pixel_probability(network, image, old, device=device)
     if repaired is not None:
         probability[repaired.dead] = 0
     options = ParticleOptions(min_diameter_A, fill_holes, split_touching)
@@ -269,10 +269,27 @@ def segment(
     return Segmentation(image, probability, old, tiles, repaired, pixel, network_shape, micrograph.zero, options)
 
 
-def _on_own_pixels(
-    network: TrainedNetwork, image: NDArray[np.float32], pixel_size_A: float, device: Device
+def own_pixel_probability(
+    network: TrainedNetwork, image: NDArray[np.float32], pixel_size_A: float, *, device: Device = "auto"
 ) -> tuple[NDArray[np.float32], Tiling | None, tuple[int, int]]:
-    """Return the probability on the pixels of an image, the tiles, and the shape that the network saw."""
+    """Segment an image of any pixel that the network takes, see :func:`refusal`.
+
+    Parameters
+    ----------
+    network : TrainedNetwork
+    image : float32 array, (y, x)
+    pixel_size_A : float, [Å]
+    device : {"auto", "cpu", "gpu"}
+
+    Returns
+    -------
+    probability : float32 array, (y, x), [1]
+        Of the particle class, on the pixels of the image.
+    tiles : Tiling or None
+        How the image was cut, if it is large.
+    shape : tuple of int, (y, x), [px]
+        Of the image that the network saw.
+    """
     trained = network.training_domain.pixel_size_A
     if same_pixel(pixel_size_A, trained):
         probability, tiles = image_probability(network, image, device=device)

@@ -1,0 +1,1 @@
+"""Choice among trained networks for images without labels."""

@@ -1,0 +1,274 @@
+"""F1, estimated from evidence without labels by what networks scored on simulated images with labels."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_ood.artifacts import store
+from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.inference.selection.evidence import CONSISTENCY, EVIDENCE
+from hrtem_ood.user_files import check_regular
+
+Floats = NDArray[np.float64]
+
+SHIPPED = Path(__file__).with_name("calibration.csv")
+"""Evidence and F1 of the networks of config/experiments/select.yaml on its test datasets."""
+
+CALIBRATION_FILE = "calibration.csv"
+"""Name of the calibration of a campaign."""
+
+COLUMNS = ("network", "dataset", "condition", "image", *EVIDENCE, "f1")
+"""Of a calibration: ids of network and test dataset, name of the test condition, number of the image, evidence, and F1."""
+
+CELL = ["network", "dataset"]
+"""Columns whose values name a cell."""
+
+LEVEL = 0.9
+"""Of intervals."""
+
+FOLDS = 4
+"""Groups of networks, and groups of conditions, that are left out crosswise."""
+
+RISING = {*CONSISTENCY, "consensus", "peers", "twins", "self_dice"}
+"""Evidence with which the estimate never falls."""
+
+FALLING = {"shift", "dose_gap", "defocus_gap"}
+"""Evidence with which the estimate never rises."""
+
+RIDGE = 3.0
+"""Penalty on the squares of coefficients, in images."""
+
+FEWEST_CELLS = 40
+"""Pairs of network and test dataset that a calibration needs."""
+
+
+MAKE_ONE = "`hrtem-ood select --campaign CONFIG` writes one."
+
+
+@dataclass(frozen=True)
+class F1Estimator:
+    """Estimates F1 from evidence.
+
+    An additive model (T. Hastie and R. Tibshirani, *Generalized Additive Models* (1990)), monotone in :data:`RISING` and
+    :data:`FALLING`, is fitted to images of a calibration, see :class:`AdditiveFit`. Its hyperparameters are fixed here.
+
+    Intervals are split-conformal with crossed folds (V. Vovk, A. Gammerman and G. Shafer, *Algorithmic Learning in a Random
+    World* (2005); R. F. Barber et al., Ann. Stat. 49, 486 (2021)): each cell is estimated by a fit that saw neither its network
+    nor its condition, and a quantile of the errors of such estimates is the half width.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`, one row per network and image.
+    source : str
+        Where it is from, for messages.
+    """
+
+    table: pd.DataFrame
+    source: str
+
+    @cached_property
+    def _fitted(self) -> "AdditiveFit":
+        return fit(self.table)
+
+    def estimate(self, evidence: pd.DataFrame) -> Floats:
+        """Estimate the F1 of each row of evidence.
+
+        Parameters
+        ----------
+        evidence : pandas.DataFrame
+            With :data:`hrtem_ood.learning.inference.selection.evidence.EVIDENCE`.
+
+        Returns
+        -------
+        float64 array, (row,), [1]
+        """
+        return self._fitted.predict(evidence)
+
+    @cached_property
+    def held_out(self) -> Floats:
+        """Estimates of the table's rows, each by a fit that saw neither its network nor its condition, (row,)."""
+        networks, conditions = (_folds(self.table[key], key) for key in ("network", "condition"))
+        result = np.full(len(self.table), np.nan)
+        for i in range(FOLDS):
+            for j in range(FOLDS):
+                inside, others = (networks == i) & (conditions == j), (networks != i) & (conditions != j)
+                if inside.any() and others.any():
+                    result[inside] = fit(self.table[others]).predict(self.table[inside])
+        return result
+
+    def outside(self, evidence: pd.DataFrame) -> list[str]:
+        """Name the evidence of which most rows lie beyond all of the calibration's."""
+        least, most = self.table[list(EVIDENCE)].min(), self.table[list(EVIDENCE)].max()
+        beyond = (evidence[list(EVIDENCE)] < least) | (evidence[list(EVIDENCE)] > most)
+        return [name for name in EVIDENCE if float(beyond[name].mean()) > 0.5]
+
+    def half_width(self, images: int) -> float:
+        """Return the half width of the interval of a mean over images.
+
+        Parameters
+        ----------
+        images : int
+            Number of images of one condition; with more of them than a cell has, that of all images of a cell.
+
+        Returns
+        -------
+        float, [1]
+            The quantile ⌈(n + 1) level⌉ of the absolute errors of n cells' means over so many images; 1 where n is too small.
+        """
+        rows = self.table.assign(error=self.held_out - self.table.f1)
+        rank = rows.groupby(CELL).cumcount()
+        errors = rows[rank < images].groupby(CELL).error.mean().abs()
+        ordered = np.sort(errors.dropna())
+        place = math.ceil((len(ordered) + 1) * LEVEL)
+        return float(ordered[place - 1]) if place <= len(ordered) else 1.0
+
+
+@dataclass(frozen=True)
+class AdditiveFit:
+    """A sum of smooth functions, one of each kind of evidence.
+
+    Evidence x is brought to [0, 1] by the least and the largest value of the calibration; what lies beyond is cut, so that
+    nothing is extrapolated, and what is missing gets the calibration's median. Each function is a sum of x, x² and 2x − x² with
+    coefficients that are not negative, of 1 − x where the estimate is to fall, and of both where the sign is free.
+
+    Attributes
+    ----------
+    least, most, median : float64 array, (evidence,)
+        Of the calibration.
+    coefficients : float64 array, (column,)
+        See :func:`_columns`.
+    """
+
+    least: Floats
+    most: Floats
+    median: Floats
+    coefficients: Floats
+
+    def predict(self, evidence: pd.DataFrame) -> Floats:
+        """Estimate the F1 of each row, within [0, 1]."""
+        return np.clip(_columns(evidence, self.least, self.most, self.median) @ self.coefficients, 0, 1)
+
+
+def fit(table: pd.DataFrame) -> AdditiveFit:
+    """Fit F1 by least squares with coefficients that are not negative, and a ridge of :data:`RIDGE`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`.
+
+    Returns
+    -------
+    AdditiveFit
+    """
+    from scipy.optimize import nnls
+
+    values = table[list(EVIDENCE)].to_numpy(float)
+    some = ~np.isnan(values).all(axis=0)
+    least, most, median = (np.zeros(len(EVIDENCE)) for _ in range(3))
+    for bound, function in ((least, np.nanmin), (most, np.nanmax), (median, np.nanmedian)):
+        bound[some] = function(values[:, some], axis=0)
+    columns = _columns(table, least, most, median)
+    penalty = math.sqrt(RIDGE) * np.eye(columns.shape[1])[1:]  # not of the constant
+    matrix, target = np.vstack([columns, penalty]), np.concatenate([table.f1.to_numpy(float), np.zeros(len(penalty))])
+    gram = np.linalg.cholesky(matrix.T @ matrix + 1e-9 * np.eye(matrix.shape[1]))
+    coefficients, _ = nnls(gram.T, np.linalg.solve(gram, matrix.T @ target))
+    return AdditiveFit(least, most, median, coefficients)
+
+
+def _columns(evidence: pd.DataFrame, least: Floats, most: Floats, median: Floats) -> Floats:
+    """Return the columns of an additive fit, (row, column); see :class:`AdditiveFit`."""
+    values = evidence[list(EVIDENCE)].to_numpy(float)
+    values = np.where(np.isnan(values), median, values)
+    share = np.clip((values - least) / np.where(most > least, most - least, 1), 0, 1)
+    columns = [np.ones(len(share))]
+    for name, rising in zip(EVIDENCE, share.T, strict=True):
+        for x in ([] if name in FALLING else [rising]) + ([] if name in RISING else [1 - rising]):
+            columns += [x, x**2, 2 * x - x**2]
+    return np.stack(columns, axis=1)
+
+
+def _folds(names: pd.Series, stream: str) -> NDArray[np.integer]:
+    """Deal names into folds whose sizes differ by at most one."""
+    codes, values = pd.factorize(names, sort=True)
+    dealt: NDArray[np.integer] = np.random.default_rng(seed_sequence(stream)).permutation(len(values)) % FOLDS
+    return dealt[codes]
+
+
+def read_calibration(path: Path | None = None) -> F1Estimator:
+    """Read a calibration.
+
+    Parameters
+    ----------
+    path : Path, optional
+        CSV of :data:`COLUMNS`; by default the one of the package.
+
+    Returns
+    -------
+    F1Estimator
+
+    Raises
+    ------
+    ArtifactError
+        Where it is missing, too large or no calibration.
+    """
+    path, source = (SHIPPED, "the package's own simulations") if path is None else (path, str(path))
+    try:
+        check_regular(path, "calibration")
+        table = pd.read_csv(path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror}). {MAKE_ONE}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path} is no table of comma-separated values ({str(error)[:80]}). {MAKE_ONE}") from None
+    return F1Estimator(checked(table, str(path)), source)
+
+
+def checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the columns of a calibration as numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    name : str
+        For messages.
+
+    Raises
+    ------
+    ArtifactError
+        Where columns are missing, F1 is not between 0 and 1, or cells are few.
+    """
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise ArtifactError(f"{name} is no calibration: it lacks the columns {', '.join(missing)}. {MAKE_ONE}")
+    try:
+        table = table.astype({**dict.fromkeys((*CELL, "condition"), str), **dict.fromkeys((*EVIDENCE, "f1"), float)})
+    except ValueError as error:
+        raise ArtifactError(f"{name}: values are not numbers ({str(error)[:80]}). {MAKE_ONE}") from None
+    if not table.f1.between(0, 1).all():
+        raise ArtifactError(f"{name}: f1 must be between 0 and 1. {MAKE_ONE}")
+    cells, networks, conditions = (len(table[keys].drop_duplicates()) for keys in (CELL, ["network"], ["condition"]))
+    if cells < FEWEST_CELLS or min(networks, conditions) < 2:
+        raise ArtifactError(
+            f"{name} holds {cells} pairs of network and test dataset, of {networks} networks and {conditions} conditions; a "
+            f"calibration needs {FEWEST_CELLS} pairs, of 2 or more of each."
+        )
+    return table[list(COLUMNS)]
+
+
+def write_calibration(path: Path, table: pd.DataFrame) -> None:
+    """Write a calibration, with three digits after the point.
+
+    Parameters
+    ----------
+    path : Path
+    table : pandas.DataFrame
+        Of :data:`COLUMNS`.
+    """
+    store.write_text(path, table[list(COLUMNS)].round(3).to_csv(index=False))
