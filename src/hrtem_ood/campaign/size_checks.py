@@ -64,7 +64,7 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
         return sum(conditions[name] for name in names)
 
     datasets = {f"training_sets.{name}": number_of(each.conditions) for name, each in config.training_sets.items()}
-    datasets |= {f"test_suites.{name}": number_of(each.conditions) for name, each in config.test_suites.items()}
+    datasets |= {f"test_suites.{name}": number_of(each.conditions) for name, each in config.simulated_suites.items()}
     yield from _beyond("", datasets, MOST_DATASETS, "datasets")
     sets = {name: 1 if each.mixture else number_of(each.conditions) for name, each in config.training_sets.items()}
     networks = {
@@ -81,7 +81,7 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
     )
     images = sum(
         config.structure_sets[suite.structure_set].n_structures * number_of(suite.conditions)
-        for suite in config.test_suites.values()
+        for suite in config.simulated_suites.values()
     )
     if (scores := images * sum(networks.values())) > MOST_SCORES:
         yield (

@@ -40,7 +40,7 @@ class RecordedDigests:
         self.existing["networks", content["id"]] = path, digest
 
     def add_dataset(self, path: Path, attributes: Mapping[str, Any]) -> None:
-        """Add a dataset."""
+        """Add a dataset, or a set of labelled micrographs, which suites and evaluations list as one."""
         self.existing["datasets", attributes["id"]] = path, attributes["sha256_of_images"]
 
     def add_record(self, stage: str, path: Path, content: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.campaign.stage_table import stages_of
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
 from hrtem_ood.execution.planning.empty_files import empty_artifacts
@@ -177,7 +177,7 @@ def status(campaign: Campaign, results: Path) -> Status:
     jobs = [_job(record, state, campaign, results, trained) for record, state in states.items()]
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
-    for stage in JOB_STAGES:
+    for stage in stages_of(campaign):
         each = {id_: by_job.get((stage, id_), "waiting") for id_ in missing[stage]}
         waiting = [id_ for id_, state in each.items() if state in ("waiting", "stopped")]
         ready = [id_ for id_ in waiting if all(exists(*other) for other in dag.job_inputs(campaign, stage, id_))]

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hrtem_ood.campaign.label_pairs import pattern_matches
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.inference.label_pairs import pattern_matches
 from hrtem_ood.learning.inference.micrograph import SUFFIXES
 from hrtem_ood.learning.inference.outputs import RECORD_FILE
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.evaluation.metrics import confusion, f1, iou, precision, recall
 from hrtem_ood.learning.inference.label_images import ParticleLabel, particle_label, read_label_planes
-from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
@@ -158,7 +158,7 @@ def score_micrographs(
     rows: list[dict[str, Any]] = []
     for pair in track(pairs, "files scored", len(pairs)):
         try:
-            for micrograph, label in _labelled(pair, pixel_size_A, found):
+            for micrograph, label in labelled_micrographs(pair, pixel_size_A, found):
                 rows += _score_image(networks, micrograph, pair.labels, label, repair, device, found.problems)
         except (HrtemOodError, MemoryError) as error:
             found.problems.append(Problem(pair.micrographs, str(error) or "out of memory"))
@@ -168,10 +168,29 @@ def score_micrographs(
     return found
 
 
-def _labelled(
+def labelled_micrographs(
     pair: LabelPair, pixel_size_A: float | None, found: MicrographScores
 ) -> Iterator[tuple[Micrograph, ParticleLabel]]:
-    """Yield the micrographs of a file with their labels, and note those that have none that fits."""
+    """Yield the micrographs of a file with their labels, and note those that have none that fits.
+
+    Parameters
+    ----------
+    pair : LabelPair
+    pixel_size_A : float or None, [Å]
+        Of all micrographs; by default what their files say.
+    found : MicrographScores
+        Receives problems, and what is left out.
+
+    Yields
+    ------
+    Micrograph
+    ParticleLabel
+
+    Raises
+    ------
+    ArtifactError
+        Where a file cannot be read, or labels and images differ in number.
+    """
     planes = read_label_planes(pair.labels)
     for micrograph in read_micrographs(pair.micrographs, pixel_size_A=pixel_size_A):
         found.left_out += micrograph.left_out

@@ -34,7 +34,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     words : iterable of str
         Paths, or patterns with ``*``, ``?``, ``[…]`` and ``**``.
     option : str
-        For messages.
+        Option or key, for messages.
 
     Raises
     ------
@@ -60,7 +60,9 @@ def pattern_matches(pattern: str) -> list[Path]:
     return [path for path in map(Path, sorted(glob.glob(pattern, recursive=True))) if not path.is_dir()]  # noqa: PTH207  # absolute ones, too
 
 
-def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[LabelPair]:
+def pair_files(
+    micrographs: Sequence[Path], labels: Sequence[Path], *, keys: tuple[str, str] = ("--micrographs", "--labels")
+) -> list[LabelPair]:
     """Find the label of each micrograph.
 
     A label has the stem of its micrograph; then those that are left have, without words as ``_label`` or ``_mask``. Of
@@ -70,6 +72,8 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     Parameters
     ----------
     micrographs, labels : sequence of Path
+    keys : tuple of str, optional
+        What the user named them with, for messages.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     taken = {path.resolve() for path in labels}
     left = [path for path in micrographs if path.resolve() not in taken]
     if not left:
-        raise ConfigError("--micrographs: every file is given as a label (--labels), too. Give the micrographs.")
+        raise ConfigError(f"{keys[0]}: every file is given as a label ({keys[1]}), too. Give the micrographs.")
     if len(left) == len(labels) == 1:
         return [LabelPair(left[0], labels[0])]
     found: dict[Path, Path] = {}
@@ -101,7 +105,7 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     alone = [path for path in left if path not in found]
     without = [path for path in labels if path not in found.values()]
     if alone or without:
-        raise ConfigError(_unmatched(alone, without))
+        raise ConfigError(_unmatched(alone, without, keys[1]))
     return [LabelPair(path, found[path]) for path in left]
 
 
@@ -127,14 +131,14 @@ def _shared_folders(one: Path, other: Path) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _unmatched(micrographs: Sequence[Path], labels: Sequence[Path]) -> str:
+def _unmatched(micrographs: Sequence[Path], labels: Sequence[Path], key: str) -> str:
     parts = [
         f"{what} without {partner}: {_listed(paths)}."
         for what, partner, paths in (("micrographs", "a label", micrographs), ("labels", "a micrograph", labels))
         if paths
     ]
     return (
-        f"--labels: {' '.join(parts)} A label has the name of its micrograph, whatever its suffix, or that with _label or "
+        f"{key}: {' '.join(parts)} A label has the name of its micrograph, whatever its suffix, or that with _label or "
         "_mask: a.dm4 and a.tif, or a.tif and a_label.png. Names must not occur twice."
     )
 
