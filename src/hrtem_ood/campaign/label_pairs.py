@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.quoting import quoted
+from hrtem_ood.user_files import FOLDER_SUFFIX
 
 MOST_FILES = 10
 """Files that a message lists; the others are counted."""
@@ -44,7 +45,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     files: dict[Path, Path] = {}
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if path.is_dir() and not _counts_as_file(path):
             raise ConfigError(f"{option}: {quoted(word)} is a folder. Give its files: '{path}/*.tif'.")
         # names may hold the signs of patterns
         matches = [path] if path.exists() or not glob.has_magic(word) else pattern_matches(word)
@@ -56,8 +57,20 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
 
 
 def pattern_matches(pattern: str) -> list[Path]:
-    """Return what has a name of a pattern and is no folder, sorted; ``**`` stands for folders in folders."""
-    return [path for path in map(Path, sorted(glob.glob(pattern, recursive=True))) if not path.is_dir()]  # noqa: PTH207  # absolute ones, too
+    """Return what has a name of a pattern and is no folder, sorted; ``**`` stands for folders in folders.
+
+    A folder of ZSpy counts as a file, and nothing in it.
+    """
+    matches = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # absolute ones, too
+    return [
+        path
+        for path in matches
+        if (not path.is_dir() or _counts_as_file(path)) and not any(map(_counts_as_file, path.parents))
+    ]
+
+
+def _counts_as_file(path: Path) -> bool:
+    return path.suffix.lower() == FOLDER_SUFFIX and path.is_dir()
 
 
 def pair_files(

@@ -1,5 +1,6 @@
 """Files of labelled micrographs that a configuration names: found, paired, and named by their content."""
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from hrtem_ood.campaign.label_pairs import LabelPair, expand, pair_files
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.quoting import quoted
-from hrtem_ood.user_files import FileKind, file_sha256
+from hrtem_ood.user_files import FileKind, content_sha256
 
 
 def with_labelled_files(suites: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +44,10 @@ def _words(value: Any) -> list[str]:
 
 def _files(key: str, micrographs: list[str], labels: list[str]) -> list[dict[str, str]]:
     keys = (f"{key}.micrographs", f"{key}.labels")
+    for words, name in ((micrographs, keys[0]), (labels, keys[1])):
+        for word in words:
+            if not Path(word).exists() and not glob.has_magic(word):
+                raise ConfigError(f"{name}: {quoted(word)} does not exist. Give files, or a pattern as 'folder/*.tif'.")
     pairs = pair_files(expand(micrographs, keys[0]), expand(labels, keys[1]), keys=keys)
     return [_with_digests(pair, keys) for pair in pairs]
 
@@ -58,6 +63,6 @@ def _with_digests(pair: LabelPair, keys: tuple[str, str]) -> dict[str, str]:
 
 def _sha256(path: Path, kind: FileKind, key: str) -> str:
     try:
-        return file_sha256(path, kind)
+        return content_sha256(path, kind)
     except OSError as error:
         raise ConfigError(f"{key}: {quoted(str(path))} cannot be read ({error.strerror}).") from None

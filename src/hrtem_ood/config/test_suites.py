@@ -59,9 +59,10 @@ def _kind_of_suite(value: Any) -> str:
     is_measured = isinstance(value, MicrographSuite) or (
         isinstance(value, dict) and bool({"micrographs", "labels"} & set(value))
     )
-    return "micrographs" if is_measured else "simulated"
+    return "labelled files" if is_measured else "a simulation"
 
 
 AnySuite = Annotated[
-    Annotated[Suite, Tag("simulated")] | Annotated[MicrographSuite, Tag("micrographs")], Discriminator(_kind_of_suite)
+    Annotated[Suite, Tag("a simulation")] | Annotated[MicrographSuite, Tag("labelled files")],
+    Discriminator(_kind_of_suite),
 ]

@@ -16,7 +16,7 @@ from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.resample import interpolate, resample, same_pixel
 from hrtem_ood.learning.inference.score_micrographs import MicrographScores, labelled_micrographs
 from hrtem_ood.learning.inference.segment_micrographs import size_problem
-from hrtem_ood.user_files import FileKind, file_sha256
+from hrtem_ood.user_files import FileKind, content_sha256
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def read_labelled_set(spec: LabelledSetSpec) -> Iterator[LabelledMicrograph]:
 
 def _check_digest(path: Path, expected: str, kind: FileKind) -> None:
     try:
-        digest = file_sha256(path, kind)
+        digest = content_sha256(path, kind)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}).") from None
     if digest != expected:
