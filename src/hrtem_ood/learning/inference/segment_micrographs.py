@@ -326,7 +326,7 @@ def assess_condition(
     measured = find_measured(results, user.id, user.sha256_of_weights)
     far = assess_distance(condition, user.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
-        far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None
+        far, measured, expected_f1(measured.points, far.sigma, condition) if measured else None
     )
     path = output / ASSESSMENT_FILE
     store.write_bytes(path, draw_assessment(result, user.id))

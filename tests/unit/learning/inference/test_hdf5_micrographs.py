@@ -63,7 +63,10 @@ def emd(path, *signals):
             group["data"] = values.T
             for place, axis in enumerate(axes[::-1]):
                 points = group.create_dataset(f"dim{place + 1}", data=axis["scale"] * np.arange(2))
-                points.attrs["name"], points.attrs["units"] = axis["name"], f"[{'_'.join(axis['units'])}]"
+                points.attrs["name"], points.attrs["units"] = (
+                    axis["name"],
+                    axis["units"] and f"[{'_'.join(axis['units'])}]",
+                )
     return path
 
 
@@ -72,12 +75,14 @@ WRITERS = dict(zip(FORMATS, (hspy, zspy, emd), strict=True))
 
 def velox(path, values, pixel=("4e-11", "m"), spectra=False):
     """Write what of a file of Velox holds an image, (y, x) or (frame, y, x)."""
-    metadata = {
-        "BinaryResult": {"PixelSize": {"height": pixel[0], "width": pixel[0]}, "PixelUnitX": pixel[1],
-                         "PixelUnitY": pixel[1], "DetectorIndex": "0", "Detector": "BM-Ceta"},
-        "Scan": {"FrameTime": "1.5"}, "Detectors": {"Detector-0": {"DetectorName": "BM-Ceta", "ExposureTime": "1.5"}}, "CustomProperties": {}, "Core": {}, "Instrument": {},
-        "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1700000000"}}, "Optics": {}, "Stage": {}, "Sample": {},
-    }  # fmt: skip
+    binary = {"PixelSize": {"height": pixel[0], "width": pixel[0]}, "DetectorIndex": "0", "Detector": "BM-Ceta"}
+    empty = ("CustomProperties", "Core", "Instrument", "Optics", "Stage", "Sample")
+    metadata = dict.fromkeys(empty, {}) | {
+        "BinaryResult": binary | {"PixelUnitX": pixel[1], "PixelUnitY": pixel[1]},
+        "Scan": {"FrameTime": "1.5"},
+        "Detectors": {"Detector-0": {"DetectorName": "BM-Ceta", "ExposureTime": "1.5"}},
+        "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1700000000"}},
+    }
     text = np.frombuffer(json.dumps(metadata).encode().ljust(3000, b"\0"), np.uint8)
     frames = values[None] if values.ndim == 2 else values
     with h5py.File(path, "w") as file:
