@@ -1,8 +1,8 @@
 """How often a wrong pixel size is suspected from the lattice spacings of an image, and how often a right one.
 
-The images are those of `image_estimates.py`: CdSe and gold on carbon films under 32 conditions, 0.4 Å pixels. Each is read with the
-right pixel and with pixels wrong by ±10 and ±20 %. Expected are the crystals of the network's training: that of the image, or,
-for the false alarms of a network that was trained on something else, the other one.
+The images are those of `image_estimates.py`: CdSe and gold on carbon films under 32 conditions, 0.4 Å pixels. Each is read with
+the right pixel and with pixels wrong by ±10 and ±20 %. Expected are the crystals of the network's training: that of the image,
+or, for the false alarms of a network that was trained on something else, the other one.
 
 Hypotheses, written before the first run:
 1. a right pixel is suspected in at most 2 % of the images, whichever of the two crystals is expected;

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from hrtem_ood.learning.inference.image_estimates.estimates import ImageEstimates, find_contradictions
+from hrtem_ood.learning.inference.image_estimates.pixel_size import PixelSuspicion
 from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Quantity, Spacing, Unknown
 from hrtem_ood.learning.inference.image_trust import Domain, ImageTrust
 from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, Condition, parameter_unit
@@ -60,6 +61,24 @@ def format_estimate(estimate: Estimate) -> str:
     digits = 1 - math.floor(math.log10(estimate.uncertainty))
     places = max(digits, 0)
     return f"{round(estimate.value, digits):.{places}f} ± {round(estimate.uncertainty, digits):.{places}f}"
+
+
+def pixel_lines(suspicion: PixelSuspicion | None, pixel_size_A: float) -> Iterator[str]:
+    """Yield a note where the lattice spacings of an image make its pixel size doubtful.
+
+    Parameters
+    ----------
+    suspicion : PixelSuspicion or None
+    pixel_size_A : float, [Å]
+        As the file, or the user, states it.
+    """
+    if suspicion is not None:
+        percent = 100 * (suspicion.factor - 1)
+        yield (
+            f"  note: is the pixel of {pixel_size_A:.4g} Å right? The lattice spacings would be those of {suspicion.material} "
+            f"with a pixel of {suspicion.factor * pixel_size_A:.4g} Å ({percent:+.0f} %), and fit none of the crystals that are "
+            "known here as it is. Particles of another material would explain it, too. State the pixel with --pixel-size-A."
+        )
 
 
 def trust_lines(trust: ImageTrust) -> Iterator[str]:

@@ -1,14 +1,24 @@
 """How far a network can be trusted on an image of unknown condition, from what the image alone tells."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.image_estimates.estimates import CONTRADICTION, OF_HEIGHT_A, ImageEstimates
+from hrtem_ood.learning.inference.image_estimates.pixel_size import (
+    PixelSuspicion,
+    Reflections,
+    metals,
+    reflections,
+    suspect_pixel,
+)
 from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Quantity
 from hrtem_ood.learning.inference.measured_f1 import NEAR_DOSE, MeasuredPerformance
 
@@ -116,3 +126,28 @@ def _allows_defocus(quantity: Quantity, moduli_A: NDArray[np.float64]) -> NDArra
         return np.ones(len(moduli_A), np.bool_)
     tolerance_A = max(BETWEEN_A, CONTRADICTION * math.hypot(quantity.uncertainty, OF_HEIGHT_A))
     return np.asarray(np.abs(moduli_A - quantity.value) <= tolerance_A)
+
+
+@cache
+def _metals() -> dict[str, Reflections]:
+    return metals()
+
+
+def suspected_pixel(estimates: ImageEstimates, measured: MeasuredPerformance | None) -> PixelSuspicion | None:
+    """Tell whether the lattice spacings of an image make its pixel size doubtful.
+
+    Parameters
+    ----------
+    estimates : ImageEstimates
+    measured : MeasuredPerformance or None
+        Whose materials the particles are expected to be of; without any, common metals.
+
+    Returns
+    -------
+    PixelSuspicion or None
+    """
+    expected: dict[str, Reflections] = {}
+    for name, material in (measured.materials if measured is not None else {}).items():
+        with suppress(ConfigError):  # no crystal: the campaign was made by another version
+            expected[name] = reflections(material)
+    return suspect_pixel(estimates.spacings, expected or _metals(), _metals().values())

@@ -1,9 +1,11 @@
 """What campaigns have measured of a network: F1 against σ of its test conditions."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from scipy import stats
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.parameters import Material
 from hrtem_ood.progress import log
 from hrtem_ood.transfer.parameters import Transfer
 
@@ -47,6 +50,8 @@ class MeasuredPerformance:
         (mean over images), ``in_domain``, ``defocus_A``, ``dose_e_per_A2``.
     micrographs : dict of str to float
         Mean F1 on labelled micrographs, by suite.
+    materials : dict of str to Material
+        Those of the campaign's structure sets that no file defines, by name.
     """
 
     campaign: str
@@ -54,6 +59,7 @@ class MeasuredPerformance:
     transfer: Transfer
     points: pd.DataFrame
     micrographs: dict[str, float] = field(default_factory=dict)
+    materials: dict[str, Material] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,8 +172,30 @@ def _read(path: Path, network: str, evaluated: _Evaluated) -> MeasuredPerformanc
     here = here.isel(condition=same)
     parameters = json.loads(attributes["parameters"])
     return MeasuredPerformance(
-        str(parameters["campaign"]), path, Transfer(**parameters.get("transfer", {})), _points(here), _micrographs(here)
+        str(parameters["campaign"]),
+        path,
+        Transfer(**parameters.get("transfer", {})),
+        _points(here),
+        _micrographs(here),
+        _materials(parameters),
     )
+
+
+def _materials(parameters: Mapping[str, Any]) -> dict[str, Material]:
+    """Return the materials of a kept configuration; no file that it names is opened."""
+    used = {entry.get("material") for entry in parameters.get("structure_sets", {}).values()}
+    materials = {}
+    for name, entry in parameters.get("materials", {}).items():
+        if name in used and not entry.get("file"):
+            try:
+                materials[name] = Material.model_validate(
+                    {key: value for key, value in entry.items() if value is not None}
+                )
+            except ValueError:  # of another version
+                log(
+                    f"left out: material {name!r:.80} of campaign {parameters['campaign']!r:.80}, which is not understood"
+                )
+    return materials
 
 
 def _micrographs(metrics: xr.Dataset) -> dict[str, float]:

@@ -77,7 +77,7 @@ def velox(path, values, pixel=("4e-11", "m"), spectra=False):
     """Write what of a file of Velox holds an image, (y, x) or (frame, y, x)."""
     binary = {"PixelSize": {"height": pixel[0], "width": pixel[0]}, "DetectorIndex": "0", "Detector": "BM-Ceta"}
     empty = ("CustomProperties", "Core", "Instrument", "Optics", "Stage", "Sample")
-    metadata = dict.fromkeys(empty, {}) | {
+    metadata = {key: {} for key in empty} | {
         "BinaryResult": binary | {"PixelUnitX": pixel[1], "PixelUnitY": pixel[1]},
         "Scan": {"FrameTime": "1.5"},
         "Detectors": {"Detector-0": {"DetectorName": "BM-Ceta", "ExposureTime": "1.5"}},
