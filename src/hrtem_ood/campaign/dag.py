@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import report_files
-from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES, STAGES, Artifact, stages_of
+from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES, STAGES, Artifact
 from hrtem_ood.errors import HrtemOodError
 
 ExistenceCheck = Callable[[str, str], bool]
@@ -21,7 +21,7 @@ def artifact_ids(campaign: Campaign, stage: str) -> list[str]:
 
 def job_counts(campaign: Campaign) -> dict[str, int]:
     """Jobs of a run from scratch, by rule, in the order of the data's flow."""
-    return {STAGES[name].rule: len(STAGES[name].ids(campaign)) for name in stages_of(campaign)}
+    return {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
 
 
 def job_inputs(campaign: Campaign, stage: str, id_: str) -> list[Artifact]:
