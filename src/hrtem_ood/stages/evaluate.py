@@ -19,7 +19,7 @@ from hrtem_ood.learning.batches import Batches, Images, read_images
 from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network, training_domain
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.evaluation.metrics import scores
-from hrtem_ood.learning.evaluation.micrograph_scores import TestedNetwork, micrograph_scores
+from hrtem_ood.learning.evaluation.micrograph_scores import ScoredNetwork, micrograph_scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
 from hrtem_ood.learning.torch_device import device_name, explain_out_of_memory, reproducible, torch_device
 from hrtem_ood.progress import track
@@ -130,7 +130,7 @@ def _compute(
     columns = [column for column in range(len(names)) if not cells.filled[:, column].all()]
     stages = {name: entry.get("stage", "datasets") for name, entry in store.read_json(suite)["datasets"].items()}
     sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
-    networks: dict[str, TestedNetwork] = {}
+    networks: dict[str, ScoredNetwork] = {}
     for column in track(columns, "test datasets", len(columns)):
         path = Results(results).path(stages[names[column]], names[column])
         _check_dataset(path, cells.datasets[names[column]], suite)
@@ -147,7 +147,7 @@ def _compute(
 
 
 def _micrograph_scores(
-    networks: Mapping[str, TestedNetwork], path: Path, device: torch.device
+    networks: Mapping[str, ScoredNetwork], path: Path, device: torch.device
 ) -> dict[str, NetworkScores]:
     micrographs = track(
         read_labelled_images(path), "labelled micrographs", int(store.zarr_attributes(path)["micrographs"])
@@ -177,15 +177,15 @@ class _Source(NamedTuple):
 
 def _networks(
     sources: Mapping[str, _Source], results: Path, side: int | None, device: torch.device
-) -> dict[str, TestedNetwork]:
+) -> dict[str, ScoredNetwork]:
     """Read networks, and check that they accept images of that size; micrographs have none in common."""
-    networks: dict[str, TestedNetwork] = {}
+    networks: dict[str, ScoredNetwork] = {}
     for id_, source in sources.items():
         content = _checkpoint(Results(results).path("networks", id_), source.sha256, source.pack)
         try:
             architecture = source.architecture or described_architecture(content)
             network = load_network(content, architecture)
-            networks[id_] = TestedNetwork(FeatureHook(network), training_domain(content).side_px)
+            networks[id_] = ScoredNetwork(FeatureHook(network), training_domain(content).side_px)
         except ArtifactError as error:
             raise ArtifactError(f"{source.pack}: {error}") from error
         if side is not None:

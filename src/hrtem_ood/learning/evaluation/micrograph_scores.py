@@ -24,7 +24,7 @@ CERTAIN = 1e-7
 """Probabilities are kept so far from 0 and 1, which have no finite logarithm of the odds, [1]."""
 
 
-class TestedNetwork(NamedTuple):
+class ScoredNetwork(NamedTuple):
     """A network that is tested on micrographs.
 
     Attributes
@@ -40,7 +40,7 @@ class TestedNetwork(NamedTuple):
 
 
 def micrograph_scores(
-    networks: Mapping[str, TestedNetwork], micrographs: Iterable[LabelledMicrograph], device: torch.device
+    networks: Mapping[str, ScoredNetwork], micrographs: Iterable[LabelledMicrograph], device: torch.device
 ) -> dict[str, NetworkScores]:
     """Compute all scores and features of some networks on labelled micrographs.
 
@@ -48,7 +48,7 @@ def micrograph_scores(
 
     Parameters
     ----------
-    networks : mapping of str to TestedNetwork
+    networks : mapping of str to ScoredNetwork
         By id.
     micrographs : iterable of LabelledMicrograph
     device : torch.device

@@ -15,7 +15,7 @@ from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation import micrograph_scores as module
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.learning.evaluation.micrograph_scores import TestedNetwork, micrograph_scores
+from hrtem_ood.learning.evaluation.micrograph_scores import ScoredNetwork, micrograph_scores
 from hrtem_ood.learning.inference.score_micrographs import score_micrographs
 from hrtem_ood.stages.labelled_set import labelled_set, read_labelled_images
 
@@ -33,7 +33,7 @@ def micrograph(label):
 
 
 @pytest.fixture
-def made(write, tmp_path):
+def made(write):
     """Return a function that writes labelled micrographs, and the spec of their set."""
 
     def made(*images, repair=True, pixel_size_A=None, network_pixel_size_A=0.4):
@@ -87,7 +87,7 @@ def of_three():
 def test_scores_are_those_of_the_verb_score(made, tmp_path, repair):
     pairs, spec = made(*of_three(), repair=repair)
     path = written(spec, tmp_path)
-    tested = {"a": TestedNetwork(FeatureHook(AboveMean()), 64), "b": TestedNetwork(FeatureHook(AboveMean(-1.0)), 64)}
+    tested = {"a": ScoredNetwork(FeatureHook(AboveMean()), 64), "b": ScoredNetwork(FeatureHook(AboveMean(-1.0)), 64)}
     found = micrograph_scores(tested, read_labelled_images(path), CPU)
     expected = score_micrographs([network("a"), network("b", sign=-1.0)], pairs, repair=repair, device="cpu")
     assert not expected.problems
@@ -124,7 +124,7 @@ def test_features_of_tiles_are_a_mean_over_their_pixels(made, tmp_path, monkeypa
     torch.manual_seed(0)
     _, spec = made((micrograph(disc(80, 96)), disc(80, 96), 0.4))
     path = written(spec, tmp_path)
-    tested = {"a": TestedNetwork(FeatureHook(Last()), 64)}
+    tested = {"a": ScoredNetwork(FeatureHook(Last()), 64)}
     whole = micrograph_scores(tested, read_labelled_images(path), CPU)["a"]
     monkeypatch.setattr(module, "TILE_PX", 64)
     monkeypatch.setattr(module, "tiling", lambda *_: module.Tiling(48, 8, exact=True))
@@ -166,7 +166,7 @@ def test_a_file_that_changed_is_not_read(made, tmp_path):
     ("image", "words"),
     [
         ((micrograph(disc(48, 64)), disc(48, 60), 0.4), "l0.tif has 48 × 60 px"),
-        ((micrograph(disc(48, 64)), disc(48, 64) * np.arange(64, dtype=np.uint8), 0.4), "grey levels"),
+        ((micrograph(disc(48, 64)), RNG.integers(0, 256, (48, 64)).astype(np.uint8), 0.4), "grey levels"),
         ((micrograph(disc(48, 64)), disc(48, 64), None), "tells no pixel size"),
         ((micrograph(disc(48, 64)), disc(48, 64), 8.0), "times as many"),
         ((np.ones((48, 64), np.uint16), disc(48, 64), 0.4), "one value"),
@@ -183,6 +183,6 @@ def test_images_too_small_for_a_network_are_named(made, tmp_path):
         stride = 32
 
     _, spec = made(of_three()[0])
-    tested = {"deep": TestedNetwork(FeatureHook(Deep()), 64)}
+    tested = {"deep": ScoredNetwork(FeatureHook(Deep()), 64)}
     with pytest.raises(ArtifactError, match="m0 is too small for network deep, which needs 64 px"):
         micrograph_scores(tested, read_labelled_images(written(spec, tmp_path)), CPU)
