@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.campaign.specs import LabelledSetSpec
+from hrtem_ood.config.test_suites import LabelledFile
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.repair import repair_image
-from hrtem_ood.learning.inference.resample import interpolate, resample, same_pixel
+from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.score_micrographs import MicrographScores, labelled_micrographs
 from hrtem_ood.learning.inference.segment_micrographs import size_problem
 from hrtem_ood.user_files import FileKind, content_sha256
@@ -81,14 +82,23 @@ def read_labelled_set(spec: LabelledSetSpec) -> Iterator[LabelledMicrograph]:
         Where a file is another than when the campaign was loaded, cannot be read, or a label does not fit.
     """
     for file in spec.files:
-        pair = LabelPair(Path(file.micrographs), Path(file.labels))
-        _check_digest(pair.micrographs, file.micrographs_sha256, "micrograph")
-        _check_digest(pair.labels, file.labels_sha256, "label")
-        found = MicrographScores()
-        for micrograph, label in labelled_micrographs(pair, spec.pixel_size_A, found):
-            yield _prepared(micrograph, label.mask, spec)
-        if found.problems:
-            raise ArtifactError("\n".join(problem.reason for problem in found.problems))
+        for micrograph, label in _labelled(file, spec):
+            yield _prepared(micrograph, label, spec)
+
+
+def _labelled(file: LabelledFile, spec: LabelledSetSpec) -> Iterator[tuple[Micrograph, NDArray[np.bool_]]]:
+    """Yield the micrographs of a file, with their labels, of which all fit."""
+    pair = LabelPair(Path(file.micrographs), Path(file.labels))
+    _check_digest(pair.micrographs, file.micrographs_sha256, "micrograph")
+    _check_digest(pair.labels, file.labels_sha256, "label")
+    found = MicrographScores()
+    for micrograph, label in labelled_micrographs(pair, spec.pixel_size_A, found):
+        problem = size_problem(label.mask.shape, micrograph.pixel_size_A, spec.network_pixel_size_A)
+        if problem:
+            raise ArtifactError(f"{micrograph.path}: {micrograph.name} {problem}")
+        yield micrograph, label.mask
+    if found.problems:
+        raise ArtifactError("\n".join(problem.reason for problem in found.problems))
 
 
 def _check_digest(path: Path, expected: str, kind: FileKind) -> None:
@@ -105,9 +115,6 @@ def _check_digest(path: Path, expected: str, kind: FileKind) -> None:
 
 def _prepared(micrograph: Micrograph, label: NDArray[np.bool_], spec: LabelledSetSpec) -> LabelledMicrograph:
     own, new = micrograph.pixel_size_A, spec.network_pixel_size_A
-    problem = size_problem(label.shape, own, new)
-    if problem:
-        raise ArtifactError(f"{micrograph.path}: {micrograph.name} {problem}")
     repaired = repair_image(micrograph.image, zero=micrograph.zero) if spec.repair else None
     image = micrograph.image if repaired is None else repaired.image
     dead = np.zeros(label.shape, np.bool_) if repaired is None else repaired.dead
@@ -145,13 +152,14 @@ def _problems(spec: LabelledSetSpec, least: int) -> Iterator[str]:
     has_particle = False
     for file in spec.files:
         try:
-            for each in read_labelled_set(spec.model_copy(update={"files": (file,), "repair": False})):
-                has_particle |= bool(each.label.any())
-                if min(each.image.shape) < least:
-                    sides = " × ".join(map(str, each.image.shape))
+            for micrograph, label in _labelled(file, spec):
+                has_particle |= bool(label.any())
+                own, new = micrograph.pixel_size_A, spec.network_pixel_size_A
+                sides = [side if same_pixel(own, new) else resampled_side(side, own, new) for side in label.shape]
+                if min(sides) < least:
                     yield (
-                        f"{file.micrographs}: {each.name} has {sides} px of {each.network_pixel_size_A:.4g} Å, fewer than "
-                        f"the {least} px each way that a network of the campaign needs. Leave it out."
+                        f"{file.micrographs}: {micrograph.name} has {' × '.join(map(str, sides))} px of the networks' "
+                        f"{new:g} Å, fewer than the {least} px each way that a network of the campaign needs. Leave it out."
                     )
         except HrtemOodError as error:
             has_particle = True  # it is not known
