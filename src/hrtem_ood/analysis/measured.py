@@ -92,7 +92,8 @@ class Measured:
         kept = {name for name, values in cells.coords.items() if "condition" not in values.dims} | set(names)
         simulated = cells[list(SHARED)]
         simulated = simulated.drop_vars([name for name in simulated.coords if name not in kept])
-        return xr.concat([simulated, self.cells[list(SHARED)]], dim="condition", coords="minimal", join="exact")
+        joined: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "exact"}
+        return xr.concat([simulated, self.cells[list(SHARED)]], dim="condition", **joined)
 
 
 class _Scores(NamedTuple):

@@ -118,6 +118,8 @@ def emd_signals(path: Path) -> Iterator[Signal]:
     with h5py.File(path, "r") as file:
         images = check_hdf5(file, path.stat().st_size)
         is_velox = "Version" in file and isinstance(file.get("Data"), h5py.Group)
+        # as RosettaSciIO finds them
+        images = [each for each in images if file[each.path].parent.attrs.get("emd_group_type")]
         has_spectra = is_velox and any(name.startswith("Spectr") for name in file["Data"])
     if is_velox:
         if has_spectra:
