@@ -16,6 +16,7 @@ from hrtem_ood.campaign.specs import (
     DatasetSpec,
     EvaluationSpec,
     ExitWaveShardSpec,
+    LabelledSetSpec,
     NetworkSpec,
     PackSpec,
     Spec,
@@ -36,6 +37,7 @@ SPECS: dict[str, type[Spec]] = {
         StructureShardSpec,
         ExitWaveShardSpec,
         DatasetSpec,
+        LabelledSetSpec,
         TrainingSetSpec,
         NetworkSpec,
         PackSpec,
@@ -55,6 +57,20 @@ VARIED: dict[str, Any] = {
 
 _SHA256 = "0" * 64
 OWN: list[Spec] = [
+    LabelledSetSpec(
+        files=[
+            {
+                "micrographs": f"{name}.tif",
+                "labels": f"{name}.png",
+                "micrographs_sha256": _SHA256,
+                "labels_sha256": digit * 64,
+            }
+            for name, digit in (("a", "1"), ("b", "2"))
+        ],
+        pixel_size_A=None,
+        repair=True,
+        network_pixel_size_A=0.4,
+    ),
     NetworkSpec(training_set="its-id", hyperparameters=Hyperparameters(epochs=1)),
     NetworkSpec(
         training_set="its-id",

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 FileKind = Literal[
-    "configuration", "saved configuration", "crystal", "structures", "Python file", "micrograph", "label", "calibration"
+    "configuration",
+    "saved configuration",
+    "crystal",
+    "structures",
+    "Python file",
+    "micrograph",
+    "metadata of a micrograph",
+    "label",
+    "calibration",
 ]
 
 LARGEST_BYTES: dict[FileKind, int] = {
@@ -23,10 +31,14 @@ LARGEST_BYTES: dict[FileKind, int] = {
     "structures": 2**29,
     "Python file": 2**20,
     "micrograph": 16 * 2**30,
+    "metadata of a micrograph": 2**24,
     "label": 16 * 2**30,
     "calibration": 2**26,
 }
 """Largest size of a file by its kind [bytes], far above that of any useful file: a detector's largest image is 400 MB."""
+
+FOLDER_SUFFIX = ".zspy"
+"""Of folders that count as one file."""
 
 _BLOCK_BYTES = 2**20
 
@@ -123,6 +135,37 @@ def file_sha256(path: Path, kind: FileKind) -> str:
     digest = hashlib.sha256()
     for block in _blocks(path, kind):
         digest.update(block)
+    return digest.hexdigest()
+
+
+def content_sha256(path: Path, kind: FileKind) -> str:
+    """Return the sha256 of a file, or of a folder that counts as one: of the names and digests of its files.
+
+    Parameters
+    ----------
+    path, kind
+        As of :func:`check_regular`.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+
+    Raises
+    ------
+    OSError
+        As of :func:`check_regular`; links in a folder are no regular files.
+    """
+    if path.suffix.lower() != FOLDER_SUFFIX or not path.is_dir():
+        return file_sha256(path, kind)
+    digest = hashlib.sha256()
+    for place, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            file = Path(place) / name
+            if file.is_symlink():
+                raise OSError(errno.EINVAL, f"has a link in it, {name[:80]}, which is not followed", str(path))
+            digest.update(f"{file.relative_to(path)}\0{file_sha256(file, kind)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -124,7 +124,8 @@ def write(campaign: Campaign, results: Path, rule: Rule | None = None, diverged:
         provenance = store.provenance(pack, seconds=3.0, device="cpu")
         store.write_json(made.path("packs", pack.id), {"id": pack.id, "networks": networks, **provenance})
     for job in campaign.evaluations.values():
-        write_evaluation(made, job, rule or default_rule(campaign))
+        if job.suite.datasets[0] in campaign.datasets:  # else of micrographs
+            write_evaluation(made, job, rule or default_rule(campaign))
     for id_ in campaign.datasets:
         write_dataset(made, campaign.datasets[id_])
     for shards, _ in campaign.exit_waves_for_recipe.values():

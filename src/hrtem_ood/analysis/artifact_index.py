@@ -48,6 +48,9 @@ def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
     for pack in campaign.packs.values():
         yield pack, names[pack.training_set.id]
 
+    set_names = _joined((spec.id, name) for name, spec in campaign.labelled_set_of.items())
+    for labelled_set in campaign.labelled_sets.values():
+        yield labelled_set, set_names[labelled_set.id]
     suite_names = _joined((suite.id, name) for name, suite in campaign.suite_of.items())
     for suite in campaign.suites.values():
         yield suite, suite_names[suite.id]

@@ -18,6 +18,9 @@ from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.progress import track
 
+MEASURED = "measured micrographs"
+"""Stands for the structure set of labelled micrographs, which have none."""
+
 Floats = NDArray[np.float32]
 
 
@@ -74,7 +77,7 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
     ArtifactError
         When an evaluation is missing, damaged, or of other networks or datasets than its name says.
     """
-    images = max(campaign.datasets[id_].n_structures for id_ in datasets)
+    images = max(image_counts(campaign, results, datasets))
     waiting: list[ScoreBlock] = []
     for group in _groups(campaign, results, datasets, images):
         waiting.append(group)
@@ -86,6 +89,21 @@ def score_blocks(campaign: Campaign, results: Path, datasets: Sequence[str], row
                 yield joined.rows(start, start + rows)
     if waiting and sum(part.scores.shape[1] for part in waiting):
         yield _joined(waiting)
+
+
+def image_counts(campaign: Campaign, results: Path, datasets: Sequence[str]) -> list[int]:
+    """Return how many images each test dataset, or labelled set, has; those of the latter are listed in their suites."""
+    counts = {id_: spec.n_structures for id_, spec in campaign.datasets.items()}
+    for suite in campaign.suites.values():
+        if suite.datasets[0] in campaign.labelled_sets:
+            listed = Results(results).read_json("suites", suite.id)["datasets"]
+            counts |= {id_: int(entry["images"]) for id_, entry in listed.items()}
+    return [counts[id_] for id_ in datasets]
+
+
+def structure_sets(campaign: Campaign, datasets: Sequence[str]) -> list[str]:
+    """Return the structure set of each test dataset; :data:`MEASURED` of labelled sets."""
+    return [campaign.structure_set_of_dataset.get(id_, MEASURED) for id_ in datasets]
 
 
 def _joined(blocks: list[ScoreBlock]) -> ScoreBlock:
@@ -101,9 +119,11 @@ def _groups(campaign: Campaign, results: Path, datasets: Sequence[str], images: 
     groups = sorted(jobs, key=lambda networks: min(place[id_] for id_ in networks))
     column = {id_: index for index, id_ in enumerate(datasets)}
     inside = dict(zip(campaign.training_set_ids, in_domain(campaign, campaign.training_set_ids, datasets), strict=True))
-    sets = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets])
+    # labelled sets have no images of the same structures
+    sets = np.array([campaign.structure_set_of_dataset.get(id_, id_) for id_ in datasets])
     groups_of_columns = [np.flatnonzero(sets == name) for name in dict.fromkeys(sets)]
-    structures = [(columns, campaign.datasets[datasets[columns[0]]].n_structures) for columns in groups_of_columns]
+    counts = image_counts(campaign, results, datasets)
+    structures = [(columns, counts[columns[0]]) for columns in groups_of_columns]
     for networks in track(groups, "groups of networks", len(groups)):
         row = {id_: index for index, id_ in enumerate(sorted(networks, key=place.__getitem__))}
         values = np.full((len(METRICS), len(row), len(datasets), images), np.nan, np.float32)

@@ -17,7 +17,7 @@ from hrtem_ood.physics.optics.condition import Condition
 
 
 def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
-    """Read a campaign's metrics without the scores per image, networks in the campaign's own order.
+    """Read a campaign's metrics under simulated conditions without the scores per image, networks in the campaign's order.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def read_metrics(campaign: Campaign, results: Path) -> xr.Dataset:
     xarray.Dataset
     """
     with Results(results).open("metrics", campaign.metrics_id) as stored:
-        loaded = stored.drop_dims("image").load()
+        simulated = [str(id_) in campaign.datasets for id_ in stored.condition.values]
+        loaded = stored.drop_dims("image").isel(condition=np.flatnonzero(simulated)).load()
     order = pd.Index(loaded.network.values.astype(object)).get_indexer(list(campaign.networks))
     loaded = loaded.isel(network=order)
     # zarr returns NumPy's variable-length strings, which pandas does not support

@@ -11,14 +11,21 @@ from zarr.codecs import BloscCodec
 
 from hrtem_ood.analysis import ood_gap
 from hrtem_ood.analysis.feature_shift import MEASURES
-from hrtem_ood.analysis.gather import Floats, gather_training, network_order, score_blocks
+from hrtem_ood.analysis.gather import (
+    Floats,
+    gather_training,
+    image_counts,
+    network_order,
+    score_blocks,
+    structure_sets,
+)
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import TrainingSetSpec
-from hrtem_ood.campaign.test_datasets import test_datasets
+from hrtem_ood.campaign.test_datasets import test_columns
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import Condition, parameter_unit
 from hrtem_ood.progress import log
@@ -49,8 +56,8 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
     dict of str to float32 array, (network, condition)
         Means over images by score, and measures of feature shift by name; NaN for networks that diverged.
     """
-    datasets = test_datasets(campaign)
-    images = np.array([campaign.datasets[id_].n_structures for id_ in datasets])
+    datasets = test_columns(campaign)
+    images = np.array(image_counts(campaign, results, datasets))
     shape = (len(campaign.networks), len(datasets), int(images.max()))
     rows = min(NETWORKS, shape[0])
     for name, (text, unit, _) in METRICS.items():
@@ -67,13 +74,26 @@ def write_scores(campaign: Campaign, results: Path, writer: ZarrWriter) -> dict[
         stop = start + block.scores.shape[1]
         for name, values in zip(MEASURES, block.feature_shift, strict=True):
             reduced[name][start:stop] = values
+        is_scored = np.isfinite(block.scores[list(METRICS).index("cross_entropy")])
         for name, values in zip(METRICS, block.scores, strict=True):
+            # ratios of a labelled image without particles are undefined, and no reason to drop the others
+            undefined = is_scored & np.isnan(values)
             writer.write(name, start, values)
             for count in np.unique(images):
                 columns = images == count
-                reduced[name][start:stop, columns] = values[:, columns, :count].mean(axis=2, dtype=np.float64)
+                reduced[name][start:stop, columns] = _mean_without(
+                    values[:, columns, :count], undefined[:, columns, :count]
+                )
         start = stop
     return reduced
+
+
+def _mean_without(values: Floats, left_out: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean over images, (network, condition), without some; NaN where none is left."""
+    count = (~left_out).sum(axis=2)
+    total = np.where(left_out, 0, values).sum(axis=2, dtype=np.float64)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean
 
 
 def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Floats]) -> xr.Dataset:
@@ -93,9 +113,11 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
         ``mean_*`` and ``gap_*`` of each score, ``mahalanobis``, ``feature_cka``, ``in_domain``, ``sigma`` and
         ``abs_delta_defocus_A`` (network, condition);
         ``epsilon`` and ``minimum_contrast`` (condition,). ``network`` is in the order of
-        :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets.
+        :func:`hrtem_ood.analysis.gather.network_order`; ``condition`` runs over test datasets, then over labelled sets,
+        whose ``epsilon``, ``sigma``, ``abs_delta_defocus_A`` and condition are NaN: nobody knows them.
     """
-    networks, datasets = network_order(campaign), test_datasets(campaign)
+    networks, datasets = network_order(campaign), test_columns(campaign)
+    simulated = [id_ for id_ in datasets if id_ in campaign.datasets]
     with Results(results).open("transfer", campaign.transfer.id) as transfer:
         epsilon, sigma = transfer.epsilon.values, transfer.sigma.values
 
@@ -105,16 +127,17 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     place = {id_: index for index, id_ in enumerate(training_sets)}
     of_network = np.array([place[campaign.networks[id_].training_set] for id_ in networks])
     trained = [training_conditions(campaign, training_set) for training_set in training_sets.values()]
-    tested = [campaign.datasets[id_].condition for id_ in datasets]
+    tested = [campaign.datasets[id_].condition for id_ in simulated]
     index = {condition: number for number, condition in enumerate(campaign.transfer.conditions)}
     of_training = [[index[condition] for condition in conditions] for conditions in trained]
     of_test = [index[condition] for condition in tested]
 
     inside = in_domain(campaign, list(training_sets), datasets)[of_network]
-    groups = np.array([campaign.structure_set_of_dataset[id_] for id_ in datasets], dtype=object)
+    groups = np.array(structure_sets(campaign, datasets), dtype=object)
+    unknown = len(datasets) - len(simulated)
     pair, single = ("network", "condition"), ("condition",)
     result = xr.Dataset(
-        coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, datasets)
+        coords=network_coordinates(campaign, results, networks) | condition_coordinates(campaign, results, datasets)
     )
     for name, (text, unit, _) in METRICS.items():
         difference = ood_gap.gap(reduced[name], inside, groups)
@@ -129,18 +152,18 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
     )
     result["sigma"] = (
         pair,
-        ood_gap.largest_sigma(sigma, of_training, of_test)[of_network],
+        _with_unknown(ood_gap.largest_sigma(sigma, of_training, of_test), unknown)[of_network],
         _attributes("shared transfer σ"),
     )
     result["abs_delta_defocus_A"] = (
         pair,
-        ood_gap.smallest_defocus_change(trained, tested)[of_network],
+        _with_unknown(ood_gap.smallest_defocus_change(trained, tested), unknown)[of_network],
         {"long_name": "smallest change of defocus from a training condition", "units": "Å"},
     )
-    result["epsilon"] = (single, epsilon[of_test], _attributes("transfer ε"))
+    result["epsilon"] = (single, _with_unknown(epsilon[of_test], unknown), _attributes("transfer ε"))
     result["minimum_contrast"] = (
         single,
-        ood_gap.minimum_contrast(epsilon[of_test], epsilon),
+        ood_gap.minimum_contrast(result["epsilon"].values, epsilon),
         {"long_name": f"ε is below {ood_gap.MINIMUM_CONTRAST:g} of the campaign's median ε"},
     )
     without = ~inside.any(axis=1)
@@ -151,6 +174,11 @@ def metrics_dataset(campaign: Campaign, results: Path, reduced: Mapping[str, Flo
             "structure recipe under a training condition): they have no in-domain score, hence no gap"
         )
     return _chunked(result)
+
+
+def _with_unknown(values: NDArray[np.floating], count: int) -> NDArray[np.floating]:
+    """Add NaN for conditions that nobody knows, at the end of the last axis."""
+    return np.concatenate([values, np.full((*values.shape[:-1], count), np.nan, values.dtype)], axis=-1)
 
 
 def training_conditions(campaign: Campaign, training_set: TrainingSetSpec) -> list[Condition]:
@@ -198,25 +226,34 @@ def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str])
     return {key: ("network", values, _units(key.removeprefix("training_"))) for key, values in columns.items()}
 
 
-def condition_coordinates(campaign: Campaign, datasets: list[str]) -> Coordinates:
-    """Return structure set, test suites and every parameter of the condition of each test dataset."""
-    conditions = [campaign.datasets[id_].condition for id_ in datasets]
+def condition_coordinates(campaign: Campaign, results: Path, datasets: list[str]) -> Coordinates:
+    """Return structure set, test suites and every parameter of the condition of each test dataset; of labelled sets NaN."""
+    specs = [campaign.datasets.get(id_) for id_ in datasets]
+    conditions = [None if spec is None else spec.condition for spec in specs]
+    measured = _joined_names(campaign)
     suites = [", ".join(name for name, suite in campaign.suite_of.items() if id_ in suite.datasets) for id_ in datasets]
+    named = list(zip(datasets, conditions, strict=True))
     columns = {
         "condition": _column(datasets),
-        "label": _column(condition.label for condition in conditions),
-        "slug": _column(condition.slug for condition in conditions),
-        "structure_set": _column(campaign.structure_set_of_dataset[id_] for id_ in datasets),
+        "label": _column(measured[id_] if each is None else each.label for id_, each in named),
+        "slug": _column(measured[id_] if each is None else each.slug for id_, each in named),
+        "structure_set": _column(structure_sets(campaign, datasets)),
         "suites": _column(suites),
-        "images": _column(campaign.datasets[id_].n_structures for id_ in datasets),
+        "images": _column(image_counts(campaign, results, datasets)),
     }
     columns |= {
-        name: np.array([_number(getattr(condition, name)) for condition in conditions])
+        name: np.array([np.nan if each is None else _number(getattr(each, name)) for each in conditions])
         for name in Condition.model_fields
     }
     image = np.arange(int(columns["images"].max()))
     result: Coordinates = {"image": ("image", image, {"long_name": "structure"})}
     return result | {key: ("condition", values, _units(key)) for key, values in columns.items()}
+
+
+def _joined_names(campaign: Campaign) -> dict[str, str]:
+    """Labelled set → names of its suites."""
+    named = campaign.labelled_set_of.items()
+    return {id_: ", ".join(name for name, spec in named if spec.id == id_) for id_ in campaign.labelled_sets}
 
 
 def _number(value: float | None) -> float:

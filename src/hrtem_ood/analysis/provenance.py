@@ -103,6 +103,7 @@ def campaign_provenance(campaign: Campaign, results: Path) -> tuple[list[StagePr
     readers: dict[str, tuple[Iterable[str], Callable[[Path], dict[str, Any]]]] = {
         "exit_waves": (campaign.exit_waves, store.zarr_attributes),
         "datasets": (campaign.datasets, store.zarr_attributes),
+        **({"labelled_sets": (campaign.labelled_sets, store.zarr_attributes)} if campaign.labelled_sets else {}),
         "packs": (campaign.packs, _pack),
         "evaluations": (campaign.evaluations, store.zarr_attributes),
         "transfer": ([campaign.transfer.id], store.zarr_attributes),

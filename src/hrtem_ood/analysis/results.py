@@ -8,10 +8,11 @@ import xarray as xr
 
 from hrtem_ood.analysis.learning_curves import Curves, read_learning_curves
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.measured import Measured, measured_scores
 from hrtem_ood.analysis.ranking.forecast import Forecast
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import forecasts, rank_predictors
-from hrtem_ood.analysis.tables import all_tables
+from hrtem_ood.analysis.tables import all_tables, with_measured
 from hrtem_ood.analysis.training_set_comparison import TrainingSetScores, compare_tables, score_training_sets
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
@@ -40,6 +41,8 @@ class CampaignResults:
         Empty if the configuration names none.
     curves : Curves
         Of some networks.
+    measured : Measured or None
+        Scores on labelled micrographs; None where the campaign has none.
     tables : dict of str to pandas.DataFrame
         By the names in :func:`hrtem_ood.campaign.report_files.table_names`.
     """
@@ -52,6 +55,7 @@ class CampaignResults:
     compared: list[TrainingSetScores]
     curves: Curves
     tables: dict[str, pd.DataFrame]
+    measured: Measured | None = None
 
 
 def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
@@ -80,7 +84,10 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
         "learning_curves": curves.table(),
     }
     tables |= compare_tables(compared, analysis)
-    return CampaignResults(metrics, cells, values, outcomes, forecast, compared, curves, tables)
+    measured = measured_scores(campaign, results, cells) if campaign.labelled_sets else None
+    if measured is not None:
+        tables |= {"ood_matrix": with_measured(tables["ood_matrix"], measured.cells), "measured": measured.table}
+    return CampaignResults(metrics, cells, values, outcomes, forecast, compared, curves, tables, measured)
 
 
 def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import xarray as xr
 
 from hrtem_ood.analysis.correlation import predictor_table
 from hrtem_ood.analysis.diagnostics import architectures, uncertainty_correlation
+from hrtem_ood.analysis.gather import MEASURED
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.config.training import Hyperparameters
 
@@ -59,6 +60,12 @@ def ood_matrix(metrics: xr.Dataset, cells: xr.Dataset) -> pd.DataFrame:
         for structures, label in zip(cells.structure_set.values, cells.condition_label.values, strict=True)
     ]
     return pd.concat([head, pd.DataFrame(cells.f1.values, columns=columns)], axis=1)
+
+
+def with_measured(matrix: pd.DataFrame, measured: xr.Dataset) -> pd.DataFrame:
+    """Add a column of the matrix for each set of labelled micrographs; see :class:`hrtem_ood.analysis.measured.Measured`."""
+    names = [f"{MEASURED}: {name}" for name in measured.condition_label.values]
+    return pd.concat([matrix, pd.DataFrame(measured.f1.values, columns=names)], axis=1)
 
 
 def varied_hyperparameters(metrics: xr.Dataset) -> str:

@@ -11,6 +11,7 @@ from hrtem_ood.campaign import packs
 from hrtem_ood.campaign.datasets import SimulatedData
 from hrtem_ood.campaign.specs import (
     EvaluationSpec,
+    LabelledSetSpec,
     NetworkSpec,
     PackSpec,
     SuiteSpec,
@@ -19,6 +20,7 @@ from hrtem_ood.campaign.specs import (
     by_id,
 )
 from hrtem_ood.config.grids import expand
+from hrtem_ood.config.test_suites import Suite
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.config.training_sets import TrainingSetGrid
 
@@ -135,20 +137,35 @@ class Campaign(SimulatedData):
     # --- suites, evaluations, analysis --------------------------------------------------------
 
     @cached_property
+    def labelled_set_of(self) -> dict[str, LabelledSetSpec]:
+        """Labelled sets by the name of their suite in the configuration."""
+        return {
+            name: LabelledSetSpec(
+                files=suite.files,
+                pixel_size_A=suite.pixel_size_A,
+                repair=suite.repair,
+                network_pixel_size_A=self.config.imaging.pixel_size_A,
+            )
+            for name, suite in self.config.micrograph_suites.items()
+        }
+
+    @cached_property
+    def labelled_sets(self) -> dict[str, LabelledSetSpec]:
+        """Labelled sets by id."""
+        return by_id(self.labelled_set_of.values())
+
+    @cached_property
     def suite_of(self) -> dict[str, SuiteSpec]:
         """Suites by their name in the configuration."""
-        return {
-            name: SuiteSpec(
-                datasets=tuple(
-                    sorted(
-                        self._datasets_of[structures, condition].id
-                        for structures in suite.structure_sets
-                        for condition in self._conditions_of(suite.conditions)
-                    )
-                )
-            )
-            for name, suite in self.config.test_suites.items()
-        }
+        tested = {name: self._tested(suite) for name, suite in self.config.simulated_suites.items()}
+        tested |= {name: (labelled_set.id,) for name, labelled_set in self.labelled_set_of.items()}
+        return {name: SuiteSpec(datasets=tested[name]) for name in self.config.test_suites}
+
+    def _tested(self, suite: Suite) -> tuple[str, ...]:
+        conditions = self._conditions_of(suite.conditions)
+        return tuple(
+            sorted(self._datasets_of[name, condition].id for name in suite.structure_sets for condition in conditions)
+        )
 
     @cached_property
     def suites(self) -> dict[str, SuiteSpec]:
@@ -207,8 +224,8 @@ class Campaign(SimulatedData):
 
     @cached_property
     def test_dataset_ids(self) -> list[str]:
-        """Ids of all test datasets, sorted."""
-        return sorted({id_ for suite in self.suites.values() for id_ in suite.datasets})
+        """Ids of all simulated test datasets, sorted."""
+        return sorted({id_ for suite in self.suites.values() for id_ in suite.datasets if id_ in self.datasets})
 
     @cached_property
     def predictors_id(self) -> str:

@@ -24,7 +24,7 @@ def config_errors(campaign: Campaign) -> list[str]:
     A group of checks runs only if all groups before it pass, so that one mistake gives one message.
     """
     groups = (
-        (_name, _references, _predictors, _palette),
+        (_name, _simulated_suites, _references, _predictors, _palette),
         (user_file_errors, size_errors),
         (_cells, _shares, _compared),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps, _band, count_errors),
@@ -42,6 +42,14 @@ def _name(campaign: Campaign) -> Iterator[str]:
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 
+def _simulated_suites(campaign: Campaign) -> Iterator[str]:
+    if not campaign.config.simulated_suites:
+        yield (
+            "test_suites: all are of micrographs; add one with a structure_set and conditions, which the scores on "
+            "micrographs are compared with."
+        )
+
+
 def _unknown(key: str, names: Iterable[str], defined: Iterable[str], where: str) -> Iterator[str]:
     valid = list(defined)
     for name in names:
@@ -54,7 +62,7 @@ def _references(campaign: Campaign) -> Iterator[str]:
     for name, chosen in config.structure_sets.items():
         if isinstance(chosen, StructureSet):
             yield from _unknown(f"structure_sets.{name}.material", [chosen.material], config.materials, "materials")
-    for kind, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites)):
+    for kind, users in (("training_sets", config.training_sets), ("test_suites", config.simulated_suites)):
         for name, user in users.items():
             key = f"{kind}.{name}"
             yield from _unknown(f"{key}.structure_set", user.structure_sets, config.structure_sets, "structure_sets")
@@ -84,7 +92,7 @@ def _compared(campaign: Campaign) -> Iterator[str]:
     for name in names[1:]:
         if recipes[name] != recipes[names[0]]:
             yield f"{key}: `{name}` has other structures than `{names[0]}`; compare training sets of one recipe."
-    tested = {campaign.recipe_id(each) for suite in config.test_suites.values() for each in suite.structure_sets}
+    tested = {campaign.recipe_id(each) for suite in config.simulated_suites.values() for each in suite.structure_sets}
     if names and not recipes[names[0]] & tested:
         yield f"{key}: no test suite has structures like those of `{names[0]}`; add one, or leave the key out."
 
@@ -323,7 +331,7 @@ def _strides(campaign: Campaign) -> Iterator[str]:
 def _overlaps(campaign: Campaign) -> Iterator[str]:
     """Check that no structures both train and test: sets of one recipe and seed have the same structures."""
     training = {name for user in campaign.config.training_sets.values() for name in user.structure_sets}
-    suites = campaign.config.test_suites.items()
+    suites = campaign.config.simulated_suites.items()
     for name, tested in ((name, tested) for name, suite in suites for tested in suite.structure_sets):
         series = campaign.recipe(tested).series
         same = sorted(other for other in training if campaign.recipe(other).series == series)

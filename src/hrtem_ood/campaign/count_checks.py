@@ -18,7 +18,7 @@ def count_errors(campaign: Campaign) -> Iterator[str]:
     config = campaign.config
     cell_A = min(config.structure_sets[name].cell_A for name in campaign.used_structure_sets)
     used = {name for each in config.training_sets.values() for name in each.conditions}
-    used |= {name for suite in config.test_suites.values() for name in suite.conditions}
+    used |= {name for suite in config.simulated_suites.values() for name in suite.conditions}
     for name in campaign.conditions:
         if name in used:
             conditions = campaign.conditions[name]

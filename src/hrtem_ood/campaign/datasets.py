@@ -99,7 +99,7 @@ class SimulatedData:
 
     @property
     def _users(self) -> list[TrainingSetGrid | Suite]:
-        return [*self.config.training_sets.values(), *self.config.test_suites.values()]
+        return [*self.config.training_sets.values(), *self.config.simulated_suites.values()]
 
     @cached_property
     def used_structure_sets(self) -> tuple[str, ...]:

@@ -32,13 +32,13 @@ def in_domain(campaign: Campaign, training_sets: Sequence[str], datasets: Sequen
     training_sets : sequence of str, (training_set,)
         Ids.
     datasets : sequence of str, (condition,)
-        Ids of test datasets.
+        Ids of test datasets, or of labelled sets, which are never in-domain: nobody knows their condition.
 
     Returns
     -------
     bool array, (training_set, condition)
     """
-    tested = [domain_of(campaign, id_) for id_ in datasets]
+    tested = [None if id_ in campaign.labelled_sets else domain_of(campaign, id_) for id_ in datasets]
     trained = [
         {domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets} for name in training_sets
     ]

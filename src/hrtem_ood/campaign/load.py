@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from hrtem_ood.artifacts.files import damaged
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
+from hrtem_ood.campaign.micrograph_files import with_labelled_files
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.config.plain_values import key_text, plain_value_errors
 from hrtem_ood.config.renamed_keys import renamed_key, renamed_value
@@ -189,7 +190,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
-    """Add the digests of crystal, structure and Python files, so that ids depend on their content, not on their names."""
+    """Add the digests of files that entries name, so that ids depend on their content, not on their names."""
     result = dict(raw)
     kinds: tuple[tuple[str, str | None, FileKind, str], ...] = (
         ("materials", None, "crystal", "a crystal file that ASE reads (CIF, extxyz, …)"),
@@ -212,6 +213,11 @@ def _with_file_digests(raw: dict[str, Any]) -> dict[str, Any]:
                     for item in (items if isinstance(items, list) else [items])
                 ]
                 result[section][name] = {**entry, key: with_digests if isinstance(items, list) else with_digests[0]}
+    if isinstance(raw.get("test_suites"), dict):
+        try:
+            result["test_suites"] = with_labelled_files(raw["test_suites"])
+        except ConfigError as error:
+            raise _config_error([str(error)]) from None
     return result
 
 

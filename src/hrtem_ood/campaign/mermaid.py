@@ -4,7 +4,7 @@ from collections import Counter
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.stage_table import JOB_STAGES, Stage
+from hrtem_ood.campaign.stage_table import JOB_STAGES, Stage, stages_of
 
 
 def mermaid_graph(campaign: Campaign) -> str:
@@ -20,7 +20,8 @@ def mermaid_graph(campaign: Campaign) -> str:
         One node per stage: the rule, how many artifacts it creates in as many jobs, and how much they hold. On every
         arrow, how many artifacts of one stage the jobs of the other read in all.
     """
-    nodes = [f'    {name}["{_label(stage, campaign)}"]' for name, stage in JOB_STAGES.items()]
+    names = stages_of(campaign)
+    nodes = [f'    {name}["{_label(JOB_STAGES[name], campaign)}"]' for name in names]
     reads = Counter(
         (artifact.stage, name)
         for name, stage in JOB_STAGES.items()

@@ -31,6 +31,11 @@ def compares_training_sets(campaign: "Campaign") -> bool:
     return bool(campaign.config.analysis.compare_training_sets)
 
 
+def has_micrographs(campaign: "Campaign") -> bool:
+    """Whether networks are tested on labelled micrographs."""
+    return bool(campaign.labelled_sets)
+
+
 @dataclass(frozen=True)
 class FigureRow:
     """One figure of the report.
@@ -71,6 +76,7 @@ FIGURES = (
     FigureRow("ood_gap", "The gap against its predictors", "Generalisation", on_study_page=True),
     FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
+    FigureRow("measured", "From simulation to micrographs", "Measured micrographs", has_micrographs),
     FigureRow(
         "structures",
         "Every structure recipe on every other",
@@ -99,6 +105,7 @@ TABLES = (
     TableRow("predictor_ranking"),
     TableRow("forecast"),
     TableRow("calibration"),
+    TableRow("measured", has_micrographs),
     TableRow("compare", compares_training_sets),
     TableRow("compare_networks", compares_training_sets),
     TableRow("learning_curves"),

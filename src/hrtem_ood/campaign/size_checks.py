@@ -65,7 +65,7 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
 
     datasets = {
         f"{section}.{name}": number_of(each.conditions) * len(each.structure_sets)
-        for section, users in (("training_sets", config.training_sets), ("test_suites", config.test_suites))
+        for section, users in (("training_sets", config.training_sets), ("test_suites", config.simulated_suites))
         for name, each in users.items()
     }
     yield from _beyond("", datasets, MOST_DATASETS, "datasets")
@@ -84,7 +84,7 @@ def _too_many(config: CampaignConfig) -> Iterator[str]:
     )
     images = sum(
         config.structure_sets[name].n_structures * number_of(suite.conditions)
-        for suite in config.test_suites.values()
+        for suite in config.simulated_suites.values()
         for name in suite.structure_sets
     )
     if (scores := images * sum(networks.values())) > MOST_SCORES:

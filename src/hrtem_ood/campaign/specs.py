@@ -13,6 +13,7 @@ from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.base_model import Model, identity_parameters
 from hrtem_ood.config.evaluation import EvaluationPrecision
+from hrtem_ood.config.test_suites import LabelledFile
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.physics.imaging.parameters import Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
@@ -122,6 +123,27 @@ class DatasetSpec(Spec):
         return digest(["images", self.version, identity_parameters(self, exclude=_NOT_IN_IMAGES)])
 
 
+class LabelledSetSpec(Spec):
+    """Labelled micrographs, repaired and on the pixel that the campaign's networks see, with labels on their own pixels."""
+
+    stage: ClassVar[str] = "labelled_sets"
+    version: ClassVar[int] = STAGE_VERSIONS["labelled_sets"]
+    files: tuple[LabelledFile, ...]
+    pixel_size_A: float | None
+    repair: bool
+    network_pixel_size_A: float
+
+    @property
+    def slug(self) -> str:
+        """Number of files."""
+        return f"{len(self.files)}micrographs"
+
+    def content(self) -> Any:
+        """Return everything but the paths of the files, whose contents count."""
+        files = [file.digests for file in self.files]
+        return {"files": files} | identity_parameters(self, exclude={"files"})
+
+
 class TrainingSetSpec(Spec):
     """Images that a network learns from: ``n_images[i]`` of ``datasets[i]``, and a validation tail.
 
@@ -180,7 +202,7 @@ class PackSpec(Spec):
 
 
 class SuiteSpec(Spec):
-    """A group of test datasets."""
+    """A group of test datasets, or one labelled set."""
 
     stage: ClassVar[str] = "suites"
     version: ClassVar[int] = 1

@@ -14,6 +14,7 @@ from hrtem_ood.campaign.specs import (
     DatasetSpec,
     EvaluationSpec,
     ExitWaveShardSpec,
+    LabelledSetSpec,
     NetworkSpec,
     PackSpec,
     Spec,
@@ -78,6 +79,8 @@ class Stage:
     contents : Contents or None
     is_target : bool
         Whether a whole run creates its artifacts although no other job reads them.
+    is_optional : bool
+        Whether campaigns may have none of its artifacts; lists of stages then leave it out.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Stage:
     cost: str | None = None
     contents: Contents | None = None
     is_target: bool = False
+    is_optional: bool = False
 
     @property
     def label(self) -> str:
@@ -131,6 +135,11 @@ def _evaluation_inputs(campaign: Campaign, id_: str) -> list[Artifact]:
     return [*_artifacts("packs", [pack.id for pack in job.packs]), Artifact("suites", job.suite.id)]
 
 
+def _suite_inputs(campaign: Campaign, id_: str) -> list[Artifact]:
+    tested = campaign.suites[id_].datasets
+    return [Artifact("labelled_sets" if each in campaign.labelled_sets else "datasets", each) for each in tested]
+
+
 def _predictors_inputs(campaign: Campaign, _id: str) -> list[Artifact]:
     shards = [shard.id for each, _ in campaign.exit_waves_for_recipe.values() for shard in each]
     datasets = sorted({*campaign.training_datasets, *campaign.test_dataset_ids})
@@ -139,7 +148,9 @@ def _predictors_inputs(campaign: Campaign, _id: str) -> list[Artifact]:
 
 def _metrics_inputs(campaign: Campaign, _id: str) -> list[Artifact]:
     scores = _artifacts("evaluations", campaign.evaluations) + _artifacts("packs", campaign.packs)
-    return [*scores, Artifact("transfer", campaign.transfer.id)]
+    # which tell how many images a set of labelled micrographs has
+    suites = [suite.id for suite in campaign.suites.values() if suite.datasets[0] in campaign.labelled_sets]
+    return [*scores, *_artifacts("suites", suites), Artifact("transfer", campaign.transfer.id)]
 
 
 def _report_inputs(campaign: Campaign, _id: str) -> list[Artifact]:
@@ -163,10 +174,9 @@ def _exit_wave_count(campaign: Campaign) -> int:
 
 
 def _score_count(campaign: Campaign) -> int:
-    images = {
-        id_: sum(campaign.datasets[dataset].n_structures for dataset in suite.datasets)
-        for id_, suite in campaign.suites.items()
-    }
+    number = {id_: dataset.n_structures for id_, dataset in campaign.datasets.items()}
+    number |= {id_: len(labelled_set.files) for id_, labelled_set in campaign.labelled_sets.items()}
+    images = {id_: sum(number[each] for each in suite.datasets) for id_, suite in campaign.suites.items()}
     return sum(len(job.networks) * images[job.suite.id] for job in campaign.evaluations.values())
 
 
@@ -250,13 +260,27 @@ _ROWS = (
         contents=Contents("networks", lambda campaign: len(campaign.networks)),
     ),
     Stage(
+        name="labelled_sets",
+        singular="labelled set",
+        plural="labelled sets",
+        ids=lambda campaign: campaign.labelled_sets,
+        rule="labelled_set",
+        version_key="labelled_sets",
+        spec=LabelledSetSpec,
+        specs=lambda campaign: campaign.labelled_sets,
+        contents=Contents(
+            "files of micrographs", lambda campaign: sum(len(each.files) for each in campaign.labelled_sets.values())
+        ),
+        is_optional=True,
+    ),
+    Stage(
         name="suites",
         singular="test suite",
         plural="test suites",
         ids=lambda campaign: campaign.suites,
         rule="suite",
         suffix=".json",
-        inputs=lambda campaign, id_: _artifacts("datasets", campaign.suites[id_].datasets),
+        inputs=_suite_inputs,
         spec=SuiteSpec,
         specs=lambda campaign: campaign.suites,
         list_parameter="datasets",
@@ -343,3 +367,8 @@ FILE_STAGES: dict[str, Stage] = {name: stage for name, stage in STAGES.items() i
 
 JOB_STAGES: dict[str, Stage] = {name: stage for name, stage in STAGES.items() if stage.rule}
 """Stages whose artifacts are the outputs of jobs, in the order of the data's flow."""
+
+
+def stages_of(campaign: Campaign) -> list[str]:
+    """Names of the stages with jobs in a campaign, in the order of the data's flow: without optional ones that it lacks."""
+    return [name for name, stage in JOB_STAGES.items() if not stage.is_optional or stage.ids(campaign)]

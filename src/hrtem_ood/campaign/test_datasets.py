@@ -8,8 +8,8 @@ COLUMNS = 12
 
 
 def test_datasets(campaign: Campaign) -> list[str]:
-    """Ids of all test datasets, each once: by structure set, then by condition."""
-    ids = dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets)
+    """Ids of all simulated test datasets, each once: by structure set, then by condition."""
+    ids = campaign.test_dataset_ids
     labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_structure_sets)
     return sorted(
         ids,
@@ -18,6 +18,11 @@ def test_datasets(campaign: Campaign) -> list[str]:
             labels.sort_key(campaign.datasets[id_].condition),
         ),
     )
+
+
+def test_columns(campaign: Campaign) -> list[str]:
+    """Ids of everything that networks are tested on: :func:`test_datasets`, then the sets of labelled micrographs."""
+    return [*test_datasets(campaign), *campaign.labelled_sets]
 
 
 def report_datasets(campaign: Campaign) -> dict[str, list[str]]:

@@ -20,7 +20,13 @@ def plan(configs: tuple[Path, ...], results: Path, as_json: bool) -> None:
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.execution.planning.plan import plan as run
 
-    planned = run(load_campaign_from_files(configs), results)
+    campaign = load_campaign_from_files(configs)
+    if campaign.labelled_sets:
+        from hrtem_ood.campaign.results import Results
+        from hrtem_ood.learning.inference.labelled_sets import check_micrographs
+
+        check_micrographs(campaign, except_for=Results(results).ids("labelled_sets"))
+    planned = run(campaign, results)
     if as_json:
         print_json(planned.to_dict())
         return

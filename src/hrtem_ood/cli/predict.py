@@ -65,16 +65,19 @@ def predict(
     """Segment micrographs with a trained network.
 
     NETWORK is a file that ends with .ckpt; without one, the network that comes with the package is used. IMAGE is a file, a
-    folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and their table per image, and
-    index.html to look at all of them. Estimates dose, defocus and lattice spacings of each image. With --condition, shows
-    the distance of the images to the training conditions, the expected F1, and what of the condition the images contradict.
+    folder of them or a pattern: TIFF, MRC, DM3, DM4, SER, EMD, HSpy or ZSpy. Writes masks, numbered particles and their table
+    per image, and index.html to look at all of them. Estimates dose, defocus and lattice spacings of each image, and tells
+    from these how far to trust the network, and whether the pixel size may be wrong. With --condition, shows the distance of
+    the images to the training conditions, the expected F1, and what of the condition the images contradict.
     """
     from hrtem_ood.cli.render import predict as text
     from hrtem_ood.cli.render.console import print_on_terminal
-    from hrtem_ood.cli.render.image_estimates import estimate_lines
+    from hrtem_ood.cli.render.image_estimates import estimate_lines, pixel_lines, trust_lines
     from hrtem_ood.learning.inference import predict_micrographs, segment_micrographs
     from hrtem_ood.learning.inference.condition_option import parse_condition
     from hrtem_ood.learning.inference.image_estimates.estimates import estimate_micrograph
+    from hrtem_ood.learning.inference.image_trust import assess_image, suspected_pixel
+    from hrtem_ood.learning.inference.measured_f1 import find_measured
     from hrtem_ood.learning.inference.outputs import PAGE_FILE
     from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 
@@ -90,6 +93,9 @@ def predict(
     options = {**particles._asdict(), "pixel_size_A": pixel_size_A, "condition": condition, "repair": repair}
     record = predict_micrographs.start_record(trained, options)
     with_estimates = len(files) <= text.MOST_IN_FULL if estimates is None else estimates
+    measured = None
+    if with_estimates:
+        measured = find_measured(results, trained.id, trained.sha256_of_weights)
     for result in predict_micrographs.predict(
         trained, files, output, record, particles=particles, pixel_size_A=pixel_size_A, repair=repair, device=device
     ):
@@ -102,7 +108,10 @@ def predict(
                 dead=None if repaired is None else repaired.dead,
                 stated=stated,
             )
-            print_text("\n".join(estimate_lines(estimated, stated)))
+            doubt = pixel_lines(suspected_pixel(estimated, measured), result.micrograph.pixel_size_A)
+            print_text("\n".join([*estimate_lines(estimated, stated), *doubt]))
+            if stated is None:
+                print_text("\n".join(trust_lines(assess_image(estimated, trained.training_domain, measured))))
     if len(record.images) + len(record.failed) > 1:
         print_on_terminal(text.run_table(record))
     if record.images:

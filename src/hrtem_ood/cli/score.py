@@ -75,10 +75,10 @@ def score(
     or 255 on particles, or the number of the particle. It has the name of its micrograph, or that with _label or _mask
     after it. Writes scores.csv, networks.csv and scores.png. The exit code is 1 where something could not be scored.
     """
+    from hrtem_ood.campaign.label_pairs import expand, pair_files
     from hrtem_ood.cli.render import score as text
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.cli.render.predict import shipped_lines
-    from hrtem_ood.learning.inference.label_pairs import expand, pair_files
     from hrtem_ood.learning.inference.score_files import check_outputs, write_scores
     from hrtem_ood.learning.inference.score_micrographs import load_networks, score_micrographs, summarise
     from hrtem_ood.learning.inference.shipped_network import shipped_network

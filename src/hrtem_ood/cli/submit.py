@@ -47,7 +47,12 @@ def submit(
     from hrtem_ood.execution import slurm_controller
 
     # report an unreadable file before jobs are submitted
-    check_inputs(load_campaign_from_files(configs))
+    campaign = load_campaign_from_files(configs)
+    check_inputs(campaign)
+    if campaign.labelled_sets:
+        from hrtem_ood.learning.inference.labelled_sets import check_micrographs
+
+        check_micrographs(campaign)
     paths = tuple(path.resolve() for path in configs)
     job = slurm_controller.submit(
         slurm_controller.CampaignController(paths, profile.resolve(), more),

@@ -23,4 +23,8 @@ def validate(configs: tuple[Path, ...]) -> None:
 
     campaign = load_campaign_from_files(configs)
     check_inputs(campaign)
+    if campaign.labelled_sets:
+        from hrtem_ood.learning.inference.labelled_sets import check_micrographs
+
+        check_micrographs(campaign)
     print_on_terminal(campaign_table(campaign), *map(note, config_warnings(campaign)))

@@ -12,7 +12,7 @@ from hrtem_ood.config.evaluation import Evaluation
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.config.report import Report
 from hrtem_ood.config.structures import AnyStructureSet
-from hrtem_ood.config.test_suites import Suite
+from hrtem_ood.config.test_suites import AnySuite, MicrographSuite, Suite
 from hrtem_ood.config.training import NetworkGrid
 from hrtem_ood.config.training_sets import TrainingSetGrid
 from hrtem_ood.physics.imaging.parameters import Imaging, Labels
@@ -40,7 +40,9 @@ class CampaignConfig(Model):
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
-    test_suites: dict[Name, Suite] = Field(min_length=1, description="Named groups of test datasets.")
+    test_suites: dict[Name, AnySuite] = Field(
+        min_length=1, description="Named groups of test datasets or, with `micrographs`, of labelled micrographs."
+    )
     evaluation: Evaluation = Evaluation()
     transfer: Transfer = Transfer()
     predictors: dict[Name, UserPredictor] = Field(
@@ -49,3 +51,13 @@ class CampaignConfig(Model):
     analysis: Analysis = Analysis()
     report: Report = Report()
     execution: Execution = Execution()
+
+    @property
+    def simulated_suites(self) -> dict[str, Suite]:
+        """Test suites of simulated datasets, by name."""
+        return {name: suite for name, suite in self.test_suites.items() if isinstance(suite, Suite)}
+
+    @property
+    def micrograph_suites(self) -> dict[str, MicrographSuite]:
+        """Test suites of labelled micrographs, by name."""
+        return {name: suite for name, suite in self.test_suites.items() if isinstance(suite, MicrographSuite)}

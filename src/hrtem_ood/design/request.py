@@ -80,7 +80,7 @@ def resolve_options(campaign: Campaign, options: Options) -> ResolvedOptions:
         ("--predictor", (options.predictor,), SPECTRAL_PREDICTORS),
         ("--training-set", (options.training_set,), config.training_sets),
         ("--networks", (options.networks,), config.networks),
-        ("--suite", (options.test_suite,), config.test_suites),
+        ("--suite", (options.test_suite,), config.simulated_suites),
     ):
         _check_names(option, [name for name in names if name is not None], valid)
     if replaced := [name for name in options.target_conditions if EXPERIMENT_GRIDS.fullmatch(name)]:
@@ -130,7 +130,7 @@ def _check_n_images(campaign: Campaign, n_images: int, training_set: str) -> Non
 
 def _test_structure_set(campaign: Campaign, test_suite: str | None, training_set: str) -> str:
     """Return the structure set of a test suite, by default of the first one with the training set's structure recipe."""
-    suites, structure_set = campaign.config.test_suites, _structure_set(campaign, training_set)
+    suites, structure_set = campaign.config.simulated_suites, _structure_set(campaign, training_set)
     if test_suite is not None:
         return suites[test_suite].structure_sets[0]
     recipe = campaign.recipe_id(structure_set)

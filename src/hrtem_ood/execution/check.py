@@ -120,7 +120,7 @@ def _add_digests(digests: RecordedDigests, stage: str, path: Path, content: Any)
     """Note the digest of a network or dataset, and those that a pack, suite or evaluation records."""
     if stage == "networks" and path.suffix != RESUME:
         digests.add_network(path, content)
-    elif stage == "datasets":
+    elif stage in ("datasets", "labelled_sets"):
         digests.add_dataset(path, content)
     elif stage in ("packs", "suites", "evaluations"):
         digests.add_record(stage, path, content)

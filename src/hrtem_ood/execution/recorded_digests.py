@@ -48,7 +48,7 @@ class RecordedDigests:
         self.existing["networks", content["id"]] = path, digest
 
     def add_dataset(self, path: Path, attributes: Mapping[str, Any]) -> None:
-        """Add a dataset."""
+        """Add a dataset, or a set of labelled micrographs, which suites and evaluations list as one."""
         self.existing["datasets", attributes["id"]] = path, attributes["sha256_of_images"]
         self.made_on[attributes["id"]] = made_on(attributes)
 

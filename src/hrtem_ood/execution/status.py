@@ -16,7 +16,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.campaign.stage_table import JOB_STAGES
+from hrtem_ood.campaign.stage_table import stages_of
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.execution import slurm_queue
 from hrtem_ood.execution.job_records import HEAD, Record, check_running, records
@@ -191,7 +191,7 @@ def status(campaign: Campaign, results: Path) -> Status:
     by_job = {(record.kind, record.id): state for record, state in states.items()}
     stages: list[StageStatus] = []
     notes: list[str] = []
-    for stage in JOB_STAGES:
+    for stage in stages_of(campaign):
         each = {id_: by_job.get((stage, id_), "waiting") for id_ in missing[stage]}
         waiting = [id_ for id_, state in each.items() if state in ("waiting", "stopped")]
         ready = [id_ for id_ in waiting if all(exists(*other) for other in dag.job_inputs(campaign, stage, id_))]

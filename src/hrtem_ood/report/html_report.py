@@ -62,6 +62,7 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
         training_sets=rows_as_dicts(by_training_set(results.cells)),
         conditions=_condition_rows(results.cells),
         architectures=rows_as_dicts(tables["architectures"]),
+        measured=results.measured.gaps if results.measured else [],
         diverged=rows_as_dicts(diverged(results.metrics)),
         diverged_headings=DIVERGED_HEADINGS,
         compare=rows_as_dicts(tables.get("compare", pd.DataFrame())),

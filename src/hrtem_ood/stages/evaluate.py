@@ -1,4 +1,4 @@
-"""Stage `evaluate`: per-image scores and features of the networks of a pack on the datasets of a suite."""
+"""Stage `evaluate`: per-image scores and features of the networks of a pack on the datasets, or the micrographs, of a suite."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
@@ -17,10 +17,11 @@ from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import check_size
 from hrtem_ood.learning.batches import Batches, Images, read_images
-from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network
+from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network, training_domain
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metrics import scores
+from hrtem_ood.learning.evaluation.micrograph_scores import ScoredNetwork, micrograph_scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
 from hrtem_ood.learning.torch_device import (
     device_name,
@@ -30,6 +31,7 @@ from hrtem_ood.learning.torch_device import (
     torch_device,
 )
 from hrtem_ood.progress import log, track
+from hrtem_ood.stages.labelled_set import read_labelled_images
 
 PIXELS = {"cpu": 2**17, "cuda": 2**20}
 """Pixels per batch, which bounds memory. The batch size depends only on the images' size and the kind of device, because
@@ -57,7 +59,7 @@ def evaluate(
     suite : Path
         ``suites/<id>.json``.
     results : Path
-        Folder of ``networks``, ``datasets`` and ``evaluations``.
+        Folder of ``networks``, ``datasets``, ``labelled_sets`` and ``evaluations``.
     output : Path
         ``evaluations/<id>.zarr.zip``.
     device : {"auto", "cpu", "gpu"}
@@ -104,9 +106,15 @@ def _empty(
     networks, datasets = _entries(spec, packs), store.read_json(suite)["datasets"]
     weights = {id_: entry.get("sha256_of_weights") for id_, entry in networks.items()}
     images = {
-        id_: _digest_of_images(Results(results).path("datasets", id_), entry, suite) for id_, entry in datasets.items()
+        id_: _digest_of_images(Results(results).path(_stage_of(entry), id_), entry, suite)
+        for id_, entry in datasets.items()
     }
     return networks, ScoreTable(weights, images, _images_in_each(datasets, suite), spec.numeric_precision)
+
+
+def _stage_of(entry: Mapping[str, Any]) -> str:
+    """Return the stage of a dataset that a suite lists: simulated images or labelled micrographs."""
+    return str(entry.get("stage", "datasets"))
 
 
 def _digest_of_images(path: Path, entry: Mapping[str, Any], suite: Path) -> str:
@@ -161,26 +169,44 @@ def _compute(
     ids, names = list(cells.networks), list(cells.datasets)
     missing = {ids[row]: cells.networks[ids[row]] for row in range(len(ids)) if not cells.filled[row].all()}
     columns = [column for column in range(len(names)) if not cells.filled[:, column].all()]
-    networks: dict[str, FeatureHook] = {}
+    stages = {name: _stage_of(entry) for name, entry in store.read_json(suite)["datasets"].items()}
+    sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
+    networks: dict[str, ScoredNetwork] = {}
     for column in track(columns, "test datasets", len(columns)):
-        images = _images(Results(results).path("datasets", names[column]), cells.datasets[names[column]], suite)
+        path = Results(results).path(stages[names[column]], names[column])
+        _check_dataset(path, cells.datasets[names[column]], suite)
+        images = None if stages[names[column]] == "labelled_sets" else read_images(path)
         if not networks:
-            sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
-            read = _networks(sources, results, images.counts.shape[-1], device)
-            networks = {id_: FeatureHook(network) for id_, network in read.items()}
+            networks = _networks(sources, results, None if images is None else images.counts.shape[-1], device)
         unknown = {id_: network for id_, network in networks.items() if not cells.filled[ids.index(id_), column]}
-        for id_, computed in network_scores(unknown, images, device, cells.precision).items():
-            cells.fill(ids.index(id_), column, computed)
+        if images is None:
+            computed = _micrograph_scores(unknown, path, device, cells.precision)
+        else:
+            hooks = {id_: network.hook for id_, network in unknown.items()}
+            computed = network_scores(hooks, images, device, cells.precision)
+        for id_, each in computed.items():
+            cells.fill(ids.index(id_), column, each)
 
 
-def _images(path: Path, sha256: str, suite: Path) -> Images:
+def _micrograph_scores(
+    networks: Mapping[str, ScoredNetwork], path: Path, device: torch.device, precision: EvaluationPrecision
+) -> dict[str, NetworkScores]:
+    micrographs = track(
+        read_labelled_images(path), "labelled micrographs", int(store.zarr_attributes(path)["micrographs"])
+    )
+    try:
+        return micrograph_scores(networks, micrographs, device, precision)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from error
+
+
+def _check_dataset(path: Path, sha256: str, suite: Path) -> None:
     if not path.exists():
         raise ArtifactError(f"{path} is missing, but {suite} lists it. Delete {suite} and run snakemake again.")
     if store.zarr_attributes(path).get("sha256_of_images") != sha256:
         raise ArtifactError(
             f"{path} holds other images than when {suite} was written. Delete {suite} and run snakemake again."
         )
-    return read_images(path)
 
 
 class _Source(NamedTuple):
@@ -191,19 +217,25 @@ class _Source(NamedTuple):
     architecture: Architecture | None
 
 
-def _networks(sources: Mapping[str, _Source], results: Path, side: int, device: torch.device) -> dict[str, nn.Module]:
-    """Read networks, and check that they accept images of that size."""
-    networks = {}
+def _networks(
+    sources: Mapping[str, _Source], results: Path, side: int | None, device: torch.device
+) -> dict[str, ScoredNetwork]:
+    """Read networks, and check that they accept images of that size; micrographs have none in common."""
+    networks: dict[str, ScoredNetwork] = {}
     for id_, source in sources.items():
         content = _checkpoint(Results(results).path("networks", id_), source.sha256, source.pack)
         try:
             architecture = source.architecture or described_architecture(content)
-            networks[id_] = load_network(content, architecture)
+            network = load_network(content, architecture)
+            networks[id_] = ScoredNetwork(FeatureHook(network), training_domain(content).side_px)
         except ArtifactError as error:
             raise ArtifactError(f"{source.pack}: {error}") from error
-        check_size(networks[id_], architecture, side)
+        if side is not None:
+            check_size(network, architecture, side)
     with explain_out_of_memory(f"{len(networks)} networks", "Use a smaller execution.networks_per_evaluation."):
-        return {id_: network.to(device) for id_, network in networks.items()}
+        for tested in networks.values():
+            tested.hook.network.to(device)
+    return networks
 
 
 def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
     ----------
     spec : SuiteSpec
     datasets : sequence of Path
-        ``datasets/<id>.zarr.zip``, as ``spec.datasets`` names them.
+        ``datasets/<id>.zarr.zip``, or one ``labelled_sets/<id>.zarr.zip``, as ``spec.datasets`` names them.
     output : Path
         ``suites/<id>.json``.
     """
@@ -31,6 +31,8 @@ def index_suite(spec: SuiteSpec, datasets: Sequence[Path], output: Path) -> None
             # of counts and labels: a dataset that was created again, with the same images, needs no new scores
             sha256 = dataset.attrs["sha256_of_images"]
             entry = {"images": dataset.sizes["image"], "sha256": sha256, "made_on": store.made_on(dataset.attrs)}
+            if path.parent.name == "labelled_sets":
+                entry["stage"] = "labelled_sets"
             entries[store.artifact_id_of(path)] = entry
     provenance = store.provenance(spec, seconds=time.monotonic() - begin, device="cpu")
     store.write_json(output, {"datasets": entries, **provenance})

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 
 from hrtem_ood.learning.inference.image_estimates.estimates import ImageEstimates, find_contradictions
+from hrtem_ood.learning.inference.image_estimates.pixel_size import PixelSuspicion
 from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Quantity, Spacing, Unknown
+from hrtem_ood.learning.inference.image_trust import Domain, ImageTrust
 from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, Condition, parameter_unit
 
 MOST_SPACINGS = 6
@@ -37,7 +39,7 @@ def estimate_lines(estimates: ImageEstimates, stated: Condition | None = None) -
         modulus = f"|{symbol}|" if each.parameter == "defocus_A" else symbol
         yield (
             f"  note: the stated {modulus} of {each.stated:.4g} {unit} contradicts the image, which tells "
-            f"{format_estimate(each.estimate)} {unit}."
+            f"{format_estimate(each.estimate)} {unit}: {each.deviations:.2g} standard deviations apart."
         )
 
 
@@ -59,3 +61,60 @@ def format_estimate(estimate: Estimate) -> str:
     digits = 1 - math.floor(math.log10(estimate.uncertainty))
     places = max(digits, 0)
     return f"{round(estimate.value, digits):.{places}f} ± {round(estimate.uncertainty, digits):.{places}f}"
+
+
+def pixel_lines(suspicion: PixelSuspicion | None, pixel_size_A: float) -> Iterator[str]:
+    """Yield a note where the lattice spacings of an image make its pixel size doubtful.
+
+    Parameters
+    ----------
+    suspicion : PixelSuspicion or None
+    pixel_size_A : float, [Å]
+        As the file, or the user, states it.
+    """
+    if suspicion is not None:
+        percent = 100 * (suspicion.factor - 1)
+        yield (
+            f"  note: is the pixel of {pixel_size_A:.4g} Å right? The lattice spacings would be those of {suspicion.material} "
+            f"with a pixel of {suspicion.factor * pixel_size_A:.4g} Å ({percent:+.0f} %), and fit none of the crystals that are "
+            "known here as it is. Particles of another material would explain it, too. State the pixel with --pixel-size-A."
+        )
+
+
+def trust_lines(trust: ImageTrust) -> Iterator[str]:
+    """Yield how far a network can be trusted on an image, from what the image alone tells.
+
+    Parameters
+    ----------
+    trust : ImageTrust
+    """
+    yield "  trust in this network on this image, whose condition nobody stated:"
+    yield f"    {_domain_text('dose', trust.dose, ' e/Å²')}"
+    yield f"    {_domain_text('|Δf|', trust.defocus, ' Å')}"
+    if trust.measured is None or trust.possible is None:
+        yield "    expected F1: unknown, as no campaign in the results folder has tested this network"
+        return
+    number, points = len(trust.measured.points), trust.possible
+    if not len(points):
+        yield f"    expected F1: unknown, as the image rules out all {number} measured conditions"
+    else:
+        of = (
+            f"the {len(points)} of {number} measured conditions that the image does not rule out"
+            if trust.narrows
+            else f"all {number} measured conditions, as the image tells neither dose nor defocus"
+        )
+        span = f"range {points.f1.min():.2f} to {points.f1.max():.2f}" if len(points) > 1 else "one condition, no range"
+        yield f"    expected F1: {points.f1.median():.2f} ({span}; simulated images: {of})"
+    for suite, f1 in trust.measured.micrographs.items():
+        yield f"    F1 on labelled micrographs, {suite} of campaign {trust.measured.campaign}: {f1:.2f}"
+
+
+def _domain_text(name: str, domain: Domain, unit: str) -> str:
+    low, high = domain.trained
+    trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    if domain.is_inside is None:
+        return f"{name}: cannot tell whether it is as in training ({trained}{unit})"
+    found = format_estimate(domain.quantity) if isinstance(domain.quantity, Estimate) else ""
+    where = "as in training" if domain.is_inside else "not as in training"
+    warning = "" if domain.is_inside else ": the network never saw such images"
+    return f"{name} {found}{unit}, {where} ({trained}{unit}){warning}"

@@ -10,7 +10,7 @@ from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.cli.render.quantities import format_count
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
-from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
+from hrtem_ood.learning.inference.measured_f1 import FEWEST, NEAR_DEFOCUS_A, NEAR_DOSE, ExpectedF1, MeasuredPerformance
 from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
 from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
@@ -164,18 +164,35 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
         yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
-    which = "this one included:" if expected.measured else "those nearest in σ:"
+    near = f"this one, and others within {NEAR_DEFOCUS_A:g} Å and a factor of {NEAR_DOSE:g} in dose:"
+    which = near if expected.measured else "those nearest in σ:"
     yield f"  measured in campaign {measured.campaign} at {len(measured.points)} test conditions; {which}"
     several = measured.points.structure_set.nunique() > 1
     for one in expected.points.itertuples():
         where = f" [{one.structure_set}]" if several else ""
         domain = ", in-domain" if one.in_domain else ""
         yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{domain}"
-    yield (
-        f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
-        f"range {expected.low:.2f} to {expected.high:.2f}"
-    )
+    if expected.measured:
+        yield f"  F1 under exactly this condition, on simulated images: {expected.at_condition:.2f}"
+    if expected.points.label.nunique() > 1 or not expected.measured:
+        yield (
+            f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
+            f"range {expected.low:.2f} to {expected.high:.2f}"
+        )
+    else:
+        points = measured.points
+        yield (
+            "  expected F1: unknown, as nothing was measured beside this condition, which no image has exactly; "
+            f"over all measured conditions it is {points.f1.min():.2f} to {points.f1.max():.2f}"
+        )
+    yield from micrograph_lines(measured)
     yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, distance))
+
+
+def micrograph_lines(measured: MeasuredPerformance) -> Iterator[str]:
+    """Yield the F1 of a network on labelled micrographs."""
+    for suite, f1 in measured.micrographs.items():
+        yield f"  F1 on labelled micrographs, {suite} of campaign {measured.campaign}: {f1:.2f} (mean over images)"
 
 
 def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[str]:
@@ -193,7 +210,7 @@ def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[st
 def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, distance: DomainDistance) -> Iterator[str]:
     """Yield reasons not to rely on an expected F1."""
     if expected.measured:
-        yield "this F1 was measured on simulated images under the same condition."
+        yield "a stated defocus counts from minimum contrast, and is seldom known better than to 50 Å: take the range."
         return
     if not expected.inside:
         yield (
@@ -219,4 +236,6 @@ def _dose(distance: DomainDistance) -> Iterator[str]:
 
 def condition_hint() -> str:
     """Return how to compare the condition of the images with training."""
-    return f"To compare these images with the training conditions, give their condition: --condition '{EXAMPLE}'"
+    return (
+        f"If you know the condition of these images, state it to compare it with the training: --condition '{EXAMPLE}'"
+    )

@@ -1,14 +1,16 @@
 """The scores of a finished campaign as a table."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.table import Table
 
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.measured import measured_scores
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render.console import make_table, numbers
-from hrtem_ood.report.templates import format_score
+from hrtem_ood.report.templates import format_interval, format_score
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:
@@ -51,3 +53,40 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
             row["worst_ood"],
         )
     return table
+
+
+def measured_tables(campaign: Campaign, results: Path) -> Iterator[Table]:
+    """Yield a table for each suite of labelled micrographs: every training set, the best first, with its gap to simulation.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder.
+    """
+    if not campaign.labelled_sets:
+        return
+    cells = aggregate_by_training_set(campaign, read_metrics(campaign, results))
+    measured = measured_scores(campaign, results, cells)
+    level = f"{100 * campaign.config.analysis.confidence_level:.0f} %"
+    for gap in measured.gaps:
+        rows = measured.table[measured.table.suite == gap.suite].sort_values("f1", ascending=False)
+        table = make_table(
+            f"Micrographs of {gap.suite}: F1, median over the networks of each training set",
+            "training set",
+            *numbers("networks", "images", "mean F1", level, "median F1", "in-domain, simulated", "gap", level),
+            caption=f"Gap from simulation to experiment, median over {gap.training_sets} training sets: "
+            f"{format_interval(gap.gap, gap.low, gap.high)}.",
+        )
+        for row in rows_as_dicts(rows):
+            table.add_row(
+                row["training_label"],
+                str(row["networks"]),
+                str(row["images"]),
+                format_score(row["f1"]),
+                f"{format_score(row['f1_low'])} to {format_score(row['f1_high'])}",
+                *(format_score(row[name]) for name in ("median_f1", "in_domain_f1")),
+                format_score(row["gap"], signed=True),
+                f"{format_score(row['gap_low'], signed=True)} to {format_score(row['gap_high'], signed=True)}",
+            )
+        yield table

@@ -13,6 +13,8 @@ def campaign_table(campaign: Campaign) -> Table:
     config, jobs = campaign.config, job_counts(campaign)
     sets = {name: config.structure_sets[name].n_structures for name in campaign.used_structure_sets}
     images = {id_: dataset.n_structures for id_, dataset in campaign.datasets.items()}
+    measured = {id_: len(labelled_set.files) for id_, labelled_set in campaign.labelled_sets.items()}
+    images |= measured
     tested = [sum(images[id_] for id_ in suite.datasets) for suite in campaign.suites.values()]
     conditions = {dataset.condition for dataset in campaign.datasets.values()}
     structures, networks = sum(sets.values()), len(campaign.networks)
@@ -25,9 +27,21 @@ def campaign_table(campaign: Campaign) -> Table:
         ("simulation", structures * phonons, f"exit waves, {format_count(phonons, 'phonon')} each", jobs["simulate"]),
         (
             "imaging",
-            sum(images.values()),
-            f"images in {format_count(len(images), 'dataset')} under {format_count(len(conditions), 'condition')}",
+            sum(images.values()) - sum(measured.values()),
+            f"images in {format_count(len(campaign.datasets), 'dataset')} under {format_count(len(conditions), 'condition')}",
             jobs["image"],
+        ),
+        *(
+            [
+                (
+                    "micrographs",
+                    sum(measured.values()),
+                    f"labelled files in {format_count(len(measured), 'set')}",
+                    jobs["labelled_set"],
+                )
+            ]
+            if measured
+            else []
         ),
         (
             "training",

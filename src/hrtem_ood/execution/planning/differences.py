@@ -143,14 +143,16 @@ class ChangeExplainer:
         for id_ in sorted(ours.keys() - theirs.keys()):
             one, other = ours[id_], nearest_artifact(ours[id_], left.values())
             if one is not None and other is not None:
-                different += self._between(key, id_, other.id) if key == "datasets" else changes(one, other)
+                simulated = key == "datasets" and id_ in self.wanted.of(key) and other.id in self.stored.of(key)
+                different += self._between(key, id_, other.id) if simulated else changes(one, other)
         if sorted(new.parameters.get(SHARES, ())) != sorted(old.parameters.get(SHARES, ())):
             different.append(Change(SHARES, old.flat[SHARES], new.flat[SHARES]))
         return different
 
     def _listed(self, source: ArtifactSource, key: str, record: ArtifactRecord) -> dict[str, ArtifactRecord | None]:
         if key == "datasets":
-            return {id_: source.of("datasets").get(id_) for id_ in record.parameters[key]}
+            tested = source.of("datasets") | source.of("labelled_sets")
+            return {id_: tested.get(id_) for id_ in record.parameters[key]}
         texts = {canonical_json(condition): condition for condition in record.parameters[key]}
         return {text: ArtifactRecord(text, 0, condition, {}) for text, condition in texts.items()}
 

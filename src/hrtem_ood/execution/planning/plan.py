@@ -13,7 +13,7 @@ from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import PackSpec
-from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
+from hrtem_ood.campaign.stage_table import STAGES, stages_of
 from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Estimate, Job
 from hrtem_ood.execution.planning.differences import NEVER, ChangeExplainer
 from hrtem_ood.execution.planning.empty_files import empty_artifacts
@@ -140,7 +140,7 @@ class _Planning:
 
     def plan(self) -> Plan:
         packs = [self._pack(self.campaign.packs[id_]) for id_ in self.missing["packs"]]
-        stages = [one for stage in JOB_STAGES for one in self._stage(stage)]
+        stages = [one for stage in stages_of(self.campaign) for one in self._stage(stage)]
         evaluations = [self.campaign.evaluations[id_] for id_ in self.missing["evaluations"]]
         cells = sum(len(job.networks) * len(job.suite.datasets) for job in evaluations)
         copied = sum(self.cells.count(job) for job in evaluations)

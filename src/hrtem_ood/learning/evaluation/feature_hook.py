@@ -42,7 +42,11 @@ class FeatureHook:
             Without columns where the network does not end with a convolution.
         """
         logits: Tensor = self.network(image)
+        return logits, self.features_of(logits)
+
+    def features_of(self, logits: Tensor) -> Tensor:
+        """Return the features of the images whose logits the network has just returned; see :meth:`__call__`."""
         last, self._last = self._last, None
         if last is None or last[1] is not logits:
-            return logits, logits.new_empty(len(logits), 0)
-        return logits, last[0]
+            return logits.new_empty(len(logits), 0)
+        return last[0]

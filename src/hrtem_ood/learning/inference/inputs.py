@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hrtem_ood.campaign.label_pairs import pattern_matches
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.inference.label_pairs import pattern_matches
-from hrtem_ood.learning.inference.micrograph import SUFFIXES
+from hrtem_ood.learning.inference.micrograph import SUFFIXES, is_micrograph_folder
 from hrtem_ood.learning.inference.outputs import RECORD_FILE
 
 
@@ -38,7 +38,7 @@ def expand_inputs(inputs: Sequence[Path]) -> list[Path]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if path.is_dir():
+    if path.is_dir() and not is_micrograph_folder(path):
         found = _micrographs(path)
         if not found:
             raise ConfigError(f"{path}: the folder holds no micrograph; these are files of {', '.join(SUFFIXES)}.")
@@ -58,7 +58,7 @@ def _micrographs(folder: Path) -> list[Path]:
         path
         for path in folder.iterdir()
         if path.suffix.lower() in SUFFIXES
-        and path.is_file()
+        and (path.is_file() or is_micrograph_folder(path))
         and not path.name.startswith(".")
         and path.name not in written
     )

@@ -1,9 +1,11 @@
 """What campaigns have measured of a network: F1 against σ of its test conditions."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from scipy import stats
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.physics.structures.parameters import Material
 from hrtem_ood.progress import log
 from hrtem_ood.transfer.parameters import Transfer
 
@@ -20,6 +24,10 @@ NEAREST = 5
 
 LEVEL = 0.05
 """σ counts as ordering F1 where Spearman's ρ is above zero with a one-sided p-value below this."""
+
+NEAR_DEFOCUS_A, NEAR_DOSE = 100.0, 2.0
+"""Measured conditions count as near a stated one within this defocus [Å] and this factor in dose: nobody knows the defocus of
+an image from minimum contrast better than to some 50 Å."""
 
 FEWEST = 4
 """With fewer measured conditions, no order can be told from chance."""
@@ -38,14 +46,20 @@ class MeasuredPerformance:
     transfer : Transfer
         How σ is integrated there.
     points : pandas.DataFrame
-        One row per test dataset with a score: ``label`` (of the condition), ``structure_set``, ``sigma``, ``f1`` (mean
-        over images), ``in_domain``.
+        One row per simulated test dataset with a score: ``label`` (of the condition), ``structure_set``, ``sigma``, ``f1``
+        (mean over images), ``in_domain``, ``defocus_A``, ``dose_e_per_A2``.
+    micrographs : dict of str to float
+        Mean F1 on labelled micrographs, by suite.
+    materials : dict of str to Material
+        Those of the campaign's structure sets that no file defines, by name.
     """
 
     campaign: str
     path: Path
     transfer: Transfer
     points: pd.DataFrame
+    micrographs: dict[str, float] = field(default_factory=dict)
+    materials: dict[str, Material] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,8 @@ class ExpectedF1:
     Attributes
     ----------
     points : pandas.DataFrame
-        The measured conditions nearest in σ, the nearest first: :data:`NEAREST` of them, and those as near as the last.
+        The measured conditions nearest in σ, the nearest first: :data:`NEAREST` of them, and those as near as the last. Where
+        the very condition was measured, it and those near it, see :data:`NEAR_DEFOCUS_A`.
     median, low, high : float, [1]
         Of their F1.
     rho : float
@@ -64,8 +79,8 @@ class ExpectedF1:
         Whether that ρ says that F1 falls with σ, see :data:`LEVEL`.
     inside : bool
         Whether σ lies within the measured range.
-    measured : bool
-        Whether the points are measurements of the very condition.
+    at_condition : float
+        F1 measured under the very condition, median over structure sets; NaN where it was not measured.
     """
 
     points: pd.DataFrame
@@ -75,7 +90,12 @@ class ExpectedF1:
     rho: float
     orders: bool
     inside: bool
-    measured: bool
+    at_condition: float = np.nan
+
+    @property
+    def measured(self) -> bool:
+        """Whether the very condition was measured."""
+        return not np.isnan(self.at_condition)
 
 
 def find_measured(results: Path, network: str, sha256_of_weights: str) -> MeasuredPerformance | None:
@@ -152,8 +172,37 @@ def _read(path: Path, network: str, evaluated: _Evaluated) -> MeasuredPerformanc
     here = here.isel(condition=same)
     parameters = json.loads(attributes["parameters"])
     return MeasuredPerformance(
-        str(parameters["campaign"]), path, Transfer(**parameters.get("transfer", {})), _points(here)
+        str(parameters["campaign"]),
+        path,
+        Transfer(**parameters.get("transfer", {})),
+        _points(here),
+        _micrographs(here),
+        _materials(parameters),
     )
+
+
+def _materials(parameters: Mapping[str, Any]) -> dict[str, Material]:
+    """Return the materials of a kept configuration; no file that it names is opened."""
+    used = {entry.get("material") for entry in parameters.get("structure_sets", {}).values()}
+    materials = {}
+    for name, entry in parameters.get("materials", {}).items():
+        if name in used and not entry.get("file"):
+            try:
+                materials[name] = Material.model_validate(
+                    {key: value for key, value in entry.items() if value is not None}
+                )
+            except ValueError:  # of another version
+                log(
+                    f"left out: material {name!r:.80} of campaign {parameters['campaign']!r:.80}, which is not understood"
+                )
+    return materials
+
+
+def _micrographs(metrics: xr.Dataset) -> dict[str, float]:
+    """Return the mean F1 on labelled micrographs: of columns whose condition nobody knows."""
+    measured = np.isnan(metrics.sigma.values) & np.isfinite(metrics.mean_f1.values)
+    labels = metrics.label.values.astype(object)
+    return {str(labels[place]): float(metrics.mean_f1.values[place]) for place in np.flatnonzero(measured)}
 
 
 def _points(metrics: xr.Dataset) -> pd.DataFrame:
@@ -164,21 +213,23 @@ def _points(metrics: xr.Dataset) -> pd.DataFrame:
             "sigma": metrics.sigma.values.astype(float),
             "f1": metrics.mean_f1.values.astype(float),
             "in_domain": metrics.in_domain.values,
+            "defocus_A": metrics.defocus_A.values.astype(float),
+            "dose_e_per_A2": metrics.dose_e_per_A2.values.astype(float),
         }
     )
     return table.dropna(ignore_index=True)  # a network may be scored on a part of the campaign's datasets
 
 
-def expected_f1(points: pd.DataFrame, sigma: float, label: str = "") -> ExpectedF1:
-    """Tell what F1 the measured conditions nearest in σ had; where the very condition was measured, what it had.
+def expected_f1(points: pd.DataFrame, sigma: float, condition: Condition | None = None) -> ExpectedF1:
+    """Tell what F1 the measured conditions nearest in σ had; where the very condition was measured, it and those near it.
 
     Parameters
     ----------
     points : pandas.DataFrame
         See :class:`MeasuredPerformance`; at least one.
     sigma : float, [1]
-    label : str
-        Of the condition.
+    condition : Condition, optional
+        The stated one.
 
     Returns
     -------
@@ -187,8 +238,13 @@ def expected_f1(points: pd.DataFrame, sigma: float, label: str = "") -> Expected
     distance = (points.sigma - sigma).abs().round(6)  # the metrics keep σ in single precision
     order = distance.sort_values(kind="stable")
     last = order.iloc[min(NEAREST, len(order)) - 1]
-    same = points[points.label == label]
-    nearest = same if len(same) else points.loc[order.index[order <= last]]
+    nearest, at_condition = points.loc[order.index[order <= last]], np.nan
+    same = points.label == (condition.label if condition is not None else None)
+    if condition is not None and same.any():
+        at_condition = float(points.f1[same].median())
+        ratio = (points.dose_e_per_A2 / condition.dose_e_per_A2).to_numpy(float)
+        near = (points.defocus_A - condition.defocus_A).abs() <= NEAR_DEFOCUS_A
+        nearest = points[same | (near & (np.maximum(ratio, 1 / ratio) <= NEAR_DOSE))]
     rho, p = _spearman(points)
     return ExpectedF1(
         points=nearest,
@@ -198,7 +254,7 @@ def expected_f1(points: pd.DataFrame, sigma: float, label: str = "") -> Expected
         rho=rho,
         orders=len(points) >= FEWEST and rho > 0 and p < LEVEL,
         inside=bool(points.sigma.min() - 1e-6 <= sigma <= points.sigma.max() + 1e-6),
-        measured=bool(len(same)),
+        at_condition=at_condition,
     )
 
 

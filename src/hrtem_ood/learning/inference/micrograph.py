@@ -1,5 +1,7 @@
-"""Micrographs as people have them: TIFF, MRC, DM3, DM4 and SER, with their pixel size."""
+"""Micrographs as people have them: TIFF, MRC, DM3, DM4, SER, EMD, HSpy and ZSpy, with their pixel size."""
 
+import errno
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -13,13 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from hrtem_ood.errors import ArgumentError, ArtifactError
 from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_or_reason
 from hrtem_ood.quoting import quoted
-from hrtem_ood.user_files import check_regular
+from hrtem_ood.user_files import FOLDER_SUFFIX, check_regular
 
-SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4", ".ser")
-"""Of formats that are read."""
-
-OF_HDF5 = (".emd", ".hspy", ".h5", ".zspy")
-"""Of formats whose readers need HDF5's library, which is no part of this program's environment."""
+SUFFIXES = (".tif", ".tiff", ".mrc", ".dm3", ".dm4", ".ser", ".emd", ".hspy", ".zspy")
+"""Of formats that are read. ZSpy is a folder, the others are files."""
 
 UNITS_A = {"pm": 0.01, "å": 1, "a": 1, "angstrom": 1, "ångström": 1, "nm": 10, "μm": 1e4, "um": 1e4, "micron": 1e4} | {
     "mm": 1e7, "m": 1e10,
@@ -170,13 +169,11 @@ def read_micrographs(
 
 def _signals(path: Path) -> list[Signal]:
     if path.suffix.lower() not in SUFFIXES:
-        export = " Export it as TIFF or MRC with its pixel size." if path.suffix.lower() in OF_HDF5 else ""
         raise ArtifactError(
             f"{path}: micrographs are read from {', '.join(SUFFIXES)}, not from {path.suffix or 'a file without suffix'}."
-            f"{export}"
         )
     try:
-        check_regular(path, "micrograph")
+        check_micrograph(path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read ({error.strerror}). Give the path of a micrograph.") from None
     signals, why = read_or_reason(path)
@@ -187,6 +184,26 @@ def _signals(path: Path) -> list[Signal]:
     if not signals:
         raise ArtifactError(f"{path} holds no image.")
     return signals
+
+
+def is_micrograph_folder(path: Path) -> bool:
+    """Whether a path is a folder that counts as one file of micrographs."""
+    return path.suffix.lower() == FOLDER_SUFFIX and path.is_dir()
+
+
+def check_micrograph(path: Path) -> None:
+    """Check that a path leads to a regular file, or to a folder of ZSpy.
+
+    Raises
+    ------
+    OSError
+        ``strerror`` states the reason.
+    """
+    if path.suffix.lower() != FOLDER_SUFFIX:
+        check_regular(path, "micrograph")
+    elif not path.is_dir():
+        reason = "is a ZIP archive or another file, not a folder of ZSpy; unpack it" if path.exists() else None
+        raise OSError(errno.ENOTDIR if reason else errno.ENOENT, reason or os.strerror(errno.ENOENT), str(path))
 
 
 def _nothing(path: Path, left_out: list[str]) -> str:

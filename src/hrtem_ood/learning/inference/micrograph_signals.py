@@ -1,11 +1,11 @@
-"""What image files hold: arrays with the words of their files about pixels, before any is taken for a micrograph."""
+"""Reading of image files: arrays with the words of their files about pixels, before any is taken for a micrograph."""
 
 import contextlib
 import gc
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ import tifffile
 from numpy.typing import NDArray
 
 from hrtem_ood.learning.inference.mrc import read_mrc
-
-LARGEST_VALUES = 2**32
-"""Arrays of more values are refused: a file of some bytes may claim any size."""
-
-MOST_PER_BYTE = 5000
-"""Values of a byte of a TIFF: five times what the best of usual compressions makes of zeros."""
+from hrtem_ood.learning.inference.signals import (
+    LARGEST_VALUES,
+    MOST_PER_BYTE,
+    Signal,
+    Unusable,
+    checked,
+    pixel_of,
+    spectral,
+)
 
 SER_IMAGES = 0x4122
 """Type of the data of a SER file of images; others are spectra."""
@@ -29,39 +32,6 @@ SER_BYTES: Mapping[int, int] = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 
 ONE_FILE: Mapping[str, Any] = {"_multifile": False, "is_mmstack": False, "is_ndtiff": False}
 """How tifffile opens the named file alone: OME and the stacks of Micro-Manager name others beside it, which may be pipes."""
 
-SPECTRAL_UNITS = ("ev", "kev", "mev", "hz", "cm^-1", "cm-1")
-SPECTRAL_NAMES = ("energy", "energy loss", "wavelength", "ex-wavelength|lambda", "lifetime")
-"""Units and names of axes along which spectra are, in lower case."""
-
-
-class Unusable(Exception):  # noqa: N818 - nothing went wrong; it is no micrograph
-    """Why an array is no micrograph: words that go on after its name."""
-
-
-@dataclass(frozen=True)
-class Signal:
-    """One array of a file.
-
-    Attributes
-    ----------
-    label : str
-        As `page 2`, for messages.
-    data : array
-        Grey levels, (y, x) or (image, y, x); of no pixels where it is unusable.
-    pixel : tuple of (float, str or None)
-        Of rows and of columns: scale and its unit; none where the file does not say.
-    unusable : str or None
-        Why it is no micrograph.
-    note : str or None
-        What the file does not say and was inferred from the values, in words that go on after its name and a colon.
-    """
-
-    label: str
-    data: NDArray[Any]
-    pixel: tuple[tuple[float, str | None], ...] = ()
-    unusable: str | None = None
-    note: str | None = None
-
 
 def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     """Read all arrays of a file.
@@ -69,7 +39,7 @@ def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     Parameters
     ----------
     path : Path
-        Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3`, `.dm4` or `.ser`.
+        Its suffix is `.tif`, `.tiff`, `.mrc`, `.dm3`, `.dm4`, or one of :data:`OTHERS`.
     with_pixel : bool, optional
         Whether the pixels of a TIFF are looked for, which takes longer than to read a small image.
 
@@ -86,9 +56,9 @@ def read_signals(path: Path, *, with_pixel: bool = True) -> list[Signal]:
     suffix = path.suffix.lower()
     if suffix == ".mrc":
         data, pixel, note = read_mrc(path, LARGEST_VALUES)
-        return [replace(_checked(f"image of {path.name}", data, pixel), note=note)]
-    if suffix == ".ser":
-        return list(_ser_signals(path))
+        return [replace(checked(f"image of {path.name}", data, pixel), note=note)]
+    if suffix in OTHERS:
+        return list(OTHERS[suffix](path))
     return list(_tiff_signals(path, with_pixel) if suffix in (".tif", ".tiff") else _dm_signals(path))
 
 
@@ -135,44 +105,6 @@ def _closing_what_is_left_open() -> Iterator[None]:
             gc.enable()
 
 
-def _checked(
-    label: str,
-    data: NDArray[Any],
-    pixel: tuple[tuple[float, str | None], ...],
-    axes: list[Mapping[str, Any]] | None = None,
-) -> Signal:
-    """Make a signal of an array, unusable where it is no image or stack of images."""
-    why = None
-    if data.dtype.names or any(axis.get("name") == "sample" for axis in axes or ()):
-        why = "is a colour image. Save the micrograph as grey levels, without scale bar or text."
-    elif data.dtype.kind == "c":
-        why = "holds complex numbers, as Fourier transforms do. Give the image itself."
-    elif data.dtype.kind not in "buif":
-        why = f"holds values of type {data.dtype}. Give an image of numbers."
-    elif not data.size:
-        why = f"holds no pixels, an array {data.shape}. Give an image."
-    elif data.ndim < 2:
-        why = f"is a line of {data.size} values, as a profile or a spectrum. Give an image."
-    elif data.ndim > 3:
-        why = f"holds an array {data.shape}; an image (y, x) or a stack (image, y, x) is needed."
-    return Signal(label, data if why is None else np.empty((0, 0)), pixel, why)
-
-
-def _spectral(axes: list[Mapping[str, Any]]) -> str | None:
-    """Tell what makes an array spectra, by its axes, if anything."""
-    for axis in axes:
-        unit, name = str(axis.get("units") or "").strip(), str(axis.get("name") or "")
-        if unit.lower() in SPECTRAL_UNITS or name.lower() in SPECTRAL_NAMES:
-            return (
-                f"holds spectra, {axis['size']} channels{f' in {unit}' if unit else ''}, no micrographs. Give an image."
-            )
-    return None
-
-
-def _pixel_of(axes: list[Mapping[str, Any]]) -> tuple[tuple[float, str | None], ...]:
-    return tuple((float(axis["scale"]), axis.get("units")) for axis in axes[-2:])
-
-
 def _dm_signals(path: Path) -> Iterator[Signal]:
     """Yield what RosettaSciIO reads from DM3 and DM4."""
     from rsciio.digitalmicrograph import file_reader
@@ -181,8 +113,8 @@ def _dm_signals(path: Path) -> Iterator[Signal]:
         title = str(read["metadata"].get("General", {}).get("title") or "")
         label = f"image {number + 1}" + (f" ({title[:80]})" if title else "")
         axes = read["axes"]
-        signal = _checked(label, np.asarray(read["data"]), _pixel_of(axes), axes)
-        why = _spectral(axes) or _spectrum_image(read["original_metadata"], axes)
+        signal = checked(label, np.asarray(read["data"]), pixel_of(axes), axes)
+        why = spectral(axes) or _spectrum_image(read["original_metadata"], axes)
         if why and signal.unusable is None:
             signal = Signal(label, np.empty((0, 0)), unusable=why)
         yield signal
@@ -195,8 +127,8 @@ def _ser_signals(path: Path) -> Iterator[Signal]:
     _check_ser(path)
     for read in file_reader(str(path)):
         axes = read["axes"]
-        signal = _checked(f"image of {path.name}", np.asarray(read["data"]), _pixel_of(axes), axes)
-        why = _spectral(axes)
+        signal = checked(f"image of {path.name}", np.asarray(read["data"]), pixel_of(axes), axes)
+        why = spectral(axes)
         yield Signal(signal.label, np.empty((0, 0)), unusable=why) if why and signal.unusable is None else signal
 
 
@@ -263,8 +195,8 @@ def _tiff_signals(path: Path, with_pixel: bool) -> Iterator[Signal]:
                     label, np.empty((0, 0)), unusable=f"cannot be read ({type(error).__name__}: {error!s:.200})."
                 )
                 continue
-            signal = _checked(label, data, _tiff_pixel(axes, header), axes)
-            why = _spectral(axes)
+            signal = checked(label, data, _tiff_pixel(axes, header), axes)
+            why = spectral(axes)
             yield Signal(label, np.empty((0, 0)), unusable=why) if why and signal.unusable is None else signal
 
 
@@ -280,7 +212,7 @@ def _tiff_headers(path: Path) -> list[tuple[list[Mapping[str, Any]], Mapping[str
 
 
 def _tiff_pixel(axes: list[Mapping[str, Any]], header: Mapping[str, Any]) -> tuple[tuple[float, str | None], ...]:
-    pixel = _pixel_of(axes)
+    pixel = pixel_of(axes)
     description = str(header.get("ImageDescription", ""))
     if any(unit for _, unit in pixel) or not description.startswith("ImageJ="):
         return pixel
@@ -337,3 +269,27 @@ def _by_palette(values: NDArray[Any], colours: NDArray[Any] | None) -> NDArray[A
         )
     grey: NDArray[Any] = np.asarray(colours[0])[values]
     return grey
+
+
+def _emd_signals(path: Path) -> Iterator[Signal]:
+    from hrtem_ood.learning.inference.hdf5_signals import emd_signals  # h5py takes a while to import
+
+    return emd_signals(path)
+
+
+def _hspy_signals(path: Path) -> Iterator[Signal]:
+    from hrtem_ood.learning.inference.hdf5_signals import hspy_signals
+
+    return hspy_signals(path)
+
+
+def _zspy_signals(path: Path) -> Iterator[Signal]:
+    from hrtem_ood.learning.inference.zspy_signals import zspy_signals
+
+    return zspy_signals(path)
+
+
+OTHERS: Mapping[str, Callable[[Path], Iterator[Signal]]] = {
+    ".ser": _ser_signals, ".emd": _emd_signals, ".hspy": _hspy_signals, ".zspy": _zspy_signals,
+}  # fmt: skip
+"""Readers by suffix."""

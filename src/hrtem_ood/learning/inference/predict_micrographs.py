@@ -33,7 +33,7 @@ from hrtem_ood.learning.inference.run_record import NEARLY_ALL, FailedFile, Imag
 from hrtem_ood.learning.inference.segment_micrographs import Segmentation, TrainedNetwork, refusal, segment
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.progress import track
-from hrtem_ood.user_files import file_sha256
+from hrtem_ood.user_files import content_sha256
 
 MOST_NOTES = 10
 """Of what a file holds besides micrographs; more are counted."""
@@ -169,7 +169,7 @@ def predict(
                 claims.claim(outputs, path)
                 segmentation = segment(network, micrograph, repair=repair, device=device, **particles._asdict())
                 write_outputs(outputs, segmentation, micrograph.name, network.id)
-                digest = digest or file_sha256(path, "micrograph")
+                digest = digest or content_sha256(path, "micrograph")
                 drawn = len(record.images) < MOST_THUMBNAILS
                 record.images.append(_keep(micrograph, segmentation, outputs, digest, drawn=drawn))
                 yield SegmentationResult(micrograph, segmentation, record.images[-1])

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.score_figure import draw_scores
 
 SCORES, NETWORKS, FIGURE = "scores.csv", "networks.csv", "scores.png"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.evaluation.metrics import confusion, f1, iou, precision, recall
 from hrtem_ood.learning.inference.label_images import ParticleLabel, particle_label, read_label_planes
-from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
@@ -152,7 +152,7 @@ def score_micrographs(
     rows: list[dict[str, Any]] = []
     for pair in track(pairs, "files scored", len(pairs)):
         try:
-            for micrograph, label in _labelled(pair, pixel_size_A, scores):
+            for micrograph, label in labelled_micrographs(pair, pixel_size_A, scores):
                 rows += _score_image(networks, micrograph, pair.labels, label, repair, device, scores.problems)
         except (HrtemOodError, MemoryError) as error:
             scores.problems.append(FailedFile(pair.micrographs, str(error) or "out of memory"))
@@ -162,10 +162,29 @@ def score_micrographs(
     return scores
 
 
-def _labelled(
+def labelled_micrographs(
     pair: LabelPair, pixel_size_A: float | None, scores: MicrographScores
 ) -> Iterator[tuple[Micrograph, ParticleLabel]]:
-    """Yield the micrographs of a file with their labels, and note those that have none that fits."""
+    """Yield the micrographs of a file with their labels, and note those that have none that fits.
+
+    Parameters
+    ----------
+    pair : LabelPair
+    pixel_size_A : float or None, [Å]
+        Of all micrographs; by default what their files say.
+    scores : MicrographScores
+        Receives problems, and what is left out.
+
+    Yields
+    ------
+    Micrograph
+    ParticleLabel
+
+    Raises
+    ------
+    ArtifactError
+        Where a file cannot be read, or labels and images differ in number.
+    """
     planes = read_label_planes(pair.labels)
     for micrograph in read_micrographs(pair.micrographs, pixel_size_A=pixel_size_A):
         scores.left_out += micrograph.left_out

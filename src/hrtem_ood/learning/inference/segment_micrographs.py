@@ -349,7 +349,7 @@ def assess_condition(
     measured = find_measured(results, network.id, network.sha256_of_weights)
     distance = assess_distance(condition, network.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
-        distance, measured, expected_f1(measured.points, distance.sigma, condition.label) if measured else None
+        distance, measured, expected_f1(measured.points, distance.sigma, condition) if measured else None
     )
     path = output / ASSESSMENT_FILE
     store.write_bytes(path, draw_assessment(result, network.id))
@@ -374,9 +374,32 @@ def refusal(shape: tuple[int, int], pixel_size_A: float, network: TrainedNetwork
     sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
     has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
     resampled = f"{' × '.join(map(str, sides))} px of the network's {new:g} Å"
-    least, growth = smallest_side(network), math.prod(sides) / math.prod(shape)
+    least = smallest_side(network)
     if min(*sides, *shape) < least:
         return f"{has}, {resampled}; the network needs {least} px or more each way. Is the pixel right? {STATE_IT}"
+    return size_problem(shape, old, new)
+
+
+def size_problem(shape: tuple[int, ...], pixel_size_A: float, network_pixel_size_A: float) -> str | None:
+    """Tell why an image would be too large on the pixel of networks, in words that go on after its name.
+
+    Parameters
+    ----------
+    shape : tuple of int, (y, x), [px]
+    pixel_size_A, network_pixel_size_A : float, [Å]
+
+    Returns
+    -------
+    str or None
+        None where it would not.
+    """
+    old, new = pixel_size_A, network_pixel_size_A
+    sides = [side if same_pixel(old, new) else resampled_side(side, old, new) for side in shape]
+    has = f"has {' × '.join(map(str, shape))} px of {old:.4g} Å"
+    resampled = f"{' × '.join(map(str, sides))} px of the network's {new:g} Å"
+    growth = math.prod(sides) / math.prod(shape)
+    if min(sides) < 1:
+        return f"{has}, less than a pixel of the network's {new:g} Å. Is the pixel right? {STATE_IT}"
     if growth > MOST_GROWTH:
         return (
             f"{has}, which would be {resampled}, {growth:.3g} times as many. At most {MOST_GROWTH} times as many are made, "

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from hrtem_ood.analysis.gather import MEASURED
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.plotting import VERMILION, new_figure
 from hrtem_ood.report.data import ReportData
@@ -17,6 +18,8 @@ CAPTION = (
     "Median F1 over the networks of each training set (rows) under each test condition (columns), both ordered by what "
     "varies. In-domain cells, whose test condition and structure recipe are ones of the training set, are framed."
 )
+
+MEASURED_NOTE = " Columns of measured micrographs are scores on labelled images, whose condition nobody knows."
 
 LARGEST = 13.0
 """Largest width and height of a dense matrix [inch]."""
@@ -54,12 +57,14 @@ class Cell:
 
 def caption(data: ReportData) -> str:
     """Describe the figure."""
-    return CAPTION + data.default_note
+    measured = MEASURED_NOTE if data.results.measured else ""
+    return CAPTION + measured + data.default_note
 
 
 def draw(data: ReportData) -> Figure:
     """Draw one heat map per structure set, side by side."""
-    return draw_matrix(data.results.cells, data.labels, colours=data.palette)
+    cells, measured = data.results.cells, data.results.measured
+    return draw_matrix(measured.beside(cells) if measured else cells, data.labels, colours=data.palette)
 
 
 def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> Figure:
@@ -94,7 +99,7 @@ def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> 
         axes.tick_params(length=2)
         _mark(axes, part, cell)
         _label(axes, part, cell, "x", list(part.condition_tick_label.values))
-        title = f"structure set {name}" if width > 2 else str(name)
+        title = f"structure set {name}" if width > 2 and name != MEASURED else str(name)
         if len(sets) > 1:
             slanted = 0.085 * len(title) > width
             axes.set_title(

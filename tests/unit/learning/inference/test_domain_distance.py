@@ -152,13 +152,31 @@ def test_the_f1_to_expect_is_that_of_the_nearest_in_sigma():
 
 def test_a_condition_that_was_measured_is_not_interpolated():
     table = points([0.5, 1.0, 1.0, 1.0], [0.1, 0.9, 0.15, 0.8])
-    table["label"] = ["a", "b", "low dose", "c"]
-    expected = expected_f1(table, 1.0, "low dose")
+    stated, new = (Condition(defocus_A=defocus_A, dose_e_per_A2=100) for defocus_A in (-50, -60))
+    table["label"] = ["a", "b", stated.label, "c"]
+    table["defocus_A"], table["dose_e_per_A2"] = [-50.0, 50.0, -50.0, 60.0], [201.0, 199.0, 100.0, 100.0]
+    expected = expected_f1(table, 1.0, stated)
     assert expected.measured
-    assert (expected.median, expected.low, expected.high, len(expected.points)) == (0.15, 0.15, 0.15, 1)
-    assert not expected_f1(table, 1.0, "new").measured
+    assert expected.at_condition == 0.15
+    # within 100 Å and a factor of 2: nobody knows the condition exactly
+    assert list(expected.points.label) == ["b", stated.label]
+    assert (expected.low, expected.high) == (0.15, 0.9)
+    assert not expected_f1(table, 1.0, new).measured
     (note,) = predict.expectation_notes(expected, table, None)
-    assert "under the same condition" in note
+    assert "seldom known better" in note
+
+
+def test_no_range_is_told_of_a_single_measurement(users, campaign, tmp_path):
+    """A network that was tested under one condition says nothing of others; its own must not look certain."""
+    user = next(iter(users.values()))
+    own = user.training_domain.conditions[0][0]
+    judged, _ = assess_condition(user, own, campaign.results, tmp_path)
+    alone = judged.measured.points[judged.measured.points.label == own.label]
+    expected = expected_f1(alone, 1.0, own)
+    text = "\n".join(predict.assessment_lines(dataclasses.replace(judged, expected=expected), user))
+    assert f"F1 under exactly this condition, on simulated images: {expected.at_condition:.2f}" in text
+    assert "expected F1: unknown, as nothing was measured beside this condition" in text
+    assert "range" not in text.split("expected F1")[1].split("note")[0]
 
 
 def test_conditions_as_near_as_the_last_count_too():

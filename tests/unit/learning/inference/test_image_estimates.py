@@ -250,9 +250,13 @@ def test_predict_prints_what_an_image_tells(make_network, write, tmp_path, monke
     [modulus] = re.findall(r"\|Δf\| of the film ([\d.]+) ± ", done.output)
     assert abs(float(modulus) - 150) < 10
     assert "contradicts" not in done.output
+    assert "trust in this network on this image" in done.output
+    assert "expected F1: unknown, as no campaign in the results folder has tested this network" in done.output
     stated = CliRunner().invoke(main, [*words, "--overwrite", "--condition", "defocus_A=900,dose_e_per_A2=250"])
     assert "the stated |Δf| of 900 Å contradicts the image" in stated.output
     assert "the stated dose" not in stated.output
+    assert "standard deviations apart" in stated.output
+    assert "trust in this network" not in stated.output
 
 
 def estimates(**changes):
@@ -280,7 +284,10 @@ def test_lines_of_the_terminal():
     assert "dose 398 ± 12 e/Å²" in text
     assert "lattice spacings 2.351 ± 0.011 Å at 90°" in text
     assert "ln CNR, |Δf| of the film, C12: cannot tell: a reason" in text
-    assert "the stated dose of 900 e/Å² contradicts the image, which tells 398 ± 12 e/Å²." in text
+    assert (
+        "the stated dose of 900 e/Å² contradicts the image, which tells 398 ± 12 e/Å²: 41 standard deviations apart."
+        in text
+    )
 
 
 @pytest.mark.parametrize(

@@ -522,13 +522,6 @@ def test_what_a_ser_file_cannot_be(tmp_path, content, message):
         read(tmp_path / "a.ser")
 
 
-@pytest.mark.parametrize("name", ["a.emd", "a.hspy", "a.zspy"])
-def test_formats_of_hdf5_are_refused_with_what_to_do(tmp_path, name):
-    (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ArtifactError, match=r"Export it as TIFF or MRC with its pixel size"):
-        read(tmp_path / name)
-
-
 def case(name):
     if not (CASES / name).exists():
         pytest.skip(f"no {name} in shared/cases beside the checkout")

@@ -7,11 +7,11 @@ import scipy.stats
 import torch
 from torch import nn
 
+from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference import score_figure, segment_micrographs
 from hrtem_ood.learning.inference import score_micrographs as module
-from hrtem_ood.learning.inference.label_pairs import LabelPair
 from hrtem_ood.learning.inference.score_figure import draw_scores
 from hrtem_ood.learning.inference.score_micrographs import (
     NetworkFile,

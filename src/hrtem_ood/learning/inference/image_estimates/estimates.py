@@ -173,11 +173,14 @@ class Contradiction:
     stated : float
         Of the defocus, the modulus.
     estimate : Estimate
+    deviations : float
+        How far apart they are, in standard deviations.
     """
 
     parameter: str
     stated: float
     estimate: Estimate
+    deviations: float
 
 
 def find_contradictions(estimates: ImageEstimates, stated: Condition) -> tuple[Contradiction, ...]:
@@ -200,9 +203,14 @@ def find_contradictions(estimates: ImageEstimates, stated: Condition) -> tuple[C
         ("dose_e_per_A2", stated.dose_e_per_A2, estimates.dose_e_per_A2, stated.dose_sd_e_per_A2),
         ("C12", abs(stated.C12), estimates.C12_A, stated.C12_sd),
     )
-    return tuple(
-        Contradiction(name, value, estimate)
+    found = (
+        Contradiction(name, value, estimate, _deviations(value, estimate, spread))
         for name, value, estimate, spread in compared
         if isinstance(estimate, Estimate)
-        and abs(estimate.value - value) > CONTRADICTION * math.hypot(estimate.uncertainty, spread)
     )
+    return tuple(each for each in found if each.deviations > CONTRADICTION)
+
+
+def _deviations(value: float, estimate: Estimate, spread: float) -> float:
+    distance, deviation = abs(estimate.value - value), math.hypot(estimate.uncertainty, spread)
+    return distance / deviation if deviation > 0 else (math.inf if distance else 0.0)

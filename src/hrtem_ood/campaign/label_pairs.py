@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.quoting import quoted
+from hrtem_ood.user_files import FOLDER_SUFFIX
 
 MOST_FILES = 10
 """Files that a message lists; the others are counted."""
@@ -34,7 +35,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     words : iterable of str
         Paths, or patterns with ``*``, ``?``, ``[…]`` and ``**``.
     option : str
-        For messages.
+        Option or key, for messages.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     files: dict[Path, Path] = {}
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if path.is_dir() and not _counts_as_file(path):
             raise ConfigError(f"{option}: {quoted(word)} is a folder. Give its files: '{path}/*.tif'.")
         # names may hold the signs of patterns
         matches = [path] if path.exists() or not glob.has_magic(word) else pattern_matches(word)
@@ -56,11 +57,25 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
 
 
 def pattern_matches(pattern: str) -> list[Path]:
-    """Return what has a name of a pattern and is no folder, sorted; ``**`` stands for folders in folders."""
-    return [path for path in map(Path, sorted(glob.glob(pattern, recursive=True))) if not path.is_dir()]  # noqa: PTH207  # absolute ones, too
+    """Return what has a name of a pattern and is no folder, sorted; ``**`` stands for folders in folders.
+
+    A folder of ZSpy counts as a file, and nothing in it.
+    """
+    matches = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # absolute ones, too
+    return [
+        path
+        for path in matches
+        if (not path.is_dir() or _counts_as_file(path)) and not any(map(_counts_as_file, path.parents))
+    ]
 
 
-def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[LabelPair]:
+def _counts_as_file(path: Path) -> bool:
+    return path.suffix.lower() == FOLDER_SUFFIX and path.is_dir()
+
+
+def pair_files(
+    micrographs: Sequence[Path], labels: Sequence[Path], *, keys: tuple[str, str] = ("--micrographs", "--labels")
+) -> list[LabelPair]:
     """Find the label of each micrograph.
 
     A label has the stem of its micrograph; then those that are left have, without words as ``_label`` or ``_mask``. Of
@@ -70,6 +85,8 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     Parameters
     ----------
     micrographs, labels : sequence of Path
+    keys : tuple of str, optional
+        What the user named them with, for messages.
 
     Returns
     -------
@@ -84,7 +101,7 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     taken = {path.resolve() for path in labels}
     left = [path for path in micrographs if path.resolve() not in taken]
     if not left:
-        raise ConfigError("--micrographs: every file is given as a label (--labels), too. Give the micrographs.")
+        raise ConfigError(f"{keys[0]}: every file is given as a label ({keys[1]}), too. Give the micrographs.")
     if len(left) == len(labels) == 1:
         return [LabelPair(left[0], labels[0])]
     found: dict[Path, Path] = {}
@@ -101,7 +118,7 @@ def pair_files(micrographs: Sequence[Path], labels: Sequence[Path]) -> list[Labe
     alone = [path for path in left if path not in found]
     without = [path for path in labels if path not in found.values()]
     if alone or without:
-        raise ConfigError(_unmatched(alone, without))
+        raise ConfigError(_unmatched(alone, without, keys[1]))
     return [LabelPair(path, found[path]) for path in left]
 
 
@@ -127,14 +144,14 @@ def _shared_folders(one: Path, other: Path) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _unmatched(micrographs: Sequence[Path], labels: Sequence[Path]) -> str:
+def _unmatched(micrographs: Sequence[Path], labels: Sequence[Path], key: str) -> str:
     parts = [
         f"{what} without {partner}: {_listed(paths)}."
         for what, partner, paths in (("micrographs", "a label", micrographs), ("labels", "a micrograph", labels))
         if paths
     ]
     return (
-        f"--labels: {' '.join(parts)} A label has the name of its micrograph, whatever its suffix, or that with _label or "
+        f"{key}: {' '.join(parts)} A label has the name of its micrograph, whatever its suffix, or that with _label or "
         "_mask: a.dm4 and a.tif, or a.tif and a_label.png. Names must not occur twice."
     )
 

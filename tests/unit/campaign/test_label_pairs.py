@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hrtem_ood.campaign.label_pairs import expand, pair_files
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.inference.label_pairs import expand, pair_files
 
 
 def paired(micrographs, labels):
