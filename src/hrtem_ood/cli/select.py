@@ -86,10 +86,10 @@ def select(
     confidence. Says so when none will do. Writes select.csv, images.csv, select.json and select.png. The exit code is 1 where
     a file could not be used.
     """
+    from hrtem_ood.campaign.label_pairs import expand
     from hrtem_ood.cli.render import select as text
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.learning.inference.inputs import expand_inputs
-    from hrtem_ood.campaign.label_pairs import expand
     from hrtem_ood.learning.inference.score_micrographs import load_networks
     from hrtem_ood.learning.inference.selection.estimator import CALIBRATION_FILE, read_calibration
     from hrtem_ood.learning.inference.selection.files import check_outputs, summary, write_selection
