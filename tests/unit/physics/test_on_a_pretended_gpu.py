@@ -7,7 +7,6 @@ import pytest
 from ase import Atoms
 from tests.unit.physics.cupy_stand_in import Array, counted, stand_in
 
-from hrtem_ood import stages
 from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec
@@ -23,6 +22,8 @@ from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.potential import slice_atoms
 from hrtem_ood.physics.simulation.simulated_structure import simulate_structure
 from hrtem_ood.physics.transfers import IN_TURN, ahead, uploaded
+from hrtem_ood.stages import image as image_stage
+from hrtem_ood.stages import simulate as simulation_stage
 from hrtem_ood.stages.image import ExitWave, ImageBuffer, form_image
 
 CPU, GPU = array_module("cpu"), stand_in()
@@ -186,7 +187,7 @@ def test_slices_of_many_batches(monkeypatch):
 
 @pytest.fixture
 def pretended(monkeypatch):
-    for stage in (stages.simulate, stages.image):
+    for stage in (simulation_stage, image_stage):
         monkeypatch.setattr(stage, "array_module", lambda device: GPU if device == "gpu" else CPU)
 
 
@@ -211,8 +212,8 @@ def test_stages(tmp_path, monkeypatch, threads):
     )
     for device in ("cpu", "gpu"):
         shard, output = tmp_path / device / f"{waves.id}.zarr.zip", tmp_path / device / f"{dataset.id}.zarr.zip"
-        stages.simulate.simulate(waves, structures, shard, device=device)
-        stages.image.image(dataset, [shard], output, device=device)
+        simulation_stage.simulate(waves, structures, shard, device=device)
+        image_stage.image(dataset, [shard], output, device=device)
         images[device] = store.read_zarr(output)
     one, other = images["cpu"], images["gpu"]
     np.testing.assert_allclose(other.expected_counts, one.expected_counts, rtol=1e-4)
