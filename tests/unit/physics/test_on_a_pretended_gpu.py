@@ -16,6 +16,7 @@ from hrtem_ood.physics.imaging.parameters import Detector, Imaging, Labels
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.fourier import crop_spectrum, cropped_spectra
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
+from hrtem_ood.physics.simulation import exit_wave as exit_wave_module
 from hrtem_ood.physics.simulation import multislice_gpu
 from hrtem_ood.physics.simulation.exit_wave import displace, exit_wave
 from hrtem_ood.physics.simulation.parameters import Simulation
@@ -92,6 +93,24 @@ def test_a_structure():
     np.testing.assert_allclose(ours.exit_wave, expected.exit_wave, atol=1e-5)
     np.testing.assert_allclose(ours.particle_phase, expected.particle_phase, atol=1e-4)
     assert ours.zero_defocus_A == pytest.approx(expected.zero_defocus_A, abs=0.1)
+
+
+def test_particles_alone_share_potentials(monkeypatch):
+    """Film and particles overlap, and one slice of the particles is empty: the same waves as one after the other."""
+    atoms = scene(9.6, 3)
+    particle = atoms.get_tags() > 0
+    atoms.positions[particle & (atoms.positions[:, 2] > 11) & (atoms.positions[:, 2] < 12.5), 2] += 2
+    expected = [exit_wave(each, SIMULATION, GPU) for each in (atoms, atoms[particle])]
+    for memory in (multislice_gpu.BATCH_BYTES, 0):
+        monkeypatch.setattr(multislice_gpu, "BATCH_BYTES", memory)
+        exit_wave_module._on_gpu.cache_clear()
+        with counted() as calls:
+            ours = [wait() for wait in exit_wave_module.begin_exit_waves(atoms, SIMULATION, GPU)]
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+    exit_wave_module._on_gpu.cache_clear()
+    on_cpu = [exit_wave(each, SIMULATION, CPU) for each in (atoms, atoms[particle])]
+    np.testing.assert_allclose(ours, on_cpu, atol=1e-5)
+    assert calls["download"] == 2
 
 
 def waves():
