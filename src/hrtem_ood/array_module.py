@@ -1,6 +1,6 @@
 """The array module: NumPy on the CPU or CuPy on a GPU, chosen once and passed on.
 
-Code that takes an :class:`ArrayModule` is the same for both.
+Code that takes an :class:`ArrayModule` is the same for both, but for inner loops that are compiled for one of them.
 """
 
 from collections.abc import Callable

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,6 +98,16 @@ def page_locked(am: ArrayModule, shape: tuple[int, ...], dtype: Any) -> NDArray[
     return np.frombuffer(memory, dtype, math.prod(shape)).reshape(shape)
 
 
+@lru_cache(maxsize=1)
+def _stages(am: ArrayModule, shape: tuple[int, int]) -> tuple[list[NDArray[np.complex64]], list[Any]]:
+    """Return page-locked planes, and an event for each that tells when its content has left.
+
+    They are kept: memory that is given back while it is on its way to the device would be given out again.
+    """
+    planes = [page_locked(am, shape, np.complex64) for _ in range(STAGES)]
+    return planes, [am.xp.cuda.Event(disable_timing=True) for _ in planes]
+
+
 def uploaded(
     read: Callable[[int, NDArray[Any]], None],
     number: int,
@@ -104,7 +115,7 @@ def uploaded(
     am: ArrayModule,
     workers: Executor,
 ) -> Iterator[Array]:
-    """Bring planes to a GPU one after the other, while those behind are read.
+    """Bring planes to a GPU one after the other, while those behind are read: one series at a time.
 
     Parameters
     ----------
@@ -124,24 +135,23 @@ def uploaded(
         On the device, always the same one, to be used before the next; it may be overwritten.
     """
     plane, stream = am.xp.empty(shape, dtype=np.complex64), am.xp.cuda.get_current_stream()
-    stages = [page_locked(am, shape, np.complex64) for _ in range(min(number, STAGES))]
-    events = [am.xp.cuda.Event(disable_timing=True) for _ in stages]
+    stages, events = _stages(am, shape)
 
     def stage(place: int) -> None:
-        events[place % len(stages)].synchronize()  # its last content has left
-        read(place, stages[place % len(stages)])
+        events[place % STAGES].synchronize()
+        read(place, stages[place % STAGES])
 
-    reading = deque(workers.submit(stage, place) for place in range(len(stages)))
+    reading = deque(workers.submit(stage, place) for place in range(min(number, STAGES)))
     try:
         for place in range(number):
             reading.popleft().result()
-            plane.set(stages[place % len(stages)], stream)
-            events[place % len(stages)].record(stream)
+            plane.set(stages[place % STAGES], stream)
+            events[place % STAGES].record(stream)
             yield plane
-            if place + len(stages) < number:
-                reading.append(workers.submit(stage, place + len(stages)))
+            if place + STAGES < number:
+                reading.append(workers.submit(stage, place + STAGES))
     finally:
-        for each in reading:  # none may write to memory that is given back
+        for each in reading:  # none may write to the planes of the next series
             each.exception()
 
 
@@ -156,7 +166,7 @@ def downloading(array: Array, am: ArrayModule) -> Callable[[], NDArray[Any]]:
     Returns
     -------
     callable
-        Waits for the array and returns it; any thread may call it.
+        Waits for the array and returns it, from a GPU in page-locked memory; any thread may call it.
     """
     if am.name == "cpu":
         return lambda: am.to_numpy(array)

@@ -196,7 +196,7 @@ def form_image(
         rng = np.random.default_rng(seed_sequence(spec.series, structure, 1))
         counts = microscope.response.detect(intensity, dose_e_per_A2=dose, pixel_size_A=pixel_size_A, rng=rng)
         expected = intensity * np.float32(dose * pixel_size_A**2) if spec.imaging.store_noise_free else None
-        return counts, label, expected
+        return counts, label.copy(), expected  # not page-locked memory, which is scarce
 
     images.pending.append(workers.submit(finish))
     images.collect(0 if workers is IN_TURN else MOST_PENDING)

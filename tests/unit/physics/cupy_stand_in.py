@@ -268,7 +268,10 @@ def _owner(array: Any) -> Any:
     return array
 
 
-CUDA = SimpleNamespace(get_current_stream=Stream, Event=Event, alloc_pinned_memory=PinnedMemory)
+RUNTIME = SimpleNamespace(
+    getDevice=lambda: 0, getDeviceProperties=lambda _: {"name": b"pretended"}, runtimeGetVersion=lambda: 13020
+)
+CUDA = SimpleNamespace(get_current_stream=Stream, Event=Event, alloc_pinned_memory=PinnedMemory, runtime=RUNTIME)
 OWN = {"cuda": CUDA, "ndarray": Array, "ElementwiseKernel": ElementwiseKernel, "get_fft_plan": Plan}
 """What the stand-in has in place of a function of NumPy's or SciPy's."""
 

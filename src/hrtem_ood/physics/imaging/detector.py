@@ -79,8 +79,8 @@ class DetectorResponse:
         Parameters
         ----------
         intensity : float array, (y, x), [1]
-            Expected electrons out per electron in, damped by :attr:`signal`, on the host: counts are drawn there, so
-            that they do not depend on the device.
+            Expected electrons out per electron in, damped by :attr:`signal`, on the host, where counts are drawn from the
+            same random numbers on every device.
         dose_e_per_A2 : float, [e/Å²]
         pixel_size_A : float, [Å]
         rng : numpy.random.Generator

@@ -124,7 +124,7 @@ def abtem_spectrum(atoms: Atoms, simulation: Simulation, size: int, am: ArrayMod
     size : int
         Grid points along x and y.
     am : ArrayModule
-        Device of abTEM. It has never run on a GPU.
+        Device of abTEM.
 
     Returns
     -------

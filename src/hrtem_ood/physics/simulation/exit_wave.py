@@ -94,11 +94,53 @@ def begin_exit_wave(atoms: Atoms, simulation: Simulation, am: ArrayModule) -> Ca
     callable
         Waits for the wave and returns it.
     """
+    size = _points(atoms, simulation)
+    spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
+    return _begin_download(spectrum, am)
+
+
+def computes_together(simulation: Simulation, am: ArrayModule) -> bool:
+    """Whether :func:`begin_exit_waves` can be used."""
+    return simulation.engine == "builtin" and am.name == "gpu" and am.compiles
+
+
+def begin_exit_waves(
+    atoms: Atoms, simulation: Simulation, am: ArrayModule
+) -> tuple[Callable[[], np.ndarray], Callable[[], np.ndarray]]:
+    """Begin with the exit waves of a scene and of its particles alone, which share potentials.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        Tags: 0 for the substrate, 1 and more for particles.
+    simulation, am
+        As of :func:`exit_wave`; see :func:`computes_together`.
+
+    Returns
+    -------
+    whole, particles : callable
+        Each waits for its wave and returns it.
+    """
+    from hrtem_ood.physics.simulation.multislice_gpu import FILM
+
+    size = _points(atoms, simulation)
+    kinds = atoms.numbers + FILM * (atoms.arrays["tags"] < 1)
+    slices = slice_atoms(atoms, simulation.slice_thickness_A, size, kinds)
+    side_A = float(atoms.cell.lengths()[0])
+    compute = _on_gpu(size, side_A, simulation.energy_eV, simulation.parametrization, am)
+    whole, particles = (_begin_download(each, am) for each in compute.with_particles(slices))
+    return whole, particles
+
+
+def _points(atoms: Atoms, simulation: Simulation) -> int:
     width, depth = atoms.cell.lengths()[:2]
     assert width == depth, "scenes have square cells"
-    size = grid_size(width, simulation.sampling_A)
-    spectrum = (fast_spectrum if simulation.engine == "builtin" else abtem_spectrum)(atoms, simulation, size, am)
-    band_size = band_limited_size(size)
+    return grid_size(width, simulation.sampling_A)
+
+
+def _begin_download(spectrum: Array, am: ArrayModule) -> Callable[[], np.ndarray]:
+    """Begin to bring the band of a spectrum that is kept to the host, as a wave."""
+    band_size = band_limited_size(spectrum.shape[-1])
     wave = am.fft.ifft2(crop_spectrum(spectrum, (band_size, band_size), am.xp))
     if wave.dtype != np.complex64:
         wave = wave.astype(np.complex64)

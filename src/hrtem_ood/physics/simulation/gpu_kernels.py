@@ -38,21 +38,21 @@ FROM_FIXED_POINT = KernelSource(
 
 SUM_SPECIES = KernelSource(
     "hrtem_ood_sum_species",
-    "raw complex64 planes, raw float32 factors, raw int32 begins, raw int32 species, int32 points, int32 slices, int32 first",
+    "raw complex64 planes, raw float32 factors, raw int32 rows, raw int32 species, int32 points, int32 number, int32 first",
     "complex64 total",
     """
-    const int slice = (int)(i / points);
-    const ptrdiff_t place = i - (ptrdiff_t)slice * points;
+    const int row = (int)(i / points);
+    const ptrdiff_t place = i - (ptrdiff_t)row * points;
     complex<float> sum(0.0f, 0.0f);
-    if (slice < slices) {
-        for (int plane = begins[slice]; plane < begins[slice + 1]; ++plane) {
+    if (row < number) {
+        for (int plane = rows[2 * row]; plane < rows[2 * row + 1]; ++plane) {
             sum += planes[(ptrdiff_t)(plane - first) * points + place] * factors[(ptrdiff_t)species[plane] * points + place];
         }
     }
     total = sum;
     """,
 )
-"""Add up the planes of each slice, times their species' form factors; slices beyond ``slices`` only fill the array."""
+"""Add up the planes of each row, times their species' form factors; rows beyond ``number`` only fill the array."""
 
 TRANSMIT = KernelSource(
     "hrtem_ood_transmit",

@@ -85,7 +85,7 @@ def slice_indices(atoms: Atoms, thickness_A: float) -> tuple[NDArray[np.int64], 
     return index, number, thickness
 
 
-def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
+def slice_atoms(atoms: Atoms, thickness_A: float, size: int, kinds: NDArray[np.integer] | None = None) -> list[Slice]:
     """Cut a scene into slices: every atom belongs wholly to the slice of its nucleus, and acts in its middle.
 
     Slices without atoms become free space between others. Because atoms act in the middle, the error of slices of finite
@@ -102,6 +102,8 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
         See :func:`slice_indices`.
     size : int
         Grid points along x and y.
+    kinds : int array, (atom,), optional
+        What tells species apart, below 512; by default atomic numbers.
 
     Returns
     -------
@@ -111,15 +113,16 @@ def slice_atoms(atoms: Atoms, thickness_A: float, size: int) -> list[Slice]:
     index, number, thickness = slice_indices(atoms, thickness_A)
     pixels = atoms.positions[:, :2] / (float(atoms.cell.lengths()[0]) / size) % size
     # by slice and species, and as before among those of one species: the order in which they are added up
-    keys = (index - index.min(initial=0)) * 128 + atoms.numbers
+    kinds = atoms.numbers if kinds is None else kinds
+    keys = (index - index.min(initial=0)) * 512 + kinds
     order = np.argsort(
         keys.astype(np.uint16) if keys.max(initial=0) < 2**16 else keys, kind="stable"
     )  # short keys: linear
-    index, numbers, pixels = (np.take(each, order, axis=0) for each in (index, atoms.numbers, pixels))
-    begins = np.flatnonzero(np.diff(index, prepend=index[:1] - 1) | np.diff(numbers, prepend=-1))
+    index, kinds, pixels = (np.take(each, order, axis=0) for each in (index, kinds, pixels))
+    begins = np.flatnonzero(np.diff(index, prepend=index[:1] - 1) | np.diff(kinds, prepend=-1))
     parts: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
     for begin, end in pairwise([*begins, len(index)]):
-        parts.setdefault(int(index[begin]), []).append((int(numbers[begin]), pixels[begin:end]))
+        parts.setdefault(int(index[begin]), []).append((int(kinds[begin]), pixels[begin:end]))
     occupied = np.array(list(parts), float)
     ends = np.append(occupied, number - 0.5)[1:]
     return [

@@ -8,7 +8,7 @@ from ase import Atoms
 
 from hrtem_ood.array_module import ArrayModule
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
-from hrtem_ood.physics.simulation.exit_wave import begin_exit_wave, displace
+from hrtem_ood.physics.simulation.exit_wave import begin_exit_wave, begin_exit_waves, computes_together, displace
 from hrtem_ood.physics.simulation.parameters import Simulation
 from hrtem_ood.physics.simulation.zero_defocus import zero_defocus
 
@@ -60,7 +60,12 @@ def simulate_configurations(configurations: list[Atoms], simulation: Simulation,
     """Simulate one structure, given its frozen-phonon configurations; see :func:`simulate_structure`."""
     # The particles alone have the same thermal displacements, in the same cell.
     particles = [atoms[atoms.arrays["tags"] >= 1] for atoms in configurations]
-    waves = exit_waves(particles, simulation, am)
+    film = len(particles[0]) < len(configurations[0])  # without a substrate, the particles are the whole scene
+    whole = None
+    if film and computes_together(simulation, am):
+        whole, waves = both_exit_waves(configurations, simulation, am)
+    else:
+        waves = exit_waves(particles, simulation, am)
     cell = configurations[0].cell.lengths()
     defocus_A = zero_defocus(
         waves,
@@ -70,9 +75,31 @@ def simulate_configurations(configurations: list[Atoms], simulation: Simulation,
         am=am,
     )
     phase = np.angle(waves.mean(axis=0)).astype(np.float32)
-    if len(particles[0]) < len(configurations[0]):  # without a substrate, the particles are the whole scene
+    if whole is not None:
+        return SimulatedStructure(whole, phase, defocus_A)
+    if film:
         exit_waves(configurations, simulation, am, waves)
     return SimulatedStructure(waves, phase, defocus_A)
+
+
+def both_exit_waves(
+    configurations: list[Atoms], simulation: Simulation, am: ArrayModule
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the exit waves of some configurations and of their particles alone, as :func:`exit_waves` does.
+
+    Returns
+    -------
+    whole, particles : complex64 arrays, (phonon, y, x), [1]
+    """
+    waves: list[list[np.ndarray]] = []
+    pending: list[tuple[Callable[[], np.ndarray], ...]] = []
+    for place in range(len(configurations) + 1):
+        if place < len(configurations):
+            pending.append(begin_exit_waves(configurations[place], simulation, am))
+        if place:
+            waves.append([wait() for wait in pending.pop(0)])
+    whole, particles = (np.stack(each) for each in zip(*waves, strict=True))
+    return whole, particles
 
 
 def exit_waves(
