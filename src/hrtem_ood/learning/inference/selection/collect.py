@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from hrtem_ood.array_module import Device
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.repair import repair_image
-from hrtem_ood.learning.inference.score_micrographs import NetworkFile, Problem
+from hrtem_ood.learning.inference.run_record import FailedFile
+from hrtem_ood.learning.inference.score_micrographs import NetworkFile
 from hrtem_ood.learning.inference.segment_micrographs import refusal
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, image_condition
 from hrtem_ood.learning.inference.selection.evidence import EVIDENCE, View, gather_evidence, recipe, view
@@ -89,13 +90,13 @@ class Collected:
     device : {"auto", "cpu", "gpu"}
     rows : list of pandas.DataFrame
         Of each image, one row per network that takes it.
-    problems : list of Problem
+    problems : list of FailedFile
     """
 
     networks: Sequence[NetworkFile]
     device: Device
     rows: list[pd.DataFrame] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FailedFile] = field(default_factory=list)
     _images: list[_Image] = field(default_factory=list)
 
     def add(self, prepared: Prepared) -> None:
@@ -106,12 +107,12 @@ class Collected:
             shape = (micrograph.image.shape[0], micrograph.image.shape[1])
             why = refusal(shape, micrograph.pixel_size_A, trained)
             if why is not None:
-                self.problems.append(Problem(micrograph.path, f"network {trained.id}: {micrograph.name} {why}"))
+                self.problems.append(FailedFile(micrograph.path, f"network {trained.id}: {micrograph.name} {why}"))
                 continue
             found = view([trained], micrograph, prepared.dead, prepared.condition, device=self.device)
             if not np.isfinite(found.probability).all():
                 reason = f"network {trained.id} gives no number for pixels of {micrograph.name}."
-                self.problems.append(Problem(micrograph.path, reason))
+                self.problems.append(FailedFile(micrograph.path, reason))
                 continue
             views[number] = found
         if views:

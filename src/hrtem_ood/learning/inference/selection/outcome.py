@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from hrtem_ood.learning.inference.score_micrographs import Problem
+from hrtem_ood.learning.inference.run_record import FailedFile
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Selection:
         Of the intervals.
     calibration : str
         What F1 was estimated from.
-    problems : list of Problem
+    problems : list of FailedFile
         What could not be used.
     notes : list of str
         What to know of the estimates.
@@ -58,7 +58,7 @@ class Selection:
     least_f1: float
     level: float
     calibration: str
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FailedFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

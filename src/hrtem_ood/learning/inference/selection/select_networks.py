@@ -9,7 +9,8 @@ import pandas as pd
 from hrtem_ood.array_module import Device
 from hrtem_ood.errors import ArtifactError, HrtemOodError
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
-from hrtem_ood.learning.inference.score_micrographs import NetworkFile, Problem
+from hrtem_ood.learning.inference.run_record import FailedFile
+from hrtem_ood.learning.inference.score_micrographs import NetworkFile
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.selection.collect import Collected, prepare
 from hrtem_ood.learning.inference.selection.estimator import LEVEL, F1Estimator
@@ -77,7 +78,7 @@ def select_networks(
             for micrograph in _some(read_micrographs(path, pixel_size_A=pixel_size_A), quota):
                 evidence.add(prepare(micrograph, networks, repair=repair))
         except (HrtemOodError, MemoryError) as error:
-            evidence.problems.append(Problem(path, str(error) or "out of memory"))
+            evidence.problems.append(FailedFile(path, str(error) or "out of memory"))
     found = conclude(evidence, estimator, least_f1)
     if len(chosen) < len(files):
         found.notes.append(f"{len(chosen)} of {len(files):,} files were used (--most-images).")
