@@ -104,6 +104,7 @@ def _stages(am: ArrayModule, shape: tuple[int, int]) -> tuple[list[NDArray[np.co
 
     They are kept: memory that is given back while it is on its way to the device would be given out again.
     """
+    am.xp.cuda.get_current_stream().synchronize()  # those of another shape are given back now
     planes = [page_locked(am, shape, np.complex64) for _ in range(STAGES)]
     return planes, [am.xp.cuda.Event(disable_timing=True) for _ in planes]
 

@@ -106,14 +106,17 @@ class Array:
         assert order == "C"
         if not blocking:
             assert isinstance(stream, Stream)
-            assert isinstance(_owner(out), PinnedMemory), "a copy that does not wait needs page-locked memory"
+            assert out is not None
+            _copying(out)
         if out is None:
             return self._data.copy()
         out[...] = self._data
         return out
 
     def set(self, array: np.ndarray, stream: "Stream | None" = None) -> None:
-        assert stream is None or isinstance(stream, Stream)
+        if stream is not None:
+            assert isinstance(stream, Stream)
+            _copying(array)
         if array.dtype != self._data.dtype or array.shape != self._data.shape:
             raise ValueError("Shape or type mismatch")
         calls["upload"] += 1
@@ -242,11 +245,29 @@ class Plan:
 
 
 class PinnedMemory(bytearray):
-    """Page-locked memory."""
+    """Page-locked memory, which may not be given back while it is copied: CuPy would give it out again."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.copies = [0]
+
+    def __del__(self) -> None:
+        if self.copies[0]:
+            given_back_early.append(len(self))
+
+
+given_back_early: list[int] = []
+"""Sizes of page-locked memory that was given back between a copy and the synchronisation with an event behind it."""
 
 
 class Stream:
-    """The stream of all work: everything is done at once."""
+    """The stream of all work. Everything is done at once, but counts as under way until an event behind it is waited for."""
+
+    def synchronize(self) -> None:
+        for copies in everything:
+            copies[0] = 0
+        under_way.clear()
+        everything.clear()
 
 
 class Event:
@@ -254,12 +275,32 @@ class Event:
 
     def __init__(self, disable_timing: bool) -> None:
         assert disable_timing
+        self.before: list[list[int]] = []
 
     def record(self, stream: Stream) -> None:
         assert isinstance(stream, Stream)
+        self.before += under_way
+        under_way.clear()
 
     def synchronize(self) -> None:
-        pass
+        while self.before:
+            copies = self.before.pop()
+            copies[0] = max(0, copies[0] - 1)
+
+
+under_way: list[list[int]] = []
+"""Counts of copies of page-locked memory, of those that have no event behind them yet."""
+
+everything: list[list[int]] = []
+"""All of them since the stream was last waited for."""
+
+
+def _copying(array: np.ndarray) -> None:
+    memory = _owner(array)
+    assert isinstance(memory, PinnedMemory), "a copy that does not wait needs page-locked memory"
+    memory.copies[0] += 1
+    under_way.append(memory.copies)
+    everything.append(memory.copies)
 
 
 def _owner(array: Any) -> Any:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from ase import Atoms
-from tests.unit.physics.cupy_stand_in import Array, counted, stand_in
+from tests.unit.physics.cupy_stand_in import Array, counted, given_back_early, stand_in
 
 from hrtem_ood.array_module import array_module
 from hrtem_ood.artifacts import store
@@ -30,6 +30,13 @@ from hrtem_ood.stages.image import ExitWave, ImageBuffer, form_image
 CPU, GPU = array_module("cpu"), stand_in()
 SIMULATION = Simulation(sampling_A=0.1, n_frozen_phonons=1)
 WAVELENGTH_A, PIXEL_A, SIZE, POINTS = electron_wavelength_A(300e3), 0.2, 64, 86
+
+
+@pytest.fixture(autouse=True)
+def _memory_stays_until_it_is_copied():
+    given_back_early.clear()
+    yield
+    assert not given_back_early
 
 
 def scene(side_A, species):
