@@ -27,7 +27,7 @@ class Card(NamedTuple):
 
     Attributes
     ----------
-    index : str
+    number : str
         In the order of the PCI bus.
     uuid, name : str
     total_MiB, used_MiB : str, [MiB]
@@ -36,7 +36,7 @@ class Card(NamedTuple):
         Version of the driver.
     """
 
-    index: str
+    number: str
     uuid: str
     name: str
     total_MiB: str

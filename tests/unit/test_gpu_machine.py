@@ -21,7 +21,7 @@ def test_cards_are_read_from_nvidia_smi():
         "81559",
         "1024",
     )
-    assert second.index == "1"
+    assert second.number == "1"
     assert gpu_machine.driver_version() == "580.65.06"
 
 

@@ -29,15 +29,17 @@ def torch_() -> Check:
     """Whether PyTorch computes a convolution on the GPU, where there is one."""
     import torch
 
-    from hrtem_ood.learning.torch_device import torch_usability
+    from hrtem_ood.learning.torch_device import device_software, torch_usability
 
     usability, version = torch_usability(), f"torch {torch.__version__}"
     if usability.problem is not None:
         return _wrong("PyTorch", usability.problem, version)
     if not usability.works:
         return Check("PyTorch", "good", f"{version}, on the CPU")
-    details = f"{version}, CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
-    return Check("PyTorch", "good", f"{details}: a convolution is right on {torch.cuda.get_device_name(0)}")
+    where = torch.device("cuda", 0)
+    software = device_software(where)
+    details = f"{version}, CUDA {software['CUDA of PyTorch']}, cuDNN {software['cuDNN']}"
+    return Check("PyTorch", "good", f"{details}: a convolution is right on {torch.cuda.get_device_name(where)}")
 
 
 def cupy_() -> Check:

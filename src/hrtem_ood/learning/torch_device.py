@@ -85,11 +85,11 @@ def device_software(device: torch.device) -> dict[str, str]:
     """Return versions of what computes on a GPU, for an artifact's provenance; nothing for the CPU."""
     if device.type == "cpu":
         return {}
-    cudnn = torch.backends.cudnn.version()
+    cudnn: Any = torch.backends.cudnn  # not typed
     return {
         "CUDA of PyTorch": str(torch.version.cuda),
+        "cuDNN": str(cudnn.version()),
         "NVIDIA driver": driver_version(),
-        **({} if cudnn is None else {"cuDNN": str(cudnn)}),
     }
 
 

@@ -238,7 +238,8 @@ def _load(
     except ArtifactError:
         log(f"{spec.id}: training restarts, as {path} is damaged or of another network")
         return None
-    made_by, is_current = state.get("made_by"), state["trained"].keys() == vars(TrainingOutcome()).keys()
+    made_by: Any = state.get("made_by")
+    is_current = state["trained"].keys() == vars(TrainingOutcome()).keys()
     if is_current and made_by != environment and _differ_by_gpu(made_by, environment):
         earlier, here = made_by["device"], environment["device"]
         if not resume_on_other_gpu:
