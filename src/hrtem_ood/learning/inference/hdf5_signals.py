@@ -176,7 +176,7 @@ def hyperspy_signal(
         Returns the array.
     """
     plain = [{key: _plain(value) for key, value in axis.items()} for axis in axes]
-    along = [{"size": side} | axis for side, axis in zip(shape, plain, strict=False)]
+    along: list[Mapping[str, Any]] = [{"size": side} | axis for side, axis in zip(shape, plain, strict=False)]
     label = f"signal {name[:80]}"
     claimed = checked(label, np.broadcast_to(np.zeros((), dtype), shape), ())
     if claimed.unusable is not None:

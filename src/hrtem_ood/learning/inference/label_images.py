@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hrtem_ood.errors import ArtifactError
-from hrtem_ood.learning.inference.micrograph_signals import LARGEST_VALUES, Signal, read_or_reason, read_signals
+from hrtem_ood.learning.inference.micrograph_signals import read_or_reason, read_signals
+from hrtem_ood.learning.inference.signals import LARGEST_VALUES, Signal
 from hrtem_ood.user_files import check_regular, read_bytes
 
 LABEL_SUFFIXES = (".tif", ".tiff", ".mrc", ".png")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrtem_ood.errors import ArgumentError, ArtifactError
-from hrtem_ood.learning.inference.micrograph_signals import Signal, Unusable, read_or_reason
+from hrtem_ood.learning.inference.micrograph_signals import read_or_reason
+from hrtem_ood.learning.inference.signals import Signal, Unusable
 from hrtem_ood.quoting import quoted
 from hrtem_ood.user_files import FOLDER_SUFFIX, check_regular
 
