@@ -20,7 +20,7 @@ from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.response import response_map
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS, TRANSFER, fit_quadratic
 
-SETTINGS: dict[str, Any] = {"metric": "f1", "bounds": (0, 1), "pixel_size_A": 0.4}
+SETTINGS: dict[str, Any] = {"metric": "f1", "bounds": (0.0, 1.0), "pixel_size_A": 0.4}
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_law_without_noise_is_recovered_as_is_the_dilution_of_mixtures() -> No
 
 
 def test_mixtures_left_out_are_forecast_by_their_hull_less_the_dilution() -> None:
-    cells = with_mixtures(24, 10, loss=0.08, sd=0.01)
+    cells = with_mixtures(16, 8, loss=0.08, sd=0.01)
     mixed = cells.trained.sum(axis=1) > 1
     tried = cross_validate(cells, CONTRAST)
     error = (cells.score - tried.predicted)[mixed]
