@@ -76,7 +76,7 @@ TREES, LEAF = 300, 2
 """Size of the peer, and the least number of cells in a leaf."""
 
 
-def known_cells() -> tuple[Cells, np.ndarray, np.ndarray]:
+def cells_of_a_law() -> tuple[Cells, np.ndarray, np.ndarray]:
     """Draw cells whose score and noise follow laws; return them, the law's scores, and the noise (cell,)."""
     rng = np.random.default_rng(0)
     log_cnr = rng.uniform(-1, 2.5, CONDITIONS)
@@ -95,21 +95,21 @@ def synthetic() -> dict[str, float]:
     """Measure the forecaster on cells of a known law."""
     from scipy.stats import norm
 
-    cells, law, noise = known_cells()
+    cells, law, noise = cells_of_a_law()
     cross_validate(cells, CONTRAST)  # imports scikit-learn
     begin = process_time()
-    made = cross_validate(cells, CONTRAST).at(LEVEL)
+    forecasts = cross_validate(cells, CONTRAST).at(LEVEL)
     seconds = process_time() - begin
-    held, width = (cells.score >= made.low) & (cells.score <= made.high), made.high - made.low
+    held, width = (cells.score >= forecasts.low) & (cells.score <= forecasts.high), forecasts.high - forecasts.low
     quiet = noise < np.median(noise)
-    same = 2 * conformal_quantile(np.abs(cells.score - made.predicted), LEVEL)
+    same = 2 * conformal_quantile(np.abs(cells.score - forecasts.predicted), LEVEL)
     return {
         "coverage of 90 % intervals": float(held.mean()),
         "coverage, quiet half": float(held[quiet].mean()),
         "coverage, noisy half": float(held[~quiet].mean()),
         "median width / oracle": float(np.median(width / (2 * norm.ppf((1 + LEVEL) / 2) * noise))),
         "median width / one width for all": float(np.median(width) / same),
-        "r.m.s. error of the law": float(np.sqrt(np.mean((made.predicted - law) ** 2))),
+        "r.m.s. error of the law": float(np.sqrt(np.mean((forecasts.predicted - law) ** 2))),
         "r.m.s. noise": float(np.sqrt(np.mean(noise**2))),
         "cross-validation of 2,025 cells, CPU [s]": seconds,
     }
@@ -133,8 +133,8 @@ def forest(chosen: CampaignCells, metric: str) -> Forecasts:
         size, factor = interval_model(cells.descriptors[use], error[use])
         if size is not None and LEVEL in factor:
             reach[block.inside] = factor[LEVEL] * size(cells.descriptors[block.inside])
-    made = clipped(predicted, reach, metric_bounds(metric))
-    return Forecasts(*(chosen.matrix(each) for each in (made.predicted, made.low, made.high)))
+    forecasts = clipped(predicted, reach, metric_bounds(metric))
+    return Forecasts(*(chosen.matrix(each) for each in (forecasts.predicted, forecasts.low, forecasts.high)))
 
 
 def campaign_tables(campaign: Campaign, results: Path) -> None:
@@ -153,27 +153,27 @@ def campaign_tables(campaign: Campaign, results: Path) -> None:
     chosen = campaign_cells(campaign, outcomes, descriptors)
     conditions = int(chosen.cells.touched.any(axis=0).sum())
     write(f"\n{campaign.config.campaign}: {len(chosen.cells)} cells under {conditions} conditions\n")
-    kinds: dict[str, Callable[[], Forecasts]] = {
+    models: dict[str, Callable[[], Forecasts]] = {
         name: lambda features=features: forecast_campaign(chosen, features, analysis.metric)  # type: ignore[misc]
         for name, features in MODELS.items()
     }
-    made = {}
-    for name, make in (kinds | {"forest": lambda: forest(chosen, analysis.metric)}).items():
+    forecasts = {}
+    for name, make in (models | {"forest": lambda: forest(chosen, analysis.metric)}).items():
         try:
             each = make()
         except ArgumentError as error:
             write(f"{name}: {error}\n")
             continue
         if np.isfinite(each.predicted).any():
-            made[name] = each
+            forecasts[name] = each
         else:
             write(f"{name}: no cell has enough others that share no condition with it\n")
     with pd.option_context("display.width", 200, "display.max_columns", 20):
-        write(f"{forecast_table(predictors, outcomes, analysis, made, SINGLE).round(3).to_string(index=False)}\n")
-        gains = forecast_gains(predictors, outcomes, analysis, made, SINGLE[:3])
+        write(f"{forecast_table(predictors, outcomes, analysis, forecasts, SINGLE).round(3).to_string(index=False)}\n")
+        gains = forecast_gains(predictors, outcomes, analysis, forecasts, SINGLE[:3])
         write(f"\nρ of each model less that of a predictor\n{gains.round(3).to_string(index=False)}\n")
         score, use = BETTER[analysis.metric] * outcomes.score.values, cell_subsets(outcomes)["imaging"]
-        for name, each in made.items():
+        for name, each in forecasts.items():
             bins = coverage_by_bin(each, score, use)
             write(f"\n{name}, by bins of the forecast\n{bins.round(3).to_string(index=False)}\n")
 
@@ -183,11 +183,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="*", type=Path, help="configurations of finished campaigns")
     parser.add_argument("--results", type=Path, default=Path("results"))
-    given = parser.parse_args()
-    for path in given.config:
+    arguments = parser.parse_args()
+    for path in arguments.config:
         raw = read_yaml(CONFIG / "config.yaml")
         campaign_tables(
-            load_campaign(raw if path.name == "config.yaml" else merge(raw, read_yaml(path))), given.results
+            load_campaign(raw if path.name == "config.yaml" else merge(raw, read_yaml(path))), arguments.results
         )
     report(
         "forecast",

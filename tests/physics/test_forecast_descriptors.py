@@ -52,20 +52,20 @@ def named(train: TrainingSet, test: Dataset) -> dict[str, float]:
 @pytest.mark.parametrize("train", [training_set(LOW), training_set(HIGH), training_set(LOW, HIGH, images=(3, 9))])
 @pytest.mark.parametrize("test", [LOW, MIDDLE, HIGH])
 def test_measures_are_those_of_the_predictors(train: TrainingSet, test: Dataset) -> None:
-    found = named(train, test)
+    values = named(train, test)
     value = {
         name: PREDICTORS[name].function(train, test) for name in PREDICTORS if PREDICTORS[name].family == "transfer"
     }
     for name in ("texture_accuracy", "snr_sigma", "signed_sigma"):
-        assert found[name] == value[name]
-    assert found["texture_divergence"] == pytest.approx(math.log(1 + value["texture_divergence"]))
-    assert found["test_log_cnr"] == value["test_log_cnr"]
-    assert found["texture_accuracy"] - found["test_texture_accuracy"] == pytest.approx(value["texture_regret"])
-    assert found["log_cnr_change"] == found["test_log_cnr"] - found["train_log_cnr"]
-    assert found["log_cnr_distance"] == abs(found["log_cnr_change"])
+        assert values[name] == value[name]
+    assert values["texture_divergence"] == pytest.approx(math.log(1 + value["texture_divergence"]))
+    assert values["test_log_cnr"] == value["test_log_cnr"]
+    assert values["texture_accuracy"] - values["test_texture_accuracy"] == pytest.approx(value["texture_regret"])
+    assert values["log_cnr_change"] == values["test_log_cnr"] - values["train_log_cnr"]
+    assert values["log_cnr_distance"] == abs(values["log_cnr_change"])
     if len(train.datasets) == 1:
-        assert found["log_cnr_distance"] == pytest.approx(value["log_cnr_difference"])
-        assert found["texture_accuracy"] - found["train_texture_accuracy"] == pytest.approx(value["texture_gap"])
+        assert values["log_cnr_distance"] == pytest.approx(value["log_cnr_difference"])
+        assert values["texture_accuracy"] - values["train_texture_accuracy"] == pytest.approx(value["texture_gap"])
 
 
 def test_a_mixture_is_its_hull() -> None:
@@ -88,9 +88,9 @@ def test_a_mixture_is_its_hull() -> None:
 def test_the_entropy_of_shares_is_that_of_so_many_equal_members() -> None:
     assert named(training_set(LOW), HIGH)["mixture_entropy"] == 0
     assert named(training_set(LOW, MIDDLE, HIGH), HIGH)["mixture_entropy"] == pytest.approx(math.log(3))
-    found = named(training_set(LOW, HIGH, images=(1, 3)), HIGH)
-    assert found["mixture_entropy"] == pytest.approx(-math.log(0.25) / 4 - 3 * math.log(0.75) / 4)
-    assert found["log_n_images"] == pytest.approx(math.log(4))
+    values = named(training_set(LOW, HIGH, images=(1, 3)), HIGH)
+    assert values["mixture_entropy"] == pytest.approx(-math.log(0.25) / 4 - 3 * math.log(0.75) / 4)
+    assert values["log_n_images"] == pytest.approx(math.log(4))
 
 
 def flat(contrast: float, film: float, noise: float) -> ImageSpectra:
@@ -133,8 +133,8 @@ def test_film_counts_relative_to_noise_as_the_detector_records_both() -> None:
 
 def test_all_pairs_at_once() -> None:
     sets = [training_set(LOW), training_set(LOW, HIGH)]
-    found = describe_all(sets, [LOW, MIDDLE, HIGH])
-    assert found.shape == (2, 3, len(NAMES))
-    np.testing.assert_array_equal(found[1, 2], describe(sets[1], HIGH))
+    values = describe_all(sets, [LOW, MIDDLE, HIGH])
+    assert values.shape == (2, 3, len(NAMES))
+    np.testing.assert_array_equal(values[1, 2], describe(sets[1], HIGH))
     assert describe_all([], [LOW]).shape == (0, 1, len(NAMES))
-    assert found[0, 0, NAMES.index("test_log_cnr")] == log_cnr(LOW.image_spectra)
+    assert values[0, 0, NAMES.index("test_log_cnr")] == log_cnr(LOW.image_spectra)

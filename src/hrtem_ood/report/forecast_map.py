@@ -38,12 +38,12 @@ def caption(score: str, cells: Cells) -> str:
     return CAPTION.format(score=score, mixtures="; diamonds: mixtures, at the end of their hull" if mixed else "")
 
 
-def draw_forecast_map(made: ResponseMap, cells: Cells, *, metric: str, colours: str) -> Figure:
+def draw_forecast_map(response: ResponseMap, cells: Cells, *, metric: str, colours: str) -> Figure:
     """Draw the map of the forecast, and the measured cells in its colours.
 
     Parameters
     ----------
-    made : ResponseMap
+    response : ResponseMap
     cells : Cells
         Measured.
     metric : str
@@ -57,16 +57,22 @@ def draw_forecast_map(made: ResponseMap, cells: Cells, *, metric: str, colours: 
     """
     figure = new_figure(6.2, 5.0)
     axes = figure.subplots()
-    values = np.concatenate([cells.score, made.score[np.isfinite(made.score)]])
+    values = np.concatenate([cells.score, response.score[np.isfinite(response.score)]])
     low, high = float(values.min()), float(values.max())
     scale = {"cmap": palette(colours), "vmin": low, "vmax": max(high, low + 1e-6)}
     field = axes.pcolormesh(
-        made.train_log_cnr, made.test_log_cnr, made.score, shading="nearest", rasterized=True, alpha=0.85, **scale
+        response.train_log_cnr,
+        response.test_log_cnr,
+        response.score,
+        shading="nearest",
+        rasterized=True,
+        alpha=0.85,
+        **scale,
     )
     train, test = (cells.descriptors[:, PLACE[name]] for name in ("train_log_cnr", "test_log_cnr"))
     ends = (
-        max(made.train_log_cnr[0], made.test_log_cnr[0]),
-        min(made.train_log_cnr[-1], made.test_log_cnr[-1]),
+        max(response.train_log_cnr[0], response.test_log_cnr[0]),
+        min(response.train_log_cnr[-1], response.test_log_cnr[-1]),
     )
     axes.plot(ends, ends, color="black", linewidth=0.7)
     mixed, many = cells.trained.sum(axis=1) > 1, len(cells) > MOST_CELLS

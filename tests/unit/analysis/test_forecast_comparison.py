@@ -157,8 +157,8 @@ def test_cells_of_a_campaign_know_its_conditions_in_both_roles(
         for id_, spec in sorted(campaign.training_set_by_id.items())
     ]
     assert [each.id for each in sets] == campaign.training_set_ids
-    found = describe_all(sets, [datasets[id_] for id_ in campaign.test_dataset_ids])
-    chosen = campaign_cells(campaign, outcomes, found)
+    descriptors = describe_all(sets, [datasets[id_] for id_ in campaign.test_dataset_ids])
+    chosen = campaign_cells(campaign, outcomes, descriptors)
     assert len(chosen.cells) == 3 * 3, "two training sets of one condition and their mixture, three test conditions"
     number = {}
     for cell, (row, column) in enumerate(zip(chosen.row, chosen.column, strict=True)):
@@ -167,7 +167,7 @@ def test_cells_of_a_campaign_know_its_conditions_in_both_roles(
         assert chosen.cells.trained[cell].sum() == len(members)
         assert chosen.cells.trained[cell, chosen.cells.tested[cell]] == (test in members)
         assert number.setdefault(test, chosen.cells.tested[cell]) == chosen.cells.tested[cell]
-        np.testing.assert_array_equal(chosen.cells.descriptors[cell], found[row, column])
+        np.testing.assert_array_equal(chosen.cells.descriptors[cell], descriptors[row, column])
     assert len(number) == 3
     np.testing.assert_array_equal(chosen.matrix(chosen.cells.score), outcomes.score.values)
     # where forecasts are the measured scores, so are gap and regret
@@ -176,8 +176,8 @@ def test_cells_of_a_campaign_know_its_conditions_in_both_roles(
     with pytest.raises(ArgumentError, match="needs at least 20 cells"):
         forecast_campaign(chosen, CONTRAST, "f1")
     # a descriptor without a value takes its cell out
-    found[1, 2, NAMES.index("test_centroid")] = np.inf
-    assert len(campaign_cells(campaign, outcomes, found).cells) == 8
+    descriptors[1, 2, NAMES.index("test_centroid")] = np.inf
+    assert len(campaign_cells(campaign, outcomes, descriptors).cells) == 8
 
 
 def test_a_loss_keeps_its_own_sign(config: dict[str, Any], make: Callable[..., Written]) -> None:

@@ -118,8 +118,13 @@ def forecast_campaign(chosen: CampaignCells, features: Features, metric: str, fo
         When there are too few cells.
     """
     check_enough(chosen.cells, features)
-    made = cross_validate(chosen.cells, features, folds=folds).at(LEVEL, metric_bounds(metric))
-    return Forecasts(*(chosen.matrix(each) for each in (made.predicted, made.low, made.high)))
+    forecasts_of_cells = cross_validate(chosen.cells, features, folds=folds).at(LEVEL, metric_bounds(metric))
+    return Forecasts(
+        *(
+            chosen.matrix(each)
+            for each in (forecasts_of_cells.predicted, forecasts_of_cells.low, forecasts_of_cells.high)
+        )
+    )
 
 
 def outcome_forecasts(predicted: Floats, outcomes: xr.Dataset, sign: int) -> dict[str, Floats]:
@@ -153,7 +158,7 @@ def forecast_table(
     predictors: xr.Dataset,
     outcomes: xr.Dataset,
     analysis: Analysis,
-    made: Mapping[str, Forecasts],
+    models: Mapping[str, Forecasts],
     single: tuple[str, ...],
 ) -> pd.DataFrame:
     """Compare forecasts and single predictors, all on the same cells under an imaging shift.
@@ -162,7 +167,7 @@ def forecast_table(
     ----------
     predictors, outcomes, analysis
         As in :func:`hrtem_ood.analysis.ranking.predictor_ranking.orient`.
-    made : mapping of str to Forecasts
+    models : mapping of str to Forecasts
         By the name of the model, from :func:`forecast_campaign`.
     single : tuple of str
         Names of predictors that stand beside them.
@@ -177,8 +182,8 @@ def forecast_table(
     sign, level = BETTER[analysis.metric], analysis.model_copy(update={"forecast_level": LEVEL})
     values, (_, monotone) = orient(predictors, outcomes, analysis), forecasts(predictors, outcomes, level)
     ends = (sign * monotone.low, sign * monotone.high)[::sign]
-    every = {MONOTONE: Forecasts(sign * monotone.predicted, *ends), **made}
-    gaps = {name: outcome_forecasts(each.predicted, outcomes, sign) for name, each in made.items()}
+    every = {MONOTONE: Forecasts(sign * monotone.predicted, *ends), **models}
+    gaps = {name: outcome_forecasts(each.predicted, outcomes, sign) for name, each in models.items()}
     gaps[MONOTONE] = {"gap": monotone.predicted - outcomes.in_domain_score.values[:, None]}
     use = cell_subsets(outcomes)["imaging"] & np.isfinite(outcomes.score.values)
     for each in (*(one.predicted for one in every.values()), *(values[name] for name in single)):
@@ -198,14 +203,14 @@ def forecast_gains(
     predictors: xr.Dataset,
     outcomes: xr.Dataset,
     analysis: Analysis,
-    made: Mapping[str, Forecasts],
+    models: Mapping[str, Forecasts],
     single: tuple[str, ...],
 ) -> pd.DataFrame:
     """Compare ρ of single predictors with that of each model, with intervals of the differences.
 
     Parameters
     ----------
-    predictors, outcomes, analysis, made, single
+    predictors, outcomes, analysis, models, single
         As in :func:`forecast_table`.
 
     Returns
@@ -216,7 +221,7 @@ def forecast_gains(
     """
     sign, use = BETTER[analysis.metric], cell_subsets(outcomes)["imaging"]
     values, parts = orient(predictors, outcomes, analysis), []
-    for model, each in made.items():
+    for model, each in models.items():
         own = outcome_forecasts(each.predicted, outcomes, sign)
         for outcome in OUTCOMES:
             subset = CellSubset(
@@ -247,12 +252,12 @@ def forecast_gains(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def coverage_by_bin(made: Forecasts, score: Floats, use: NDArray[np.bool_], bins: int = 5) -> pd.DataFrame:
+def coverage_by_bin(model: Forecasts, score: Floats, use: NDArray[np.bool_], bins: int = 5) -> pd.DataFrame:
     """Count scores within their intervals, in bins of the forecast that hold equally many cells.
 
     Parameters
     ----------
-    made : Forecasts
+    model : Forecasts
         Of arrays (training_set, condition).
     score : float64 array, (training_set, condition)
     use : bool array, (training_set, condition)
@@ -264,8 +269,8 @@ def coverage_by_bin(made: Forecasts, score: Floats, use: NDArray[np.bool_], bins
     pandas.DataFrame
         ``least`` and ``most`` forecast of the bin, ``n``, ``coverage``, median ``width``, ``rmse``.
     """
-    use = use & np.isfinite(made.low) & np.isfinite(score)
-    predicted, low, high, measured = (each[use] for each in (made.predicted, made.low, made.high, score))
+    use = use & np.isfinite(model.low) & np.isfinite(score)
+    predicted, low, high, measured = (each[use] for each in (model.predicted, model.low, model.high, score))
     order = np.argsort(predicted, kind="stable")
     rows = []
     for part in np.array_split(order, min(bins, order.size) or 1):
@@ -297,15 +302,15 @@ def _rho(outcome: Floats, predicted: Floats | None, use: NDArray[np.bool_]) -> f
     return float(spearmanr(one, other).statistic)
 
 
-def _errors(score: Floats, made: Forecasts, use: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _errors(score: Floats, model: Forecasts, use: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """Return R², r.m.s. error, median width and coverage of forecasts; NaN without cells."""
     if not use.any():
         return (float("nan"),) * 4
-    error = (score - made.predicted)[use]
+    error = (score - model.predicted)[use]
     whole = np.sum((score[use] - score[use].mean()) ** 2)
     r2 = float(1 - np.sum(error**2) / whole) if whole > 0 else float("nan")
-    width = (made.high - made.low)[use]
+    width = (model.high - model.low)[use]
     width = width[np.isfinite(width)]
     middle = float(np.median(width)) if width.size else float("nan")
-    coverage = Forecasts(*(each[use] for each in (made.predicted, made.low, made.high))).coverage(score[use])
+    coverage = Forecasts(*(each[use] for each in (model.predicted, model.low, model.high))).coverage(score[use])
     return r2, float(np.sqrt(np.mean(error**2))), middle, coverage

@@ -108,8 +108,8 @@ class Forecaster:
     >>> score = 0.8 - 0.2 * table[:, PLACE["log_cnr_distance"]] + 0.02 * rng.standard_normal(144)
     >>> cells = Cells(score, table, conditions == train[:, None], test)
     >>> forecaster = Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4)
-    >>> made = forecaster.forecast(table, pixel_size_A=0.4)
-    >>> bool(abs(made.predicted - 0.8 + 0.2 * table[:, PLACE["log_cnr_distance"]]).max() < 0.05)
+    >>> forecasts = forecaster.forecast(table, pixel_size_A=0.4)
+    >>> bool(abs(forecasts.predicted - 0.8 + 0.2 * table[:, PLACE["log_cnr_distance"]]).max() < 0.05)
     True
     """
 
@@ -163,12 +163,12 @@ class Forecaster:
             When there are too few cells or conditions; states how many there must be.
         """
         check_enough(cells, features)
-        tried = cross_validate(cells, features, folds=folds)
-        some = np.isfinite(tried.predicted)
-        error = np.abs(cells.score - tried.predicted)[some]
-        size, factor = interval_model(cells.descriptors[some], error)
+        out_of_fold = cross_validate(cells, features, folds=folds)
+        finite = np.isfinite(out_of_fold.predicted)
+        error = np.abs(cells.score - out_of_fold.predicted)[finite]
+        size, factor = interval_model(cells.descriptors[finite], error)
         if size is None or LEVEL not in factor:
-            raise ArgumentError(_too_few_apart(cells, features, int(some.sum())))
+            raise ArgumentError(_too_few_apart(cells, features, int(finite.sum())))
         domain = cells.descriptors[:, [PLACE[name] for name in _domain_names(features)]]
         return cls(
             score=fit_quadratic(features, cells.descriptors, cells.score),
@@ -179,7 +179,7 @@ class Forecaster:
             metric=metric,
             bounds=bounds,
             pixel_size_A=pixel_size_A,
-            performance=_performance(cells, tried, bounds),
+            performance=_performance(cells, out_of_fold, bounds),
             origin=dict(origin or {}),
         )
 
@@ -218,14 +218,14 @@ class Forecaster:
         if descriptors.ndim != 2 or descriptors.shape[1] != len(NAMES):
             raise ArgumentError(f"descriptors: need the shape (cell, {len(NAMES)}), not {descriptors.shape}.")
         outside = self._outside(descriptors)
-        here = ~outside.any(axis=1)
-        predicted, reach = np.full(len(here), np.nan), np.full(len(here), np.nan)
-        predicted[here] = self.score(descriptors[here])
-        reach[here] = self.factor[level] * self.error_size(descriptors[here])
-        made = clipped(predicted, reach, self.bounds)
+        inside = ~outside.any(axis=1)
+        predicted, reach = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
+        predicted[inside] = self.score(descriptors[inside])
+        reach[inside] = self.factor[level] * self.error_size(descriptors[inside])
+        forecasts = clipped(predicted, reach, self.bounds)
         names = np.array(self.domain_names)
         return DomainForecasts(
-            made.predicted, made.low, made.high, tuple(tuple(names[row].tolist()) for row in outside)
+            forecasts.predicted, forecasts.low, forecasts.high, tuple(tuple(names[row].tolist()) for row in outside)
         )
 
     def _outside(self, descriptors: Floats) -> NDArray[np.bool_]:
@@ -306,18 +306,18 @@ def _domain_names(features: Features) -> tuple[str, ...]:
     return (*features.names, "log_n_images")
 
 
-def _performance(cells: Cells, tried: OutOfFold, bounds: Bounds) -> Performance:
-    made = tried.at(LEVEL, bounds)
-    some = np.isfinite(made.low)
-    number = int(some.sum())
-    error = (cells.score - made.predicted)[np.isfinite(made.predicted)]
+def _performance(cells: Cells, out_of_fold: OutOfFold, bounds: Bounds) -> Performance:
+    forecasts = out_of_fold.at(LEVEL, bounds)
+    finite = np.isfinite(forecasts.low)
+    number = int(finite.sum())
+    error = (cells.score - forecasts.predicted)[np.isfinite(forecasts.predicted)]
     return Performance(
         n_cells=len(cells),
         n_conditions=int(cells.touched.any(axis=0).sum()),
         n_forecast=number,
         rmse=float(np.sqrt(np.mean(error**2))),
-        coverage=made.coverage(cells.score) if number else 0.0,
-        width=float(np.median((made.high - made.low)[some])) if number else 0.0,
+        coverage=forecasts.coverage(cells.score) if number else 0.0,
+        width=float(np.median((forecasts.high - forecasts.low)[finite])) if number else 0.0,
     )
 
 
