@@ -218,7 +218,7 @@ class Forecaster:
         if descriptors.ndim != 2 or descriptors.shape[1] != len(NAMES):
             raise ArgumentError(f"descriptors: need the shape (cell, {len(NAMES)}), not {descriptors.shape}.")
         outside = self._outside(descriptors)
-        inside = ~outside.any(axis=1)
+        inside = np.asarray(~outside.any(axis=1))
         predicted, reach = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
         predicted[inside] = self.score(descriptors[inside])
         reach[inside] = self.factor[level] * self.error_size(descriptors[inside])
