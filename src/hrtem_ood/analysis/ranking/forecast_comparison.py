@@ -79,8 +79,8 @@ def campaign_cells(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats
     for condition in (*(each for some in members for each in some), *tests):
         number.setdefault(condition, len(number))
     trained = np.zeros((len(members), len(number)), np.bool_)
-    for row, some in enumerate(members):
-        trained[row, [number[each] for each in some]] = True
+    for place, some in enumerate(members):
+        trained[place, [number[each] for each in some]] = True
     use = np.isin(outcomes["shift"].values, [IN_DOMAIN, *IMAGING_SHIFTS])
     use &= np.isfinite(outcomes.score.values) & np.isfinite(descriptors).all(axis=2)
     row, column = np.nonzero(use)
@@ -189,10 +189,10 @@ def forecast_table(
     for each in (*(one.predicted for one in every.values()), *(values[name] for name in single)):
         use = use & np.isfinite(each)
     rows = []
-    for name, each in every.items():
-        correlations = [_rho(outcomes.score.values, sign * each.predicted, use)]
+    for name, model in every.items():
+        correlations = [_rho(outcomes.score.values, sign * model.predicted, use)]
         correlations += [_rho(outcomes[one].values, gaps[name].get(one), use) for one in OUTCOMES]
-        rows.append((name, *correlations, *_errors(sign * outcomes.score.values, each, use), int(use.sum())))
+        rows.append((name, *correlations, *_errors(sign * outcomes.score.values, model, use), int(use.sum())))
     for name in single:
         correlations = [_rho(outcomes[one].values, values[name], use) for one in ("score", *OUTCOMES)]
         rows.append((name, *correlations, *[float("nan")] * 4, int(use.sum())))
