@@ -44,7 +44,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.errors import ArgumentError
+from hrtem_ood.errors import ArgumentError, HrtemOodError
 from hrtem_ood.stages.predictors import campaign_datasets
 from hrtem_ood.transfer.forecast.cells import Cells, crossed_blocks
 from hrtem_ood.transfer.forecast.conformal import conformal_quantile
@@ -186,9 +186,11 @@ def main() -> None:
     arguments = parser.parse_args()
     for path in arguments.config:
         raw = read_yaml(CONFIG / "config.yaml")
-        campaign_tables(
-            load_campaign(raw if path.name == "config.yaml" else merge(raw, read_yaml(path))), arguments.results
-        )
+        try:
+            campaign = load_campaign(raw if path.name == "config.yaml" else merge(raw, read_yaml(path)))
+            campaign_tables(campaign, arguments.results)
+        except HrtemOodError as error:
+            sys.exit(f"{path}: {error}")
     report(
         "forecast",
         synthetic(),
