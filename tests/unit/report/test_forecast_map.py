@@ -15,7 +15,7 @@ from hrtem_ood.transfer.forecast.response import response_map
 
 @pytest.mark.parametrize("mixtures", [0, 3])
 def test_map_and_cells_share_their_axes_and_colours(mixtures: int) -> None:
-    cells = with_mixtures(10, mixtures, loss=0.05) if mixtures else crossed(10)
+    cells = with_mixtures(12, mixtures, loss=0.05) if mixtures else crossed(12)
     made = response_map(Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4), points=21)
     with theme():
         figure = draw_forecast_map(made, cells, metric="f1", colours="viridis")
@@ -40,7 +40,7 @@ def test_map_and_cells_share_their_axes_and_colours(mixtures: int) -> None:
 
 
 def test_scores_that_do_not_vary_are_drawn_without_a_warning() -> None:
-    cells = crossed(10, law=lambda train, test: 0.5 + 0 * train * test)
+    cells = crossed(12, law=lambda train, test: 0.5 + 0 * train * test)
     made = response_map(Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4), points=5)
     with theme():
         (png,) = render(draw_forecast_map(made, cells, metric="f1", colours="viridis"), ("png",), 60)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.transfer.forecast.cells import FOLDS, Block, Cells, crossed_blocks
 from hrtem_ood.transfer.forecast.conformal import ErrorSize, conformal_quantile, fewest_errors, fit_error_size
+from hrtem_ood.transfer.forecast.domain import Domain
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, fit_quadratic
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,7 @@ class OutOfFold:
     Attributes
     ----------
     predicted : float64 array, (cell,)
-        NaN where fewer cells are left than a fit needs.
+        NaN where fewer cells are left than a fit needs, or the cell lies outside their domain.
     size : float64 array, (cell,)
         Expected size of the error up to a factor, in the unit of the score.
     factor : dict of float to float64 array, (cell,), [1]
@@ -82,7 +83,8 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
     """Forecast every cell from cells that share none of its conditions; see :func:`crossed_blocks`.
 
     Errors of cells, each forecast likewise, give sizes and factors of intervals. Those of a cell's own block, and of all
-    others that share a condition with it, have no part in its own interval.
+    others that share a condition with it, have no part in its own interval. A cell outside the domain of the fit that it
+    would be forecast by has no forecast, as with a forecaster: of a campaign, the cells of its outermost conditions.
 
     Parameters
     ----------
@@ -101,7 +103,10 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
     for block in blocks:
         if block.others.sum() >= fewest_cells(features):
             fitted = fit_quadratic(features, cells.descriptors[block.others], cells.score[block.others])
-            predicted[block.inside] = fitted(cells.descriptors[block.inside])
+            inside = np.flatnonzero(block.inside)
+            outside = Domain.of(features, cells.descriptors[block.others]).outside(cells.descriptors[inside])
+            forecast = inside[~outside.any(axis=1)]
+            predicted[forecast] = fitted(cells.descriptors[forecast])
     error = np.abs(cells.score - predicted)
     size = np.full(len(cells), np.nan)
     factor = {level: np.full(len(cells), np.nan) for level in LEVELS}

@@ -20,7 +20,8 @@ from hrtem_ood.transfer.forecast.cross_validation import (
     fewest_cells,
     interval_model,
 )
-from hrtem_ood.transfer.forecast.descriptors import NAMES, PLACE
+from hrtem_ood.transfer.forecast.descriptors import NAMES
+from hrtem_ood.transfer.forecast.domain import Domain, domain_names
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, Quadratic, fit_quadratic
 from hrtem_ood.transfer.forecast.stored import VERSION, from_document, to_document
 
@@ -28,9 +29,6 @@ Floats = NDArray[np.float64]
 
 LEVEL = 0.9
 """Every forecaster has intervals of this level."""
-
-SLACK = 1e-6
-"""Share of a descriptor's range by which its domain is widened, against rounding."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,7 @@ class Forecaster:
     error_size : ErrorSize
     factor : dict of float to float, [1]
         By level, the reach of intervals over the size of errors.
-    low, high : float64 array, (domain descriptor,)
-        Domain, in the order of :attr:`domain_names`.
+    domain : Domain
     metric : str
         Name of the score.
     bounds : (float or None, float or None)
@@ -99,6 +96,7 @@ class Forecaster:
 
     Examples
     --------
+    >>> from hrtem_ood.transfer.forecast.descriptors import PLACE
     >>> rng = np.random.default_rng(0)
     >>> conditions, log_cnr = np.arange(12), rng.uniform(-1, 2, 12)
     >>> train, test = (each.ravel() for each in np.meshgrid(conditions, conditions))
@@ -116,18 +114,12 @@ class Forecaster:
     score: Quadratic
     error_size: ErrorSize
     factor: dict[float, float]
-    low: Floats
-    high: Floats
+    domain: Domain
     metric: str
     bounds: Bounds
     pixel_size_A: float
     performance: Performance
     origin: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def domain_names(self) -> tuple[str, ...]:
-        """Descriptors that have a domain."""
-        return _domain_names(self.score.features)
 
     @classmethod
     def fit(
@@ -167,15 +159,14 @@ class Forecaster:
         finite = np.isfinite(out_of_fold.predicted)
         error = np.abs(cells.score - out_of_fold.predicted)[finite]
         size, factor = interval_model(cells.descriptors[finite], error)
-        if size is None or LEVEL not in factor:
-            raise ArgumentError(_too_few_apart(cells, features, int(finite.sum())))
-        domain = cells.descriptors[:, [PLACE[name] for name in _domain_names(features)]]
+        tested = int(np.isfinite(out_of_fold.at(LEVEL).low).sum())
+        if size is None or LEVEL not in factor or tested < _fewest_errors():
+            raise ArgumentError(_too_few_apart(cells, features, tested))
         return cls(
             score=fit_quadratic(features, cells.descriptors, cells.score),
             error_size=size,
             factor=factor,
-            low=domain.min(axis=0),
-            high=domain.max(axis=0),
+            domain=Domain.of(features, cells.descriptors),
             metric=metric,
             bounds=bounds,
             pixel_size_A=pixel_size_A,
@@ -217,22 +208,16 @@ class Forecaster:
             raise ArgumentError(f"level: this forecaster has no intervals of {quoted(level)}; valid: {levels}.")
         if descriptors.ndim != 2 or descriptors.shape[1] != len(NAMES):
             raise ArgumentError(f"descriptors: need the shape (cell, {len(NAMES)}), not {descriptors.shape}.")
-        outside = self._outside(descriptors)
+        outside = self.domain.outside(descriptors)
         inside = np.asarray(~outside.any(axis=1))
         predicted, reach = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
         predicted[inside] = self.score(descriptors[inside])
         reach[inside] = self.factor[level] * self.error_size(descriptors[inside])
         forecasts = clipped(predicted, reach, self.bounds)
-        names = np.array(self.domain_names)
+        names = np.array(self.domain.names)
         return DomainForecasts(
             forecasts.predicted, forecasts.low, forecasts.high, tuple(tuple(names[row].tolist()) for row in outside)
         )
-
-    def _outside(self, descriptors: Floats) -> NDArray[np.bool_]:
-        """Return which descriptors lie outside the domain, (cell, domain descriptor)."""
-        values = descriptors[:, [PLACE[name] for name in self.domain_names]]
-        slack = SLACK * np.maximum(self.high - self.low, np.maximum(abs(self.low), abs(self.high)) * SLACK)
-        return ~((values >= self.low - slack) & (values <= self.high + slack))  # NaN is outside, too
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecaster as plain data: numbers, text, lists and dictionaries, for JSON."""
@@ -260,10 +245,10 @@ class Forecaster:
         """
         stored = from_document(document, name)
         score, size = stored.score.function(), ErrorSize(stored.error_size.function(), stored.least, stored.most)
-        names = _domain_names(score.features)
+        names = domain_names(score.features)
         low, high = np.array([stored.domain[each] for each in names]).T
         return cls(
-            score, size, dict(stored.factor), low, high, stored.metric, stored.bounds, stored.pixel_size_A,
+            score, size, dict(stored.factor), Domain(names, low, high), stored.metric, stored.bounds, stored.pixel_size_A,
             Performance(**stored.performance.model_dump()), dict(stored.origin),
         )  # fmt: skip
 
@@ -276,7 +261,7 @@ def check_enough(cells: Cells, features: Features) -> None:
     ArgumentError
         When there are not; states how many there must be.
     """
-    needed = max(fewest_cells(features), fewest_cells(CONTRAST), fewest_errors(LEVEL))
+    needed = max(fewest_cells(features), _fewest_errors())
     if len(cells) < needed:
         raise ArgumentError(
             f"cells: a forecaster with the model `{features.name}` ({features.n_terms} terms) needs at least {needed} cells "
@@ -284,26 +269,32 @@ def check_enough(cells: Cells, features: Features) -> None:
         )
 
 
+def _fewest_errors() -> int:
+    """Return how many errors of cells out of fold intervals need."""
+    return max(fewest_cells(CONTRAST), fewest_errors(LEVEL))
+
+
 def _too_few_apart(cells: Cells, features: Features, forecast: int) -> str:
     needed, conditions = fewest_cells(features), int(cells.touched.any(axis=0).sum())
-    intervals = max(fewest_cells(CONTRAST), fewest_errors(LEVEL))
     return (
-        f"cells: a cell is forecast from at least {needed} others that share neither its training nor its test condition, and "
-        f"intervals need {intervals} such cells. Of the {len(cells)} cells under {conditions} conditions, {forecast} have so "
-        f"many others. Train and test under more conditions: {_conditions_needed(needed)} of both suffice."
+        f"cells: a cell is forecast from at least {needed} others that share neither its training nor its test condition and "
+        f"whose ranges it lies in, and {_fewest_errors()} cells must be forecast so, with intervals. Of the {len(cells)} cells "
+        f"under {conditions} conditions, {forecast} can be. Train and test under more conditions: "
+        f"{_conditions_needed(needed)} of both suffice."
     )
 
 
 def _conditions_needed(cells: int) -> int:
-    """Return how many conditions suffice where all train and all test: two folds of them are left out."""
+    """Return how many conditions suffice where all train and all test.
+
+    Two folds of them are left out of a fit. The outermost two have no errors out of fold, from which intervals come.
+    """
     number = 3
-    while (number - 2 * -(-number // min(FOLDS, number))) ** 2 < cells:
+    while True:
+        left = number - 2 * -(-number // min(FOLDS, number))
+        if left >= 2 and left**2 >= cells and (left - 2) ** 2 >= _fewest_errors():
+            return number
         number += 1
-    return number
-
-
-def _domain_names(features: Features) -> tuple[str, ...]:
-    return (*features.names, "log_n_images")
 
 
 def _performance(cells: Cells, out_of_fold: OutOfFold, bounds: Bounds) -> Performance:
@@ -316,8 +307,8 @@ def _performance(cells: Cells, out_of_fold: OutOfFold, bounds: Bounds) -> Perfor
         n_conditions=int(cells.touched.any(axis=0).sum()),
         n_forecast=number,
         rmse=float(np.sqrt(np.mean(error**2))),
-        coverage=forecasts.coverage(cells.score) if number else 0.0,
-        width=float(np.median((forecasts.high - forecasts.low)[finite])) if number else 0.0,
+        coverage=forecasts.coverage(cells.score),
+        width=float(np.median((forecasts.high - forecasts.low)[finite])),
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.transfer.forecast.descriptors import NAMES, PLACE
-from hrtem_ood.transfer.forecast.forecaster import SLACK, Forecaster
+from hrtem_ood.transfer.forecast.domain import SLACK
+from hrtem_ood.transfer.forecast.forecaster import Forecaster
 
 Floats = NDArray[np.float64]
 
@@ -48,8 +49,8 @@ def response_map(forecaster: Forecaster, points: int = POINTS) -> ResponseMap:
     -------
     ResponseMap
     """
-    features = forecaster.score.features
-    range_of = dict(zip(forecaster.domain_names, zip(forecaster.low, forecaster.high, strict=True), strict=True))
+    features, domain = forecaster.score.features, forecaster.domain
+    range_of = dict(zip(domain.names, zip(domain.low, domain.high, strict=True), strict=True))
     train, test = (np.linspace(*range_of[name], points) for name in ("train_log_cnr", "test_log_cnr"))
     descriptors = np.zeros((points * points, len(NAMES)))
     descriptors[:, [PLACE[name] for name in features.names]] = forecaster.score.centre

@@ -110,7 +110,7 @@ class StoredForecaster(Model):
 
 def to_document(forecaster: "Forecaster") -> dict[str, Any]:
     """Return a forecaster as JSON values."""
-    domain = zip(forecaster.low.tolist(), forecaster.high.tolist(), strict=True)
+    domain = zip(forecaster.domain.low.tolist(), forecaster.domain.high.tolist(), strict=True)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -122,7 +122,7 @@ def to_document(forecaster: "Forecaster") -> dict[str, Any]:
         "least": forecaster.error_size.least,
         "most": forecaster.error_size.most,
         "factor": [list(pair) for pair in forecaster.factor.items()],
-        "domain": {name: list(ends) for name, ends in zip(forecaster.domain_names, domain, strict=True)},
+        "domain": {name: list(ends) for name, ends in zip(forecaster.domain.names, domain, strict=True)},
         "performance": vars(forecaster.performance).copy(),
         "origin": dict(forecaster.origin),
     }

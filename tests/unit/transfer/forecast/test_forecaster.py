@@ -107,11 +107,13 @@ def test_mixtures_left_out_are_forecast_by_their_hull_less_the_dilution() -> Non
     mixed = cells.trained.sum(axis=1) > 1
     tried = cross_validate(cells, CONTRAST)
     error = (cells.score - tried.predicted)[mixed]
-    assert np.isfinite(error).all()
-    assert abs(error.mean()) < 0.01
-    assert np.sqrt(np.mean(error**2)) < 0.02
+    assert np.isfinite(error).mean() > 0.6
+    assert abs(np.nanmean(error)) < 0.01
+    assert np.sqrt(np.nanmean(error**2)) < 0.02
     without = cross_validate(Cells(*(each[~mixed] for each in vars(cells).values())), CONTRAST)
-    np.testing.assert_allclose(without.predicted, tried.predicted[~mixed], atol=0.02)
+    both = np.isfinite(without.predicted) & np.isfinite(tried.predicted[~mixed])
+    assert both.sum() > 100
+    np.testing.assert_allclose(without.predicted[both], tried.predicted[~mixed][both], atol=0.02)
 
 
 def test_constant_descriptors_do_no_harm() -> None:
@@ -128,7 +130,16 @@ def test_out_of_fold_forecasts_are_those_of_a_fit_to_the_others() -> None:
     changed[~block.others] += 100
     again = cross_validate(Cells(changed, cells.descriptors, cells.trained, cells.tested), CONTRAST)
     np.testing.assert_array_equal(again.predicted[block.inside], tried.predicted[block.inside])
-    assert abs(again.predicted - tried.predicted)[~block.inside].max() > 1
+    assert np.nanmax(abs(again.predicted - tried.predicted)[~block.inside]) > 1
+
+
+def test_the_outermost_conditions_are_not_forecast_from_the_others() -> None:
+    """With one condition in each fold, exactly the cells of the least and the largest ln CNR lie outside."""
+    cells = crossed(8, 0.01)
+    value = cells.descriptors[:, PLACE["test_log_cnr"]].reshape(8, 8)[0]
+    outermost = [value.argmin(), value.argmax()]
+    inner = ~np.isin(cells.trained.argmax(axis=1), outermost) & ~np.isin(cells.tested, outermost)
+    np.testing.assert_array_equal(np.isfinite(cross_validate(cells, CONTRAST).predicted), inner)
 
 
 # --- intervals --------------------------------------------------------------------------------
@@ -155,22 +166,24 @@ def test_intervals_of_90_percent_hold_90_percent_everywhere_where_the_noise_vari
     made = cross_validate(cells, CONTRAST).at(0.9)
     noise = sd(cells.score, cells.descriptors[:, PLACE["test_log_cnr"]])
     held = (cells.score >= made.low) & (cells.score <= made.high)
-    assert made.coverage(cells.score) == held.mean()
+    some = np.isfinite(made.low)
+    assert some.mean() > 0.85
+    assert made.coverage(cells.score) == held[some].mean()
     for part in (noise > 0, *(noise > each for each in np.quantile(noise, [0.5, 0.75])), noise < np.median(noise)):
-        low, high = stats.binom.interval(0.9999, part.sum(), 0.9)
-        assert low <= held[part].sum() <= high
+        low, high = stats.binom.interval(0.9999, (part & some).sum(), 0.9)
+        assert low <= held[part & some].sum() <= high
     # the widths are those of the noise that is known: 2 · 1.645 sd
     ratio = (made.high - made.low) / (2 * stats.norm.ppf(0.95) * noise)
-    assert np.quantile(abs(ratio - 1), 0.9) < 0.2
+    assert np.nanquantile(abs(ratio - 1), 0.9) < 0.2
 
 
 def test_intervals_keep_within_what_a_score_can_be() -> None:
     cells = crossed(14, 0.3)
     tried = cross_validate(cells, CONTRAST)
     free, kept = tried.at(0.9), tried.at(0.9, (0, 1))
-    assert free.high.max() > 1
-    assert kept.low.min() >= 0
-    assert kept.high.max() <= 1
+    assert np.nanmax(free.high) > 1
+    assert np.nanmin(kept.low) >= 0
+    assert np.nanmax(kept.high) <= 1
     inside = (cells.score >= 0) & (cells.score <= 1)
     np.testing.assert_array_equal(
         ((cells.score >= free.low) & (cells.score <= free.high))[inside],
@@ -185,9 +198,9 @@ def test_its_record_is_that_of_cross_validation() -> None:
     cells = crossed(12, 0.03)
     made = cross_validate(cells, CONTRAST).at(0.9, (0, 1))
     record = Forecaster.fit(cells, **SETTINGS).performance
-    assert (record.n_cells, record.n_conditions, record.n_forecast) == (144, 12, 144)
+    assert (record.n_cells, record.n_conditions, record.n_forecast) == (144, 12, np.isfinite(made.low).sum())
     assert record.coverage == made.coverage(cells.score)
-    assert record.width == np.median(made.high - made.low)
+    assert record.width == np.nanmedian(made.high - made.low)
     assert record.rmse == pytest.approx(0.03, rel=0.25)
 
 
@@ -248,10 +261,12 @@ def test_too_few_cells_are_refused_with_the_number_needed() -> None:
 
 
 def test_too_few_conditions_are_refused_with_a_number_that_suffices() -> None:
-    with pytest.raises(ArgumentError, match=r"25 cells under 5 conditions, .* 7 of both suffice") as refused:
+    with pytest.raises(ArgumentError, match=r"25 cells under 5 conditions, .* 11 of both suffice") as refused:
         Forecaster.fit(crossed(5, 0.01), **SETTINGS)
     assert "at least 20 others" in str(refused.value)
-    assert Forecaster.fit(crossed(7, 0.01), **SETTINGS).performance.n_forecast == 49
+    assert Forecaster.fit(crossed(11, 0.01), **SETTINGS).performance.n_forecast >= 20
+    with pytest.raises(ArgumentError, match="11 of both suffice"):
+        Forecaster.fit(crossed(10, 0.01), **SETTINGS)
 
 
 @pytest.mark.parametrize(

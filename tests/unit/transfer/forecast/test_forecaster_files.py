@@ -19,7 +19,7 @@ from hrtem_ood.transfer.forecast.forecaster_files import (
 
 @pytest.fixture(scope="module")
 def forecaster() -> Forecaster:
-    return Forecaster.fit(crossed(10, 0.02), metric="f1", bounds=(0.0, 1.0), pixel_size_A=0.4)
+    return Forecaster.fit(crossed(12, 0.02), metric="f1", bounds=(0.0, 1.0), pixel_size_A=0.4)
 
 
 def test_what_is_written_is_read(tmp_path: Path, forecaster: Forecaster) -> None:
@@ -30,7 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path, forecaster: Forecaster) -> None
     again = read_forecaster(path)
     assert again.to_dict() == forecaster.to_dict()
     assert forecaster_id(again) == forecaster_id(forecaster)
-    other = Forecaster.fit(crossed(10, 0.02, seed=1), metric="f1", bounds=(0.0, 1.0), pixel_size_A=0.4)
+    other = Forecaster.fit(crossed(12, 0.02, seed=1), metric="f1", bounds=(0.0, 1.0), pixel_size_A=0.4)
     assert forecaster_id(other) != forecaster_id(forecaster)
 
 
