@@ -266,7 +266,7 @@ def test_too_few_conditions_are_refused_with_a_number_that_suffices() -> None:
     assert "at least 20 others" in str(refused.value)
     assert Forecaster.fit(crossed(11, 0.01), **SETTINGS).performance.n_forecast >= 20
     with pytest.raises(ArgumentError, match="11 of both suffice"):
-        Forecaster.fit(crossed(10, 0.01), **SETTINGS)
+        Forecaster.fit(crossed(8, 0.01), **SETTINGS)
 
 
 @pytest.mark.parametrize(
