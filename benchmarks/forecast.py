@@ -100,16 +100,21 @@ def synthetic() -> dict[str, float]:
     begin = process_time()
     forecasts = cross_validate(cells, CONTRAST).at(LEVEL)
     seconds = process_time() - begin
-    held, width = (cells.score >= forecasts.low) & (cells.score <= forecasts.high), forecasts.high - forecasts.low
-    quiet = noise < np.median(noise)
-    same = 2 * conformal_quantile(np.abs(cells.score - forecasts.predicted), LEVEL)
+    finite = np.isfinite(forecasts.low)
+    score, predicted, low, high = (
+        each[finite] for each in (cells.score, forecasts.predicted, forecasts.low, forecasts.high)
+    )
+    law, noise = law[finite], noise[finite]
+    held, width, quiet = (score >= low) & (score <= high), high - low, noise < np.median(noise)
+    same = 2 * conformal_quantile(np.abs(score - predicted), LEVEL)
     return {
+        "share of cells within the domain of the others": float(finite.mean()),
         "coverage of 90 % intervals": float(held.mean()),
         "coverage, quiet half": float(held[quiet].mean()),
         "coverage, noisy half": float(held[~quiet].mean()),
         "median width / oracle": float(np.median(width / (2 * norm.ppf((1 + LEVEL) / 2) * noise))),
         "median width / one width for all": float(np.median(width) / same),
-        "r.m.s. error of the law": float(np.sqrt(np.mean((forecasts.predicted - law) ** 2))),
+        "r.m.s. error of the law": float(np.sqrt(np.mean((predicted - law) ** 2))),
         "r.m.s. noise": float(np.sqrt(np.mean(noise**2))),
         "cross-validation of 2,025 cells, CPU [s]": seconds,
     }
