@@ -42,7 +42,7 @@ def test_damage_is_refused(tmp_path: Path, forecaster: Forecaster) -> None:
         with pytest.raises(ArtifactError, match=path.name):
             read_forecaster(path)
     path.write_text(" " * (LARGEST_BYTES + 1))
-    with pytest.raises(ArtifactError, match="are the most"):
+    with pytest.raises(ArtifactError, match="has at most"):
         read_forecaster(path)
     path.unlink()
     with pytest.raises(ArtifactError, match=path.name):
