@@ -15,11 +15,15 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.progress import track
+from hrtem_ood.transfer.forecast.descriptors import NAMES, describe_all
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
 from hrtem_ood.transfer.polar_grid import polar_grid
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet, unit_cube_coordinates
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, Predictor
 from hrtem_ood.transfer.predictors.user_predictor import user_predictor
+
+DESCRIPTORS = "descriptors"
+"""Name of the descriptors among the variables of the store."""
 
 
 def predictors(campaign: Campaign, results: Path) -> None:
@@ -60,6 +64,7 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     xarray.Dataset
         One float64 variable per predictor, (training_set, condition), with the attributes ``direction``, ``family``,
         ``long_name`` (symbol) and ``units``. Coordinates are ids, in sorted order; ``condition`` runs over test datasets.
+        ``descriptors``, (training_set, condition, descriptor), is what a forecaster uses.
     """
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
@@ -73,7 +78,9 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
         for name, predictor in functions.items():
             values[name][row] = [predictor.function(train, test) for test in test_datasets]
-    return as_dataset(values, campaign)
+    table = as_dataset(values, campaign)
+    table[DESCRIPTORS] = (("training_set", "condition", "descriptor"), describe_all(training_sets, test_datasets))
+    return table.assign_coords(descriptor=np.array(NAMES, dtype=object))
 
 
 def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
-from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
+from hrtem_ood.campaign.domain import BETWEEN, IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
 from hrtem_ood.config.analysis import Analysis
 
 OUTCOMES = ("gap", "regret")
@@ -26,18 +26,20 @@ def cell_subsets(outcomes: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
     Parameters
     ----------
     outcomes : xarray.Dataset
-        With ``shift``, ``mixed`` and ``minimum_contrast``: outcomes, or cells of
-        :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
+        With ``shift``, ``group``, ``mixed`` and ``minimum_contrast``: outcomes, or cells of
+        :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`. Those of each group of ``analysis.apart`` are subsets of
+        their own, and in no other.
 
     Returns
     -------
     dict of str to bool array, (training_set, condition)
     """
-    kind = outcomes["shift"].values
+    group = outcomes["group"].values
+    kind = np.where(group == "", outcomes["shift"].values, "")
     imaging = np.isin(kind, IMAGING_SHIFTS)
     mixed, faint = outcomes.mixed.values[:, None], outcomes.minimum_contrast.values
     # single-condition sets that were trained at minimum contrast
-    trained_faint = ~mixed & ((kind == IN_DOMAIN) & faint).any(axis=1, keepdims=True)
+    trained_faint = ~mixed & ((outcomes["shift"].values == IN_DOMAIN) & faint).any(axis=1, keepdims=True)
     use = {
         "imaging": imaging,
         "imaging, away from minimum contrast": imaging & ~faint & ~trained_faint,
@@ -45,7 +47,12 @@ def cell_subsets(outcomes: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
         "imaging, mixtures": imaging & mixed,
     }
     use |= {f"{name} only" if name != "several" else "several of these": kind == name for name in IMAGING_SHIFTS}
-    return use | {name: kind == name for name in STRUCTURE_SHIFTS}
+    use |= {name: kind == name for name in STRUCTURE_SHIFTS}
+    apart = np.isin(outcomes["shift"].values, IMAGING_SHIFTS)
+    for name in dict.fromkeys(group[(group != "") & (group != BETWEEN)].tolist()):
+        inside = apart & (group == name)
+        use |= {name: inside, f"{name}, away from minimum contrast": inside & ~faint & ~trained_faint}
+    return use
 
 
 def orient(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> dict[str, NDArray[np.float64]]:

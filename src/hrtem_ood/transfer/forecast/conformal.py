@@ -78,6 +78,31 @@ def fewest_errors(level: float) -> int:
     return math.ceil(round(level / (1 - level), 9))
 
 
+def level_of_cells(level: float, conditions: int) -> float:
+    """Return the level at which errors of cells are read, so that intervals of new conditions have the nominal level.
+
+    Cells of one condition err alike: exchangeable are m conditions, not n ≫ m cells. Of m exchangeable errors, the
+    ⌈(m + 1) · level⌉-th is taken, which is the quantile (1 + 1/m) · level of them; here it is that of the cells.
+
+    Parameters
+    ----------
+    level : float, [1]
+    conditions : int
+        m, of training and test, at least 1.
+
+    Returns
+    -------
+    float, [1]
+        1 or above where there are too few conditions for the level.
+
+    Examples
+    --------
+    >>> round(level_of_cells(0.9, 30), 3), round(level_of_cells(0.9, 9), 3)
+    (0.93, 1.0)
+    """
+    return level * (1 + 1 / conditions)
+
+
 def conformal_quantile(scaled_errors: Floats, level: float) -> float:
     """Return the ⌈(n + 1) · level⌉-th smallest of n errors, which are divided by their sizes.
 

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.transfer.forecast.cells import FOLDS, Block, Cells, crossed_blocks
-from hrtem_ood.transfer.forecast.conformal import ErrorSize, conformal_quantile, fewest_errors, fit_error_size
+from hrtem_ood.transfer.forecast.conformal import (
+    ErrorSize,
+    conformal_quantile,
+    fewest_errors,
+    fit_error_size,
+    level_of_cells,
+)
 from hrtem_ood.transfer.forecast.domain import Domain
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, fit_quadratic
 
@@ -48,7 +54,7 @@ class OutOfFold:
     Attributes
     ----------
     predicted : float64 array, (cell,)
-        NaN where fewer cells are left than a fit needs, or the cell lies outside their domain.
+        NaN where fewer cells are left than a fit needs.
     size : float64 array, (cell,)
         Expected size of the error up to a factor, in the unit of the score.
     factor : dict of float to float64 array, (cell,), [1]
@@ -84,7 +90,8 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
 
     Errors of cells, each forecast likewise, give sizes and factors of intervals. Those of a cell's own block, and of all
     others that share a condition with it, have no part in its own interval. A cell outside the domain of the fit that it
-    would be forecast by has no forecast, as with a forecaster: of a campaign, the cells of its outermost conditions.
+    is forecast by, as those of a campaign's outermost conditions are, is forecast as if it were at the edge of that domain: a
+    quadratic function must not be extrapolated, and a forecast without these cells would look better than it is.
 
     Parameters
     ----------
@@ -103,10 +110,8 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
     for block in blocks:
         if block.others.sum() >= fewest_cells(features):
             fitted = fit_quadratic(features, cells.descriptors[block.others], cells.score[block.others])
-            inside = np.flatnonzero(block.inside)
-            outside = Domain.of(features, cells.descriptors[block.others]).outside(cells.descriptors[inside])
-            forecast = inside[~outside.any(axis=1)]
-            predicted[forecast] = fitted(cells.descriptors[forecast])
+            domain = Domain.of(features, cells.descriptors[block.others])
+            predicted[block.inside] = fitted(domain.clip(cells.descriptors[block.inside]))
     error = np.abs(cells.score - predicted)
     size = np.full(len(cells), np.nan)
     factor = {level: np.full(len(cells), np.nan) for level in LEVELS}
@@ -121,10 +126,10 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
 
 def _intervals(cells: Cells, error: Floats, block: Block) -> tuple[ErrorSize | None, dict[float, float]]:
     use = block.others & np.isfinite(error)
-    return interval_model(cells.descriptors[use], error[use])
+    return interval_model(cells.descriptors[use], error[use], int(cells.touched[use].any(axis=0).sum()))
 
 
-def interval_model(descriptors: Floats, error: Floats) -> tuple[ErrorSize | None, dict[float, float]]:
+def interval_model(descriptors: Floats, error: Floats, conditions: int) -> tuple[ErrorSize | None, dict[float, float]]:
     """Fit the size of errors, and the factors of intervals by their level.
 
     Parameters
@@ -132,6 +137,8 @@ def interval_model(descriptors: Floats, error: Floats) -> tuple[ErrorSize | None
     descriptors : float64 array, (cell, descriptor)
     error : float64 array, (cell,)
         Absolute errors of forecasts out of fold.
+    conditions : int
+        Of training and test, that these cells have.
 
     Returns
     -------
@@ -144,5 +151,14 @@ def interval_model(descriptors: Floats, error: Floats) -> tuple[ErrorSize | None
         return None, {}
     size = fit_error_size(CONTRAST, descriptors, error)
     scaled = error / size(descriptors)
-    levels = [level for level in LEVELS if error.size >= fewest_errors(level)]
-    return size, {level: conformal_quantile(scaled, level) for level in levels}
+    return size, {
+        level: conformal_quantile(scaled, level_of_cells(level, conditions))
+        for level in LEVELS
+        if enough_errors(level, error.size, conditions)
+    }
+
+
+def enough_errors(level: float, errors: int, conditions: int) -> bool:
+    """Return whether errors of cells under so many conditions have an interval of a level."""
+    of_cells = level_of_cells(level, max(1, conditions))
+    return round(of_cells, 9) < 1 and errors >= fewest_errors(of_cells)

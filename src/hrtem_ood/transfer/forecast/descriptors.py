@@ -6,8 +6,9 @@ the value of the test, clipped into the interval that its members span. What thi
 of the images, is left to one descriptor, :data:`mixture_entropy <NAMES>`, whose effect is fitted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -128,22 +129,44 @@ def hull_value(members: Floats, value: float) -> float:
     return float(np.clip(value, np.min(members), np.max(members)))
 
 
-def describe(train: TrainingSet, test: Dataset) -> Floats:
+class Pair(NamedTuple):
+    """What is known of one training dataset and one test dataset."""
+
+    texture_accuracy: float
+    texture_divergence: float
+    snr_sigma: float
+    signed_sigma: float
+
+
+def describe_pair(train: Dataset, test: Dataset) -> Pair:
+    """Compare the image spectra of two datasets."""
+    both = (train.image_spectra, test.image_spectra)
+    return Pair(
+        texture_detector.accuracy(*both),
+        texture_detector.divergence(*both),
+        snr_overlap(*both),
+        signed_ctf_overlap(*both),
+    )
+
+
+def describe(train: TrainingSet, test: Dataset, compare: Callable[[Dataset, Dataset], Pair] = describe_pair) -> Floats:
     """Describe a training set and a test dataset.
 
     Parameters
     ----------
     train : TrainingSet
     test : Dataset
+    compare : callable
+        :func:`describe_pair`, or one that remembers its results.
 
     Returns
     -------
     float64 array, (descriptor,), [1]
         In the order of :data:`NAMES`.
     """
-    members, own = np.array([_summary(each) for each in train.datasets]), _summary(test)
+    members, own = np.array([summarise(each) for each in train.datasets]), summarise(test)
     share = np.asarray(train.n_images, float) / np.sum(train.n_images)
-    pairs = [(each.image_spectra, test.image_spectra) for each in train.datasets]
+    pairs = [compare(each, test) for each in train.datasets]
     effective = hull_value(members[:, 0], own.log_cnr)
     values = {
         "train_log_cnr": effective,
@@ -152,16 +175,16 @@ def describe(train: TrainingSet, test: Dataset) -> Floats:
         "log_cnr_distance": abs(own.log_cnr - effective),
         "mixture_entropy": float(-np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))),
         "log_n_images": float(np.log(np.sum(train.n_images))),
-        "texture_accuracy": max(texture_detector.accuracy(*pair) for pair in pairs),
+        "texture_accuracy": max(pair.texture_accuracy for pair in pairs),
         "train_texture_accuracy": float(share @ members[:, 1]),
         "test_texture_accuracy": own.texture_accuracy,
         "train_film_to_noise": hull_value(members[:, 2], own.film_to_noise),
         "test_film_to_noise": own.film_to_noise,
         "train_centroid": hull_value(members[:, 3], own.centroid),
         "test_centroid": own.centroid,
-        "texture_divergence": float(np.log1p(min(texture_detector.divergence(*pair) for pair in pairs))),
-        "snr_sigma": max(snr_overlap(*pair) for pair in pairs),
-        "signed_sigma": max(signed_ctf_overlap(*pair) for pair in pairs),
+        "texture_divergence": float(np.log1p(min(pair.texture_divergence for pair in pairs))),
+        "snr_sigma": max(pair.snr_sigma for pair in pairs),
+        "signed_sigma": max(pair.signed_sigma for pair in pairs),
     }
     return np.array([values[name] for name in NAMES])
 
@@ -179,11 +202,13 @@ def describe_all(training_sets: Sequence[TrainingSet], tests: Sequence[Dataset])
     float64 array, (training_set, condition, descriptor), [1]
         In the order of :data:`NAMES`.
     """
-    values = [[describe(train, test) for test in tests] for train in training_sets]
+    compare = cache(describe_pair)  # mixtures share their members
+    values = [[describe(train, test, compare) for test in tests] for train in training_sets]
     return np.array(values, float).reshape(len(training_sets), len(tests), len(NAMES))
 
 
-def _summary(dataset: Dataset) -> _Summary:
+def summarise(dataset: Dataset) -> _Summary:
+    """Return what is known of one dataset alone: ln CNR, texture accuracy in-domain, film to noise, spectral centroid [1]."""
     if dataset not in _SUMMARIES:
         spectra = dataset.image_spectra
         accuracy = texture_detector.accuracy(spectra, spectra)

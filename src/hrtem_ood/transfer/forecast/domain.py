@@ -46,3 +46,11 @@ class Domain:
         values = descriptors[:, [PLACE[name] for name in self.names]]
         slack = SLACK * np.maximum(self.high - self.low, np.maximum(abs(self.low), abs(self.high)) * SLACK)
         return ~((values >= self.low - slack) & (values <= self.high + slack))  # NaN is outside, too
+
+    def clip(self, descriptors: Floats) -> Floats:
+        """Return descriptors (cell, descriptor), those of the domain moved to its edge; the distance follows from both ends."""
+        clipped, places = descriptors.copy(), [PLACE[name] for name in self.names]
+        clipped[:, places] = np.clip(clipped[:, places], self.low, self.high)
+        change = clipped[:, PLACE["test_log_cnr"]] - clipped[:, PLACE["train_log_cnr"]]
+        clipped[:, PLACE["log_cnr_change"]], clipped[:, PLACE["log_cnr_distance"]] = change, np.abs(change)
+        return clipped

@@ -17,6 +17,7 @@ from hrtem_ood.transfer.forecast.cross_validation import (
     OutOfFold,
     clipped,
     cross_validate,
+    enough_errors,
     fewest_cells,
     interval_model,
 )
@@ -158,7 +159,7 @@ class Forecaster:
         out_of_fold = cross_validate(cells, features, folds=folds)
         finite = np.isfinite(out_of_fold.predicted)
         error = np.abs(cells.score - out_of_fold.predicted)[finite]
-        size, factor = interval_model(cells.descriptors[finite], error)
+        size, factor = interval_model(cells.descriptors[finite], error, int(cells.touched[finite].any(axis=0).sum()))
         tested = int(np.isfinite(out_of_fold.at(LEVEL).low).sum())
         if size is None or LEVEL not in factor or tested < _fewest_errors():
             raise ArgumentError(_too_few_apart(cells, features, tested))
@@ -277,8 +278,8 @@ def _fewest_errors() -> int:
 def _too_few_apart(cells: Cells, features: Features, forecast: int) -> str:
     needed, conditions = fewest_cells(features), int(cells.touched.any(axis=0).sum())
     return (
-        f"cells: a cell is forecast from at least {needed} others that share neither its training nor its test condition and "
-        f"whose ranges it lies in, and {_fewest_errors()} cells must be forecast so, with intervals. Of the {len(cells)} cells "
+        f"cells: a cell is forecast from at least {needed} others that share neither its training nor its test condition, "
+        f"and {_fewest_errors()} cells must be forecast so, with intervals. Of the {len(cells)} cells "
         f"under {conditions} conditions, {forecast} can be. Train and test under more conditions: "
         f"{_conditions_needed(needed)} of both suffice."
     )
@@ -287,12 +288,12 @@ def _too_few_apart(cells: Cells, features: Features, forecast: int) -> str:
 def _conditions_needed(cells: int) -> int:
     """Return how many conditions suffice where all train and all test.
 
-    Two folds of them are left out of a fit. The outermost two have no errors out of fold, from which intervals come.
+    Two folds of them are left out of a fit.
     """
     number = 3
     while True:
         left = number - 2 * -(-number // min(FOLDS, number))
-        if left >= 2 and left**2 >= cells and (left - 2) ** 2 >= _fewest_errors():
+        if left >= 2 and left**2 >= max(cells, _fewest_errors()) and enough_errors(LEVEL, left**2, left):
             return number
         number += 1
 

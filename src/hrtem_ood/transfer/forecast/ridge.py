@@ -25,11 +25,14 @@ class Features:
         Descriptors with their squares and products.
     linear : tuple of str
         Descriptors that count linearly.
+    without : tuple of (str, str)
+        Products of two quadratic descriptors that are left out, as they are sums of other terms.
     """
 
     name: str
     quadratic: tuple[str, ...]
     linear: tuple[str, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,8 +42,13 @@ class Features:
     @property
     def n_terms(self) -> int:
         """Number of terms, without the constant."""
-        number = len(self.quadratic)
-        return len(self.names) + number * (number + 1) // 2
+        return len(self.names) + len(self.products)
+
+    @property
+    def products(self) -> tuple[tuple[int, int], ...]:
+        """Places of the factors of every square and product."""
+        pairs = combinations_with_replacement(range(len(self.quadratic)), 2)
+        return tuple((i, j) for i, j in pairs if (self.quadratic[i], self.quadratic[j]) not in self.without)
 
     def columns(self, descriptors: Floats) -> Floats:
         """Return the model's descriptors (cell, feature) out of all (cell, descriptor)."""
@@ -48,13 +56,17 @@ class Features:
 
     def terms(self, standardised: Floats) -> Floats:
         """Return the terms (cell, term) of standardised features (cell, feature): these, then squares and products."""
-        pairs = combinations_with_replacement(range(len(self.quadratic)), 2)
-        return np.column_stack([standardised, *(standardised[:, i] * standardised[:, j] for i, j in pairs)])
+        return np.column_stack([standardised, *(standardised[:, i] * standardised[:, j] for i, j in self.products)])
 
 
-CONTRAST = Features("contrast", ("train_log_cnr", "test_log_cnr", "log_cnr_distance"), ("mixture_entropy",))
+CONTRAST = Features(
+    "contrast",
+    ("train_log_cnr", "test_log_cnr", "log_cnr_distance"),
+    ("mixture_entropy",),
+    without=(("log_cnr_distance", "log_cnr_distance"),),
+)
 """How much training and test transfer, how far apart they are, and how many conditions share the images. The change ln CNR′ −
-ln CNR is a sum of the first two."""
+ln CNR is a sum of the first two, and the square of the distance one of their squares and product."""
 
 TRANSFER = Features(
     "transfer",
@@ -64,6 +76,7 @@ TRANSFER = Features(
         *("texture_accuracy", "train_texture_accuracy", "test_texture_accuracy", "train_film_to_noise"),
         *("test_film_to_noise", "train_centroid", "test_centroid", "texture_divergence", "snr_sigma", "signed_sigma"),
     ),
+    CONTRAST.without,
 )
 """These, and all other descriptors of spectra, linearly."""
 
