@@ -72,6 +72,9 @@ FIGURES = (
     FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
     FigureRow(
+        "forecast_map", "The forecast by what training and test transfer", "What predicts it", on_study_page=True
+    ),
+    FigureRow(
         "structures",
         "Every structure recipe on every other",
         "Other structures",

@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hrtem_ood.base_model import Model, Name, Names
 
-
 FORECAST = "forecast"
 """Name of the forecaster among predictors."""
 

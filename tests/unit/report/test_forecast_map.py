@@ -6,7 +6,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from tests.unit.transfer.forecast.laws import crossed, with_mixtures
 
 from hrtem_ood.plotting import render
-from hrtem_ood.report.forecast_map import caption, draw_forecast_map
+from hrtem_ood.report.figures.forecast_map import caption, draw_forecast_map
 from hrtem_ood.report.style import theme
 from hrtem_ood.transfer.forecast.descriptors import PLACE
 from hrtem_ood.transfer.forecast.forecaster import Forecaster

@@ -133,6 +133,7 @@ class Forecaster:
         features: Features = CONTRAST,
         folds: int = FOLDS,
         origin: Mapping[str, str] | None = None,
+        out_of_fold: OutOfFold | None = None,
     ) -> "Forecaster":
         """Fit a forecaster.
 
@@ -145,6 +146,8 @@ class Forecaster:
             The model.
         folds : int
             Of conditions, from whose errors the intervals come; see :func:`cross_validate`.
+        out_of_fold : OutOfFold, optional
+            Its result, where it was computed before.
 
         Returns
         -------
@@ -156,7 +159,7 @@ class Forecaster:
             When there are too few cells or conditions; states how many there must be.
         """
         check_enough(cells, features)
-        out_of_fold = cross_validate(cells, features, folds=folds)
+        out_of_fold = cross_validate(cells, features, folds=folds) if out_of_fold is None else out_of_fold
         finite = np.isfinite(out_of_fold.predicted)
         error = np.abs(cells.score - out_of_fold.predicted)[finite]
         size, factor = interval_model(cells.descriptors[finite], error, int(cells.touched[finite].any(axis=0).sum()))

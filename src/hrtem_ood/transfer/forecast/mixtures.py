@@ -38,7 +38,6 @@ class CandidateTable:
     @classmethod
     def of(cls, candidates: Sequence[Dataset], targets: Sequence[Dataset]) -> "CandidateTable":
         """Compute the table of datasets."""
-
         pairs = np.array([[describe_pair(one, other) for other in targets] for one in candidates], float)
         ends = (np.array([summarise(each) for each in some]) for some in (candidates, targets))
         return cls(*ends, *np.moveaxis(pairs, 2, 0))

@@ -1,14 +1,16 @@
-"""Figure of the forecast score over ln CNR of training and of the test, with the measured cells."""
+"""Figure `forecast_map`: the forecast score over ln CNR of training and of the test, with the measured cells."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.plotting import new_figure
+from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import metric_label, palette
 from hrtem_ood.transfer.forecast.cells import Cells
 from hrtem_ood.transfer.forecast.descriptors import PLACE, ROWS
-from hrtem_ood.transfer.forecast.response import ResponseMap
+from hrtem_ood.transfer.forecast.response import ResponseMap, response_map
 
 MOST_CELLS = 400
 """More measured cells than this are drawn small, and as pixels in SVG."""
@@ -20,8 +22,27 @@ CAPTION = (
 )
 
 
-def caption(score: str, cells: Cells) -> str:
-    """Describe the figure.
+def caption(data: ReportData) -> str:
+    """Describe the figure."""
+    fitted = data.results.fitted
+    if fitted is None:
+        return f"No forecaster could be fitted: {data.results.no_forecaster}"
+    return describe(METRICS[fitted.metric].long_name, fitted.chosen.cells)
+
+
+def draw(data: ReportData) -> Figure:
+    """Draw the map, or without a forecaster say that there is none."""
+    fitted = data.results.fitted
+    if fitted is None:
+        figure = new_figure(4.2, 1.2)
+        figure.text(0.5, 0.5, "too few cells for a forecaster", ha="center", va="center")
+        return figure
+    response = response_map(fitted.forecaster)
+    return draw_forecast_map(response, fitted.chosen.cells, metric=fitted.metric, colours=data.palette)
+
+
+def describe(score: str, cells: Cells) -> str:
+    """Describe the map.
 
     Parameters
     ----------
