@@ -39,7 +39,7 @@ def config_errors(campaign: Campaign) -> list[str]:
 
 
 def _name(campaign: Campaign) -> Iterator[str]:
-    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs"):
+    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs", "forecasters"):
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 

@@ -67,7 +67,7 @@ def confirm(config: dict[str, Any]) -> dict[str, Any]:
 def rule_of(campaign: Campaign) -> Callable[..., float]:
     """F1 falls with the distance of ln dose to the hull of training, and twice as much downwards."""
 
-    def rule(network: Any, dataset: Any, image: int) -> float:
+    def rule(network: Any, dataset: Any, _image: int) -> float:
         spec = campaign.training_set_by_id[network.training_set]
         trained = [math.log(campaign.datasets[id_].condition.dose_e_per_A2) for id_ in spec.datasets]
         change = math.log(dataset.condition.dose_e_per_A2)

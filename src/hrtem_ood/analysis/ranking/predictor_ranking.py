@@ -129,7 +129,8 @@ def rank_predictors(
     Returns
     -------
     pandas.DataFrame
-        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``, ``forecast``), and the columns of
+        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``, ``forecast``), and
+        the columns of
         :func:`hrtem_ood.analysis.ranking.predictor_scores.score_predictors`.
     """
     values = orient(predictors, outcomes, analysis)

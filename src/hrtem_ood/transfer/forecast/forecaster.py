@@ -202,11 +202,7 @@ class Forecaster:
         ArgumentError
             For another level, or descriptors of another number.
         """
-        if not np.isclose(pixel_size_A, self.pixel_size_A, rtol=1e-6, atol=0):
-            raise ArtifactError(
-                f"This forecaster is for pixels of {self.pixel_size_A:g} Å, not {pixel_size_A:g} Å: descriptors are "
-                "integrals up to the Nyquist frequency. Use a forecaster fitted on a campaign of the same pixel."
-            )
+        self.check_pixel(pixel_size_A)
         if level not in self.factor:
             levels = ", ".join(f"{each:g}" for each in sorted(self.factor))
             raise ArgumentError(f"level: this forecaster has no intervals of {quoted(level)}; valid: {levels}.")
@@ -222,6 +218,38 @@ class Forecaster:
         return DomainForecasts(
             forecasts.predicted, forecasts.low, forecasts.high, tuple(tuple(names[row].tolist()) for row in outside)
         )
+
+    def at_edge(self, descriptors: Floats, level: float = LEVEL) -> Forecasts:
+        """Forecast scores as if what lies outside the domain were at its edge.
+
+        It is for comparisons of choices, and for checks out of fold; whoever shows it says what lies outside.
+
+        Parameters
+        ----------
+        descriptors : float64 array, (cell, descriptor)
+        level : float, [1]
+            Of the intervals: one of :attr:`factor`.
+
+        Returns
+        -------
+        Forecasts
+        """
+        moved = self.domain.clip(descriptors)
+        return clipped(self.score(moved), self.factor[level] * self.error_size(moved), self.bounds)
+
+    def check_pixel(self, pixel_size_A: float) -> None:
+        """Check that images have the forecaster's pixel.
+
+        Raises
+        ------
+        ArtifactError
+            When they have another one.
+        """
+        if not np.isclose(pixel_size_A, self.pixel_size_A, rtol=1e-6, atol=0):
+            raise ArtifactError(
+                f"This forecaster is for pixels of {self.pixel_size_A:g} Å, not {pixel_size_A:g} Å: descriptors are "
+                "integrals up to the Nyquist frequency. Use a forecaster fitted on a campaign of the same pixel."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the forecaster as plain data: numbers, text, lists and dictionaries, for JSON."""
