@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,10 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArgumentError
 from hrtem_ood.transfer.forecast.cross_validation import LEVELS, Forecasts, OutOfFold, cross_validate
 from hrtem_ood.transfer.forecast.forecaster import LEVEL, Forecaster, check_enough
+from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import MODELS
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
+from hrtem_ood.transfer.parameters import Transfer
 
 Floats = NDArray[np.float64]
 
@@ -109,8 +113,25 @@ class CampaignForecast:
         return pd.DataFrame(rows, columns=["nominal", "coverage", "n", "width", "width_q25", "width_q75"])
 
 
-def read_predictors(campaign: Campaign, results: Path) -> tuple[xr.Dataset, Floats]:
-    """Read the predictors of a campaign, and its descriptors.
+class StoredPredictors(NamedTuple):
+    """What the store of predictors has.
+
+    Attributes
+    ----------
+    predictors : xarray.Dataset
+        From :mod:`hrtem_ood.stages.predictors`, without what follows.
+    descriptors : float64 array, (training_set, condition, descriptor), [1]
+    objects : ReferenceObjects or None
+        None where the detector or the integration of transfer is not the default one: a forecaster does not keep them.
+    """
+
+    predictors: xr.Dataset
+    descriptors: Floats
+    objects: ReferenceObjects | None
+
+
+def read_predictors(campaign: Campaign, results: Path) -> StoredPredictors:
+    """Read the predictors of a campaign, its descriptors and its objects.
 
     Parameters
     ----------
@@ -120,16 +141,21 @@ def read_predictors(campaign: Campaign, results: Path) -> tuple[xr.Dataset, Floa
 
     Returns
     -------
-    predictors : xarray.Dataset
-        From :mod:`hrtem_ood.stages.predictors`, without the descriptors.
-    descriptors : float64 array, (training_set, condition, descriptor), [1]
+    StoredPredictors
     """
     with Results(results).open("predictors", campaign.predictors_id) as stored:
         loaded = stored.load()
-    return loaded.drop_dims("descriptor"), loaded["descriptors"].values
+    q_per_A, particle, film = loaded["object_spectra"].values
+    objects = ObjectSpectrum(q_per_A, particle, film, float(loaded["object_spectra"].attrs["covered"]))
+    plain = campaign.config.imaging.detector is None and campaign.config.transfer == Transfer()
+    return StoredPredictors(
+        loaded.drop_dims(["descriptor", "power", "frequency"]),
+        loaded["descriptors"].values,
+        ReferenceObjects(objects, campaign.config.simulation.energy_eV) if plain else None,
+    )
 
 
-def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) -> CampaignForecast:
+def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, stored: StoredPredictors) -> CampaignForecast:
     """Fit the forecaster of a campaign, and forecast its cells out of fold.
 
     Parameters
@@ -137,7 +163,7 @@ def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) 
     campaign : Campaign
     outcomes : xarray.Dataset
         From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
-    descriptors : float64 array, (training_set, condition, descriptor), [1]
+    stored : StoredPredictors
 
     Returns
     -------
@@ -149,7 +175,7 @@ def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) 
         Where there are too few cells or conditions; states how many there must be.
     """
     analysis, features = campaign.config.analysis, MODELS[campaign.config.analysis.forecaster]
-    chosen = campaign_cells(campaign, outcomes, descriptors)
+    chosen = campaign_cells(campaign, outcomes, stored.descriptors)
     check_enough(chosen.cells, features)
     out_of_fold = cross_validate(chosen.cells, features)
     forecaster = Forecaster.fit(
@@ -160,13 +186,16 @@ def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) 
         features=features,
         origin={"campaign": campaign.name, "metrics": campaign.metrics_id, "predictors": campaign.predictors_id},
         out_of_fold=out_of_fold,
+        objects=stored.objects,
     )
     return CampaignForecast(forecaster, chosen, out_of_fold, analysis.metric)
 
 
-def try_to_fit(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) -> tuple[CampaignForecast | None, str]:
+def try_to_fit(
+    campaign: Campaign, outcomes: xr.Dataset, stored: StoredPredictors
+) -> tuple[CampaignForecast | None, str]:
     """Return :func:`fit_campaign` and no text; or nothing, and what is missing."""
     try:
-        return fit_campaign(campaign, outcomes, descriptors), ""
+        return fit_campaign(campaign, outcomes, stored), ""
     except ArgumentError as error:
         return None, str(error).removeprefix("cells: ")

@@ -76,8 +76,9 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     """
     metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
     cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
-    values, descriptors = read_predictors(campaign, results)
-    fitted, no_forecaster = try_to_fit(campaign, outcomes, descriptors)
+    stored = read_predictors(campaign, results)
+    values = stored.predictors
+    fitted, no_forecaster = try_to_fit(campaign, outcomes, stored)
     use = cell_subsets(outcomes)["imaging"]
     if fitted is None:
         forecast_of_cells = forecasts(values, outcomes, analysis)[1]

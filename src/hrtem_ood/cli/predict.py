@@ -68,7 +68,7 @@ def predict(
 
     IMAGE is a file, a folder of them or a pattern: TIFF, MRC, DM3, DM4 or SER. Writes masks, numbered particles and
     their table per image, and index.html to look at all of them. Estimates dose, defocus and lattice spacings of each
-    image. With --condition, shows the distance of the images to the training conditions, the expected F1, and what of the
+    image. With --condition, shows the distance of the images to the training conditions, the forecast F1, and what of the
     condition the images contradict.
     """
     from hrtem_ood.cli.render import predict as text

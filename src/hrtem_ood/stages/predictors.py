@@ -1,6 +1,7 @@
 """Stage `predictors`: every predictor, for every training set and test dataset of a campaign."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from hrtem_ood.transfer.predictors.user_predictor import user_predictor
 
 DESCRIPTORS = "descriptors"
 """Name of the descriptors among the variables of the store."""
+
+OBJECTS = "object_spectra"
+"""Name of the power spectra of the objects among them."""
 
 
 def predictors(campaign: Campaign, results: Path) -> None:
@@ -64,7 +68,8 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     xarray.Dataset
         One float64 variable per predictor, (training_set, condition), with the attributes ``direction``, ``family``,
         ``long_name`` (symbol) and ``units``. Coordinates are ids, in sorted order; ``condition`` runs over test datasets.
-        ``descriptors``, (training_set, condition, descriptor), is what a forecaster uses.
+        ``descriptors``, (training_set, condition, descriptor), is what a forecaster uses;
+        ``object_spectra``, (power, frequency), are frequencies [1/Å] and power spectra of the objects [rad² Å²].
     """
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
@@ -80,7 +85,14 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
             values[name][row] = [predictor.function(train, test) for test in test_datasets]
     table = as_dataset(values, campaign)
     table[DESCRIPTORS] = (("training_set", "condition", "descriptor"), describe_all(training_sets, test_datasets))
-    return table.assign_coords(descriptor=np.array(NAMES, dtype=object))
+    # those of most training sets, so that a forecaster can be used without the exit waves
+    recipes = Counter(each.datasets[0].object_spectrum for each in training_sets)
+    objects = recipes.most_common(1)[0][0]
+    table[OBJECTS] = (("power", "frequency"), np.array([objects.q_per_A, objects.particle, objects.film]))
+    table[OBJECTS].attrs["covered"] = objects.covered
+    return table.assign_coords(
+        descriptor=np.array(NAMES, dtype=object), power=np.array(["q_per_A", "particle", "film"], dtype=object)
+    )
 
 
 def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:

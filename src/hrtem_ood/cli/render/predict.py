@@ -6,6 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from hrtem_ood.cli.render.console import folded, make_table, numbers
+from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
 from hrtem_ood.learning.inference.measured_f1 import FEWEST, ExpectedF1
@@ -142,12 +143,13 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
 
 
 def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:
-    """Yield the distance of a condition to training, and the expected F1."""
+    """Yield the distance of a condition to training, the forecast, and the F1 measured near it."""
     distance = assessment.distance
     yield f"condition {distance.condition.label}"
     yield from _distances(distance, network)
+    yield from forecast_lines(assessment.forecast)
     if assessment.measured is None or assessment.expected is None:
-        yield "  expected F1: unknown, as no campaign in the results folder has tested this network"
+        yield "  measured F1: unknown, as no campaign in the results folder has tested this network"
         yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
@@ -159,10 +161,25 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
         domain = ", in-domain" if one.in_domain else ""
         yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{domain}"
     yield (
-        f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
+        f"  measured near it in σ: F1 {expected.median:.2f} (median of these {len(expected.points)}), "
         f"range {expected.low:.2f} to {expected.high:.2f}"
     )
     yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, distance))
+
+
+def forecast_lines(forecast: ConditionForecast | None) -> Iterator[str]:
+    """Yield the forecast score under a condition, or why there is none."""
+    if forecast is None:
+        yield "  forecast: none, as there is no forecaster for this pixel and beam energy in the results folder"
+        return
+    if forecast.outside:
+        yield f"  forecast: none, as this lies outside the domain of the forecaster: {', '.join(forecast.outside)}"
+    else:
+        yield (
+            f"  forecast {forecast.metric}: {forecast.predicted:.2f}, {100 * forecast.level:g} % interval "
+            f"{forecast.low:.2f} to {forecast.high:.2f}, from information transfer alone"
+        )
+    yield f"    by the forecaster {forecast.path.stem} of the campaign {forecast.campaign}, for particles and films like its own"
 
 
 def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[str]:

@@ -21,6 +21,7 @@ from hrtem_ood.learning.checkpoint import (
     read_network,
     training_domain,
 )
+from hrtem_ood.learning.inference.condition_forecast import forecast_condition
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
 from hrtem_ood.learning.inference.figures import draw_assessment
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
@@ -326,7 +327,10 @@ def assess_condition(
     measured = find_measured(results, user.id, user.sha256_of_weights)
     far = assess_distance(condition, user.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
-        far, measured, expected_f1(measured.points, far.sigma, condition.label) if measured else None
+        far,
+        measured,
+        expected_f1(measured.points, far.sigma, condition.label) if measured else None,
+        forecast_condition(condition, user.training_domain, results),
     )
     path = output / ASSESSMENT_FILE
     store.write_bytes(path, draw_assessment(result, user.id))

@@ -16,7 +16,9 @@ SHIPPED = Path(__file__).with_name("shipped")
 """Forecasters that come with the package."""
 
 
-def choose_forecaster(results: Path, *, pixel_size_A: float, metric: str = "f1") -> tuple[Path, Forecaster] | None:
+def choose_forecaster(
+    results: Path, *, pixel_size_A: float, metric: str = "f1", energy_eV: float | None = None
+) -> tuple[Path, Forecaster] | None:
     """Return the newest forecaster of a results folder for images of a pixel, or else that of the package.
 
     Parameters
@@ -26,6 +28,8 @@ def choose_forecaster(results: Path, *, pixel_size_A: float, metric: str = "f1")
     pixel_size_A : float, [Å]
     metric : str
         The score.
+    energy_eV : float, [eV]
+        If given, of the beam: only forecasters that have the spectra of their objects at this energy.
 
     Returns
     -------
@@ -37,6 +41,8 @@ def choose_forecaster(results: Path, *, pixel_size_A: float, metric: str = "f1")
             forecaster = read_forecaster(path)
         except ArtifactError as error:
             log(f"left out: {error}")
+            continue
+        if energy_eV is not None and (forecaster.objects is None or forecaster.objects.energy_eV != energy_eV):
             continue
         if forecaster.metric == metric and np.isclose(forecaster.pixel_size_A, pixel_size_A, rtol=1e-6, atol=0):
             return path, forecaster

@@ -23,6 +23,7 @@ from hrtem_ood.transfer.forecast.cross_validation import (
 )
 from hrtem_ood.transfer.forecast.descriptors import NAMES
 from hrtem_ood.transfer.forecast.domain import Domain, domain_names
+from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, Quadratic, fit_quadratic
 from hrtem_ood.transfer.forecast.stored import VERSION, from_document, to_document
 
@@ -94,6 +95,8 @@ class Forecaster:
     performance : Performance
     origin : dict of str to str
         Where it comes from: campaign, versions.
+    objects : ReferenceObjects, optional
+        Those of most of its training sets, with which descriptors of other conditions can be computed.
 
     Examples
     --------
@@ -121,6 +124,7 @@ class Forecaster:
     pixel_size_A: float
     performance: Performance
     origin: dict[str, str] = field(default_factory=dict)
+    objects: ReferenceObjects | None = None
 
     @classmethod
     def fit(
@@ -134,13 +138,14 @@ class Forecaster:
         folds: int = FOLDS,
         origin: Mapping[str, str] | None = None,
         out_of_fold: OutOfFold | None = None,
+        objects: ReferenceObjects | None = None,
     ) -> "Forecaster":
         """Fit a forecaster.
 
         Parameters
         ----------
         cells : Cells
-        metric, bounds, pixel_size_A, origin
+        metric, bounds, pixel_size_A, origin, objects
             See the attributes.
         features : Features
             The model.
@@ -176,6 +181,7 @@ class Forecaster:
             pixel_size_A=pixel_size_A,
             performance=_performance(cells, out_of_fold, bounds),
             origin=dict(origin or {}),
+            objects=objects,
         )
 
     def forecast(self, descriptors: Floats, *, pixel_size_A: float, level: float = LEVEL) -> DomainForecasts:
@@ -281,7 +287,7 @@ class Forecaster:
         low, high = np.array([stored.domain[each] for each in names]).T
         return cls(
             score, size, dict(stored.factor), Domain(names, low, high), stored.metric, stored.bounds, stored.pixel_size_A,
-            Performance(**stored.performance.model_dump()), dict(stored.origin),
+            Performance(**stored.performance.model_dump()), dict(stored.origin), stored.reference(),
         )  # fmt: skip
 
 

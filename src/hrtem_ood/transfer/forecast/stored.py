@@ -1,5 +1,6 @@
 """A forecaster as plain data, and its checks: nothing that is read is executed, and nothing is taken that does not fit."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -8,7 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 from hrtem_ood.base_model import Model
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import quoted, shortened
+from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS, Quadratic
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 
 if TYPE_CHECKING:
     from hrtem_ood.transfer.forecast.forecaster import Forecaster
@@ -26,6 +29,9 @@ Positive = Annotated[float, Field(strict=True, gt=0, le=1e12)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Text = Annotated[str, Field(strict=True, max_length=500)]
+Powers = Annotated[
+    tuple[Annotated[float, Field(strict=True, ge=0, le=1e12)], ...], Field(min_length=2, max_length=5000)
+]
 Numbers = Annotated[tuple[Number, ...], Field(min_length=1, max_length=MOST_TERMS)]
 
 
@@ -71,6 +77,24 @@ class StoredPerformance(Model):
     width: Annotated[float, Field(strict=True, ge=0, le=1e12)]
 
 
+class StoredObjects(Model):
+    """A :class:`hrtem_ood.transfer.forecast.reference_objects.ReferenceObjects`."""
+
+    energy_eV: Annotated[float, Field(strict=True, gt=0, le=1e8)]
+    covered: Annotated[float, Field(strict=True, gt=0, le=1)]
+    q_per_A: Powers
+    particle: Powers
+    film: Powers
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "StoredObjects":
+        if not len(self.q_per_A) == len(self.particle) == len(self.film):
+            raise ValueError("`q_per_A`, `particle` and `film` need equally many numbers")
+        if any(one >= other for one, other in pairwise(self.q_per_A)):
+            raise ValueError("`q_per_A` must ascend")
+        return self
+
+
 class StoredForecaster(Model):
     """A :class:`hrtem_ood.transfer.forecast.forecaster.Forecaster`."""
 
@@ -90,6 +114,16 @@ class StoredForecaster(Model):
     domain: Annotated[dict[Text, tuple[Number, Number]], Field(max_length=MOST_TERMS)]
     performance: StoredPerformance
     origin: Annotated[dict[Text, Text], Field(max_length=50)]
+    objects: StoredObjects | None = None
+
+    def reference(self) -> ReferenceObjects | None:
+        """Return the objects, if there are any."""
+        if self.objects is None:
+            return None
+        q, particle, film = (
+            np.array(each) for each in (self.objects.q_per_A, self.objects.particle, self.objects.film)
+        )
+        return ReferenceObjects(ObjectSpectrum(q, particle, film, self.objects.covered), self.objects.energy_eV)
 
     @model_validator(mode="after")
     def _goes_together(self) -> "StoredForecaster":
@@ -110,6 +144,7 @@ class StoredForecaster(Model):
 
 def to_document(forecaster: "Forecaster") -> dict[str, Any]:
     """Return a forecaster as JSON values."""
+    objects = {} if forecaster.objects is None else {"objects": _objects(forecaster.objects)}
     domain = zip(forecaster.domain.low.tolist(), forecaster.domain.high.tolist(), strict=True)
     return {
         "format": FORMAT,
@@ -125,6 +160,7 @@ def to_document(forecaster: "Forecaster") -> dict[str, Any]:
         "domain": {name: list(ends) for name, ends in zip(forecaster.domain.names, domain, strict=True)},
         "performance": vars(forecaster.performance).copy(),
         "origin": dict(forecaster.origin),
+        **objects,
     }
 
 
@@ -161,6 +197,17 @@ def from_document(document: object, name: str) -> StoredForecaster:
     place = shortened(".".join(map(str, first["loc"])))
     what = shortened(first["msg"].removeprefix("Value error, "), 200)
     raise ArtifactError(f"{name}: is damaged: {f'{place}: ' if place else ''}{what}. Fit the forecaster again.")
+
+
+def _objects(objects: ReferenceObjects) -> dict[str, Any]:
+    each = objects.spectrum
+    return {
+        "energy_eV": objects.energy_eV,
+        "covered": each.covered,
+        "q_per_A": each.q_per_A.tolist(),
+        "particle": each.particle.tolist(),
+        "film": each.film.tolist(),
+    }
 
 
 def _quadratic(function: Quadratic) -> dict[str, Any]:

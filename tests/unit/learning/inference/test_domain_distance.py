@@ -215,7 +215,7 @@ def test_without_metrics_only_the_distance_is_told(users, tmp_path):
     text = "\n".join(predict.assessment_lines(judged, user))
     assert judged.measured is None
     assert f"shared transfer σ with training: {judged.distance.sigma:.3f}" in text
-    assert "expected F1: unknown, as no campaign in the results folder has tested this network" in text
+    assert "measured F1: unknown, as no campaign in the results folder has tested this network" in text
     assert "dose: 0.25 times" in text
     assert path.read_bytes()[:4] == b"\x89PNG"
 
@@ -227,7 +227,10 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     )
     text = "\n".join(predict.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
-    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
+    assert (
+        f"measured near it in σ: F1 {judged.expected.median:.2f} (median of these {len(judged.expected.points)})"
+        in text
+    )
     assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"
