@@ -75,7 +75,7 @@ study: env  ## run the confirmatory study (config/experiments/confirm.yaml, abou
 	@$(BIN)/hrtem-ood validate config/experiments/confirm.yaml
 	@$(BIN)/snakemake --configfile config/experiments/confirm.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/confirm.yaml
-	@$(BIN)/hrtem-ood study-page config/experiments/confirm.yaml --page docs/results.md --figures docs/figures/study
+	@$(BIN)/hrtem-ood study-page config/experiments/confirm.yaml --page docs/results.md --figures docs/figures/study --data docs/data
 
 bench: demo  ## run all benchmarks (most of an hour, the demo first) and write docs/benchmarks.md
 	$(BIN)/python benchmarks/all.py

@@ -1,6 +1,7 @@
 """The page of a study: tables and sentences from the numbers of a campaign, as Markdown."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
 from hrtem_ood.analysis.provenance import campaign_provenance
+from hrtem_ood.analysis.published_cells import write_cells
 from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES
 from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
 from hrtem_ood.artifacts.store import write_bytes, write_text
@@ -43,8 +45,10 @@ PACKAGES = ("torch", "numpy", "scipy", "abtem")
 """Packages whose versions the page states."""
 
 
-def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, command: str) -> None:
-    """Write the page of a finished campaign and copy its figures.
+def write_page(
+    campaign: Campaign, results: Path, page: Path, figures: Path, command: str, data_folder: Path | None = None
+) -> list[Path]:
+    """Write the page of a finished campaign, copy its figures, and publish its cells.
 
     Parameters
     ----------
@@ -55,6 +59,13 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
         Markdown file, and folder of its pictures; both are overwritten.
     command : str
         Command that generates the page, for its first lines.
+    data_folder : Path, optional
+        Folder of its cells; without one, none are written.
+
+    Returns
+    -------
+    list of Path
+        Files of cells.
 
     Raises
     ------
@@ -71,10 +82,13 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
         write_bytes(figures / f"{name}.png", (report / f"figures/{name}.png").read_bytes())
     links = {name: Path(os.path.relpath(figures / f"{name}.png", page.parent)).as_posix() for name in names}
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
-    write_text(page, page_text(data, links, command))
+    cells = [] if data_folder is None else write_cells(campaign, results, data.results, data_folder)
+    published = [Path(os.path.relpath(each, page.parent)).as_posix() for each in cells]
+    write_text(page, page_text(data, links, command, published))
+    return cells
 
 
-def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
+def page_text(data: ReportData, links: dict[str, str], command: str, published: Sequence[str] = ()) -> str:
     """Write the page's text.
 
     Parameters
@@ -84,6 +98,8 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
         Of figures, by name.
     command : str
         Command that generates the page.
+    published : sequence of str
+        Links of the files of cells.
 
     Returns
     -------
@@ -120,6 +136,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
         revisions=sorted({revision for stage in stages for revision in stage.revisions}),
         software={name: software[name] for name in PACKAGES if name in software},
         limits=limitations(campaign, results),
+        published=published,
     )
 
 

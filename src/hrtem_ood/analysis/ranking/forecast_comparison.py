@@ -14,6 +14,7 @@ from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predic
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN
 from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.forecast.cells import FOLDS, Cells
 from hrtem_ood.transfer.forecast.cross_validation import Bounds, Forecasts, cross_validate
 from hrtem_ood.transfer.forecast.forecaster import LEVEL, check_enough
@@ -54,6 +55,29 @@ class CampaignCells:
         return filled
 
 
+def number_conditions(
+    campaign: Campaign, outcomes: xr.Dataset
+) -> tuple[dict[Condition, int], list[list[Condition]], list[Condition]]:
+    """Give numbers to the conditions of training and test, in the order of training sets, then of tests.
+
+    Returns
+    -------
+    number : dict of Condition to int
+        From 0.
+    members : list of list of Condition, (training_set,)
+    tests : list of Condition, (condition,)
+    """
+    members = [
+        [campaign.datasets[id_].condition for id_ in campaign.training_set_by_id[str(name)].datasets]
+        for name in outcomes.training_set.values
+    ]
+    tests = [campaign.datasets[str(id_)].condition for id_ in outcomes.condition.values]
+    number: dict[Condition, int] = {}
+    for condition in (*(each for some in members for each in some), *tests):
+        number.setdefault(condition, len(number))
+    return number, members, tests
+
+
 def campaign_cells(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats) -> CampaignCells:
     """Collect the cells of a campaign.
 
@@ -70,14 +94,7 @@ def campaign_cells(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats
     CampaignCells
         Those with a score and all descriptors. Conditions are numbered in the order of training sets, then of tests.
     """
-    members = [
-        [campaign.datasets[id_].condition for id_ in campaign.training_set_by_id[str(name)].datasets]
-        for name in outcomes.training_set.values
-    ]
-    tests = [campaign.datasets[str(id_)].condition for id_ in outcomes.condition.values]
-    number: dict[object, int] = {}
-    for condition in (*(each for some in members for each in some), *tests):
-        number.setdefault(condition, len(number))
+    number, members, tests = number_conditions(campaign, outcomes)
     trained = np.zeros((len(members), len(number)), np.bool_)
     for place, some in enumerate(members):
         trained[place, [number[each] for each in some]] = True
