@@ -40,9 +40,10 @@ def cell_table(campaign: Campaign, folder: Path, results: CampaignResults) -> pd
     -------
     pandas.DataFrame
         ``training_set`` (name), ``trained`` (numbers of its conditions, with spaces between), ``tested`` (number of the test
-        condition), ``structures`` of training and test, ``shift``, ``group``; the campaign's score, by its name, with its own
-        sign; ``gap`` and ``regret``, larger is better; ``forecast``, ``low``, ``high`` of the forecaster, out of fold; all
-        descriptors, and all predictors, with ``predictor_`` before the name where a descriptor has it. Conditions are numbered as in :func:`condition_table`.
+        condition), ``train_structures`` and ``test_structures``, ``shift``, ``group``; the campaign's score, by its name, with
+        its own sign; ``gap`` and ``regret``, larger is better; ``forecast``, ``low``, ``high`` of the forecaster, out of fold;
+        all descriptors, and all predictors, with ``predictor_`` before the name where a descriptor has it. Conditions are
+        numbered as in :func:`condition_table`.
     """
     outcomes, stored, metric = results.outcomes, read_predictors(campaign, folder), campaign.config.analysis.metric
     number, members, tests = number_conditions(campaign, outcomes)

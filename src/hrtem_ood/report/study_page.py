@@ -30,6 +30,7 @@ from hrtem_ood.report.forecast_claims import (
 )
 from hrtem_ood.report.study_claims import comparisons, forecast_coverage, predictor_correlations, rho_differences
 from hrtem_ood.report.study_text import limitations, training_sets, varied_parameters
+from hrtem_ood.report.study_trends import trends
 from hrtem_ood.report.templates import load_template
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
@@ -137,6 +138,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         software={name: software[name] for name in PACKAGES if name in software},
         limits=limitations(campaign, results),
         published=published,
+        trends=trends(results, campaign, data.structure_matrix if has_several_recipes(campaign) else None),
     )
 
 
