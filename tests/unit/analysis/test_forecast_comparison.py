@@ -34,12 +34,12 @@ from hrtem_ood.transfer.forecast.descriptors import NAMES, PLACE, describe_all
 from hrtem_ood.transfer.forecast.ridge import CONTRAST
 from hrtem_ood.transfer.predictors.inputs import TrainingSet
 
-NUMBER = 12
+NUMBER = 16
 
 
 @pytest.fixture(scope="module")
 def made_up() -> tuple[CampaignCells, xr.Dataset, xr.Dataset]:
-    """Train under each of 12 conditions and test under all: cells, outcomes, and two predictors."""
+    """Train under each of 16 conditions and test under all: cells, outcomes, and two predictors."""
     cells = crossed(NUMBER, 0.02)
     row, column = (each.ravel() for each in np.indices((NUMBER, NUMBER)))
     score, both = cells.score.reshape(NUMBER, NUMBER), ("training_set", "condition")
@@ -48,7 +48,8 @@ def made_up() -> tuple[CampaignCells, xr.Dataset, xr.Dataset]:
     outcomes = xr.Dataset(
         {
             "score": (both, score), "gap": (both, score - own[:, None]), "regret": (both, score - own[None, :]),
-            "shift": (both, shift), "in_domain_score": ("training_set", own), "mixed": ("training_set", np.zeros(NUMBER, bool)),
+            "shift": (both, shift), "group": (both, np.full(score.shape, "", object)),
+            "in_domain_score": ("training_set", own), "mixed": ("training_set", np.zeros(NUMBER, bool)),
             "minimum_contrast": ("condition", np.zeros(NUMBER, bool)), "place": ("condition", np.arange(NUMBER)),
             **{name: (both, np.full(score.shape, np.nan)) for name in LABEL_FREE},
         },
@@ -97,7 +98,7 @@ def test_the_table_against_scipy(made_up: tuple[CampaignCells, xr.Dataset, xr.Da
     assert table.rho_score["distance"] == pytest.approx(stats.spearmanr(distance, score[use]).statistic)
     assert np.isnan(table.loc["distance", ["r2", "rmse", "width", "coverage"]].to_numpy(float)).all()
     # the law is that of the model, and no monotone function of the distance
-    assert row.rmse < 0.03 < table.rmse[MONOTONE]
+    assert row.rmse < 0.06 < table.rmse[MONOTONE]
     assert row.rho_score > 0.9 > table.rho_score["distance"]
 
 
@@ -178,7 +179,7 @@ def test_cells_of_a_campaign_know_its_conditions_in_both_roles(
     # where forecasts are the measured scores, so are gap and regret
     for name, values in outcome_forecasts(outcomes.score.values, outcomes, 1).items():
         np.testing.assert_allclose(values, outcomes[name].values)
-    with pytest.raises(ArgumentError, match="needs at least 20 cells"):
+    with pytest.raises(ArgumentError, match="needs at least 18 cells"):
         forecast_campaign(chosen, CONTRAST, "f1")
     # a descriptor without a value takes its cell out
     descriptors[1, 2, NAMES.index("test_centroid")] = np.inf
