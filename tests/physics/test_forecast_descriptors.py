@@ -138,3 +138,16 @@ def test_all_pairs_at_once() -> None:
     np.testing.assert_array_equal(values[1, 2], describe(sets[1], HIGH))
     assert describe_all([], [LOW]).shape == (0, 1, len(NAMES))
     assert values[0, 0, NAMES.index("test_log_cnr")] == log_cnr(LOW.image_spectra)
+
+
+def test_choices_of_candidates_are_described_as_mixtures_in_equal_shares() -> None:
+    from hrtem_ood.transfer.forecast.mixtures import CandidateTable
+
+    made = CandidateTable.of([LOW, MIDDLE, HIGH], [MIDDLE, HIGH])
+    for choices in ([(0,), (1,)], [(0, 2), (1, 2), (0, 1)], [(0, 1, 2)]):
+        sets = [
+            training_set(*([LOW, MIDDLE, HIGH][each] for each in chosen), images=(60 // len(chosen),) * len(chosen))
+            for chosen in choices
+        ]
+        described = made.describe(np.array(choices), 60)
+        np.testing.assert_allclose(described, describe_all(sets, [MIDDLE, HIGH]), rtol=1e-12, atol=1e-12)
