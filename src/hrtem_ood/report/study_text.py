@@ -43,8 +43,8 @@ def training_sets(campaign: Campaign) -> list[str]:
         networks = sum(network.training_set in ids for network in campaign.networks.values())
         uses = len({draw.use for draw in draws})
         lines.append(
-            f"designed, uniform and random sets for {_number(uses, 'draw')} of conditions of use: {_number(len(drawn), 'set')} of "
-            f"several conditions, of which {len(ids)} differ; {networks} networks"
+            f"designed, uniform and random sets for {_number(uses, 'draw')} of conditions of use: {_number(len(drawn), 'set')} "
+            f"of several conditions, of which {len(ids)} differ; {networks} networks"
         )
     return lines
 
