@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hrtem_ood.analysis.correlation import spearman
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.published_cells import write_cells
-from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES
+from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES, bootstrap_stream, cell_subsets
 from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
 from hrtem_ood.artifacts.store import write_bytes, write_text
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, figures_of, has_several_recipes
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.config.analysis import FORECAST
+from hrtem_ood.config.analysis import FORECAST, Analysis
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.data import ReportData
@@ -128,7 +129,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         coverage_claims=coverage_claims(results, campaign, covered),
         bins=coverage_bins(results),
         designs=design_answer(results, campaign),
-        groups={group: apart_rows(results, group) for group in analysis.apart},
+        groups={group: apart_rows(results, analysis, group) for group in analysis.apart},
         compare=compare_rows(results, campaign),
         differences={name: comparisons(results, name) if results.compared else [] for name in ("mean", "worst")},
         matrix=data.structure_matrix if has_several_recipes(campaign) else None,
@@ -211,21 +212,36 @@ def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, stru
     return rows
 
 
-APART = ("sigma", "epsilon", FORECAST, "log_cnr_difference", "texture_gap", "abs_delta_defocus_A")
+APART = ("sigma", FORECAST, "log_cnr_difference", "texture_gap", "abs_delta_defocus_A")
 """Predictors that are listed for a group of conditions that is reported apart, besides the best."""
 
 
-def apart_rows(results: CampaignResults, group: str) -> list[dict[str, Any]]:
-    """Return what predicts gap and regret within a group of conditions, with and without minimum contrast."""
+def apart_rows(results: CampaignResults, analysis: Analysis, group: str) -> list[dict[str, Any]]:
+    """Return what predicts gap and regret within a group of conditions, with and without minimum contrast.
+
+    ε of the test is no predictor of the ranking, as it knows nothing of training, but is listed here.
+    """
     ranking, rows = results.tables["predictor_ranking"], []
+    outcomes, subsets = results.outcomes, cell_subsets(results.outcomes)
+    of_test = results.cells.epsilon.sel(condition=outcomes.condition.values).values
     for outcome in OUTCOMES:
         for cells in (group, f"{group}, away from minimum contrast"):
             part = ranking[(ranking.outcome == outcome) & (ranking.cells == cells)]
             if part.empty:
                 continue
             by_name = part.set_index("predictor")
+            measured = outcomes[outcome].values
+            epsilon = spearman(
+                measured,
+                np.broadcast_to(of_test, measured.shape),
+                subsets[cells] & np.isfinite(measured),
+                outcomes.place.values,
+                analysis,
+                bootstrap_stream(outcome, cells),
+            )
             rows.append(
                 {
+                    "epsilon": {"rho": epsilon.rho, "rho_low": epsilon.low, "rho_high": epsilon.high},
                     "outcome": outcome,
                     "cells": cells,
                     "n": int(part.n.iloc[0]),
