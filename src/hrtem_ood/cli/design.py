@@ -116,9 +116,9 @@ def design(
         raise ConfigError(f"--images: {images} are too few for {n_conditions} conditions; give {n_conditions} or more.")
     raw = read_configs(configs)
     campaign = load_campaign(raw)
-    chosen = None if predictor is not None else _forecaster(forecaster, results, campaign.config.imaging.pixel_size_A)
     if predictor is not None and forecaster is not None:
         raise ConfigError("--forecaster and --predictor: give one of them.")
+    chosen = None if predictor is not None else _forecaster(forecaster, results, campaign.config.imaging.pixel_size_A)
     predictor = predictor or DEFAULT_PREDICTOR
     options = resolve_options(
         campaign, Options(target_conditions, candidates, predictor, images, training_set, networks, suite)
@@ -176,6 +176,8 @@ def _forecaster(path: Path | None, results: Path, pixel_size_A: float) -> "Forec
         )
         return None
     print_text(f"Forecaster: {found[0]}")
+    # so that the command in the experiment's head names it: another may be the newest by then
+    click.get_current_context().params["forecaster"] = found[0]
     return found[1]
 
 
