@@ -272,6 +272,10 @@ def test_mistakes_in_a_condition_are_told(text, message):
 
 def test_the_forecast_under_a_condition_is_that_of_its_descriptors(tmp_path: Path) -> None:
     """By a forecaster with objects in the results folder; outside its domain, it is said what lies outside."""
+
+    def chi(**values: float) -> Condition:
+        return Condition(**({"defocus_A": 60, "focal_spread_A": 20} | values))
+
     training_domain = TrainingDomain(((chi(defocus_A=60, dose_e_per_A2=400), 8),), 3e5, 0.4, 64)
     assert forecast_condition(chi(dose_e_per_A2=400), training_domain, tmp_path) is None
     objects = ObjectSpectrum(np.linspace(0, 2, 40), np.full(40, 0.02), np.full(40, 0.002), 0.3)
