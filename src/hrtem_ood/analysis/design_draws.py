@@ -85,7 +85,7 @@ def _of_draw(
     campaign: Campaign, metrics: xr.Dataset, predicted: xr.DataArray | None, draw: DesignDraw, metric: str
 ) -> DrawScores:
     tested = [str(id_) for id_ in metrics.condition.values]
-    recipe = campaign.recipe_id(campaign.config.training_sets[draw.designed].structure_set)
+    recipe = campaign.recipe_id(campaign.config.training_sets[draw.designed].structure_sets[0])
     use = {condition for grid in draw.use for condition in campaign.conditions[grid]}
     columns = [
         column

@@ -139,10 +139,10 @@ def read_published(path: Path, metric: str = "f1") -> Cells:
     >>> bool(np.corrcoef(predicted[some], cells.score[some])[0, 1] > 0.5)
     True
     """
-    table = pd.read_csv(path)
+    table: pd.DataFrame = pd.read_csv(path)
     if "shift" in table:
         table = table[~table["shift"].str.startswith("structure")]
-    table = table[np.isfinite(table[[metric, *NAMES]]).all(axis=1)]
+    table = table[np.isfinite(table[[metric, *NAMES]].to_numpy(float)).all(axis=1)]
     members = [[int(each) for each in str(text).split()] for text in table.trained]
     tested = table.tested.to_numpy(int)
     trained = np.zeros((len(table), 1 + max([*tested, *(max(some) for some in members)], default=0)), np.bool_)

@@ -109,14 +109,14 @@ def design_answer(results: CampaignResults, campaign: Campaign) -> DesignAnswer 
     table = draw_table(draws, BETTER[analysis.metric])
 
     def answers(some: list[DrawScores]) -> dict[tuple[str, str], Difference]:
-        found = {}
+        differences: dict[tuple[str, str], Difference] = {}
         for statistic in STATISTICS:
             for kind in KINDS:
                 ends = pooled_difference(
                     some, kind, statistic, resamples=analysis.bootstrap_resamples, level=analysis.confidence_level
                 )
-                found[statistic, kind] = Difference(kind, *ends)
-        return found
+                differences[statistic, kind] = Difference(kind, *ends)
+        return differences
 
     sizes = sorted({draw.size for draw in draws})
     pooled = [("all", answers(draws))]

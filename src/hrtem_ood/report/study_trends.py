@@ -105,7 +105,8 @@ def defocus_series(results: CampaignResults, campaign: Campaign) -> DefocusSerie
     for condition in rows:
         if condition in columns:
             groups[condition.model_copy(update={"defocus_A": 0.0})].append(condition)
-    longest = sorted(max(groups.values(), key=len, default=[]), key=lambda each: each.defocus_A)
+    series: list[Condition] = max(groups.values(), key=len, default=[])
+    longest = sorted(series, key=lambda each: each.defocus_A)
     if len(longest) < FEWEST:
         return None
     places = np.ix_([rows[each] for each in longest], [columns[each] for each in longest])

@@ -81,6 +81,6 @@ def forecast_condition(
     images = tuple(number for _, number in training_domain.conditions)
     train = TrainingSet("", tuple(dataset(each) for each in conditions), images)
     made = forecaster.forecast(describe(train, dataset(condition))[None], pixel_size_A=pixel_size_A)
-    ends = (float(each[0]) for each in (made.predicted, made.low, made.high))
+    predicted, low, high = (float(each[0]) for each in (made.predicted, made.low, made.high))
     campaign = forecaster.origin.get("campaign", "unknown")
-    return ConditionForecast(path, campaign, forecaster.metric, LEVEL, *ends, made.outside[0])
+    return ConditionForecast(path, campaign, forecaster.metric, LEVEL, predicted, low, high, made.outside[0])
