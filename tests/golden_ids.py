@@ -56,6 +56,8 @@ VARIED: dict[str, Any] = {
 """What is merged on the tiny campaign, so that every default stands in some spec."""
 
 _SHA256 = "0" * 64
+AUGMENTATIONS = ("scale", "film", "blur", "large_areas", "gamma", "gain", "brightness", "spikes", "dead_lines")
+
 OWN: list[Spec] = [
     LabelledSetSpec(
         files=[
@@ -72,6 +74,10 @@ OWN: list[Spec] = [
         network_pixel_size_A=0.4,
     ),
     NetworkSpec(training_set="its-id", hyperparameters=Hyperparameters(epochs=1)),
+    NetworkSpec(
+        training_set="its-id",
+        hyperparameters=Hyperparameters(epochs=1, augmentations={name: {} for name in AUGMENTATIONS}),
+    ),
     NetworkSpec(
         training_set="its-id",
         hyperparameters=Hyperparameters(

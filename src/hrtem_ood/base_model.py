@@ -133,9 +133,9 @@ def grid_of(item: Any) -> Any:
     ]
 
 
-Names = Annotated[
-    tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1), _SingleItem()
-]
+_ListOfNames = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct), Field(min_length=1)]
+
+Names = Annotated[_ListOfNames, _SingleItem()]
 
 
 def _kind_of_names(value: Any) -> str:
@@ -144,7 +144,7 @@ def _kind_of_names(value: Any) -> str:
 
 NameOrNames = Annotated[
     # a name stays a name, so that identities of configurations are those of versions without lists
-    Annotated[Name, Tag("a name")] | Annotated[Names, Tag("a list")],
+    Annotated[Name, Tag("a name")] | Annotated[_ListOfNames, Tag("a list")],
     Discriminator(_kind_of_names),
 ]
 """One name or a list of them."""

@@ -29,7 +29,7 @@ def test_the_laptop_campaign_fits_schema_and_models():
     sets = campaign.config.structure_sets
     assert sets["train"].n_structures >= 96
     assert sets["test"].n_structures >= 48
-    assert len(campaign.networks) >= 12
+    assert len(campaign.networks) >= 2
 
 
 def test_schema_refuses_what_the_models_refuse():
