@@ -29,7 +29,7 @@ def test_the_laptop_campaign_fits_schema_and_models():
     sets = campaign.config.structure_sets
     assert sets["train"].n_structures >= 96
     assert sets["test"].n_structures >= 48
-    assert len(campaign.networks) >= 2
+    assert len(campaign.networks) >= 12
 
 
 def test_schema_refuses_what_the_models_refuse():
@@ -42,4 +42,4 @@ def test_schema_refuses_what_the_models_refuse():
 @pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=lambda path: path.stem)
 def test_experiments_are_valid_on_top_of_the_laptop_campaign(path):
     default = read_yaml(ROOT / "config/config.yaml")
-    assert len(load_campaign(merge(default, read_yaml(path))).networks) >= 12
+    assert len(load_campaign(merge(default, read_yaml(path))).networks) >= 2
