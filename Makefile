@@ -71,11 +71,11 @@ dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
 	printf '```\n\n## The campaign at full size\n\n```mermaid\n'; $(BIN)/hrtem-ood dag config/paper.yaml; printf '```\n'; } > docs/dag.md
 	@echo "docs/dag.md"
 
-study: env  ## run the laptop study (config/experiments/transfer.yaml, about an hour on two cores) and write docs/results.md
-	@$(BIN)/hrtem-ood validate config/experiments/transfer.yaml
-	@$(BIN)/snakemake --configfile config/experiments/transfer.yaml
-	@$(BIN)/hrtem-ood summary config/experiments/transfer.yaml
-	@$(BIN)/hrtem-ood study-page config/experiments/transfer.yaml --page docs/results.md --figures docs/figures/study
+study: env  ## run the confirmatory study (config/experiments/confirm.yaml, about an hour on two cores) and write docs/results.md
+	@$(BIN)/hrtem-ood validate config/experiments/confirm.yaml
+	@$(BIN)/snakemake --configfile config/experiments/confirm.yaml
+	@$(BIN)/hrtem-ood summary config/experiments/confirm.yaml
+	@$(BIN)/hrtem-ood study-page config/experiments/confirm.yaml --page docs/results.md --figures docs/figures/study --data docs/data
 
 real: env  ## train the network for real micrographs (config/experiments/real.yaml), ship the best and write docs/model_card.md
 	@$(BIN)/hrtem-ood validate config/experiments/real.yaml

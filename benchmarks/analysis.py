@@ -36,8 +36,10 @@ from hrtem_ood.campaign.test_datasets import report_datasets
 from hrtem_ood.learning.architectures.static_complexity import convolutions
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.evaluation.score_table import ScoreTable
-from hrtem_ood.stages.predictors import active_predictors, as_dataset
+from hrtem_ood.stages.predictors import active_predictors, as_dataset, with_descriptors
 from hrtem_ood.stages.transfer import transfer
+from hrtem_ood.transfer.forecast.descriptors import NAMES
+from hrtem_ood.transfer.object_spectrum import UNIT_OBJECTS
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
@@ -162,6 +164,7 @@ def write_predictors(campaign: Campaign, results: Path) -> None:
     """Write a number for every predictor, training set and test dataset."""
     rng, shape = np.random.default_rng(0), (len(campaign.training_set_ids), len(campaign.test_dataset_ids))
     drawn = as_dataset({name: rng.random(shape) for name in active_predictors(campaign)}, campaign)
+    drawn = with_descriptors(drawn, rng.random((*shape, len(NAMES))), UNIT_OBJECTS)
     made = store.SimpleArtifactInfo(
         campaign.predictors_id, "predictors", STAGE_VERSIONS["predictors"], campaign.config_json
     )

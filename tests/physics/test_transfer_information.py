@@ -41,6 +41,7 @@ def flat(signal: float, background: float, transfer: float = 0.5, variance: floa
     return ImageSpectra(
         transfer * ones, abs(transfer) * ones, particle, signal * ones, background * ones,
         noise=background * ones, variance=variance, weight=GRID.weight, area=GRID.area_per_A2,
+        film=0 * particle,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from hrtem_ood.analysis.metrics import training_conditions
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
-from hrtem_ood.campaign.domain import domain_shifts
+from hrtem_ood.campaign.domain import condition_groups, domain_shifts
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 
@@ -54,7 +54,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
     -------
     xarray.Dataset
         ``f1``, ``calibration_error``, ``entropy``, ``gap``, ``gap_q25``, ``gap_q75`` (medians and quartiles),
-        ``in_domain``, ``shift`` (see :func:`hrtem_ood.campaign.domain.domain_shifts`), ``sigma`` and
+        ``in_domain``, ``shift`` and ``group`` (see :mod:`hrtem_ood.campaign.domain`), ``sigma`` and
         ``abs_delta_defocus_A``, (training_set, condition); ``epsilon`` and
         ``minimum_contrast``, (condition,). Along ``training_set``: ``name``, ``label``, ``short_label``, ``tick_label``,
         ``mixed``, ``row_group`` (name of its axis), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
@@ -72,7 +72,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
         return frame.groupby(of_network[sound]).quantile(quantile).reindex(range(len(order))).to_numpy()
 
     first = np.array([np.flatnonzero(of_network == index)[0] for index in range(len(order))])
-    both = ("training_set", "condition")
+    both, tested = ("training_set", "condition"), [str(id_) for id_ in metrics.condition.values]
     result = xr.Dataset(
         {
             "f1": (both, reduced("mean_f1")),
@@ -82,7 +82,10 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
             "gap_q25": (both, reduced("gap_f1", 0.25)),
             "gap_q75": (both, reduced("gap_f1", 0.75)),
         }
-        | {"shift": (both, domain_shifts(campaign, order, [str(id_) for id_ in metrics.condition.values]))}
+        | {
+            "shift": (both, domain_shifts(campaign, order, tested)),
+            "group": (both, condition_groups(campaign, order, tested)),
+        }
         | {name: (both, metrics[name].values[first]) for name in ("in_domain", "sigma", "abs_delta_defocus_A")}
         | {name: metrics[name] for name in ("epsilon", "minimum_contrast")}
     )

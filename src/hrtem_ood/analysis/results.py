@@ -6,16 +6,16 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from hrtem_ood.analysis.campaign_forecast import CampaignForecast, read_predictors, try_to_fit
 from hrtem_ood.analysis.learning_curves import Curves, read_learning_curves
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.measured import Measured, measured_scores
 from hrtem_ood.analysis.ranking.forecast import Forecast
 from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
-from hrtem_ood.analysis.ranking.predictor_ranking import forecasts, rank_predictors
+from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets, forecast_table, forecasts, rank_predictors
 from hrtem_ood.analysis.tables import all_tables, with_measured
 from hrtem_ood.analysis.training_set_comparison import TrainingSetScores, compare_tables, score_training_sets
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.results import Results
 from hrtem_ood.config.analysis import Analysis
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -37,6 +37,11 @@ class CampaignResults:
     outcomes : xarray.Dataset
         From :func:`hrtem_ood.analysis.ranking.outcomes.training_set_outcomes`.
     forecast : Forecast
+        Of cells under an imaging shift: by the forecaster, or where none can be fitted, by one predictor.
+    fitted : CampaignForecast or None
+        The forecaster.
+    no_forecaster : str
+        Why there is none; else empty.
     compared : list of TrainingSetScores
         Empty if the configuration names none.
     curves : Curves
@@ -52,6 +57,8 @@ class CampaignResults:
     predictors: xr.Dataset
     outcomes: xr.Dataset
     forecast: Forecast
+    fitted: CampaignForecast | None
+    no_forecaster: str
     compared: list[TrainingSetScores]
     curves: Curves
     tables: dict[str, pd.DataFrame]
@@ -73,21 +80,32 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     """
     metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
     cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
-    with Results(results).open("predictors", campaign.predictors_id) as stored:
-        values = stored.load()
-    forecast_table, forecast = forecasts(values, outcomes, analysis)
+    stored = read_predictors(campaign, results)
+    values = stored.predictors
+    fitted, no_forecaster = try_to_fit(campaign, outcomes, stored)
+    use = cell_subsets(outcomes)["imaging"]
+    if fitted is None:
+        forecast_of_cells = forecasts(values, outcomes, analysis)[1]
+        coverage = calibration(values, outcomes, analysis)
+    else:
+        forecast_of_cells = fitted.as_forecast(outcomes, use, analysis.forecast_level)
+        coverage = fitted.calibration(use)
     compared, curves = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
     tables = all_tables(metrics, cells, analysis) | {
-        "predictor_ranking": rank_predictors(values, outcomes, analysis),
-        "forecast": forecast_table,
-        "calibration": calibration(values, outcomes, analysis),
+        "predictor_ranking": rank_predictors(
+            values, outcomes, analysis, {} if fitted is None else fitted.outcomes(outcomes)
+        ),
+        "forecast": forecast_table(outcomes, forecast_of_cells, analysis),
+        "calibration": coverage,
         "learning_curves": curves.table(),
     }
     tables |= compare_tables(compared, analysis)
     measured = measured_scores(campaign, results, cells) if campaign.labelled_sets else None
     if measured is not None:
         tables |= {"ood_matrix": with_measured(tables["ood_matrix"], measured.cells), "measured": measured.table}
-    return CampaignResults(metrics, cells, values, outcomes, forecast, compared, curves, tables, measured)
+    return CampaignResults(
+        metrics, cells, values, outcomes, forecast_of_cells, fitted, no_forecaster, compared, curves, tables, measured
+    )
 
 
 def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:

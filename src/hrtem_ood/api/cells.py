@@ -107,4 +107,4 @@ def _predictors(campaign: Campaign, results: FolderPath) -> "xr.Dataset":
     """Read the predictors of a campaign whose metrics exist."""
     check_exists(campaign, results, "metrics", campaign.metrics_id)
     with open_artifact(campaign, results, "predictors", campaign.predictors_id) as predictors:
-        return predictors.load()
+        return predictors.drop_dims(["descriptor", "power", "frequency"]).load()

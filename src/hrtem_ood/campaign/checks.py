@@ -8,6 +8,7 @@ from hrtem_ood.campaign.count_checks import count_errors
 from hrtem_ood.campaign.size_checks import size_errors
 from hrtem_ood.campaign.stage_table import FILE_STAGES
 from hrtem_ood.campaign.user_files import user_file_errors
+from hrtem_ood.config.analysis import FORECAST
 from hrtem_ood.config.structures import StructureSet
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.quoting import quoted
@@ -38,7 +39,7 @@ def config_errors(campaign: Campaign) -> list[str]:
 
 
 def _name(campaign: Campaign) -> Iterator[str]:
-    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs"):
+    if campaign.name in (*FILE_STAGES, "logs", "benchmarks", "jobs", "forecasters"):
         yield f"campaign: `{campaign.name}` is a folder of the results; use another name."
 
 
@@ -75,6 +76,13 @@ def _references(campaign: Campaign) -> Iterator[str]:
         config.training_sets,
         "training_sets",
     )
+    for name, grids in config.analysis.apart.items():
+        yield from _unknown(f"analysis.apart.{name}", grids, config.conditions, "conditions")
+    trained = {each: None for grid in config.networks.values() for each in grid.training_sets}
+    for number, draw in enumerate(config.analysis.design_draws, 1):
+        key = f"analysis.design_draws, entry {number}"
+        yield from _unknown(f"{key}, use", draw.use, config.conditions, "conditions")
+        yield from _unknown(key, draw.training_sets, trained, "networks.*.training_sets")
 
 
 def _compared(campaign: Campaign) -> Iterator[str]:
@@ -100,7 +108,7 @@ def _compared(campaign: Campaign) -> Iterator[str]:
 def _predictors(campaign: Campaign) -> Iterator[str]:
     users, analysis = campaign.config.predictors, campaign.config.analysis
     for name in users:
-        if name in PREDICTORS:
+        if name in (*PREDICTORS, FORECAST):
             yield f"predictors.{name}: a built-in predictor has this name; use another one."
     excluded = analysis.exclude_predictors or ()
     names_by_key = {
@@ -110,7 +118,8 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
     }
     names_by_key |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
     for key, names in names_by_key.items():
-        yield from _unknown(f"analysis.{key}", names, [*PREDICTORS, *users], "predictors, built-in or user-defined")
+        valid = [*PREDICTORS, *users, *((FORECAST,) if key.startswith("claims") else ())]
+        yield from _unknown(f"analysis.{key}", names, valid, "predictors, built-in or user-defined")
     for key in ("baseline_predictor", "forecast_predictor"):
         if names_by_key[key][0] in excluded:
             yield f"analysis.exclude_predictors: `{names_by_key[key][0]}` is the {key}, which cannot be excluded."

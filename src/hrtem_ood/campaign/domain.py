@@ -16,6 +16,9 @@ IMAGING_SHIFTS = ("defocus", "dose", "aberrations", "several")
 STRUCTURE_SHIFTS = ("structure", "structure and imaging")
 """Shifts of the structure recipe, under a training condition and under another one."""
 
+BETWEEN = "between groups"
+"""Group of cells with conditions of different groups."""
+
 DEFOCUS_FIELDS = ("defocus_A", "defocus_sd_A")
 DOSE_FIELDS = ("dose_e_per_A2", "dose_sd_e_per_A2")
 
@@ -74,6 +77,36 @@ def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Se
             same = any(recipe == trained_recipe for trained_recipe, _ in kinds)
             shifts[row, column] = classify_shift([trained for _, trained in kinds], condition, same_recipe=same)
     return shifts
+
+
+def condition_groups(campaign: Campaign, training_sets: Sequence[str], datasets: Sequence[str]) -> NDArray[np.object_]:
+    """Return to which group of ``analysis.apart`` every cell belongs.
+
+    Parameters
+    ----------
+    campaign, training_sets, datasets
+        As in :func:`in_domain`.
+
+    Returns
+    -------
+    object array of str, (training_set, condition)
+        Empty where neither training nor test has a condition of a group; the name of a group that has all of them;
+        :data:`BETWEEN` otherwise.
+    """
+    group_of = {
+        condition: name
+        for name, grids in campaign.config.analysis.apart.items()
+        for grid in grids
+        for condition in campaign.conditions[grid]
+    }
+    tested = [group_of.get(campaign.datasets[id_].condition, "") for id_ in datasets]
+    groups = np.full((len(training_sets), len(datasets)), "", dtype=object)
+    for row, name in enumerate(training_sets):
+        trained = {
+            group_of.get(campaign.datasets[id_].condition, "") for id_ in campaign.training_set_by_id[name].datasets
+        }
+        groups[row] = [next(iter(trained)) if trained == {own} else BETWEEN for own in tested]
+    return groups
 
 
 def classify_shift(trained: Iterable[Condition], tested: Condition, *, same_recipe: bool) -> str:

@@ -78,6 +78,9 @@ FIGURES = (
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
     FigureRow("measured", "From simulation to micrographs", "Measured micrographs", has_micrographs),
     FigureRow(
+        "forecast_map", "The forecast by what training and test transfer", "What predicts it", on_study_page=True
+    ),
+    FigureRow(
         "structures",
         "Every structure recipe on every other",
         "Other structures",

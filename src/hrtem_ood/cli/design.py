@@ -2,11 +2,23 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hrtem_ood.cli.options import FILE, configs_argument, results_option
 from hrtem_ood.cli.output import print_text
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from hrtem_ood.campaign.campaign import Campaign
+    from hrtem_ood.design.forecast_design import ForecastDesign
+    from hrtem_ood.design.recommendation import DesignRequest, TrainingDesign
+    from hrtem_ood.transfer.forecast.forecaster import Forecaster
+
+DEFAULT_PREDICTOR = "texture_accuracy"
+"""It is maximised where there is no forecaster."""
 
 
 @click.command()
@@ -35,7 +47,14 @@ from hrtem_ood.cli.output import print_text
     help="What to maximise over the target conditions.",
 )
 @click.option(
-    "--predictor", default="texture_accuracy", show_default=True, metavar="NAME", help="Predictor of performance."
+    "--forecaster",
+    type=FILE,
+    help="Forecaster whose score is maximised.  [default: the newest of this pixel in results/forecasters]",
+)
+@click.option(
+    "--predictor",
+    metavar="NAME",
+    help="Predictor to maximise instead of a forecast.  [default, without a forecaster: texture_accuracy]",
 )
 @click.option(
     "--random",
@@ -69,7 +88,8 @@ def design(
     n_conditions: int,
     images: int,
     goal: str,
-    predictor: str,
+    forecaster: Path | None,
+    predictor: str | None,
     draws: int,
     seed: int,
     network_seeds: int,
@@ -85,9 +105,8 @@ def design(
     """
     from hrtem_ood.campaign.load import load_campaign, merge, read_configs
     from hrtem_ood.cli.render.console import print_on_terminal
-    from hrtem_ood.cli.render.design import design_table
     from hrtem_ood.design.experiment import experiment
-    from hrtem_ood.design.recommendation import DesignRequest, design_training_conditions
+    from hrtem_ood.design.recommendation import DesignRequest
     from hrtem_ood.design.request import Options, resolve_options
     from hrtem_ood.errors import ConfigError, HrtemOodError
 
@@ -97,6 +116,10 @@ def design(
         raise ConfigError(f"--images: {images} are too few for {n_conditions} conditions; give {n_conditions} or more.")
     raw = read_configs(configs)
     campaign = load_campaign(raw)
+    if predictor is not None and forecaster is not None:
+        raise ConfigError("--forecaster and --predictor: give one of them.")
+    chosen = None if predictor is not None else _forecaster(forecaster, results, campaign.config.imaging.pixel_size_A)
+    predictor = predictor or DEFAULT_PREDICTOR
     options = resolve_options(
         campaign, Options(target_conditions, candidates, predictor, images, training_set, networks, suite)
     )
@@ -111,16 +134,15 @@ def design(
         n_random=draws,
         time_limit_s=time_limit,
     )
-    choice = design_training_conditions(campaign, results, request)
+    choice, table, summary = _choice(campaign, results, request, chosen, images)
     content = experiment(
         campaign, choice, n_images=images, training_set=options.training_set, networks=options.networks,
         seeds=range(network_seeds),
     )  # fmt: skip
     load_campaign(merge(raw, content))  # raises its errors before anything is written
-    print_on_terminal(design_table(choice))
+    print_on_terminal(table)
     if output is not None:
         from hrtem_ood.artifacts.store import write_if_absent
-        from hrtem_ood.cli.render.design import design_summary
         from hrtem_ood.design.experiment import yaml_text
 
         command = f"hrtem-ood design {_files(configs)}{_options(click.get_current_context())}"
@@ -128,7 +150,7 @@ def design(
         head = [
             "Tests a choice of training conditions, which this command made:",
             f"    {command}",
-            *design_summary(choice),
+            *summary,
             "Run it on top of the configurations that it was written for:",
             f"    {run}",
         ]
@@ -137,6 +159,43 @@ def design(
             f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
             "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
         )
+
+
+def _forecaster(path: Path | None, results: Path, pixel_size_A: float) -> "Forecaster | None":
+    """Read the forecaster that is named, or find one; say which, or that there is none."""
+    from hrtem_ood.transfer.forecast.choose_file import FOLDER, choose_forecaster
+    from hrtem_ood.transfer.forecast.forecaster_files import read_forecaster
+
+    if path is not None:
+        return read_forecaster(path)
+    found = choose_forecaster(results, pixel_size_A=pixel_size_A)
+    if found is None:
+        print_text(
+            f"There is no forecaster for pixels of {pixel_size_A:g} Å in {results / FOLDER}, hence no forecast: the predictor "
+            f"{DEFAULT_PREDICTOR} is maximised. A finished campaign with enough conditions writes one."
+        )
+        return None
+    print_text(f"Forecaster: {found[0]}")
+    # so that the command in the experiment's head names it: another may be the newest by then
+    click.get_current_context().params["forecaster"] = found[0]
+    return found[1]
+
+
+def _choice(
+    campaign: "Campaign", results: Path, request: "DesignRequest", forecaster: "Forecaster | None", images: int
+) -> "tuple[TrainingDesign | ForecastDesign, Group, list[str]]":
+    """Choose by the forecast, or without a forecaster by the predictor; return the choice, its tables and its remarks."""
+    if forecaster is not None:
+        from hrtem_ood.cli.render.forecast_design import forecast_design_summary, forecast_design_table
+        from hrtem_ood.design.forecast_design import design_by_forecast
+
+        design = design_by_forecast(campaign, results, request, forecaster, images)
+        return design, forecast_design_table(design), forecast_design_summary(design)
+    from hrtem_ood.cli.render.design import design_summary, design_table
+    from hrtem_ood.design.recommendation import design_training_conditions
+
+    choice = design_training_conditions(campaign, results, request)
+    return choice, design_table(choice), design_summary(choice)
 
 
 def _files(configs: tuple[Path, ...]) -> str:

@@ -68,7 +68,7 @@ def predict(
     folder of them or a pattern: TIFF, MRC, DM3, DM4, SER, EMD, HSpy or ZSpy. Writes masks, numbered particles and their table
     per image, and index.html to look at all of them. Estimates dose, defocus and lattice spacings of each image, and tells
     from these how far to trust the network, and whether the pixel size may be wrong. With --condition, shows the distance of
-    the images to the training conditions, the expected F1, and what of the condition the images contradict.
+    the images to the training conditions, the forecast F1, and what of the condition the images contradict.
     """
     from hrtem_ood.cli.render import predict as text
     from hrtem_ood.cli.render.console import print_on_terminal

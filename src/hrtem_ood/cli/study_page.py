@@ -14,15 +14,18 @@ from hrtem_ood.cli.output import print_text
 @results_option
 @click.option("--page", type=FILE, required=True, help="Markdown file to write; overwritten.")
 @click.option("--figures", type=FOLDER, required=True, help="Folder for its figures.")
-def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Path) -> None:
+@click.option("--data", type=FOLDER, help="Folder for the table of its cells.  [default: none is written]")
+def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Path, data: Path | None) -> None:
     """Write a Markdown page about a finished campaign.
 
-    It has the tables and figures of the results, and how to read them.
+    It has the tables and figures of the results, and how to read them. With --data, every cell is published, too: score,
+    forecast, predictors and descriptors.
     """
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.report.study_page import write_page
 
     words = ["hrtem-ood", "study-page", *configs, "--page", page, "--figures", figures]
+    words += [] if data is None else ["--data", data]
     command = shlex.join(map(str, words))
-    write_page(load_campaign_from_files(configs), results, page, figures, command)
-    print_text(f"{page}, {figures}")
+    cells = write_page(load_campaign_from_files(configs), results, page, figures, command, data)
+    print_text(", ".join(map(str, [page, figures, *cells])))

@@ -6,19 +6,26 @@ from typing import Any
 import yaml
 
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.design.forecast_design import ForecastDesign
 from hrtem_ood.design.recommendation import TrainingDesign
 from hrtem_ood.physics.optics.condition import Condition
 
 
 def experiment(
-    campaign: Campaign, design: TrainingDesign, *, n_images: int, training_set: str, networks: str, seeds: Sequence[int]
+    campaign: Campaign,
+    design: TrainingDesign | ForecastDesign,
+    *,
+    n_images: int,
+    training_set: str,
+    networks: str,
+    seeds: Sequence[int],
 ) -> dict[str, Any]:
     """Make the experiment as a configuration to be merged on top of the campaign's.
 
     Parameters
     ----------
     campaign : Campaign
-    design : TrainingDesign
+    design : TrainingDesign or ForecastDesign
     n_images : int
         Training images of every training set.
     training_set : str
@@ -58,7 +65,8 @@ def experiment(
         "training_sets": _only(config.training_sets, {name: entry | {"conditions": name} for name in names}),
         "networks": _only(config.networks, {group: {"training_sets": names} | hyperparameters | {"seed": list(seeds)}}),
         "test_suites": _only(config.test_suites, {"design": test_suite}),
-        "analysis": {"compare_training_sets": names},
+        # those of the campaign name training sets that are removed
+        "analysis": {"compare_training_sets": names} | ({"design_draws": []} if config.analysis.design_draws else {}),
     }
 
 

@@ -120,14 +120,10 @@ def design_training_conditions(campaign: Campaign, results: Path, request: Desig
     ArtifactError
         If exit waves are needed and missing.
     """
-    candidates = _conditions(campaign, request.candidates)
-    targets = _conditions(campaign, request.target_conditions)
+    candidates = conditions_of(campaign, request.candidates)
+    targets = conditions_of(campaign, request.target_conditions)
     k = request.n_conditions
-    if k >= len(candidates):
-        raise ConfigError(
-            f"--n-conditions: {k} of {len(candidates)} candidates leave nothing to choose; "
-            f"give {len(candidates) - 1} at most, or more --candidates."
-        )
+    check_choice(k, len(candidates))
     values = predictor_matrix(
         campaign,
         results,
@@ -157,6 +153,22 @@ def design_training_conditions(campaign: Campaign, results: Path, request: Desig
     )
 
 
-def _conditions(campaign: Campaign, grids: Sequence[str]) -> tuple[Condition, ...]:
+def check_choice(n_conditions: int, candidates: int) -> None:
+    """Check that there is something to choose.
+
+    Raises
+    ------
+    ConfigError
+        If there are no more candidates than conditions to choose.
+    """
+    if n_conditions >= candidates:
+        raise ConfigError(
+            f"--n-conditions: {n_conditions} of {candidates} candidates leave nothing to choose; "
+            f"give {candidates - 1} at most, or more --candidates."
+        )
+
+
+def conditions_of(campaign: Campaign, grids: Sequence[str]) -> tuple[Condition, ...]:
+    """Return the different conditions of grids, in an order that does not depend on the configuration's."""
     different = {condition for name in grids for condition in campaign.conditions[name]}
     return tuple(sorted(different, key=lambda condition: canonical_json(condition.model_dump())))

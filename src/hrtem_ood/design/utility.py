@@ -15,7 +15,8 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
 from hrtem_ood.transfer.object_spectrum import UNIT_OBJECTS, ObjectSpectrum
 from hrtem_ood.transfer.polar_grid import polar_grid
-from hrtem_ood.transfer.predictors.registry import SPECTRAL_PREDICTORS, Predictor
+from hrtem_ood.transfer.predictors.inputs import Dataset
+from hrtem_ood.transfer.predictors.registry import SPECTRAL_PREDICTORS
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +55,9 @@ def predictor_matrix(
     config, row = campaign.config, SPECTRAL_PREDICTORS[predictor]
     objects: dict[str, ObjectSpectrum] = dict.fromkeys(structure_sets, UNIT_OBJECTS)
     if row.needs_objects:
-        _check_exit_waves(campaign, results, row, structure_sets)
+        others = [name for name, each in SPECTRAL_PREDICTORS.items() if not each.needs_objects]
+        instead = f"\nor use a predictor that needs none: --predictor {', '.join(others)}."
+        check_exit_waves(campaign, results, predictor, structure_sets, instead)
         objects |= object_spectra(campaign, results, objects)
     grid = polar_grid(config.transfer, pixel_size_A=config.imaging.pixel_size_A)
     wavelength_A = electron_wavelength_A(config.simulation.energy_eV)
@@ -76,19 +79,61 @@ def predictor_matrix(
     return np.array([[row.measure(one, other) for other in test] for one in train])
 
 
-def _check_exit_waves(campaign: Campaign, results: Path, predictor: Predictor, structure_sets: tuple[str, str]) -> None:
+def datasets_under(
+    campaign: Campaign, results: Path, conditions: Sequence[Condition], structure_set: str
+) -> list[Dataset]:
+    """Return a structure set under conditions that a campaign need not have, with their image spectra."""
+    config = campaign.config
+    objects = object_spectra(campaign, results, [structure_set])[structure_set]
+    grid = polar_grid(config.transfer, pixel_size_A=config.imaging.pixel_size_A)
+    spectra = [
+        image_spectra(
+            condition,
+            objects,
+            grid,
+            wavelength_A=electron_wavelength_A(config.simulation.energy_eV),
+            pixel_size_A=config.imaging.pixel_size_A,
+            detector=config.imaging.detector,
+        )
+        for condition in conditions
+    ]
+    nowhere = np.zeros(0)
+    return [
+        Dataset("", condition, structure_set, config.imaging.pixel_size_A, objects, each, nowhere, Path())
+        for condition, each in zip(conditions, spectra, strict=True)
+    ]
+
+
+def check_exit_waves(
+    campaign: Campaign, results: Path, what: str, structure_sets: tuple[str, str], instead: str = ""
+) -> None:
+    """Check that the exit waves exist from which the spectra of the objects are estimated.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+    what : str
+        What needs them, for the message.
+    structure_sets : (str, str)
+    instead : str
+        What else can be done, for the end of the message.
+
+    Raises
+    ------
+    ArtifactError
+        If any is missing; has the command that creates them.
+    """
     recipes = dict.fromkeys(campaign.recipe_id(name) for name in structure_sets)
     shards = [shard.id for recipe in recipes for shard in campaign.exit_waves_for_recipe[recipe][0]]
     artifacts = Results(results)
     missing = [artifacts.path("exit_waves", id_) for id_ in shards if not artifacts.exists("exit_waves", id_)]
     if missing:
         targets = " ".join(f"results/{path.relative_to(results)}" for path in missing)
-        others = [name for name, row in SPECTRAL_PREDICTORS.items() if not row.needs_objects]
         raise ArtifactError(
-            f"{predictor.name} needs exit waves, for the spectra of the objects, and these are missing: "
+            f"{what} needs exit waves, for the spectra of the objects, and these are missing: "
             f"{', '.join(map(str, missing))}. Create them first, with the same configuration files "
-            f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…\n"
-            f"or use a predictor that needs none: --predictor {', '.join(others)}."
+            f"(the laptop campaign needs no --configfile):\n    snakemake {targets} --configfile CONFIG…{instead}"
         )
 
 

@@ -99,7 +99,7 @@ def page_locked(am: ArrayModule, shape: tuple[int, ...], dtype: Any) -> NDArray[
 
 
 @lru_cache(maxsize=1)
-def _stages(am: ArrayModule, shape: tuple[int, int]) -> tuple[list[NDArray[np.complex64]], list[Any]]:
+def _stages(am: ArrayModule, shape: tuple[int, ...]) -> tuple[list[NDArray[np.complex64]], list[Any]]:
     """Return page-locked planes, and an event for each that tells when its content has left.
 
     They are kept: memory that is given back while it is on its way to the device would be given out again.
@@ -112,7 +112,7 @@ def _stages(am: ArrayModule, shape: tuple[int, int]) -> tuple[list[NDArray[np.co
 def uploaded(
     read: Callable[[int, NDArray[Any]], None],
     number: int,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     am: ArrayModule,
     workers: Executor,
 ) -> Iterator[Array]:

@@ -14,7 +14,7 @@ from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets, orient, o
 from hrtem_ood.analysis.ranking.predictor_scores import score_predictors
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
 from hrtem_ood.analysis.results import CampaignResults
-from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.config.analysis import FORECAST, Analysis
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,35 @@ class Difference:
         return "shown" if self.low > 0 else "refuted" if self.high < 0 else "open"
 
 
-def all_predictors(results: CampaignResults, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
-    """Return every predictor by name, (training_set, condition), those that the ranking excludes included."""
-    return orient(results.predictors, results.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
+def all_predictors(
+    results: CampaignResults, analysis: Analysis, outcome: str | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Return every predictor by name, (training_set, condition), those that the ranking excludes included.
+
+    With an outcome, the forecaster's forecast of it is among them.
+    """
+    values = orient(results.predictors, results.outcomes, analysis.model_copy(update={"exclude_predictors": None}))
+    if outcome is not None and results.fitted is not None:
+        values[FORECAST] = results.fitted.outcomes(results.outcomes)[outcome]
+    return values
 
 
 def claimed_predictors(analysis: Analysis) -> list[str]:
-    """Return the predictors of all claims, those of comparison first, each once."""
+    """Return the predictors of all claims, those of comparison first, each once; without the forecaster."""
     compared = [name for claim in analysis.claims for name in claim.better_than]
-    return list(dict.fromkeys([*compared, *(claim.predictor for claim in analysis.claims)]))
+    named = dict.fromkeys([*compared, *(claim.predictor for claim in analysis.claims)])
+    return [name for name in named if name != FORECAST]
 
 
 def rho_differences(
-    results: CampaignResults, analysis: Analysis, outcome: str, predictor: str, others: Sequence[str]
+    results: CampaignResults,
+    analysis: Analysis,
+    outcome: str,
+    predictor: str,
+    others: Sequence[str],
+    cells: str = "imaging",
 ) -> list[Difference]:
-    """Compare the ρ of one predictor with those of others, over all cells under an imaging shift.
+    """Compare the ρ of one predictor with those of others, over a subset of cells.
 
     Parameters
     ----------
@@ -61,16 +75,20 @@ def rho_differences(
     outcome : {"gap", "regret"}
     predictor : str
     others : sequence of str
+    cells : str
+        Name of the subset; see :func:`hrtem_ood.analysis.ranking.predictor_ranking.cell_subsets`.
 
     Returns
     -------
     list of Difference
-        Of ρ, with paired two-way bootstrap intervals, as in the ranking; without enough cells, empty.
+        Of ρ, with paired two-way bootstrap intervals, as in the ranking; without enough cells or the predictor, empty.
     """
-    values = all_predictors(results, analysis)
-    subset = outcome_subset(results.outcomes, analysis, outcome, "imaging", cell_subsets(results.outcomes)["imaging"])
+    values = all_predictors(results, analysis, outcome)
+    if predictor not in values:
+        return []
+    subset = outcome_subset(results.outcomes, analysis, outcome, cells, cell_subsets(results.outcomes)[cells])
     differences = []
-    for other in others:
+    for other in (each for each in others if each in values):
         table = score_predictors(subset, {name: values[name] for name in dict.fromkeys((predictor, other))}, other)
         if not table.empty and predictor != other:
             row = rows_as_dicts(table[table.predictor == predictor])[0]

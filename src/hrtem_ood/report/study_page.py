@@ -1,25 +1,37 @@
 """The page of a study: tables and sentences from the numbers of a campaign, as Markdown."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hrtem_ood.analysis.correlation import spearman
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
 from hrtem_ood.analysis.provenance import campaign_provenance
-from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES
+from hrtem_ood.analysis.published_cells import write_cells
+from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES, bootstrap_stream, cell_subsets
 from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
 from hrtem_ood.artifacts.store import write_bytes, write_text
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, figures_of, has_several_recipes
 from hrtem_ood.campaign.results import Results
+from hrtem_ood.config.analysis import FORECAST, Analysis
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.forecast_claims import (
+    claimed_cells,
+    coverage_bins,
+    coverage_claims,
+    design_answer,
+    rho_claim,
+)
 from hrtem_ood.report.study_claims import comparisons, forecast_coverage, predictor_correlations, rho_differences
 from hrtem_ood.report.study_text import limitations, training_sets, varied_parameters
+from hrtem_ood.report.study_trends import trends
 from hrtem_ood.report.templates import load_template
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
@@ -35,8 +47,10 @@ PACKAGES = ("torch", "numpy", "scipy", "abtem")
 """Packages whose versions the page states."""
 
 
-def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, command: str) -> None:
-    """Write the page of a finished campaign and copy its figures.
+def write_page(
+    campaign: Campaign, results: Path, page: Path, figures: Path, command: str, data_folder: Path | None = None
+) -> list[Path]:
+    """Write the page of a finished campaign, copy its figures, and publish its cells.
 
     Parameters
     ----------
@@ -47,6 +61,13 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
         Markdown file, and folder of its pictures; both are overwritten.
     command : str
         Command that generates the page, for its first lines.
+    data_folder : Path, optional
+        Folder of its cells; without one, none are written.
+
+    Returns
+    -------
+    list of Path
+        Files of cells.
 
     Raises
     ------
@@ -63,10 +84,13 @@ def write_page(campaign: Campaign, results: Path, page: Path, figures: Path, com
         write_bytes(figures / f"{name}.png", (report / f"figures/{name}.png").read_bytes())
     links = {name: Path(os.path.relpath(figures / f"{name}.png", page.parent)).as_posix() for name in names}
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
-    write_text(page, page_text(data, links, command))
+    cells = [] if data_folder is None else write_cells(campaign, results, data.results, data_folder)
+    published = [Path(os.path.relpath(each, page.parent)).as_posix() for each in cells]
+    write_text(page, page_text(data, links, command, published))
+    return cells
 
 
-def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
+def page_text(data: ReportData, links: dict[str, str], command: str, published: Sequence[str] = ()) -> str:
     """Write the page's text.
 
     Parameters
@@ -76,6 +100,8 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
         Of figures, by name.
     command : str
         Command that generates the page.
+    published : sequence of str
+        Links of the files of cells.
 
     Returns
     -------
@@ -84,6 +110,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
     """
     campaign, results, analysis = data.campaign, data.results, data.analysis
     stages, software = campaign_provenance(campaign, data.folder)
+    covered = forecast_coverage(results, analysis)
     return load_template("study_page.md.j2", html=False).render(
         campaign=campaign,
         analysis=analysis,
@@ -96,7 +123,13 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
         metric=METRICS[analysis.metric],
         symbol=predictor_symbol,
         outcomes={name: outcome_summary(results, campaign, name) for name in OUTCOMES},
-        covered=forecast_coverage(results, analysis),
+        covered=covered,
+        fitted=results.fitted,
+        no_forecaster=results.no_forecaster,
+        coverage_claims=coverage_claims(results, campaign, covered),
+        bins=coverage_bins(results),
+        designs=design_answer(results, campaign),
+        groups={group: apart_rows(results, analysis, group) for group in analysis.apart},
         compare=compare_rows(results, campaign),
         differences={name: comparisons(results, name) if results.compared else [] for name in ("mean", "worst")},
         matrix=data.structure_matrix if has_several_recipes(campaign) else None,
@@ -105,6 +138,8 @@ def page_text(data: ReportData, links: dict[str, str], command: str) -> str:
         revisions=sorted({revision for stage in stages for revision in stage.revisions}),
         software={name: software[name] for name in PACKAGES if name in software},
         limits=limitations(campaign, results),
+        published=published,
+        trends=trends(results, campaign, data.structure_matrix if has_several_recipes(campaign) else None),
     )
 
 
@@ -118,15 +153,17 @@ def predictor_symbol(name: str) -> str:
 def outcome_summary(results: CampaignResults, campaign: Campaign, name: str) -> dict[str, Any]:
     """Gather the page's content on one outcome: ranking, claim with its differences, and subsets of cells."""
     analysis = campaign.config.analysis
-    ranking = results.tables["predictor_ranking"]
-    part = ranking[(ranking.outcome == name) & (ranking.cells == "imaging")].reset_index(drop=True)
+    ranking, claim = results.tables["predictor_ranking"], analysis.claim_on(name)
+    cells = claimed_cells(claim.cells if claim else "all")
+    part = ranking[(ranking.outcome == name) & (ranking.cells == cells)].reset_index(drop=True)
     # ties share a place
     part.insert(0, "place", part.rho.round(9).rank(method="min", ascending=False, na_option="bottom").astype(int))
-    claim = analysis.claim_on(name)
     named = [claim.predictor, *claim.better_than] if claim else []
     content: dict[str, Any] = {
         "meaning": OUTCOME[name],
         "claim": claim,
+        "cells": cells,
+        "rho": rho_claim(results, campaign, name),
         "rows": rows_as_dicts(part[(part.place <= TOP) | part.predictor.isin(named)]),
         "entered": len(part),
         "n": int(part.n.max()) if len(part) else 0,
@@ -139,9 +176,9 @@ def outcome_summary(results: CampaignResults, campaign: Campaign, name: str) -> 
         return content
     return content | {
         "claimed": rows_as_dicts(part[part.predictor == claim.predictor]),
-        "gains": rho_differences(results, analysis, name, claim.predictor, claim.better_than),
+        "gains": rho_differences(results, analysis, name, claim.predictor, claim.better_than, cells),
         "leads": {
-            first: rho_differences(results, analysis, name, first, [claim.predictor])
+            first: rho_differences(results, analysis, name, first, [claim.predictor], cells)
             for first in _predictors_ahead(part, claim.predictor)
         },
     }
@@ -159,7 +196,8 @@ def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, stru
     claim = campaign.config.analysis.claim_on(name)
     named = [claim.predictor, *claim.better_than] if claim else []
     for cells, part in ranking[ranking.outcome == name].groupby("cells", sort=False):
-        if str(cells).startswith("structure") != structures:
+        apart = any(str(cells).startswith(group) for group in campaign.config.analysis.apart)
+        if apart or str(cells).startswith("structure") != structures:
             continue
         by_name = part.set_index("predictor")
         best = part.sort_values("rho", ascending=False).iloc[0]
@@ -171,6 +209,46 @@ def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, stru
                 "rho": {each: by_name.loc[each].to_dict() if each in by_name.index else None for each in named},
             }
         )
+    return rows
+
+
+APART = ("sigma", FORECAST, "log_cnr_difference", "texture_gap", "abs_delta_defocus_A")
+"""Predictors that are listed for a group of conditions that is reported apart, besides the best."""
+
+
+def apart_rows(results: CampaignResults, analysis: Analysis, group: str) -> list[dict[str, Any]]:
+    """Return what predicts gap and regret within a group of conditions, with and without minimum contrast.
+
+    ε of the test is no predictor of the ranking, as it knows nothing of training, but is listed here.
+    """
+    ranking, rows = results.tables["predictor_ranking"], []
+    outcomes, subsets = results.outcomes, cell_subsets(results.outcomes)
+    of_test = results.cells.epsilon.sel(condition=outcomes.condition.values).values
+    for outcome in OUTCOMES:
+        for cells in (group, f"{group}, away from minimum contrast"):
+            part = ranking[(ranking.outcome == outcome) & (ranking.cells == cells)]
+            if part.empty:
+                continue
+            by_name = part.set_index("predictor")
+            measured = outcomes[outcome].values
+            epsilon = spearman(
+                measured,
+                np.broadcast_to(of_test, measured.shape),
+                subsets[cells] & np.isfinite(measured),
+                outcomes.place.values,
+                analysis,
+                bootstrap_stream(outcome, cells),
+            )
+            rows.append(
+                {
+                    "epsilon": {"rho": epsilon.rho, "rho_low": epsilon.low, "rho_high": epsilon.high},
+                    "outcome": outcome,
+                    "cells": cells,
+                    "n": int(part.n.iloc[0]),
+                    "best": part.sort_values("rho", ascending=False).iloc[0].to_dict(),
+                    "rho": {name: by_name.loc[name].to_dict() if name in by_name.index else None for name in APART},
+                }
+            )
     return rows
 
 

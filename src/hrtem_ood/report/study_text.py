@@ -19,8 +19,11 @@ def varied_parameters(campaign: Campaign) -> list[str]:
 
 def training_sets(campaign: Campaign) -> list[str]:
     """Describe every training set: name, structures, conditions, and number of networks."""
-    lines = []
+    lines, draws = [], campaign.config.analysis.design_draws
+    drawn = {name for draw in draws for name in draw.training_sets}
     for name, sets in campaign.training_sets.items():
+        if name in drawn:
+            continue
         ids = {each.id for each in sets}
         networks = sum(network.training_set in ids for network in campaign.networks.values())
         grid = campaign.config.training_sets[name]
@@ -35,6 +38,14 @@ def training_sets(campaign: Campaign) -> list[str]:
                 f"`{name}`: {kind}, {sum(sets[0].n_images)} images of {', '.join(f'`{each}`' for each in grid.structure_sets)} "
                 f"{'in all' if grid.mixture else 'each'}; {networks} networks"
             )
+    if drawn:
+        ids = {each.id for name in drawn for each in campaign.training_sets[name]}
+        networks = sum(network.training_set in ids for network in campaign.networks.values())
+        uses = len({draw.use for draw in draws})
+        lines.append(
+            f"designed, uniform and random sets for {_number(uses, 'draw')} of conditions of use: {_number(len(drawn), 'set')} "
+            f"of several conditions, of which {len(ids)} differ; {networks} networks"
+        )
     return lines
 
 

@@ -1,6 +1,7 @@
 """Stage `predictors`: every predictor, for every training set and test dataset of a campaign."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +16,19 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.progress import track
+from hrtem_ood.transfer.forecast.descriptors import NAMES, describe_all
 from hrtem_ood.transfer.image_spectrum import ImageSpectra, image_spectra
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.polar_grid import polar_grid
 from hrtem_ood.transfer.predictors.inputs import Dataset, TrainingSet, unit_cube_coordinates
 from hrtem_ood.transfer.predictors.registry import PREDICTORS, Predictor
 from hrtem_ood.transfer.predictors.user_predictor import user_predictor
+
+DESCRIPTORS = "descriptors"
+"""Name of the descriptors among the coordinates of the store."""
+
+OBJECTS = "object_spectra"
+"""Name of the power spectra of the objects among them."""
 
 
 def predictors(campaign: Campaign, results: Path) -> None:
@@ -60,6 +69,8 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     xarray.Dataset
         One float64 variable per predictor, (training_set, condition), with the attributes ``direction``, ``family``,
         ``long_name`` (symbol) and ``units``. Coordinates are ids, in sorted order; ``condition`` runs over test datasets.
+        So are ``descriptors``, (training_set, condition, descriptor), of forecasters, and ``object_spectra``, (power, frequency):
+        frequencies [1/Å] and power spectra of the objects [rad² Å²].
     """
     functions = active_predictors(campaign)
     datasets = campaign_datasets(campaign, results)
@@ -73,7 +84,34 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
     for row, train in enumerate(track(training_sets, "training sets", len(training_sets))):
         for name, predictor in functions.items():
             values[name][row] = [predictor.function(train, test) for test in test_datasets]
-    return as_dataset(values, campaign)
+    # those of most training sets, so that a forecaster can be used without the exit waves
+    objects = Counter(each.datasets[0].object_spectrum for each in training_sets).most_common(1)[0][0]
+    return with_descriptors(as_dataset(values, campaign), describe_all(training_sets, test_datasets), objects)
+
+
+def with_descriptors(table: xr.Dataset, descriptors: np.ndarray, objects: ObjectSpectrum) -> xr.Dataset:
+    """Add what a forecaster needs as coordinates: these are no predictors.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        From :func:`as_dataset`.
+    descriptors : float64 array, (training_set, condition, descriptor), [1]
+    objects : ObjectSpectrum
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    powers = np.array([objects.q_per_A, objects.particle, objects.film])
+    return table.assign_coords(
+        {
+            "descriptor": np.array(NAMES, dtype=object),
+            "power": np.array(["q_per_A", "particle", "film"], dtype=object),
+            DESCRIPTORS: (("training_set", "condition", "descriptor"), descriptors),
+            OBJECTS: (("power", "frequency"), powers, {"covered": objects.covered}),
+        }
+    )
 
 
 def as_dataset(values: Mapping[str, np.ndarray], campaign: Campaign) -> xr.Dataset:

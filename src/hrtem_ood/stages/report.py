@@ -15,6 +15,8 @@ from hrtem_ood.malloc import keep_freed_memory
 def report(campaign: Campaign, results: Path) -> None:
     """Write a campaign's tables, figures and report, the report last, and update the link ``results/<campaign>``.
 
+    Where there are cells enough, its forecaster is written to ``results/forecasters``.
+
     Parameters
     ----------
     campaign : Campaign
@@ -27,6 +29,8 @@ def report(campaign: Campaign, results: Path) -> None:
     from hrtem_ood.report.data import ReportData
     from hrtem_ood.report.figures.catalogue import all_figures
     from hrtem_ood.report.html_report import report_html
+    from hrtem_ood.transfer.forecast.choose_file import FOLDER
+    from hrtem_ood.transfer.forecast.forecaster_files import write_forecaster
 
     keep_freed_memory()
     folder = Results(results).path("reports", campaign.report_id)
@@ -36,5 +40,7 @@ def report(campaign: Campaign, results: Path) -> None:
     figures = all_figures(data)
     for name, content in figures.items():
         store.write_bytes(folder / name, content)
+    if data.results.fitted is not None:
+        write_forecaster(results / FOLDER, data.results.fitted.forecaster)
     store.write_text(folder / REPORT, report_html(data, figures))
     store.update_symlink(results / campaign.name, folder)

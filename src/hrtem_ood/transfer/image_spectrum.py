@@ -45,6 +45,8 @@ class ImageSpectra:
         The configured w(q), with sum 1.
     area : float64 array, (q,), [1/Å²]
         Weights of ∫∫ d²q over the band, as in :class:`hrtem_ood.transfer.polar_grid.PolarGrid`.
+    film : float64 array, (q, 1), [rad² Å²]
+        W_f of the film.
     """
 
     mean_transfer: Floats
@@ -56,6 +58,7 @@ class ImageSpectra:
     variance: float
     weight: Floats
     area: Floats
+    film: Floats
 
     @cached_property
     def snr(self) -> Floats:
@@ -129,6 +132,7 @@ def image_spectra(
         variance=inside + counting_noise_A2 * detected.outside,
         weight=grid.weight,
         area=grid.area_per_A2,
+        film=film,
     )
 
 
@@ -169,4 +173,5 @@ def mixture_spectra(parts: Sequence[ImageSpectra], shares: Sequence[float]) -> I
         variance=1.0,
         weight=parts[0].weight,
         area=parts[0].area,
+        film=mean([part.film for part in parts]),
     )

@@ -68,7 +68,7 @@ def test_targets_that_no_candidate_serves_are_named(raw, monkeypatch, predictor,
     """A σ of 0 is nothing; a distance of 0 is the condition itself."""
     spectra = "hrtem_ood.design.utility.object_spectra"
     monkeypatch.setattr(spectra, lambda _campaign, _results, names: dict.fromkeys(names, UNIT_OBJECTS))
-    monkeypatch.setattr("hrtem_ood.design.utility._check_exit_waves", lambda *_: None)
+    monkeypatch.setattr("hrtem_ood.design.utility.check_exit_waves", lambda *_: None)
     raw["conditions"]["wide"] = {"defocus_A": [0, 100, 200], "dose_e_per_A2": 400}
     request = DesignRequest(("wide",), ("wide",), 1, "mean", predictor, ("train", "test"))
     lines = design_summary(design_training_conditions(load_campaign(raw), Path(), request))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.domain import IN_DOMAIN, domain_shifts
+from hrtem_ood.campaign.domain import IN_DOMAIN, condition_groups, domain_shifts
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,8 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
         Training sets and test datasets by id, sorted as in the predictors' store. Along both, with signs such that larger is
         better: ``score`` (median over the networks that did not diverge), ``gap`` = score − its mean over in-domain
         datasets, ``regret`` = score − that of the training set of this recipe and condition alone (the best, of
-        several; NaN without one), and ``shift`` (:func:`hrtem_ood.campaign.domain.domain_shifts`). Without change of
+        several; NaN without one), ``shift`` (:func:`hrtem_ood.campaign.domain.domain_shifts`) and ``group``
+        (:func:`hrtem_ood.campaign.domain.condition_groups`). Without change of
         sign, medians of the label-free outputs ``entropy``, ``confidence``, ``mahalanobis`` and ``feature_cka``. Along
         ``training_set``: ``in_domain_score`` (that mean) and ``mixed``. Along ``condition``: ``minimum_contrast`` and ``place``
         (a number per test condition).
@@ -60,6 +61,7 @@ def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset
             "regret": (both, score - _best_single_condition_score(score, shifts, mixed)[None, :]),
             **{name: (both, _medians(metrics, stored, training_sets, tested)) for name, stored in LABEL_FREE.items()},
             "shift": (both, shifts),
+            "group": (both, condition_groups(campaign, training_sets, tested)),
             "in_domain_score": ("training_set", reference),
             "mixed": ("training_set", mixed),
             "minimum_contrast": ("condition", metrics.minimum_contrast.values[order]),

@@ -1,5 +1,7 @@
 """The ranking of predictors: every predictor on gap and regret, by kind of shift, and the forecast."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -8,8 +10,8 @@ from numpy.typing import NDArray
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
-from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
-from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.campaign.domain import BETWEEN, IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
+from hrtem_ood.config.analysis import FORECAST, Analysis
 
 OUTCOMES = ("gap", "regret")
 
@@ -26,18 +28,20 @@ def cell_subsets(outcomes: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
     Parameters
     ----------
     outcomes : xarray.Dataset
-        With ``shift``, ``mixed`` and ``minimum_contrast``: outcomes, or cells of
-        :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`.
+        With ``shift``, ``group``, ``mixed`` and ``minimum_contrast``: outcomes, or cells of
+        :func:`hrtem_ood.analysis.matrix.aggregate_by_training_set`. Those of each group of ``analysis.apart`` are subsets of
+        their own, and in no other.
 
     Returns
     -------
     dict of str to bool array, (training_set, condition)
     """
-    kind = outcomes["shift"].values
+    group = outcomes["group"].values
+    kind = np.where(group == "", outcomes["shift"].values, "")
     imaging = np.isin(kind, IMAGING_SHIFTS)
     mixed, faint = outcomes.mixed.values[:, None], outcomes.minimum_contrast.values
     # single-condition sets that were trained at minimum contrast
-    trained_faint = ~mixed & ((kind == IN_DOMAIN) & faint).any(axis=1, keepdims=True)
+    trained_faint = ~mixed & ((outcomes["shift"].values == IN_DOMAIN) & faint).any(axis=1, keepdims=True)
     use = {
         "imaging": imaging,
         "imaging, away from minimum contrast": imaging & ~faint & ~trained_faint,
@@ -45,7 +49,12 @@ def cell_subsets(outcomes: xr.Dataset) -> dict[str, NDArray[np.bool_]]:
         "imaging, mixtures": imaging & mixed,
     }
     use |= {f"{name} only" if name != "several" else "several of these": kind == name for name in IMAGING_SHIFTS}
-    return use | {name: kind == name for name in STRUCTURE_SHIFTS}
+    use |= {name: kind == name for name in STRUCTURE_SHIFTS}
+    apart = np.isin(outcomes["shift"].values, IMAGING_SHIFTS)
+    for name in dict.fromkeys(group[(group != "") & (group != BETWEEN)].tolist()):
+        inside = apart & (group == name)
+        use |= {name: inside, f"{name}, away from minimum contrast": inside & ~faint & ~trained_faint}
+    return use
 
 
 def orient(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> dict[str, NDArray[np.float64]]:
@@ -102,27 +111,38 @@ def label_free_predictors(outcomes: xr.Dataset) -> dict[str, NDArray[np.float64]
     }
 
 
-def rank_predictors(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:
+def rank_predictors(
+    predictors: xr.Dataset,
+    outcomes: xr.Dataset,
+    analysis: Analysis,
+    forecast_outcomes: Mapping[str, NDArray[np.float64]] | None = None,
+) -> pd.DataFrame:
     """Score every predictor on every outcome over every subset of cells.
 
     Parameters
     ----------
     predictors, outcomes, analysis
         As in :func:`orient`.
+    forecast_outcomes : mapping of str to float64 array, (training_set, condition), optional
+        By outcome, what the forecaster says of it out of fold: it is ranked among the predictors.
 
     Returns
     -------
     pandas.DataFrame
-        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``), and the columns of
+        ``outcome``, ``cells``, ``family`` (``transfer``, ``naive``, ``images``, ``network``, ``user``, ``forecast``), and
+        the columns of
         :func:`hrtem_ood.analysis.ranking.predictor_scores.score_predictors`.
     """
     values = orient(predictors, outcomes, analysis)
     family = {name: predictors[name].attrs["family"] if name in predictors else "network" for name in values}
     parts = []
     for outcome in OUTCOMES:
+        ranked = dict(values)
+        if forecast_outcomes:
+            ranked[FORECAST], family[FORECAST] = forecast_outcomes[outcome], "forecast"
         for name, use in cell_subsets(outcomes).items():
             subset = outcome_subset(outcomes, analysis, outcome, name, use)
-            complete = _with_values(values, family, use & np.isfinite(outcomes[outcome].values))
+            complete = _with_values(ranked, family, use & np.isfinite(outcomes[outcome].values))
             table = score_predictors(subset, complete, analysis.baseline_predictor)
             if not table.empty:
                 head = pd.DataFrame({"outcome": outcome, "cells": name, "family": table.predictor.map(family)})
@@ -171,12 +191,13 @@ def _with_values(
     """Leave out predictors without any value, and those of networks that lack a value where all others have one.
 
     A cell is used only if all predictors have a value. A predictor of the networks' outputs, which needs in-domain tests
-    or a last convolution, must not remove cells from the others.
+    or a last convolution, must not remove cells from the others; nor must the forecaster.
     """
+    partial = ("network", "forecast")
     usable = {key: each for key, each in values.items() if np.isfinite(each[use]).any() or not use.any()}
-    others = [np.isfinite(each) for key, each in usable.items() if family[key] != "network"]
+    others = [np.isfinite(each) for key, each in usable.items() if family[key] not in partial]
     base = np.logical_and.reduce([use, *others])
-    return {key: each for key, each in usable.items() if family[key] != "network" or np.isfinite(each[base]).all()}
+    return {key: each for key, each in usable.items() if family[key] not in partial or np.isfinite(each[base]).all()}
 
 
 def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> tuple[pd.DataFrame, Forecast]:
@@ -199,10 +220,27 @@ def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) 
         outcomes.score.values, outcomes.in_domain_score.values, values, use, outcomes.place.values,
         folds=analysis.folds, level=analysis.forecast_level, stream="folds of the forecast",
     )  # fmt: skip
+    return forecast_table(outcomes, result, analysis), result
+
+
+def forecast_table(outcomes: xr.Dataset, result: Forecast, analysis: Analysis) -> pd.DataFrame:
+    """List forecast and measured scores of cells that have a forecast.
+
+    Parameters
+    ----------
+    outcomes, analysis
+        As in :func:`orient`.
+    result : Forecast
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``training_set``, ``condition``, ``measured``, ``predicted``, ``low``, ``high``.
+    """
     row, column = np.nonzero(np.isfinite(result.low))
     sign = BETTER[analysis.metric]  # back to the score itself
     ends = (result.low, result.high)[::sign]
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "training_set": outcomes.training_set.values[row],
             "condition": outcomes.condition.values[column],
@@ -212,4 +250,3 @@ def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) 
             "high": sign * ends[1][row, column],
         }
     )
-    return table, result

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.cli.render.quantities import format_count
+from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
 from hrtem_ood.learning.inference.measured_f1 import FEWEST, NEAR_DEFOCUS_A, NEAR_DOSE, ExpectedF1, MeasuredPerformance
@@ -155,12 +156,13 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
 
 
 def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:
-    """Yield the distance of a condition to training, and the expected F1."""
+    """Yield the distance of a condition to training, the forecast, and the F1 measured near it."""
     distance = assessment.distance
     yield f"condition {distance.condition.label}"
     yield from _distances(distance, network)
+    yield from forecast_lines(assessment.forecast)
     if assessment.measured is None or assessment.expected is None:
-        yield "  expected F1: unknown, as no campaign in the results folder has tested this network"
+        yield "  measured F1: unknown, as no campaign in the results folder has tested this network"
         yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
@@ -193,6 +195,21 @@ def micrograph_lines(measured: MeasuredPerformance) -> Iterator[str]:
     """Yield the F1 of a network on labelled micrographs."""
     for suite, f1 in measured.micrographs.items():
         yield f"  F1 on labelled micrographs, {suite} of campaign {measured.campaign}: {f1:.2f} (mean over images)"
+
+
+def forecast_lines(forecast: ConditionForecast | None) -> Iterator[str]:
+    """Yield the forecast score under a condition, or why there is none."""
+    if forecast is None:
+        yield "  forecast: none, as there is no forecaster for this pixel and beam energy in the results folder"
+        return
+    if forecast.outside:
+        yield f"  forecast: none, as this lies outside the domain of the forecaster: {', '.join(forecast.outside)}"
+    else:
+        yield (
+            f"  forecast {forecast.metric}: {forecast.predicted:.2f}, {100 * forecast.level:g} % interval "
+            f"{forecast.low:.2f} to {forecast.high:.2f}, from information transfer alone"
+        )
+    yield f"    by the forecaster {forecast.path.stem} of the campaign {forecast.campaign}, for particles and films like its own"
 
 
 def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[str]:

@@ -67,7 +67,7 @@ def problem_lines(selection: Selection) -> Iterator[str]:
     """Yield what was not used, and why."""
     problems = selection.problems
     yield f"hrtem-ood: {format_count(len(problems), 'problem')}, the rest was used:"
-    for path, reason in problems[:MAX_LINES]:
-        yield f"  {reason}" if str(path) in reason else f"  {path}: {reason}"
+    for each in problems[:MAX_LINES]:
+        yield f"  {each.reason}" if str(each.path) in each.reason else f"  {each.path}: {each.reason}"
     if len(problems) > MAX_LINES:
         yield f"  and {len(problems) - MAX_LINES} more, see select.json"

@@ -11,6 +11,22 @@ from hrtem_ood.analysis.measured import measured_scores
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.report.templates import format_interval, format_score
+from hrtem_ood.transfer.forecast.choose_file import forecaster_of
+from hrtem_ood.transfer.forecast.forecaster import LEVEL
+
+
+def forecaster_line(campaign: Campaign, results: Path) -> str:
+    """Say how well the campaign's forecaster does out of fold, or that it has none."""
+    found = forecaster_of(results, campaign.metrics_id)
+    if found is None:
+        return "Forecaster: none; the report says how many cells and conditions one needs."
+    path, forecaster = found
+    known = forecaster.performance
+    return (
+        f"Forecaster: {path}\n  {forecaster.metric} from information transfer alone, out of fold: r.m.s. error "
+        f"{format_score(known.rmse)}, median {100 * LEVEL:g} % interval {format_score(known.width)} wide, "
+        f"{100 * known.coverage:.0f} % of {known.n_forecast} cells within theirs"
+    )
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
 from hrtem_ood.learning.inference.measured_f1 import ExpectedF1, MeasuredPerformance
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
@@ -58,11 +59,14 @@ class ConditionAssessment:
     measured : MeasuredPerformance, optional
     expected : ExpectedF1, optional
         Both None where no campaign has measured the network.
+    forecast : ConditionForecast, optional
+        None where there is no forecaster.
     """
 
     distance: DomainDistance
     measured: MeasuredPerformance | None
     expected: ExpectedF1 | None
+    forecast: ConditionForecast | None = None
 
 
 def assess_distance(condition: Condition, training_domain: TrainingDomain, transfer: Transfer) -> DomainDistance:

@@ -21,6 +21,7 @@ from hrtem_ood.learning.checkpoint import (
     read_network,
     training_domain,
 )
+from hrtem_ood.learning.inference.condition_forecast import forecast_condition
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
 from hrtem_ood.learning.inference.figures import draw_assessment
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
@@ -349,7 +350,10 @@ def assess_condition(
     measured = find_measured(results, network.id, network.sha256_of_weights)
     distance = assess_distance(condition, network.training_domain, measured.transfer if measured else Transfer())
     result = ConditionAssessment(
-        distance, measured, expected_f1(measured.points, distance.sigma, condition) if measured else None
+        distance,
+        measured,
+        expected_f1(measured.points, distance.sigma, condition) if measured else None,
+        forecast_condition(condition, network.training_domain, results),
     )
     path = output / ASSESSMENT_FILE
     store.write_bytes(path, draw_assessment(result, network.id))

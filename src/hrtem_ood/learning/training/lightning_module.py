@@ -145,6 +145,7 @@ class Segmentation(pl.LightningModule):
         """Take a step of the optimiser and of the learning-rate schedule."""
         image, label = self._begin_batch(batch)
         optimizer, schedule = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(schedule, torch.optim.lr_scheduler.LRScheduler)  # Lightning names others, too
         self._rate = optimizer.param_groups[0]["lr"]
         if self._graph is not None and self._graph.fits(image):
             loss = self._graph(image, label)

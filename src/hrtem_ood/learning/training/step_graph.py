@@ -91,7 +91,7 @@ class StepGraph:
     def _captured(self) -> tuple[Callable[[], None], Tensor]:
         """Return what replays the step, and where it leaves the loss."""
         device = self._image.device
-        beside = torch.cuda.Stream(device)
+        beside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(beside):
             for _ in range(WARM_UP):

@@ -22,7 +22,7 @@ from hrtem_ood.physics.simulation.potential import Slice, form_factors
 FORWARD, BACKWARD = -1, 1
 """Directions of plans, as cuFFT counts them."""
 
-BATCH_BYTES = 160 * 2**20
+BATCH_BYTES = 192 * 2**20
 """Memory for the phases of a batch of slices; the transforms need as much again for their own work."""
 
 BYTES_PER_POINT = 28
@@ -75,7 +75,7 @@ class Planes:
         self.atoms = np.concatenate([[0], np.cumsum(counts)])
         self.begins = np.concatenate([[0], np.cumsum([len(each.species) for each in slices])])
         rows: list[tuple[int, int]] = []
-        row_begins, self.of_particles = [0], []
+        row_begins, self.of_particles = [0], list[int | None]()
         for each, begin in zip(slices, self.begins[:-1].tolist(), strict=True):
             whole, inner = len(each.species), sum(kind < FILM for kind, _ in each.species)
             rows.append((begin, begin + whole))
@@ -92,7 +92,7 @@ class Planes:
 
 def to_next(slices: Sequence[Slice], of_particles: Sequence[int | None]) -> list[float]:
     """Return the distance of each slice from the next one with particles, or from the top of the cell [Å]."""
-    distances_A, behind_A = [], 0.0
+    distances_A, behind_A = list[float](), 0.0
     for each, row in zip(reversed(slices), reversed(of_particles), strict=True):
         behind_A += each.distance_A
         distances_A.append(behind_A)
@@ -125,7 +125,7 @@ class GpuMultislice:
             am,
         )
         self.half, self.wavelength_A = size // 2 + 1, electron_wavelength_A(energy_eV)
-        self.batch = int(min(max(BATCH_BYTES // (BYTES_PER_POINT * size**2), 4), MOST_PLANES))
+        self.batch = int(min(max(BATCH_BYTES // (BYTES_PER_POINT * size**2), 1), MOST_PLANES))
         self.spread, self.from_fixed_point, self.sum_species, self.transmit = map(
             am.kernel, (SPREAD, FROM_FIXED_POINT, SUM_SPECIES, TRANSMIT)
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from abtem.core.energy import energy2sigma
@@ -85,7 +86,9 @@ def slice_indices(atoms: Atoms, thickness_A: float) -> tuple[NDArray[np.int64], 
     return index, number, thickness
 
 
-def slice_atoms(atoms: Atoms, thickness_A: float, size: int, kinds: NDArray[np.integer] | None = None) -> list[Slice]:
+def slice_atoms(
+    atoms: Atoms, thickness_A: float, size: int, kinds: NDArray[np.integer[Any]] | None = None
+) -> list[Slice]:
     """Cut a scene into slices: every atom belongs wholly to the slice of its nucleus, and acts in its middle.
 
     Slices without atoms become free space between others. Because atoms act in the middle, the error of slices of finite

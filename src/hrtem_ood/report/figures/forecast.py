@@ -16,10 +16,16 @@ CROWD = 400
 """Above this number of cells, intervals are drawn as a band of their median width; above five times as many, points are small."""
 
 CAPTION = (
-    "Left: {score} of every cell under an imaging shift against its forecast, which uses the in-domain score "
-    "and {forecast}, and no cell of the same training set or test condition. {intervals}: {level:.0f} % intervals; "
+    "Left: {score} of every cell under an imaging shift against its forecast, {forecast}. {intervals}: {level:.0f} % intervals; "
     "cells outside are orange. Middle: measured coverage of the intervals at several levels; on the diagonal it is the "
-    "nominal one. The ring is the level of the configuration. Right: their width, median and quartiles over cells. {low}"
+    "nominal one. The ring is the level of the left panel. Right: their width, median and quartiles over cells. {low}"
+)
+
+FITTED = "by the forecaster, from cells that were neither trained nor tested under one of its conditions"
+
+MONOTONE = (
+    "which uses the in-domain score and {}, and no cell of the same training set or test condition; there are too few cells for "
+    "a forecaster"
 )
 
 
@@ -35,7 +41,7 @@ def caption(data: ReportData) -> str:
     )
     return CAPTION.format(
         score=METRICS[analysis.metric].long_name,
-        forecast=analysis.forecast_predictor,
+        forecast=FITTED if data.results.fitted else MONOTONE.format(analysis.forecast_predictor),
         intervals="Lines" if len(table) <= CROWD else "Band (of their median width)",
         level=100 * analysis.forecast_level,
         low=low,

@@ -8,20 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hrtem_ood.config.analysis import Analysis
-from hrtem_ood.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, new_figure
+from hrtem_ood.config.analysis import FORECAST, Analysis
+from hrtem_ood.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, new_figure
 from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.style import minimal_axes
 
-COLOURS = {"transfer": BLUE, "naive": GREY, "images": GREEN, "network": ORANGE, "user": PURPLE}
+COLOURS = {"transfer": BLUE, "naive": GREY, "images": GREEN, "network": ORANGE, "user": PURPLE, "forecast": VERMILION}
 KINDS = {
     "transfer": "information transfer",
     "naive": "naive",
     "images": "images",
     "network": "networks, without labels",
     "user": "user-defined",
+    "forecast": "forecaster, out of fold",
 }
-MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user": "v"}
+MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user": "v", "forecast": "P"}
 
 MOST = 40
 """Largest number of predictors that are drawn."""
@@ -33,7 +34,7 @@ CAPTION = (
     "Spearman's ρ of every predictor with gap and regret over off-domain cells under an imaging shift, positive where its "
     "direction is that of theory. Lines: {level:.0f} % interval from {resamples} resamples of training sets and test conditions. "
     "Predictors are in the order of the first panel. Dashed: ρ of the baseline, {reference}; bold: "
-    "{forecast}, which the forecast uses. Both were chosen before the run.{cut}"
+    "{forecast}. Both were chosen before the run.{cut}"
 )
 
 
@@ -58,7 +59,9 @@ def describe(table: pd.DataFrame, analysis: Analysis) -> str:
         level=100 * analysis.confidence_level,
         resamples=analysis.bootstrap_resamples,
         reference=analysis.baseline_predictor,
-        forecast=analysis.forecast_predictor,
+        forecast=f"{FORECAST}, the forecaster, each cell from cells that share no condition with it"
+        if FORECAST in set(part.predictor)
+        else f"{analysis.forecast_predictor}, which the forecast uses",
         cut=cut,
     )
 
@@ -95,7 +98,7 @@ def select_predictors(table: pd.DataFrame, cells: Sequence[str], analysis: Analy
     order = pd.concat([table[(table.outcome == o) & (table.cells == c)] for o in ("gap", "regret") for c in cells])
     order = order[order.rho.notna()].drop_duplicates("predictor")
     always = (order.family == "naive") | order.predictor.isin(
-        [analysis.baseline_predictor, analysis.forecast_predictor]
+        [analysis.baseline_predictor, analysis.forecast_predictor, FORECAST]
     )
     n_others = max(0, MOST - int(always.sum()))
     return list(order.predictor[always | ((~always).cumsum() <= n_others)])
@@ -137,8 +140,9 @@ def plot_rank_correlations(
 def tick_names(axes: Axes, names: Sequence[str], analysis: Analysis) -> None:
     """Write the names of the predictors, that of the forecast in bold."""
     axes.set_yticks(np.arange(len(names)), names, fontsize=8)
+    chosen = FORECAST if FORECAST in names else analysis.forecast_predictor
     for name, text in zip(names, axes.get_yticklabels(), strict=True):
-        text.set_fontweight("bold" if name == analysis.forecast_predictor else "normal")
+        text.set_fontweight("bold" if name == chosen else "normal")
 
 
 def legend(figure: Figure, families: pd.Series) -> None:

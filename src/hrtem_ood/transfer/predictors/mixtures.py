@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,6 +16,19 @@ SpectralMeasure = Callable[[ImageSpectra, ImageSpectra], float]
 ConditionMeasure = Callable[[Condition, Condition], float]
 DatasetMeasure = Callable[[Dataset, Dataset], float]
 PredictorFunction = Callable[[TrainingSet, Dataset], float]
+
+
+def remembered(measure: DatasetMeasure) -> DatasetMeasure:
+    """Return a measure that is computed once for each two datasets: mixtures share their members."""
+    known: WeakKeyDictionary[Dataset, WeakKeyDictionary[Dataset, float]] = WeakKeyDictionary()
+
+    def value(train: Dataset, test: Dataset) -> float:
+        of_train = known.setdefault(train, WeakKeyDictionary())
+        if test not in of_train:
+            of_train[test] = measure(train, test)
+        return of_train[test]
+
+    return value
 
 
 def for_nearest_dataset(measure: DatasetMeasure, direction: Direction) -> PredictorFunction:
@@ -32,8 +46,8 @@ def for_nearest_dataset(measure: DatasetMeasure, direction: Direction) -> Predic
     callable
         Of a :class:`~hrtem_ood.transfer.predictors.inputs.TrainingSet` and the test dataset.
     """
-    nearest = max if direction == "larger" else min
-    return lambda train, test: nearest(measure(each, test) for each in train.datasets)
+    nearest, once = max if direction == "larger" else min, remembered(measure)
+    return lambda train, test: nearest(once(each, test) for each in train.datasets)
 
 
 def for_nearest_condition(measure: ConditionMeasure, direction: Direction) -> PredictorFunction:
@@ -61,10 +75,20 @@ def for_mixture(measure: SpectralMeasure) -> PredictorFunction:
     """
 
     def value(train: TrainingSet, test: Dataset) -> float:
-        parts = [each.image_spectra for each in train.datasets]
-        return measure(parts[0] if len(parts) == 1 else mixture_spectra(parts, train.n_images), test.image_spectra)
+        return measure(_mean_spectra(train), test.image_spectra)
 
     return value
+
+
+_MEAN_SPECTRA: "WeakKeyDictionary[TrainingSet, ImageSpectra]" = WeakKeyDictionary()
+
+
+def _mean_spectra(train: TrainingSet) -> ImageSpectra:
+    """Return the weighted mean spectra of a training set, computed once."""
+    if train not in _MEAN_SPECTRA:
+        parts = [each.image_spectra for each in train.datasets]
+        _MEAN_SPECTRA[train] = parts[0] if len(parts) == 1 else mixture_spectra(parts, train.n_images)
+    return _MEAN_SPECTRA[train]
 
 
 _texture_accuracy = for_nearest_spectra(texture_detector.accuracy, "larger")

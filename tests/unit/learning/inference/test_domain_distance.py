@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from scipy import stats
 from tests.unit import synthetic
 from tests.unit.learning.inference.conftest import random_network
+from tests.unit.transfer.forecast.laws import crossed
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
@@ -18,12 +20,18 @@ from hrtem_ood.cli.render import predict
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference.condition_forecast import forecast_condition
 from hrtem_ood.learning.inference.condition_option import parse_condition
 from hrtem_ood.learning.inference.domain_distance import assess_distance
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages.metrics import metrics
+from hrtem_ood.transfer.forecast.descriptors import PLACE
+from hrtem_ood.transfer.forecast.forecaster import Forecaster
+from hrtem_ood.transfer.forecast.forecaster_files import write_forecaster
+from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
+from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.parameters import Transfer
 
 
@@ -233,7 +241,7 @@ def test_without_metrics_only_the_distance_is_told(users, tmp_path):
     text = "\n".join(predict.assessment_lines(judged, user))
     assert judged.measured is None
     assert f"shared transfer σ with training: {judged.distance.sigma:.3f}" in text
-    assert "expected F1: unknown, as no campaign in the results folder has tested this network" in text
+    assert "measured F1: unknown, as no campaign in the results folder has tested this network" in text
     assert "dose: 0.25 times" in text
     assert path.read_bytes()[:4] == b"\x89PNG"
 
@@ -245,7 +253,10 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     )
     text = "\n".join(predict.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
-    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
+    assert (
+        f"measured near it in σ: F1 {judged.expected.median:.2f} (median of these {len(judged.expected.points)})"
+        in text
+    )
     assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"
@@ -275,3 +286,42 @@ def test_a_stated_condition_is_read():
 def test_mistakes_in_a_condition_are_told(text, message):
     with pytest.raises(ConfigError, match=message):
         parse_condition(text)
+
+
+def test_the_forecast_under_a_condition_is_that_of_its_descriptors(tmp_path: Path) -> None:
+    """By a forecaster with objects in the results folder; outside its domain, it is said what lies outside."""
+
+    def chi(**values: float) -> Condition:
+        return Condition(**({"defocus_A": 60, "focal_spread_A": 20} | values))
+
+    training_domain = TrainingDomain(((chi(defocus_A=60, dose_e_per_A2=400), 8),), 3e5, 0.4, 64)
+    assert forecast_condition(chi(dose_e_per_A2=400), training_domain, tmp_path) is None
+    objects = ObjectSpectrum(np.linspace(0, 2, 40), np.full(40, 0.02), np.full(40, 0.002), 0.3)
+    cells = crossed(16, 0.02)
+    cells.descriptors[:, PLACE["log_n_images"]] = np.log(8)
+    made = Forecaster.fit(
+        cells,
+        metric="f1",
+        bounds=(0, 1),
+        pixel_size_A=0.4,
+        objects=ReferenceObjects(objects, 3e5),
+        origin={"campaign": "c"},
+    )
+    path = write_forecaster(tmp_path / "forecasters", made)
+    inside = forecast_condition(chi(defocus_A=60, dose_e_per_A2=300), training_domain, tmp_path)
+    assert inside is not None
+    assert (inside.path, inside.campaign, inside.metric) == (path, "c", "f1")
+    more = TrainingDomain(((chi(defocus_A=60, dose_e_per_A2=400), 99),), 3e5, 0.4, 64)
+    outside = forecast_condition(chi(defocus_A=60, dose_e_per_A2=300), more, tmp_path)
+    assert outside is not None
+    assert "log_n_images" in outside.outside
+    assert np.isnan(outside.predicted)
+    lines = list(predict.forecast_lines(outside))
+    assert "outside the domain of the forecaster: " in lines[0]
+    if not inside.outside:
+        assert inside.low < inside.predicted < inside.high
+        assert f"{inside.predicted:.2f}, 90 % interval" in next(predict.forecast_lines(inside))
+    # another beam energy or pixel has none
+    other = TrainingDomain(training_domain.conditions, 2e5, 0.4, 64)
+    assert forecast_condition(chi(dose_e_per_A2=300), other, tmp_path) is None
+    assert next(predict.forecast_lines(None)).startswith("  forecast: none")

@@ -147,7 +147,7 @@ def test_the_condition_is_judged_and_drawn(run, write, counts, tmp_path):
     assert "condition Δf −90 Å, 200 e/Å², focal spread 20 Å" in said
     assert "nearest: Δf −100 Å" in said
     assert "smallest |Δ defocus|: 10 Å; dose: 0.5 times" in said
-    assert "expected F1: unknown" in said
+    assert "measured F1: unknown" in said
     assert "give their condition" not in said
     assert (tmp_path / "predictions/trust.png").exists()
 

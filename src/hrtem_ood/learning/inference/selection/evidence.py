@@ -66,7 +66,9 @@ class NormShift:
 
     def __init__(self, networks: Sequence[TrainedNetwork]) -> None:
         modules = (module for each in networks for module in each.network.modules())
-        self._layers = [module for module in modules if isinstance(module, nn.BatchNorm2d)]
+        self._layers = [
+            module for module in modules if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
+        ]
         self._shifts: list[float] = []
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -80,6 +82,9 @@ class NormShift:
 
     def _record(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
+        assert isinstance(layer, nn.BatchNorm2d)
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
         usual, eps = layer.running_var, layer.eps
         shift = (mean - layer.running_mean) ** 2 / (usual + eps) + torch.log((variance + eps) / (usual + eps)) ** 2
         self._shifts.append(float(torch.log(shift.mean())))
@@ -125,7 +130,9 @@ def view(
     pixel_A, wavelength_A = micrograph.pixel_size_A, electron_wavelength_A(networks[0].training_domain.energy_eV)
 
     def mean(image: Floats) -> Floats:
-        return np.mean([own_pixel_probability(each, image, pixel_A, device=device)[0] for each in networks], axis=0)
+        probabilities = [own_pixel_probability(each, image, pixel_A, device=device)[0] for each in networks]
+        average: Floats = np.mean(probabilities, axis=0, dtype=np.float32)
+        return average
 
     def flat(probability: Floats) -> Floats:
         return np.ascontiguousarray(probability if dead is None else np.where(dead, 0, probability), np.float32).ravel()

@@ -56,7 +56,7 @@ def summary(selection: Selection) -> dict[str, Any]:
         ],
         "ensemble": None if ensemble is None else {**asdict(ensemble), "networks": list(ensemble.networks)},
         "notes": selection.notes,
-        "problems": [{"path": str(path), "reason": reason} for path, reason in selection.problems],
+        "problems": [{"path": str(each.path), "reason": each.reason} for each in selection.problems],
     }
 
 

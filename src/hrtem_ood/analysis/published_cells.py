@@ -1,0 +1,164 @@
+"""The cells of a finished campaign as one table, so that anyone can try another model of the scores."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_ood.analysis.campaign_forecast import CampaignForecast, read_predictors
+from hrtem_ood.analysis.ranking.forecast_comparison import number_conditions
+from hrtem_ood.analysis.ranking.outcomes import BETTER
+from hrtem_ood.analysis.results import CampaignResults
+from hrtem_ood.artifacts.store import write_bytes
+from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.transfer.forecast.cells import Cells
+from hrtem_ood.transfer.forecast.descriptors import NAMES
+
+DIGITS = 5
+"""Significant digits of numbers."""
+
+LARGEST_BYTES = 2 * 10**6
+"""Most bytes of a file of cells."""
+
+
+def cell_table(campaign: Campaign, folder: Path, results: CampaignResults) -> pd.DataFrame:
+    """List every cell that has a score.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A finished one.
+    folder : Path
+        The results folder, whose store of predictors is read.
+    results : CampaignResults
+        Of the campaign.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``training_set`` (name), ``trained`` (numbers of its conditions, with spaces between), ``tested`` (number of the test
+        condition), ``train_structures`` and ``test_structures``, ``shift``, ``group``; the campaign's score, by its name, with
+        its own sign; ``gap`` and ``regret``, larger is better; ``forecast``, ``low``, ``high`` of the forecaster, out of fold;
+        all descriptors, and all predictors, with ``predictor_`` before the name where a descriptor has it. Conditions are
+        numbered as in :func:`condition_table`.
+    """
+    outcomes, stored, metric = results.outcomes, read_predictors(campaign, folder), campaign.config.analysis.metric
+    number, members, tests = number_conditions(campaign, outcomes)
+    row, column = np.nonzero(np.isfinite(outcomes.score.values))
+    names = {each.id: name for name, sets in campaign.training_sets.items() for each in sets}
+    ids = outcomes.training_set.values.astype(str)
+    first = [campaign.training_set_by_id[id_].datasets[0] for id_ in ids]
+    tested = outcomes.condition.values.astype(str)
+    columns: dict[str, object] = {
+        "training_set": [names[id_] for id_ in ids[row]],
+        "trained": [" ".join(str(number[each]) for each in members[place]) for place in row],
+        "tested": [number[tests[place]] for place in column],
+        "train_structures": [campaign.structure_set_of_dataset[first[place]] for place in row],
+        "test_structures": [campaign.structure_set_of_dataset[id_] for id_ in tested[column]],
+        "shift": outcomes["shift"].values[row, column],
+        "group": outcomes["group"].values[row, column],
+        metric: BETTER[metric] * outcomes.score.values[row, column],
+        "gap": outcomes.gap.values[row, column],
+        "regret": outcomes.regret.values[row, column],
+        **_forecasts(results.fitted, row, column),
+    }
+    described = stored.descriptors[row, column]
+    columns |= {name: described[:, place] for place, name in enumerate(NAMES)}
+    for name, values in stored.predictors.data_vars.items():
+        columns[f"predictor_{name}" if name in NAMES else str(name)] = values.values[row, column]
+    return pd.DataFrame(columns)
+
+
+def condition_table(campaign: Campaign, results: CampaignResults) -> pd.DataFrame:
+    """List the conditions by the numbers that cells have; parameters at their defaults are left out where all are."""
+    number, _, _ = number_conditions(campaign, results.outcomes)
+    table = pd.DataFrame([each.non_default() for each in number])
+    table.insert(0, "number", list(number.values()))
+    return table
+
+
+def write_cells(campaign: Campaign, folder: Path, results: CampaignResults, data: Path) -> list[Path]:
+    """Write the cells of a campaign, ``<campaign>_cells.csv.gz``, and its conditions, ``<campaign>_conditions.csv``.
+
+    Parameters
+    ----------
+    campaign, folder, results
+        As in :func:`cell_table`.
+    data : Path
+        Folder; the files are overwritten.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ArtifactError
+        Where the file would have more than :data:`LARGEST_BYTES`.
+    """
+    text = cell_table(campaign, folder, results).to_csv(index=False, float_format=f"%.{DIGITS}g")
+    content = gzip.compress(text.encode(), 9, mtime=0)  # the same bytes for the same cells
+    cells, conditions = data / f"{campaign.name}_cells.csv.gz", data / f"{campaign.name}_conditions.csv"
+    if len(content) > LARGEST_BYTES:
+        raise ArtifactError(f"{cells}: would have {len(content):,} bytes; at most {LARGEST_BYTES:,} are published.")
+    write_bytes(cells, content)
+    write_bytes(conditions, condition_table(campaign, results).to_csv(index=False).encode())
+    return [cells, conditions]
+
+
+def read_published(path: Path, metric: str = "f1") -> Cells:
+    """Read published cells as those that a forecaster is fitted to: without a structure shift.
+
+    Parameters
+    ----------
+    path : Path
+        ``<campaign>_cells.csv.gz``.
+    metric : str
+        The score.
+
+    Returns
+    -------
+    Cells
+
+    Examples
+    --------
+    Another model than the forecaster's, on cells that share no condition with those that it is fitted to:
+
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> from hrtem_ood.transfer.forecast.cells import crossed_blocks
+    >>> cells = read_published(Path("docs/data/transfer_cells.csv.gz"))
+    >>> predicted = np.full(len(cells), np.nan)
+    >>> for block in list(crossed_blocks(cells))[:6]:
+    ...     model = HistGradientBoostingRegressor(max_iter=40, random_state=0)
+    ...     fitted = model.fit(cells.descriptors[block.others], cells.score[block.others])
+    ...     predicted[block.inside] = fitted.predict(cells.descriptors[block.inside])
+    >>> some = np.isfinite(predicted)
+    >>> bool(np.corrcoef(predicted[some], cells.score[some])[0, 1] > 0.5)
+    True
+    """
+    table: pd.DataFrame = pd.read_csv(path)
+    if "shift" in table:
+        table = table[~table["shift"].str.startswith("structure")]
+    table = table[np.isfinite(table[[metric, *NAMES]].to_numpy(float)).all(axis=1)]
+    members = [[int(each) for each in str(text).split()] for text in table.trained]
+    tested = table.tested.to_numpy(int)
+    trained = np.zeros((len(table), 1 + max([*tested, *(max(some) for some in members)], default=0)), np.bool_)
+    for place, some in enumerate(members):
+        trained[place, some] = True
+    return Cells(table[metric].to_numpy(float), table[list(NAMES)].to_numpy(float), trained, tested)
+
+
+def _forecasts(
+    fitted: CampaignForecast | None, row: NDArray[np.integer], column: NDArray[np.integer]
+) -> dict[str, object]:
+    if fitted is None:
+        return {}
+    made = fitted.forecasts()
+    return {
+        "forecast": made.predicted[row, column],
+        "low": made.low[row, column],
+        "high": made.high[row, column],
+    }

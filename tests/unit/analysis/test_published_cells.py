@@ -1,0 +1,67 @@
+"""Published cells: a table that another model can be fitted to, and from which the forecaster can be made again."""
+
+import doctest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hrtem_ood.analysis import published_cells
+from hrtem_ood.analysis.campaign_forecast import read_predictors
+from hrtem_ood.analysis.published_cells import read_published, write_cells
+from hrtem_ood.analysis.ranking.forecast_comparison import campaign_cells
+from hrtem_ood.analysis.results import analyse_campaign
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.stages.metrics import metrics
+from hrtem_ood.transfer.forecast.forecaster import Forecaster
+from hrtem_ood.transfer.forecast.forecaster_files import read_forecaster
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_another_model_is_fitted_to_the_published_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = doctest.testmod(published_cells)
+    assert (done.failed, done.attempted) == (0, 7)
+
+
+def test_the_forecaster_of_the_designs_follows_from_the_published_cells() -> None:
+    (path,) = (ROOT / "config/forecasters").glob("*.json")
+    stored = read_forecaster(path)
+    cells = read_published(ROOT / "docs/data/transfer_cells.csv.gz")
+    again = Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4)
+    np.testing.assert_allclose(again.score(cells.descriptors), stored.score(cells.descriptors), atol=1e-6)
+    assert again.performance.coverage == pytest.approx(stored.performance.coverage, abs=1e-3)
+    assert path.name in (ROOT / "config/experiments/confirm.yaml").read_text()
+
+
+def test_cells_survive_publication(config: dict[str, Any], make: Callable[..., Any], tmp_path: Path) -> None:
+    written = make(config)
+    metrics(written.campaign, written.results)
+    results = analyse_campaign(written.campaign, written.results)
+    paths = write_cells(written.campaign, written.results, results, tmp_path / "data")
+    assert [path.name for path in paths] == ["synthetic_cells.csv.gz", "synthetic_conditions.csv"]
+    first = paths[0].read_bytes()
+    stored = read_predictors(written.campaign, written.results)
+    expected = campaign_cells(written.campaign, results.outcomes, stored.descriptors).cells
+    found = read_published(paths[0])
+    np.testing.assert_allclose(found.score, expected.score, rtol=1e-4)
+    np.testing.assert_allclose(found.descriptors, expected.descriptors, rtol=1e-4, atol=1e-12)
+    np.testing.assert_array_equal(found.trained, expected.trained)
+    np.testing.assert_array_equal(found.tested, expected.tested)
+    assert len(paths[1].read_text().splitlines()) == 1 + expected.trained.shape[1]
+    write_cells(written.campaign, written.results, results, tmp_path / "data")
+    assert paths[0].read_bytes() == first
+
+
+def test_too_many_cells_are_not_published(
+    config: dict[str, Any], make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = make(config)
+    metrics(written.campaign, written.results)
+    monkeypatch.setattr(published_cells, "LARGEST_BYTES", 100)
+    with pytest.raises(ArtifactError, match="at most 100 are published"):
+        write_cells(written.campaign, written.results, analyse_campaign(written.campaign, written.results), tmp_path)
+    assert not list(tmp_path.glob("*cells*"))
