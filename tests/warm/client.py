@@ -29,6 +29,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     socket.send_fds(server, [json.dumps(job).encode()], [0, 1, 2])
     code = int(server.recv(16) or 1)
 if code < 0:
-    signal.signal(-code, signal.SIG_DFL)
+    if -code in SIGNALS:  # others, as SIGKILL, have no handler of ours
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
 sys.exit(code)
