@@ -94,7 +94,8 @@ def _of_draw(
         and campaign.recipe_id(campaign.structure_set_of_dataset[id_]) == recipe
     ]
     values = BETTER[metric] * metrics[f"mean_{metric}"].values.astype(float)
-    scores, forecast = {}, {}
+    scores: dict[str, Floats] = {}
+    forecast: dict[str, float] = {}
     for name in draw.training_sets:
         ids = [each.id for each in campaign.training_sets[name]]
         sound = np.isin(metrics.training_id.values.astype(str), ids) & ~metrics.diverged.values

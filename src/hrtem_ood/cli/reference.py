@@ -12,7 +12,10 @@ from hrtem_ood.cli.options import FILE
 @click.option("--page", type=FILE, required=True, help="Reference page to write.")
 @click.option("--predictors", type=FILE, help="Page of predictors, whose table is written anew.")
 def reference(schema: Path, page: Path, predictors: Path | None) -> None:
-    """Write the configuration's JSON schema and reference page, and the table of predictors."""
+    """Write the configuration's JSON schema and reference page.
+
+    With --predictors, the table of predictors, too.
+    """
     from hrtem_ood.artifacts.store import write_text
     from hrtem_ood.config.reference import reference_text, schema_text
     from hrtem_ood.transfer.predictors.reference_table import page_with_table

@@ -79,7 +79,7 @@ def select(
     device: Device,
     as_json: bool,
 ) -> None:
-    """Estimate which trained networks segment unlabelled micrographs best.
+    """Estimate which trained networks are best for given images.
 
     IMAGE is a file, a folder of them or a pattern, as of `predict`. Each network gets an F1 estimated from the images alone,
     with an interval: from its consistency under changes of the image, its agreement with the other networks, and its

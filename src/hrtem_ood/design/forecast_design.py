@@ -47,8 +47,10 @@ class ChoiceForecast:
 
         Scores of one training set err alike, so that the interval of a mean is not narrower than those of its parts.
         """
-        reduce = np.mean if goal == "mean" else np.min
-        return float(reduce(self.predicted)), float(reduce(self.low)), float(reduce(self.high))
+        value, low, high = (
+            float(each.mean() if goal == "mean" else each.min()) for each in (self.predicted, self.low, self.high)
+        )
+        return value, low, high
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def _by_kind(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for (use, size), part in table.groupby(["use", "conditions"], sort=False):
         means = part.groupby("kind")[["mean", "worst", "forecast"]].mean()
-        row = {"use": use, "size": size}
+        row: dict[str, Any] = {"use": use, "size": size}
         for kind in ("designed", *KINDS):
             row |= {f"{kind}_{name}": float(np.asarray(means.loc[kind, name])) for name in means.columns}
         rows.append(row)

@@ -19,7 +19,8 @@ def varied_parameters(campaign: Campaign) -> list[str]:
 
 def training_sets(campaign: Campaign) -> list[str]:
     """Describe every training set: name, structures, conditions, and number of networks."""
-    lines, draws = [], campaign.config.analysis.design_draws
+    draws = campaign.config.analysis.design_draws
+    lines: list[str] = []
     drawn = {name for draw in draws for name in draw.training_sets}
     for name, sets in campaign.training_sets.items():
         if name in drawn:

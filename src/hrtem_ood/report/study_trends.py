@@ -153,7 +153,7 @@ def _broad(series: DefocusSeries | None, says: str) -> Trend:
 def _smooth(series: DefocusSeries | None, says: str) -> Trend:
     if series is None:
         return _unmeasured(says)
-    steps = []
+    steps: list[float] = []
     for place, row in enumerate(series.score):
         for outward in (row[place:], row[: place + 1][::-1]):
             steps += np.diff(outward).tolist()
@@ -162,7 +162,9 @@ def _smooth(series: DefocusSeries | None, says: str) -> Trend:
 
 
 def _doses(results: CampaignResults, campaign: Campaign, says: str) -> Trend:
-    outcomes, upward, downward = results.outcomes, [], []
+    outcomes = results.outcomes
+    upward: list[float] = []
+    downward: list[float] = []
     tested = [campaign.datasets[str(id_)].condition.dose_e_per_A2 for id_ in outcomes.condition.values]
     for condition, row in _single_rows(results, campaign).items():
         for column, dose in enumerate(tested):
