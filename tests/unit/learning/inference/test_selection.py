@@ -321,6 +321,14 @@ def test_a_sum_of_curves_is_found_and_nothing_beyond_is_extrapolated():
     assert missing == pytest.approx(found.predict(edges.assign(consensus=table.consensus.median()))[0], abs=1e-6)
 
 
+def test_evidence_that_a_calibration_lacks_does_not_count():
+    table = made_up(np.random.default_rng(6)).assign(particle_sure=np.nan, covered=0.25)
+    found = fit(table)
+    rows = table.head(9)
+    assert np.isfinite(found.predict(rows)).all()
+    assert (found.predict(rows) == found.predict(rows.assign(particle_sure=0.9, covered=0.8))).all()
+
+
 def test_intervals_hold_as_often_as_they_say_and_shrink_with_images(estimator):
     fresh = made_up(np.random.default_rng(3), networks=20, conditions=20)
     fresh["estimate"] = estimator.estimate(fresh)

@@ -187,7 +187,8 @@ def _columns(evidence: pd.DataFrame, least: Floats, most: Floats, median: Floats
     """Return the columns of an additive fit, (row, column); see :class:`AdditiveFit`."""
     values = evidence[list(EVIDENCE)].to_numpy(float)
     values = np.where(np.isnan(values), median, values)
-    share = np.clip((values - least) / np.where(most > least, most - least, 1), 0, 1)
+    # evidence that a calibration lacks, or that does not vary there, tells nothing
+    share = np.where(most > least, np.clip((values - least) / np.where(most > least, most - least, 1), 0, 1), 0)
     columns = [np.ones(len(share))]
     for name, rising in zip(EVIDENCE, share.T, strict=True):
         for x in ([] if name in FALLING else [rising]) + ([] if name in RISING else [1 - rising]):
