@@ -71,7 +71,8 @@ def score(
 ) -> None:
     """Score trained networks on labelled micrographs.
 
-    Without a NETWORK, the one that comes with the package is scored. Micrographs are read and segmented as by `predict`, and scored on their own pixels. A label is 0 on background, and 1
+    Without a NETWORK, the one that comes with the package is scored. Micrographs are read and segmented as by `predict`, and
+    scored on their own pixels. A label is 0 on background, and 1
     or 255 on particles, or the number of the particle. It has the name of its micrograph, or that with _label or _mask
     after it. Writes scores.csv, networks.csv and scores.png. The exit code is 1 where something could not be scored.
     """
