@@ -85,7 +85,9 @@ def predictors_dataset(campaign: Campaign, results: Path) -> xr.Dataset:
         for name, predictor in functions.items():
             values[name][row] = [predictor.function(train, test) for test in test_datasets]
     # those of most training sets, so that a forecaster can be used without the exit waves
-    objects = Counter(each.datasets[0].object_spectrum for each in training_sets).most_common(1)[0][0]
+    recipes = Counter(campaign.recipe_id(each.datasets[0].structure_set) for each in training_sets)
+    most = recipes.most_common(1)[0][0]
+    objects = next(each.object_spectrum for each in datasets.values() if campaign.recipe_id(each.structure_set) == most)
     return with_descriptors(as_dataset(values, campaign), describe_all(training_sets, test_datasets), objects)
 
 
