@@ -76,10 +76,10 @@ FIGURES = (
     FigureRow("ood_gap", "The gap against its predictors", "Generalisation", on_study_page=True),
     FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
-    FigureRow("measured", "From simulation to micrographs", "Measured micrographs", has_micrographs),
     FigureRow(
         "forecast_map", "The forecast by what training and test transfer", "What predicts it", on_study_page=True
     ),
+    FigureRow("measured", "From simulation to micrographs", "Measured micrographs", has_micrographs),
     FigureRow(
         "structures",
         "Every structure recipe on every other",

@@ -128,6 +128,16 @@ def train(id_: str, config: tuple[Path, ...], results: Path, resources: dict[str
         train_networks(id_, config, results, resources=resources)
 
 
+@stage.command(name="labelled_set")
+@_artifact
+def labelled_set(id_: str, config: tuple[Path, ...], results: Path) -> None:
+    """Read labelled micrographs of a test suite."""
+    with _job("labelled_sets", id_, config, results) as job:
+        from hrtem_ood.stages.labelled_set import labelled_set as run
+
+        run(job.campaign.labelled_sets[id_], job.inputs, job.output)
+
+
 @stage.command()
 @_artifact
 def suite(id_: str, config: tuple[Path, ...], results: Path) -> None:
