@@ -216,11 +216,13 @@ def _squared_frequency(counts: Tensor) -> Tensor:
     rows, columns = (
         each(side, device=counts.device) for each, side in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width))
     )
-    return rows[:, None] ** 2 + columns[None, :] ** 2
+    square: Tensor = rows[:, None] ** 2 + columns[None, :] ** 2
+    return square
 
 
 def _filtered(counts: Tensor, factor: Tensor) -> Tensor:
-    return torch.fft.irfft2(torch.fft.rfft2(counts) * factor, s=counts.shape[-2:])
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(counts) * factor, s=counts.shape[-2:])
+    return filtered
 
 
 def _gamma(parameters: Gamma) -> tuple[Draw, Apply]:
@@ -255,7 +257,7 @@ def smooth_field(coefficients: Tensor, height: int, width: int) -> Tensor:
     float32 tensor, (image, y, x), [1]
     """
     y, x = (torch.linspace(-1, 1, side, device=coefficients.device) for side in (height, width))
-    y, x = torch.broadcast_tensors(y[:, None], x[None, :])
+    y, x = y[:, None].expand(height, width), x[None, :].expand(height, width)
     basis = torch.stack([x, y, x * x, x * y, y * y]).flatten(1)
     basis = basis - basis.mean(dim=1, keepdim=True)
     field = (coefficients @ basis).view(-1, height, width)
