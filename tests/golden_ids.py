@@ -24,6 +24,7 @@ from hrtem_ood.campaign.specs import (
     TrainingSetSpec,
     TransferSpec,
 )
+from hrtem_ood.config.augmentations import Augmentations
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.physics.structures.parameters import Material, Particles
 from hrtem_ood.physics.structures.recipe import StructureRecipe
@@ -56,6 +57,10 @@ VARIED: dict[str, Any] = {
 _SHA256 = "0" * 64
 OWN: list[Spec] = [
     NetworkSpec(training_set="its-id", hyperparameters=Hyperparameters(epochs=1)),
+    NetworkSpec(
+        training_set="its-id",
+        hyperparameters=Hyperparameters(epochs=1, augmentations={name: {} for name in Augmentations.model_fields}),
+    ),
     NetworkSpec(
         training_set="its-id",
         hyperparameters=Hyperparameters(
