@@ -48,15 +48,16 @@ def test_commands_work(command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_study_can_be_run():
-    recipe = re.search(r"^study:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+@pytest.mark.parametrize(("target", "last"), [("study", "study-page"), ("real", "ship")])
+def test_campaigns_of_the_makefile_can_be_run(target, last):
+    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe
     steps = [shlex.split(line.strip().removeprefix("@$(BIN)/")) for line in recipe[1].splitlines()]
     assert [words[1] if words[0] == "hrtem-ood" else words[0] for words in steps] == [
         "validate",
         "snakemake",
         "summary",
-        "study-page",
+        last,
     ]
     test_commands_work(shlex.join(steps[0]))
     test_commands_work(shlex.join([*steps[1], "--dry-run", "--quiet", "rules"]))
