@@ -6,7 +6,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from tests.unit.transfer.forecast.laws import crossed, with_mixtures
 
 from hrtem_ood.plotting import render
-from hrtem_ood.report.figures.forecast_map import caption, draw_forecast_map
+from hrtem_ood.report.figures.forecast_map import describe, draw_forecast_map
 from hrtem_ood.report.style import theme
 from hrtem_ood.transfer.forecast.descriptors import PLACE
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
@@ -36,7 +36,7 @@ def test_map_and_cells_share_their_axes_and_colours(mixtures: int) -> None:
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("ln CNR of training", "ln CNR of the test")
     assert colours.get_ylabel() == "F1"
     assert (axes.get_legend() is not None) == bool(mixtures)
-    assert ("diamonds" in caption("F1", cells)) == bool(mixtures)
+    assert ("diamonds" in describe("F1", cells)) == bool(mixtures)
 
 
 def test_scores_that_do_not_vary_are_drawn_without_a_warning() -> None:

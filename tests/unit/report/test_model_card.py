@@ -29,6 +29,7 @@ def finished(config: dict[str, Any], make: Callable[..., Written]) -> Written:
     config = copy.deepcopy(config)
     config["networks"]["unet"] |= {
         "training_sets": ["mixed"],
+        "epochs": 2,
         "architecture": {"name": "unet", "base_channels": 3, "depth": 2},
         "augmentations": [{}, {"blur": {"sigma_px": 0.5}}],
     }

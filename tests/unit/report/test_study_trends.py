@@ -74,6 +74,6 @@ def test_trends_of_a_campaign(config: dict[str, Any], make: Any) -> None:
 def test_without_a_series_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_trends, "defocus_series", lambda *_: None)
     monkeypatch.setattr(study_trends, "_single_rows", lambda *_: {})
-    empty = SimpleNamespace(outcomes=SimpleNamespace(condition=np.array([], object)))
+    empty = SimpleNamespace(outcomes=SimpleNamespace(condition=SimpleNamespace(values=np.array([], object))))
     made = trends(empty, SimpleNamespace(), None)  # type: ignore[arg-type]
     assert {each.verdict for each in made} == {"not measured"}
