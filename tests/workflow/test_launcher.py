@@ -20,7 +20,7 @@ def tasks(project: Project, id_: str) -> int:
 def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # commands of SLURM may be installed, and even a cluster run for other tests: they are not found
     (tmp_path / "bin").mkdir()
-    for program in ("bash", "which"):
+    for program in ("bash", "env", "which"):
         (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     project = finished.copy(tmp_path / "project")

@@ -76,3 +76,13 @@ def test_a_changed_description_is_told(shipped: Path) -> None:
     path = shipped.with_suffix(".json")
     path.write_text(path.read_text(encoding="utf-8").replace("0.914", "0.994"), encoding="utf-8")
     assert str(path) in run("predict", "a.tif", code=1)
+
+
+def test_the_network_of_the_package_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("micrograph.tif", np.random.default_rng(1).poisson(80, (160, 160)).astype(np.uint16))
+    printed = run("predict", "micrograph.tif")
+    network = shipped_network.shipped_network()
+    assert f"network {network.stem} comes with hrtem-ood" in " ".join(printed.split())
+    assert network.stat().st_size <= shipped_network.MOST_BYTES
+    assert (tmp_path / "predictions/micrograph_mask.tif").exists()
