@@ -219,7 +219,7 @@ def segmentation_notes(micrograph: Micrograph, segmentation: Segmentation) -> It
         yield f"not segmented: {len(micrograph.left_out) - MOST_NOTES} more of this file"
     covered = segmentation.measurements.covered
     if covered == 0:
-        yield "No particle segmentation. Empty masks are typical of out-of-domain images."
+        yield "No particle found. Empty masks are typical of out-of-domain images."
     elif covered >= NEARLY_ALL:
         yield f"Particles cover {covered:.1%} of the image. Full masks are typical of out-of-domain images."
     if micrograph.pixel_size_A > segmentation.network_pixel_size_A:

@@ -245,7 +245,9 @@ def test_predict_prints_what_an_image_tells(make_network, write, tmp_path, monke
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert "from the image alone" in done.output
-    [dose] = re.findall(r"dose ([\d.]+) ± [\d.]+ e/Å²", done.output)
+    # the estimate, and again where it is compared with the training
+    dose, *again = re.findall(r"dose ([\d.]+) ± [\d.]+ e/Å²", done.output)
+    assert set(again) <= {dose}
     assert abs(float(dose) / 250 - 1) < 0.02
     [modulus] = re.findall(r"\|Δf\| of the film ([\d.]+) ± ", done.output)
     assert abs(float(modulus) - 150) < 10
