@@ -35,7 +35,9 @@ def draw(data: ReportData) -> Figure:
     fitted = data.results.fitted
     if fitted is None:
         figure = new_figure(4.2, 1.5)
-        figure.text(0.5, 0.5, "too few cells for a forecaster", ha="center", va="center")
+        axes = figure.subplots()
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "too few cells for a forecaster", ha="center", va="center")
         return figure
     response = response_map(fitted.forecaster)
     return draw_forecast_map(response, fitted.chosen.cells, metric=fitted.metric, colours=data.palette)
