@@ -34,7 +34,7 @@ def draw(data: ReportData) -> Figure:
     """Draw the map, or without a forecaster say that there is none."""
     fitted = data.results.fitted
     if fitted is None:
-        figure = new_figure(4.2, 1.5)
+        figure = new_figure(4.2, 2.4)
         axes = figure.subplots()
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "too few cells for a forecaster", ha="center", va="center")
