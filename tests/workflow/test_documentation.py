@@ -38,7 +38,9 @@ def test_every_command_of_the_readme_is_run_by_somebody():
     commands = re.findall(r"^    ((?:make|\.venv/bin/).*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {"make demo", "make test"} <= set(commands)
     ci = [re.sub(r"^(time )?within \d+m ", "", line) for line in (ROOT / ".ci/run").read_text().splitlines()]
-    assert [command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *ON_OWN_FILES, *AT_LENGTH, *ci)] == []
+    assert [
+        command for command in commands if command not in (*HERE, *ON_A_CLUSTER, *ON_OWN_FILES, *AT_LENGTH, *ci)
+    ] == []
 
 
 @pytest.mark.parametrize("command", HERE)

@@ -253,10 +253,7 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     )
     text = "\n".join(predict.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
-    assert (
-        f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})"
-        in text
-    )
+    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
     assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"

@@ -90,7 +90,8 @@ def test_pixels_that_are_not_square(tmp_path, counts):
 def test_other_suffixes_are_refused_with_those_that_work(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(
-        ArtifactError, match=re.escape("are read from .tif, .tiff, .mrc, .dm3, .dm4, .ser, .emd, .hspy, .zspy, not from .jpg")
+        ArtifactError,
+        match=re.escape("are read from .tif, .tiff, .mrc, .dm3, .dm4, .ser, .emd, .hspy, .zspy, not from .jpg"),
     ):
         list(read_micrographs(tmp_path / "a.jpg"))
     with pytest.raises(ArtifactError, match="a file without suffix"):
