@@ -222,12 +222,19 @@ def utilisation() -> Iterator[list[float]]:
         thread.join()
 
 
+def _draw_epoch(spec: NetworkSpec, images: Images, device: torch.device) -> None:
+    """Make the batches of an epoch."""
+    for _ in epoch_batches(images, spec, 0, device):
+        pass
+
+
 def training(device: torch.device, cases: dict[str, Case], folder: Path) -> dict[str, float]:
     """Measure images/s of `fit` and of its peers."""
     figures: dict[str, float] = {}
     for name, case in cases.items():
-        images = tuple(
-            discs(n, case.side, seed).to_device_if_fits(device) for seed, n in ((0, case.images), (1, VALIDATION))
+        images = (
+            discs(case.images, case.side, 0).to_device_if_fits(device),
+            discs(VALIDATION, case.side, 1).to_device_if_fits(device),
         )
         spec = case.spec()
         works: dict[str, Callable[[], object]] = {}
@@ -248,7 +255,7 @@ def training(device: torch.device, cases: dict[str, Case], folder: Path) -> dict
                 if busy:
                     figures[f"training, {name}: {kind}: utilisation [%]"] = mean(busy)
             figures[f"batches alone, {name} [images/s]"] = case.images / seconds_of(
-                lambda spec=spec, images=images: list(epoch_batches(images[0], spec, 0, device)), device
+                partial(_draw_epoch, spec, images[0], device), device
             )
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -279,7 +286,7 @@ def losses(device: torch.device, *, batch: int = 16, side: int = 640) -> dict[st
 
     with reproducible():
         return {
-            f"loss and gradient, {batch} × {side}²: {name} [ms]": 100 * seconds_of(lambda form=form: work(form), device)
+            f"loss and gradient, {batch} × {side}²: {name} [ms]": 100 * seconds_of(partial(work, form), device)
             for name, form in forms.items()
         }
 
@@ -311,7 +318,10 @@ def processes(device: torch.device, numbers: tuple[int, ...] = (1, 2, 4, 8)) -> 
 def worker(device: torch.device) -> None:
     """Train networks of the first case until time is up, as one of several processes."""
     case = next(iter((CASES if device.type == "cuda" else SMALL).values()))
-    images = [discs(n, case.side).to_device_if_fits(device) for n in (case.images, VALIDATION)]
+    images = (
+        discs(case.images, case.side).to_device_if_fits(device),
+        discs(VALIDATION, case.side).to_device_if_fits(device),
+    )
     settings = TrainingSettings(device, math.inf, graphs=StepGraphs() if device.type == "cuda" else None)
 
     def one(seed: int, **length: Any) -> None:
@@ -362,7 +372,7 @@ def evaluation(device: torch.device, cases: dict[str, Case], folder: Path) -> di
         settings = TrainingSettings(device, math.inf)
         network = build(case.spec().hyperparameters.architecture).to(device)
         with reproducible():
-            placed = [each.to_device_if_fits(device) for each in (trained_on, checked)]
+            placed = (trained_on.to_device_if_fits(device), checked.to_device_if_fits(device))
             outcome = fit(case.spec(epochs=4), *placed, settings, folder / "none.resume")
         network.load_state_dict(outcome.weights or {})
         network.eval()
@@ -374,7 +384,8 @@ def evaluation(device: torch.device, cases: dict[str, Case], folder: Path) -> di
             with reproducible(), precision(kind, device):
 
                 def work(kind: str = kind, found: dict[str, Tensor] = found, what: Any = (network, tested)) -> None:
-                    found[kind] = scored(*what, device)
+                    tested_network, tested_images = what
+                    found[kind] = scored(tested_network, tested_images, device)
 
                 seconds = seconds_of(work, device)
             figures[f"evaluation, {name}: {kind} [images/s]"] = len(tested.counts) / seconds

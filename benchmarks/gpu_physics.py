@@ -56,7 +56,8 @@ def scene(side_A: float) -> Atoms:
     whole = film + ball
     whole.set_tags([0] * number + [1] * len(ball))
     whole.set_cell([side_A, side_A, 10 + FILM_A + 2 * radius_A])
-    return whole
+    result: Atoms = whole
+    return result
 
 
 def synchronise(am: ArrayModule) -> None:

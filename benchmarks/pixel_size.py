@@ -42,7 +42,8 @@ def main() -> None:
     begin = process_time()
     crystals = {"CdSe": reflections(CDSE), "Au": reflections(GOLD)}
     others = list(metals().values())
-    told, images, suspected, right = Counter(), Counter(), Counter(), Counter()
+    Counts = Counter[tuple[str, float]]
+    told, images, suspected, right = Counts(), Counts(), Counts(), Counts()
     made = list(scenes())
     points = conditions()
     for number, condition in enumerate(points):

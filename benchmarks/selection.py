@@ -157,7 +157,7 @@ def judge(
     }
     for name in ALONE:
         row[f"rho {name}"] = float(spearmanr(table[name], table.true).statistic)
-        row[f"regret {name}"] = best - float(table.true[table[name].idxmax()])
+        row[f"regret {name}"] = best - float(table.true.iloc[int(table[name].argmax())])
     if found.ensemble is not None:
         row["ensemble"] = float(np.mean(true_f1([by_id[each] for each in found.ensemble.networks], images)))
         row["ensemble gain"] = row["ensemble"] - float(table.true.iloc[0])
