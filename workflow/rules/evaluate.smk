@@ -8,9 +8,9 @@ rule evaluate:
         log_of("evaluations"),
     benchmark:
         benchmark_of("evaluations")
+    localrule: campaign.config.execution.network_jobs == "individual"
     resources:
         gpu=gpu_of("evaluate"),
-    localrule: campaign.config.execution.network_jobs == "individual"
     params:
         resources=lambda wildcards, resources, threads: resources_json(resources, threads),
     message:

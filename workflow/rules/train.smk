@@ -9,9 +9,9 @@ rule train:
         log_of("packs"),
     benchmark:
         benchmark_of("packs")
+    localrule: campaign.config.execution.network_jobs == "individual"
     resources:
         gpu=gpu_of("train"),
-    localrule: campaign.config.execution.network_jobs == "individual"
     params:
         resources=lambda wildcards, resources, threads: resources_json(resources, threads),
     message:
