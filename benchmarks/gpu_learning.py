@@ -295,7 +295,7 @@ def processes(device: torch.device, numbers: tuple[int, ...] = (1, 2, 4, 8)) -> 
     """Measure images/s of some processes that train the first case side by side."""
     figures = {}
     for number in numbers:
-        command = [sys.executable, __file__, "--worker", device.type]
+        command = [sys.executable, __file__, "--worker", str(device)]
         workers = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own
             for _ in range(number)
@@ -463,7 +463,7 @@ def learning_figures(folder: Path, device: torch.device) -> dict[str, float]:
 def measure() -> dict[str, float]:
     """Return all figures of the GPU, by name; ``benchmarks/gpu.py`` calls it."""
     with tempfile.TemporaryDirectory() as name:
-        return learning_figures(Path(name), torch.device("cuda"))
+        return learning_figures(Path(name), torch.device("cuda", 0))
 
 
 def main() -> None:
@@ -471,7 +471,7 @@ def main() -> None:
     if "--worker" in sys.argv:
         worker(torch.device(sys.argv[-1]))
         return
-    device = torch.device("cpu" if "--cpu" in sys.argv else "cuda")
+    device = torch.device("cpu" if "--cpu" in sys.argv else "cuda:0")
     with tempfile.TemporaryDirectory() as name:
         figures = learning_figures(Path(name), device)
     notes = [f"{device_name(device)}, PyTorch {torch.__version__}; medians of {REPEATS} rounds."]

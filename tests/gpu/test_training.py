@@ -41,10 +41,11 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Discs:
 
 @pytest.fixture
 def little_memory() -> Iterator[None]:
-    """Leave PyTorch 192 MiB of the GPU."""
+    """Leave PyTorch 192 MiB of the GPU, besides what earlier tests hold: captured graphs keep their memory."""
     torch.cuda.empty_cache()
     _, total = torch.cuda.mem_get_info(GPU)
-    torch.cuda.set_per_process_memory_fraction(192 * 2**20 / total, GPU)
+    limit = torch.cuda.memory_reserved(GPU) + 192 * 2**20
+    torch.cuda.set_per_process_memory_fraction(limit / total, GPU)
     yield
     torch.cuda.set_per_process_memory_fraction(1.0, GPU)
     torch.cuda.empty_cache()
@@ -122,14 +123,17 @@ def test_initial_weights_are_those_of_the_cpu(discs: Discs, monkeypatch: pytest.
     assert len(set(seen.values())) == 1
 
 
-def _first_step(spec: NetworkSpec, images: Images, device: torch.device) -> tuple[float, dict[str, Tensor]]:
-    """Return the loss of the first batch and its gradients."""
+def _first_step(
+    spec: NetworkSpec, images: Images, device: torch.device, dtype: torch.dtype = torch.float32
+) -> tuple[float, dict[str, Tensor]]:
+    """Return the loss of the first batch and its gradients, computed in a precision."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(spec, 0))
-        network = build(spec.hyperparameters.architecture).to(device).train()
+        network = build(spec.hyperparameters.architecture).to(device, dtype).train()
     with reproducible():
         image, label = next(iter(epoch_batches(images, spec, 0, device)))
-        loss = LOSS[spec.hyperparameters.loss](network(image.contiguous(memory_format=torch.channels_last)), label)
+        image = image.to(dtype).contiguous(memory_format=torch.channels_last)
+        loss = LOSS[spec.hyperparameters.loss](network(image), label)
         loss.backward()
     gradients = {name: each.grad.cpu() for name, each in network.named_parameters() if each.grad is not None}
     return float(loss.detach()), gradients
@@ -146,15 +150,23 @@ def _first_step(spec: NetworkSpec, images: Images, device: torch.device) -> tupl
     ids=str,
 )
 def test_the_first_step_is_that_of_the_cpu(discs: Discs, recipe: dict[str, Any]) -> None:
+    """Rectifiers and maxima turn rounding into gradients that differ by thousandths: float64 on the CPU is the judge."""
     spec, (images, _) = discs.spec(**recipe), discs.images()
-    (ours, gradients), (theirs, expected) = (_first_step(spec, images, device) for device in (GPU, CPU))
-    assert ours == pytest.approx(theirs, rel=1e-5)
-    assert gradients.keys() == expected.keys()
-    whole = torch.stack([each.norm() for each in expected.values()]).norm()
-    for name, gradient in gradients.items():
-        # small ones are compared with a hundredth of the whole gradient
-        scale = torch.maximum(expected[name].norm(), whole / 100)
-        assert (gradient - expected[name]).norm() <= 1e-3 * scale, name
+    true_loss, true = _first_step(spec, images, CPU, torch.float64)
+    # small ones are compared with a hundredth of the whole gradient
+    least = torch.stack([each.norm() for each in true.values()]).norm() / 100
+    errors = {}
+    for device in (CPU, GPU):
+        loss, gradients = _first_step(spec, images, device)
+        assert loss == pytest.approx(true_loss, rel=1e-5)
+        assert gradients.keys() == true.keys()
+        apart = [
+            (each - true[name]).norm() / torch.maximum(true[name].norm(), least) for name, each in gradients.items()
+        ]
+        errors[device] = torch.stack(apart)
+    assert errors[CPU].max() < 0.02
+    assert errors[GPU].median() <= 2 * errors[CPU].median() + 1e-5
+    assert errors[GPU].max() <= 3 * errors[CPU].max()
 
 
 def test_networks_learn_what_they_learn_on_the_cpu(discs: Discs) -> None:

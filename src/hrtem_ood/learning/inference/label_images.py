@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -167,6 +166,8 @@ def _png_signals(path: Path) -> list[Signal]:
         why = f"claims to hold {width} × {height} px, which are not read."
     if why is not None:
         return [Signal("image", np.empty((0, 0)), unusable=why)]
+    import imagecodecs  # only labels that are a PNG need it, and every evaluation imports this module
+
     values = np.asarray(imagecodecs.png_decode(content))
     if values.ndim == 3:  # of a palette
         if (values != values[..., :1])[..., :3].any():
