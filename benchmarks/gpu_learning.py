@@ -11,6 +11,7 @@ beyond the bare loop's time for the same steps.
 
 import contextlib
 import copy
+import json
 import math
 import shutil
 import subprocess
@@ -453,10 +454,14 @@ def learning_figures(folder: Path, device: torch.device) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name, part in parts.items():
         try:
-            figures |= part()
+            found = part()
         except Exception as error:  # a part that fails must not lose what the others measure on a rare machine
             traceback.print_exc()
-            figures[f"{name} failed: {type(error).__name__}: {str(error)[:200]}"] = math.nan
+            found = {f"{name} failed: {type(error).__name__}: {str(error)[:200]}": math.nan}
+        # at once: a run that is cut short keeps the parts that it has measured
+        sys.stdout.write(json.dumps({name: found}) + "\n")
+        sys.stdout.flush()
+        figures |= found
     return figures
 
 

@@ -135,6 +135,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         matrix=data.structure_matrix if has_several_recipes(campaign) else None,
         structural=subset_rows(results, campaign, "gap", structures=True),
         hours=sum(stage.seconds for stage in stages) / 3600,
+        devices=sorted({device for stage in stages for device in stage.devices}),
         revisions=sorted({revision for stage in stages for revision in stage.revisions}),
         software={name: software[name] for name in PACKAGES if name in software},
         limits=limitations(campaign, results),
