@@ -49,7 +49,7 @@ DEFAULT_PREDICTOR = "texture_accuracy"
 @click.option(
     "--forecaster",
     type=FILE,
-    help="Forecaster whose score is maximised.  [default: the newest of this pixel in results/forecasters]",
+    help="Forecaster whose score is maximised.  [default: the newest of this pixel in results/forecasters, or else the one that comes with the package]",
 )
 @click.option(
     "--predictor",
