@@ -49,7 +49,8 @@ DEFAULT_PREDICTOR = "texture_accuracy"
 @click.option(
     "--forecaster",
     type=FILE,
-    help="Forecaster whose score is maximised.  [default: the newest of this pixel in results/forecasters, or else the one that comes with the package]",
+    help="Forecaster whose score is maximised.  [default: the newest of this pixel in results/forecasters, or else the "
+    "package's]",
 )
 @click.option(
     "--predictor",
