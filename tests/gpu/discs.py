@@ -81,9 +81,9 @@ class Discs:
 
     def pack(self, *seeds: int, **hyperparameters: Any) -> PackSpec:
         chosen: dict[str, Any] = {
-            "epochs": 12,
+            "epochs": 14,
             "batch_size": 8,
-            "learning_rate": 3e-3,
+            "learning_rate": 2e-3,
             "architecture": {"base_channels": 8, "depth": 2},
         }
         networks = [
