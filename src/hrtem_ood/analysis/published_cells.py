@@ -1,6 +1,8 @@
 """The cells of a finished campaign as one table, so that anyone can try another model of the scores."""
 
 import gzip
+import zlib
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from hrtem_ood.analysis.results import CampaignResults
 from hrtem_ood.artifacts.store import write_bytes
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.quoting import shortened
 from hrtem_ood.transfer.forecast.cells import Cells
 from hrtem_ood.transfer.forecast.descriptors import NAMES
 
@@ -22,6 +25,9 @@ DIGITS = 5
 
 LARGEST_BYTES = 2 * 10**6
 """Most bytes of a file of cells."""
+
+MOST_CONDITIONS = 10_000
+"""Of a table of cells that is read."""
 
 
 def cell_table(campaign: Campaign, folder: Path, results: CampaignResults) -> pd.DataFrame:
@@ -123,6 +129,11 @@ def read_published(path: Path, metric: str = "f1") -> Cells:
     -------
     Cells
 
+    Raises
+    ------
+    ArtifactError
+        When the file is missing or damaged, or lacks a column; it says which.
+
     Examples
     --------
     Another model than the forecaster's, on cells that share no condition with those that it is fitted to:
@@ -139,12 +150,21 @@ def read_published(path: Path, metric: str = "f1") -> Cells:
     >>> bool(np.corrcoef(predicted[some], cells.score[some])[0, 1] > 0.5)
     True
     """
-    table: pd.DataFrame = pd.read_csv(path)
-    if "shift" in table:
-        table = table[~table["shift"].str.startswith("structure")]
-    table = table[np.isfinite(table[[metric, *NAMES]].to_numpy(float)).all(axis=1)]
-    members = [[int(each) for each in str(text).split()] for text in table.trained]
-    tested = table.tested.to_numpy(int)
+    try:
+        table: pd.DataFrame = pd.read_csv(path, dtype={"trained": str})
+        if "shift" in table:
+            table = table[~table["shift"].str.startswith("structure")]
+        table = table[np.isfinite(table[[metric, *NAMES]].to_numpy(float)).all(axis=1)]
+        members = [[int(each) for each in text.split()] for text in table["trained"]]
+        tested = table["tested"].to_numpy(int)
+        if (tested != table["tested"]).any() or any(
+            not 0 <= each < MOST_CONDITIONS for each in chain(tested, *members)
+        ):
+            raise ValueError(f"conditions are numbered from 0, up to {MOST_CONDITIONS - 1}")
+    except KeyError as error:
+        raise ArtifactError(f"{path}: is not a table of cells: {shortened(str(error).strip(chr(34)))}.") from None
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error) as error:
+        raise ArtifactError(f"{path}: is no table of cells that can be read: {shortened(str(error), 200)}") from None
     trained = np.zeros((len(table), 1 + max([*tested, *(max(some) for some in members)], default=0)), np.bool_)
     for place, some in enumerate(members):
         trained[place, some] = True

@@ -67,7 +67,7 @@ DEFAULT_PREDICTOR = "texture_accuracy"
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random choices.")
 @click.option(
-    "--network-seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Networks of each choice."
+    "--network-seeds", type=click.IntRange(1, 1000), default=3, show_default=True, help="Networks of each choice."
 )
 @click.option("--training-set", metavar="NAME", help="Source of structures and validation.  [default: the first]")
 @click.option("--networks", metavar="NAME", help="Source of hyperparameters.  [default: the first]")
@@ -104,9 +104,10 @@ def design(
 
     With --output, writes the experiment that tests the choice.
     """
+    from hrtem_ood.artifacts.store import write_if_absent
     from hrtem_ood.campaign.load import load_campaign, merge, read_configs
     from hrtem_ood.cli.render.console import print_on_terminal
-    from hrtem_ood.design.experiment import experiment
+    from hrtem_ood.design.experiment import experiment, yaml_text
     from hrtem_ood.design.recommendation import DesignRequest
     from hrtem_ood.design.request import Options, resolve_options
     from hrtem_ood.errors import ConfigError, HrtemOodError
@@ -120,7 +121,7 @@ def design(
     if predictor is not None and forecaster is not None:
         raise ConfigError("--forecaster and --predictor: give one of them.")
     chosen = None if predictor is not None else _forecaster(forecaster, results, campaign.config.imaging.pixel_size_A)
-    predictor = predictor or DEFAULT_PREDICTOR
+    predictor = DEFAULT_PREDICTOR if predictor is None else predictor
     options = resolve_options(
         campaign, Options(target_conditions, candidates, predictor, images, training_set, networks, suite)
     )
@@ -136,30 +137,34 @@ def design(
         time_limit_s=time_limit,
     )
     choice, table, summary = _choice(campaign, results, request, chosen, images)
+    if output is None:
+        print_on_terminal(table)
+        return
+    if len(choice.choices) < 2:
+        raise ConfigError(
+            "--random: no other choice differs from the designed one, so that the experiment would compare nothing; "
+            "give a larger --random, a smaller --n-conditions or more --candidates."
+        )
     content = experiment(
         campaign, choice, n_images=images, training_set=options.training_set, networks=options.networks,
         seeds=range(network_seeds),
     )  # fmt: skip
     load_campaign(merge(raw, content))  # raises its errors before anything is written
     print_on_terminal(table)
-    if output is not None:
-        from hrtem_ood.artifacts.store import write_if_absent
-        from hrtem_ood.design.experiment import yaml_text
-
-        command = f"hrtem-ood design {_files(configs)}{_options(click.get_current_context())}"
-        run = f"snakemake --configfile {_files(configs)}{shlex.quote(str(output))}"
-        head = [
-            "Tests a choice of training conditions, which this command made:",
-            f"    {command}",
-            *summary,
-            "Run it on top of the configurations that it was written for:",
-            f"    {run}",
-        ]
-        write_if_absent(output, yaml_text(content, head))
-        print_text(
-            f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
-            "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
-        )
+    command = f"hrtem-ood design {_files(configs)}{_options(click.get_current_context())}"
+    run = f"snakemake --configfile {_files(configs)}{shlex.quote(str(output))}"
+    head = [
+        "Tests a choice of training conditions, which this command made:",
+        f"    {command}",
+        *summary,
+        "Run it on top of the configurations that it was written for:",
+        f"    {run}",
+    ]
+    write_if_absent(output, yaml_text(content, head))
+    print_text(
+        f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
+        "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
+    )
 
 
 def _forecaster(path: Path | None, results: Path, pixel_size_A: float) -> "Forecaster | None":

@@ -22,8 +22,11 @@ def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Pa
     forecast, predictors and descriptors.
     """
     from hrtem_ood.campaign.load import load_campaign_from_files
+    from hrtem_ood.errors import ConfigError
     from hrtem_ood.report.study_page import write_page
 
+    if not page.name:
+        raise ConfigError("--page: give the name of a Markdown file, for example docs/results.md.")
     words = ["hrtem-ood", "study-page", *configs, "--page", page, "--figures", figures]
     words += [] if data is None else ["--data", data]
     command = shlex.join(map(str, words))

@@ -82,7 +82,8 @@ def _only(section: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
 
 def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
     """Write a configuration as YAML, one condition per line, below lines of comment."""
-    lines = [f"# {line}".rstrip() for line in head]
+    # a line break in a file's name or in what a forecaster says of itself would begin a line of configuration
+    lines = [f"# {_printable(line)}".rstrip() for line in head]
     for key, value in content.items():
         if key != "conditions":
             lines += ["", _yaml({key: value}, flow=None if isinstance(value, dict) else False)]
@@ -91,6 +92,10 @@ def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
         for name, conditions in value.items():
             lines += [f"  {name}:", *condition_lines(conditions, "    ")]
     return "\n".join(lines) + "\n"
+
+
+def _printable(line: str) -> str:
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)
 
 
 def condition_lines(conditions: Sequence[dict[str, float]], indent: str) -> list[str]:

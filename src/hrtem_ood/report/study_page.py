@@ -80,10 +80,14 @@ def write_page(
             f"{report / REPORT} does not exist: the campaign is not finished. Run snakemake with its files."
         )
     names = [row.name for row in figures_of(campaign) if row.on_study_page]
-    for name in names:
-        write_bytes(figures / f"{name}.png", (report / f"figures/{name}.png").read_bytes())
     links = {name: Path(os.path.relpath(figures / f"{name}.png", page.parent)).as_posix() for name in names}
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
+    pictures = {figures / f"{name}.png": (report / f"figures/{name}.png").read_bytes() for name in names}
+    # whatever cannot be read or made is met before the first file is written
+    for folder in (page.parent, figures, *([] if data_folder is None else [data_folder])):
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, content in pictures.items():
+        write_bytes(path, content)
     cells = [] if data_folder is None else write_cells(campaign, results, data.results, data_folder)
     published = [Path(os.path.relpath(each, page.parent)).as_posix() for each in cells]
     write_text(page, page_text(data, links, command, published))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hrtem_ood.analysis import published_cells
@@ -15,6 +16,7 @@ from hrtem_ood.analysis.ranking.forecast_comparison import campaign_cells
 from hrtem_ood.analysis.results import analyse_campaign
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.stages.metrics import metrics
+from hrtem_ood.transfer.forecast.choose_file import SHIPPED
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.forecaster_files import read_forecaster
 
@@ -35,6 +37,47 @@ def test_the_forecaster_of_the_designs_follows_from_the_published_cells() -> Non
     np.testing.assert_allclose(again.score(cells.descriptors), stored.score(cells.descriptors), atol=1e-6)
     assert again.performance.coverage == pytest.approx(stored.performance.coverage, abs=1e-3)
     assert path.name in (ROOT / "config/experiments/confirm.yaml").read_text()
+
+
+def test_the_forecaster_of_the_package_follows_from_the_published_cells() -> None:
+    (path,) = SHIPPED.glob("*.json")
+    stored = read_forecaster(path)
+    cells = read_published(ROOT / "docs/data/confirm_cells.csv.gz")
+    assert (len(cells), cells.trained.shape[1]) == (stored.performance.n_cells, stored.performance.n_conditions)
+    again = Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4)
+    # the table has five digits
+    np.testing.assert_allclose(again.score(cells.descriptors), stored.score(cells.descriptors), atol=2e-3)
+    assert again.performance.coverage == pytest.approx(stored.performance.coverage, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trained": "-1"}, "conditions are numbered from 0"),
+        ({"trained": "20000000"}, "conditions are numbered from 0"),
+        ({"trained": "one"}, "invalid literal"),
+        ({"tested": 1.5}, "conditions are numbered from 0"),
+        ({"f1": "good"}, "could not convert"),
+        ({"f1": None}, "is not a table of cells"),
+    ],
+)
+def test_damaged_cells_are_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    table = pd.read_csv(ROOT / "docs/data/transfer_cells.csv.gz", dtype={"trained": str}).head(3)
+    for column, value in changes.items():
+        table = table.drop(columns=column) if value is None else table.assign(**{column: value})
+    path = tmp_path / "cells.csv"
+    table.to_csv(path, index=False)
+    with pytest.raises(ArtifactError, match=f"cells.csv: .*{words}"):
+        read_published(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x1f\x8b\x08cut", b"\xff\xfe"])
+def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "cells.csv.gz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"cells\.csv\.gz: is no table of cells"):
+        read_published(path)
 
 
 def test_cells_survive_publication(config: dict[str, Any], make: Callable[..., Any], tmp_path: Path) -> None:

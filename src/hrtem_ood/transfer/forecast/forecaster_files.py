@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from hrtem_ood.artifacts.identity import content_id
+from hrtem_ood.errors import ArtifactError
+from hrtem_ood.quoting import quoted
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 
 LARGEST_BYTES = 2**20
@@ -65,5 +67,10 @@ def read_forecaster(path: Path) -> Forecaster:
     from hrtem_ood.artifacts import store
 
     content = store.read_json(path, LARGEST_BYTES)
-    del content["id"]
-    return Forecaster.from_dict(content, str(path))
+    id_ = content.pop("id")
+    forecaster = Forecaster.from_dict(content, str(path))
+    if id_ != forecaster_id(forecaster):
+        raise ArtifactError(
+            f"{path}: is damaged: its numbers are not those of `{quoted(id_)}`. Fit the forecaster again."
+        )
+    return forecaster

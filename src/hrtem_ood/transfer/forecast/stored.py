@@ -21,14 +21,22 @@ FORMAT = "hrtem-ood forecaster"
 VERSION = 1
 """Raised whenever a descriptor, a term or the meaning of a number changes: forecasters of other versions are refused."""
 
+LEVEL = 0.9
+"""Of the intervals that are shown, which every forecaster has."""
+
+FRACTIONS, FRACTION = frozenset({"f1", "iou", "precision", "recall"}), (0.0, 1.0)
+"""Scores with known bounds."""
+
 MOST_TERMS = 500
 """Of a model that is read."""
 
 Number = Annotated[float, Field(strict=True, ge=-1e12, le=1e12)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=1e12)]
+Scale = Annotated[float, Field(strict=True, ge=1e-12, le=1e12)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Text = Annotated[str, Field(strict=True, max_length=500)]
+Text = Annotated[str, Field(strict=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""On one line."""
 Powers = Annotated[
     tuple[Annotated[float, Field(strict=True, ge=0, le=1e12)], ...], Field(min_length=2, max_length=5000)
 ]
@@ -40,7 +48,7 @@ class StoredQuadratic(Model):
 
     model: Text
     centre: Numbers
-    scale: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=MOST_TERMS)]
+    scale: Annotated[tuple[Scale, ...], Field(min_length=1, max_length=MOST_TERMS)]
     coefficients: Numbers
     constant: Number
 
@@ -129,11 +137,18 @@ class StoredForecaster(Model):
     def _goes_together(self) -> "StoredForecaster":
         if self.error_size.model != CONTRAST.name:
             raise ValueError(f"`error_size` needs the model `{CONTRAST.name}`, not {quoted(self.error_size.model)}")
-        if self.least > self.most:
-            raise ValueError("`least` must not be above `most`")
         low, high = self.bounds
         if low is not None and high is not None and low >= high:
             raise ValueError("`bounds` go from the smaller to the larger value")
+        if self.metric in FRACTIONS and self.bounds != FRACTION:
+            raise ValueError(f"`bounds` of {self.metric} are 0 and 1")
+        levels, factors = zip(*self.factor, strict=True)
+        if any(one >= other for one, other in pairwise(levels)) or any(one > other for one, other in pairwise(factors)):
+            raise ValueError("`factor` needs levels that ascend, and factors that do not descend")
+        if LEVEL not in levels:
+            raise ValueError(f"`factor` needs the level {LEVEL:g}")
+        if self.least > self.most:
+            raise ValueError("`least` must not be above `most`")
         needed = {*MODELS[self.score.model].names, "log_n_images"}
         if set(self.domain) != needed:
             raise ValueError(f"`domain` needs the descriptors {', '.join(sorted(needed))}, and no others")

@@ -285,8 +285,11 @@ def test_mistakes_in_a_condition_are_told(text, message):
         parse_condition(text)
 
 
-def test_the_forecast_under_a_condition_is_that_of_its_descriptors(tmp_path: Path) -> None:
+def test_the_forecast_under_a_condition_is_that_of_its_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a forecaster with objects in the results folder; outside its domain, it is said what lies outside."""
+    monkeypatch.setattr("hrtem_ood.transfer.forecast.choose_file.SHIPPED", tmp_path / "none")
 
     def chi(**values: float) -> Condition:
         return Condition(**({"defocus_A": 60, "focal_spread_A": 20} | values))

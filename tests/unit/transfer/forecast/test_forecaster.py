@@ -345,7 +345,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("score.coefficients", [1.0], "`coefficients` needs 9 numbers for the model `contrast`, not 1"),
         ("score.coefficients", [0.0] * 501, "damaged: score.coefficients"),
         ("score.coefficients", [math.nan] * 9, "damaged: score.coefficients.0"),
-        ("score.scale", [0.0] * 4, "damaged: score.scale.0: Input should be greater than 0"),
+        ("score.scale", [0.0] * 4, "damaged: score.scale.0: Input should be greater than or equal to 0.000000000001"),
         ("score.model", "forest", "there is no model 'forest'; valid: contrast, transfer"),
         ("error_size.constant", math.inf, "damaged: error_size.constant"),
         ("least", 5.0, "`least` must not be above `most`"),
