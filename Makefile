@@ -71,7 +71,7 @@ dag: env  ## draw the workflow's rules and campaigns' stages as docs/dag.md
 	printf '```\n\n## The campaign at full size\n\n```mermaid\n'; $(BIN)/hrtem-ood dag config/paper.yaml; printf '```\n'; } > docs/dag.md
 	@echo "docs/dag.md"
 
-study: env  ## run the confirmatory study (config/experiments/confirm.yaml, about an hour and a half on two cores) and write docs/results.md
+study: env  ## run the confirmatory study (config/experiments/confirm.yaml, 306 networks) and write docs/results.md
 	@$(BIN)/hrtem-ood validate config/experiments/confirm.yaml
 	@$(BIN)/snakemake --configfile config/experiments/confirm.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/confirm.yaml

@@ -37,7 +37,6 @@ from hrtem_ood.analysis.ranking.forecast_comparison import (
     forecast_campaign,
     forecast_gains,
     forecast_table,
-    metric_bounds,
 )
 from hrtem_ood.analysis.ranking.outcomes import BETTER, training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
@@ -47,14 +46,15 @@ from hrtem_ood.errors import ArgumentError, HrtemOodError
 from hrtem_ood.transfer.forecast.cells import Cells, crossed_blocks
 from hrtem_ood.transfer.forecast.conformal import conformal_quantile
 from hrtem_ood.transfer.forecast.cross_validation import (
+    LEVEL,
     Forecasts,
     clipped,
     cross_validate,
     fewest_cells,
     interval_model,
+    metric_bounds,
 )
 from hrtem_ood.transfer.forecast.descriptors import NAMES, PLACE
-from hrtem_ood.transfer.forecast.forecaster import LEVEL
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS
 
 CONFIG = Path(__file__).parents[1] / "config"

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 from xml.etree import ElementTree
 
-PARTS = ("gpu_physics", "gpu_learning")
+PARTS = ("gpu_physics", "gpu_learning", "gpu_evaluation")
 """Modules beside this one; each has ``measure``, which returns figures by name."""
 PACKAGES = ("numpy", "torch", "pytorch-lightning", "cupy-cuda13x", "cupy-cuda12x", "cupy", "abtem", "zarr")
 

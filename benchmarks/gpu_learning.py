@@ -1,16 +1,14 @@
-"""Training and evaluation on a GPU: what of the card they use, against loops that do less, and against more processes.
+"""Training on a GPU: what of the card it uses, against loops that do less, and against more processes.
 
 Training is `fit` on images in memory, with the graph that the networks of a pack share and without. Its peers take the same
 batches: a bare loop without Lightning, and a loop that replays one CUDA graph of a whole step, the optimiser's included. The loss
-is timed alone, in the forms that it could have. Processes train at the same time on the same card. Evaluation is forward passes
-and scores, by precision; F1 is compared image by image with that of float32. The overhead of a network is what a pack takes
-beyond the bare loop's time for the same steps.
+is timed alone, in the forms that it could have. Processes train at the same time on the same card. The overhead of a
+network is what a pack takes beyond the bare loop's time for the same steps.
 
     python benchmarks/gpu_learning.py [--cpu]
 """
 
 import contextlib
-import copy
 import json
 import math
 import shutil
@@ -18,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -34,13 +32,11 @@ from training import TRAINING_SET, write_dataset
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.batches import Batches, Images, read_images
-from hrtem_ood.learning.evaluation.metrics import scores
-from hrtem_ood.learning.torch_device import device_name, reproducible
+from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.losses import LOSS
 from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.training_data import epoch_batches
-from hrtem_ood.stages.evaluate import batch_size
 from hrtem_ood.stages.train import train
 
 REPEATS, PACK, PACK_STEPS, VALIDATION = 2, 16, 4, 16
@@ -340,64 +336,6 @@ def worker(device: torch.device) -> None:
     sys.stdout.write(f"{trained * case.images / (perf_counter() - begin)}\n")
 
 
-@contextlib.contextmanager
-def precision(name: str, device: torch.device) -> Iterator[None]:
-    """Compute in float32, TF32 (GPUs only), bfloat16 or float16."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
-    half = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name)
-    try:
-        with torch.autocast(device.type, half or torch.bfloat16, enabled=half is not None):
-            yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
-
-
-@torch.inference_mode()
-def scored(network: nn.Module, images: Images, device: torch.device) -> Tensor:
-    """Return all scores of images, as the stage computes them."""
-    parts = []
-    for image, label in Batches(images, batch_size(images.counts.shape[-1], device), device):
-        logits = network(image)
-        parts.append(scores(logits.float(), label))
-    return torch.cat(parts, dim=1)
-
-
-def evaluation(device: torch.device, cases: dict[str, Case], folder: Path) -> dict[str, float]:
-    """Measure images/s of evaluation by precision, and what that changes."""
-    figures: dict[str, float] = {}
-    kinds = ("float32", "tf32", "bfloat16", "float16") if device.type == "cuda" else ("float32", "bfloat16")
-    for name, case in cases.items():
-        trained_on, checked = discs(case.images, case.side), discs(VALIDATION, case.side, 1)
-        settings = TrainingSettings(device, math.inf)
-        network = build(case.spec().hyperparameters.architecture).to(device)
-        with reproducible():
-            placed = (trained_on.to_device_if_fits(device), checked.to_device_if_fits(device))
-            outcome = fit(case.spec(epochs=4), *placed, settings, folder / "none.resume")
-        network.load_state_dict(outcome.weights or {})
-        network.eval()
-        tested = discs(max(64, 2**24 // case.side**2) if device.type == "cuda" else 8, case.side, 2).to_device_if_fits(
-            device
-        )
-        found: dict[str, Tensor] = {}
-        for kind in kinds:
-            with reproducible(), precision(kind, device):
-
-                def work(kind: str = kind, found: dict[str, Tensor] = found, what: Any = (network, tested)) -> None:
-                    tested_network, tested_images = what
-                    found[kind] = scored(tested_network, tested_images, device)
-
-                seconds = seconds_of(work, device)
-            figures[f"evaluation, {name}: {kind} [images/s]"] = len(tested.counts) / seconds
-        exact = found["float32"][1].cpu().numpy()  # F1
-        figures[f"evaluation, {name}: float32: median F1"] = float(np.median(exact))
-        for kind in kinds[1:]:
-            difference = np.abs(found[kind][1].cpu().numpy() - exact)
-            figures[f"evaluation, {name}: {kind}: largest difference of F1"] = float(difference.max())
-            figures[f"evaluation, {name}: {kind}: mean difference of F1"] = float(difference.mean())
-    return figures
-
-
 def packs(device: torch.device, folder: Path) -> dict[str, float]:
     """Time a pack of networks of few steps, in this process, against the bare loop's time for their steps."""
     case = CASES["laptop (unet_8_3, 8 × 128²)"]
@@ -427,34 +365,13 @@ def packs(device: torch.device, folder: Path) -> dict[str, float]:
     }
 
 
-def learning_figures(folder: Path, device: torch.device) -> dict[str, float]:
-    """Measure everything.
-
-    Parameters
-    ----------
-    folder : Path
-        An empty folder for files.
-    device : torch.device
-
-    Returns
-    -------
-    dict of str to float
-        Figures by name, which ends in the unit.
-    """
-    on_gpu = device.type == "cuda"
-    cases = CASES if on_gpu else SMALL
-    parts: dict[str, Callable[[], dict[str, float]]] = {
-        "losses": partial(losses, device, **({} if on_gpu else {"batch": 2, "side": 32})),
-        "training": partial(training, device, cases, folder),
-        "packs": partial(packs, device, folder),
-        "evaluation": partial(evaluation, device, cases, folder),
-        "processes": partial(processes, device, (1, 2, 4, 8) if on_gpu else (1, 2)),
-    }
+def measured(parts: Mapping[str, Callable[[], dict[str, float]]]) -> dict[str, float]:
+    """Return the figures of some parts, by name; a part that fails must not lose what the others measure on a rare machine."""
     figures: dict[str, float] = {}
     for name, part in parts.items():
         try:
             found = part()
-        except Exception as error:  # a part that fails must not lose what the others measure on a rare machine
+        except Exception as error:  # its trace is printed, and its figure says what failed
             traceback.print_exc()
             found = {f"{name} failed: {type(error).__name__}: {str(error)[:200]}": math.nan}
         # at once: a run that is cut short keeps the parts that it has measured
@@ -464,10 +381,18 @@ def learning_figures(folder: Path, device: torch.device) -> dict[str, float]:
     return figures
 
 
-def measure() -> dict[str, float]:
-    """Return all figures of the GPU, by name; ``benchmarks/gpu.py`` calls it."""
+def measure(*, on_gpu: bool = True) -> dict[str, float]:
+    """Return all figures, by name, which ends in the unit; ``benchmarks/gpu.py`` calls it."""
+    device, cases = torch.device("cuda:0" if on_gpu else "cpu"), CASES if on_gpu else SMALL
     with tempfile.TemporaryDirectory() as name:
-        return learning_figures(Path(name), torch.device("cuda", 0))
+        folder = Path(name)
+        parts: dict[str, Callable[[], dict[str, float]]] = {
+            "losses": partial(losses, device, **({} if on_gpu else {"batch": 2, "side": 32})),
+            "training": partial(training, device, cases, folder),
+            "packs": partial(packs, device, folder),
+            "processes": partial(processes, device, (1, 2, 4, 8) if on_gpu else (1, 2)),
+        }
+        return measured(parts)
 
 
 def main() -> None:
@@ -475,11 +400,8 @@ def main() -> None:
     if "--worker" in sys.argv:
         worker(torch.device(sys.argv[-1]))
         return
-    device = torch.device("cpu" if "--cpu" in sys.argv else "cuda:0")
-    with tempfile.TemporaryDirectory() as name:
-        figures = learning_figures(Path(name), device)
-    notes = [f"{device_name(device)}, PyTorch {torch.__version__}; medians of {REPEATS} rounds."]
-    report("gpu_learning", copy.copy(figures), [], notes)
+    notes = [f"PyTorch {torch.__version__}; medians of {REPEATS} rounds."]
+    report("gpu_learning", measure(on_gpu="--cpu" not in sys.argv), [], notes)
 
 
 if __name__ == "__main__":

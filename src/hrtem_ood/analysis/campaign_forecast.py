@@ -13,15 +13,21 @@ from hrtem_ood.analysis.ranking.forecast import Forecast
 from hrtem_ood.analysis.ranking.forecast_comparison import (
     CampaignCells,
     campaign_cells,
-    metric_bounds,
     outcome_forecasts,
 )
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArgumentError
-from hrtem_ood.transfer.forecast.cross_validation import LEVELS, Forecasts, OutOfFold, cross_validate
-from hrtem_ood.transfer.forecast.forecaster import LEVEL, Forecaster, check_enough
+from hrtem_ood.transfer.forecast.cross_validation import (
+    LEVEL,
+    LEVELS,
+    Forecasts,
+    OutOfFold,
+    cross_validate,
+    metric_bounds,
+)
+from hrtem_ood.transfer.forecast.forecaster import Forecaster, check_enough
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import MODELS
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
@@ -68,7 +74,7 @@ class CampaignForecast:
         use : bool array, (training_set, condition)
         level : float, [1]
             Of the intervals: one of :data:`hrtem_ood.transfer.forecast.cross_validation.LEVELS`; else
-            :data:`hrtem_ood.transfer.forecast.forecaster.LEVEL`.
+            :data:`hrtem_ood.transfer.forecast.cross_validation.LEVEL`.
 
         Returns
         -------

@@ -73,8 +73,8 @@ def cell_table(campaign: Campaign, folder: Path, results: CampaignResults) -> pd
     }
     described = stored.descriptors[row, column]
     columns |= {name: described[:, place] for place, name in enumerate(NAMES)}
-    for name, values in stored.predictors.data_vars.items():
-        columns[f"predictor_{name}" if name in NAMES else str(name)] = values.values[row, column]
+    for name in sorted(map(str, stored.predictors.data_vars)):  # a store lists them in any order
+        columns[f"predictor_{name}" if name in NAMES else name] = stored.predictors[name].values[row, column]
     return pd.DataFrame(columns)
 
 

@@ -8,6 +8,7 @@ import yaml
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.design.forecast_design import ForecastDesign
 from hrtem_ood.design.recommendation import TrainingDesign
+from hrtem_ood.errors import printable
 from hrtem_ood.physics.optics.condition import Condition
 
 
@@ -82,8 +83,8 @@ def _only(section: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
 
 def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
     """Write a configuration as YAML, one condition per line, below lines of comment."""
-    # a line break in a file's name or in what a forecaster says of itself would begin a line of configuration
-    lines = [f"# {_printable(line)}".rstrip() for line in head]
+    # a line break in a file's name or in what a forecaster says of itself must not begin a line of configuration
+    lines = [f"# {line}".rstrip() for text in head for line in printable(text).splitlines()]
     for key, value in content.items():
         if key != "conditions":
             lines += ["", _yaml({key: value}, flow=None if isinstance(value, dict) else False)]
@@ -92,10 +93,6 @@ def yaml_text(content: dict[str, Any], head: Sequence[str]) -> str:
         for name, conditions in value.items():
             lines += [f"  {name}:", *condition_lines(conditions, "    ")]
     return "\n".join(lines) + "\n"
-
-
-def _printable(line: str) -> str:
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in line)
 
 
 def condition_lines(conditions: Sequence[dict[str, float]], indent: str) -> list[str]:

@@ -13,7 +13,8 @@ from hrtem_ood.design.recommendation import DesignRequest, check_choice, conditi
 from hrtem_ood.design.utility import check_exit_waves, datasets_under
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.transfer.forecast.forecaster import LEVEL, Forecaster
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL
+from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.mixtures import CandidateTable
 from hrtem_ood.transfer.predictors.inputs import unit_cube_coordinates
 

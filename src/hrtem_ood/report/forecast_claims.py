@@ -83,8 +83,6 @@ class DesignAnswer:
     ----------
     draws : int
         Of conditions of use.
-    networks : int
-        In all.
     table : list of dict
         One row per draw and size: means of each kind, mean and worst.
     pooled : list of (str, dict of (str, str) to Difference)
@@ -92,7 +90,6 @@ class DesignAnswer:
     """
 
     draws: int
-    networks: int
     table: list[dict[str, Any]]
     pooled: list[tuple[str, dict[tuple[str, str], Difference]]]
 
@@ -121,7 +118,7 @@ def design_answer(results: CampaignResults, campaign: Campaign) -> DesignAnswer 
     sizes = sorted({draw.size for draw in draws})
     pooled = [("all", answers(draws))]
     pooled += [(f"{size} conditions", answers([draw for draw in draws if draw.size == size])) for size in sizes]
-    return DesignAnswer(len({draw.use for draw in draws}), int(table.networks.sum()), _by_kind(table), pooled)
+    return DesignAnswer(len({draw.use for draw in draws}), _by_kind(table), pooled)
 
 
 def _by_kind(table: pd.DataFrame) -> list[dict[str, Any]]:

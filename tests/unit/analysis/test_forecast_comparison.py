@@ -20,7 +20,6 @@ from hrtem_ood.analysis.ranking.forecast_comparison import (
     forecast_campaign,
     forecast_gains,
     forecast_table,
-    metric_bounds,
     outcome_forecasts,
 )
 from hrtem_ood.analysis.ranking.outcomes import LABEL_FREE, training_set_outcomes
@@ -29,7 +28,7 @@ from hrtem_ood.errors import ArgumentError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.stages.predictors import campaign_datasets
-from hrtem_ood.transfer.forecast.cross_validation import Forecasts
+from hrtem_ood.transfer.forecast.cross_validation import Forecasts, metric_bounds
 from hrtem_ood.transfer.forecast.descriptors import NAMES, PLACE, describe_all
 from hrtem_ood.transfer.forecast.ridge import CONTRAST
 from hrtem_ood.transfer.predictors.inputs import TrainingSet

@@ -11,4 +11,4 @@ def test_a_comment_cannot_become_configuration(break_: str) -> None:
     """As would a forecaster's campaign, or the name of a file, that holds a line break."""
     text = yaml_text({"campaign": "a"}, [f"of the campaign x{break_}simulation: {{n_frozen_phonons: 1}}{break_}#"])
     assert yaml.safe_load(text) == {"campaign": "a"}
-    assert text.startswith("# of the campaign x\\x")
+    assert "n_frozen_phonons" in text

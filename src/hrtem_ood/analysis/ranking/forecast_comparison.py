@@ -16,8 +16,8 @@ from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN
 from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.forecast.cells import FOLDS, Cells
-from hrtem_ood.transfer.forecast.cross_validation import Bounds, Forecasts, cross_validate
-from hrtem_ood.transfer.forecast.forecaster import LEVEL, check_enough
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL, Forecasts, cross_validate, metric_bounds
+from hrtem_ood.transfer.forecast.forecaster import check_enough
 from hrtem_ood.transfer.forecast.ridge import Features
 
 Floats = NDArray[np.float64]
@@ -106,11 +106,6 @@ def campaign_cells(campaign: Campaign, outcomes: xr.Dataset, descriptors: Floats
     return CampaignCells(Cells(score, descriptors[use], trained[row], tested), row, column, (len(members), len(tests)))
 
 
-def metric_bounds(metric: str) -> Bounds:
-    """Return what a score can be at least and at most."""
-    return (0.0, None) if metric == "cross_entropy" else (0.0, 1.0)
-
-
 def forecast_campaign(chosen: CampaignCells, features: Features, metric: str, folds: int = FOLDS) -> Forecasts:
     """Forecast every cell of a campaign from cells that share no condition with it.
 
@@ -127,7 +122,7 @@ def forecast_campaign(chosen: CampaignCells, features: Features, metric: str, fo
     Returns
     -------
     Forecasts
-        Of arrays (training_set, condition), with intervals of :data:`hrtem_ood.transfer.forecast.forecaster.LEVEL`.
+        Of arrays (training_set, condition), with intervals of :data:`hrtem_ood.transfer.forecast.cross_validation.LEVEL`.
 
     Raises
     ------

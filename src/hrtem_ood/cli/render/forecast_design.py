@@ -7,7 +7,7 @@ from rich.table import Table
 
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.design.forecast_design import ForecastDesign
-from hrtem_ood.transfer.forecast.forecaster import LEVEL
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 
 
 def forecast_design_table(design: ForecastDesign) -> Group:

@@ -12,7 +12,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.report.templates import format_interval, format_score
 from hrtem_ood.transfer.forecast.choose_file import forecaster_of
-from hrtem_ood.transfer.forecast.forecaster import LEVEL
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 
 
 def forecaster_line(campaign: Campaign, results: Path) -> str:

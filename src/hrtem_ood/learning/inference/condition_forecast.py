@@ -7,8 +7,8 @@ from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.forecast.choose_file import choose_forecaster
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 from hrtem_ood.transfer.forecast.descriptors import describe
-from hrtem_ood.transfer.forecast.forecaster import LEVEL
 from hrtem_ood.transfer.image_spectrum import image_spectra
 from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid

@@ -22,8 +22,16 @@ Bounds = tuple[float | None, float | None]
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Levels of intervals."""
 
+LEVEL = 0.9
+"""Every forecaster has intervals of this level."""
+
 CELLS_PER_TERM = 2
 """A fit needs at least so many cells for each term."""
+
+
+def metric_bounds(metric: str) -> Bounds:
+    """Return what a score can be at least and at most."""
+    return (0.0, None) if metric == "cross_entropy" else (0.0, 1.0)
 
 
 @dataclass(frozen=True)

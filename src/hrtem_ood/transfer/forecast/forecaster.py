@@ -12,6 +12,7 @@ from hrtem_ood.quoting import quoted
 from hrtem_ood.transfer.forecast.cells import FOLDS, Cells
 from hrtem_ood.transfer.forecast.conformal import ErrorSize, fewest_errors
 from hrtem_ood.transfer.forecast.cross_validation import (
+    LEVEL,
     Bounds,
     Forecasts,
     OutOfFold,
@@ -28,9 +29,6 @@ from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, Quadratic, fit
 from hrtem_ood.transfer.forecast.stored import VERSION, from_document, to_document
 
 Floats = NDArray[np.float64]
-
-LEVEL = 0.9
-"""Every forecaster has intervals of this level."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from hrtem_ood.base_model import Model
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import quoted, shortened
+from hrtem_ood.transfer.forecast.cross_validation import LEVEL, metric_bounds
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS, Quadratic
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
@@ -21,12 +22,6 @@ FORMAT = "hrtem-ood forecaster"
 VERSION = 1
 """Raised whenever a descriptor, a term or the meaning of a number changes: forecasters of other versions are refused."""
 
-LEVEL = 0.9
-"""Of the intervals that are shown, which every forecaster has."""
-
-FRACTIONS, FRACTION = frozenset({"f1", "iou", "precision", "recall"}), (0.0, 1.0)
-"""Scores with known bounds."""
-
 MOST_TERMS = 500
 """Of a model that is read."""
 
@@ -35,8 +30,7 @@ Positive = Annotated[float, Field(strict=True, gt=0, le=1e12)]
 Scale = Annotated[float, Field(strict=True, ge=1e-12, le=1e12)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**9)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Text = Annotated[str, Field(strict=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
-"""On one line."""
+Text = Annotated[str, Field(strict=True, max_length=500)]
 Powers = Annotated[
     tuple[Annotated[float, Field(strict=True, ge=0, le=1e12)], ...], Field(min_length=2, max_length=5000)
 ]
@@ -137,11 +131,8 @@ class StoredForecaster(Model):
     def _goes_together(self) -> "StoredForecaster":
         if self.error_size.model != CONTRAST.name:
             raise ValueError(f"`error_size` needs the model `{CONTRAST.name}`, not {quoted(self.error_size.model)}")
-        low, high = self.bounds
-        if low is not None and high is not None and low >= high:
-            raise ValueError("`bounds` go from the smaller to the larger value")
-        if self.metric in FRACTIONS and self.bounds != FRACTION:
-            raise ValueError(f"`bounds` of {self.metric} are 0 and 1")
+        if self.bounds != metric_bounds(self.metric):
+            raise ValueError(f"`bounds` of {quoted(self.metric)} are {list(metric_bounds(self.metric))}")
         levels, factors = zip(*self.factor, strict=True)
         if any(one >= other for one, other in pairwise(levels)) or any(one > other for one, other in pairwise(factors)):
             raise ValueError("`factor` needs levels that ascend, and factors that do not descend")

@@ -349,7 +349,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("score.model", "forest", "there is no model 'forest'; valid: contrast, transfer"),
         ("error_size.constant", math.inf, "damaged: error_size.constant"),
         ("least", 5.0, "`least` must not be above `most`"),
-        ("bounds", [1, 0], "`bounds` go from the smaller to the larger value"),
+        ("bounds", [1, 0], "`bounds` of 'f1' are [0.0, 1.0]"),
         ("factor", [[1.5, 2.0]], "damaged: factor.0.0"),
         ("domain.train_log_cnr", [2.0, 1.0], "`domain.train_log_cnr` goes from the smaller to the larger"),
         ("domain.defocus_A", [0.0, 1.0], "`domain` needs the descriptors"),
