@@ -15,7 +15,7 @@ from typing import Any
 import xarray as xr
 import yaml
 from tests import warm
-from tests.workflow.conftest import ROOT, Project
+from tests.workflow.conftest import ROOT, Project, inside
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign, merge
@@ -26,8 +26,6 @@ PROFILE = ROOT / "profiles/slurm"
 OFTEN = ["--snakefile", str(ROOT / "Snakefile"), "--max-status-checks-per-second", "1"]
 OFTEN += ["--slurm-init-seconds-before-status-checks", "2"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE / "often"), os.environ.get("PYTHONPATH", "")])}
-HERE_AT_WORK = threading.Lock()
-"""Held by whoever works in a campaign's folder: rows run in threads, which share the working directory."""
 
 
 def slurm(*words: str) -> str:
@@ -226,15 +224,14 @@ class Campaign:
 
 def ids(project: Project) -> list[str]:
     """Ids of a project's networks."""
-    with HERE_AT_WORK:
-        return list(project.campaign().networks)
+    return list(project.campaign().networks)
 
 
 def scores(project: Project) -> dict[str, xr.Dataset]:
     """Scores of every network of a project on every test image, by id; computed here, where there are none yet."""
     config, results = Path("config/config.yaml"), Path("results")
     found: dict[str, xr.Dataset] = {}
-    with HERE_AT_WORK, contextlib.chdir(project.folder):
+    with inside(project.folder):
         for id_ in load_campaign(yaml.safe_load(config.read_text())).evaluations:
             path = results / f"evaluations/{id_}.zarr.zip"
             if not path.exists():

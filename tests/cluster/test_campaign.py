@@ -16,8 +16,8 @@ from tests.cluster.conftest import ARRAY, Row
 from hrtem_ood.execution.slurm_queue import cancel_campaign, prefix
 
 
-def gpus_of(network: str) -> set[str]:
-    """CUDA_VISIBLE_DEVICES of the processes that train on the cluster."""
+def gpus_of(network: str, folder: Path) -> set[str]:
+    """CUDA_VISIBLE_DEVICES of the processes that train on the cluster, in one campaign's folder: others train it too."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -25,9 +25,10 @@ def gpus_of(network: str) -> set[str]:
             environment = dict(
                 word.split("=", 1) for word in (process / "environ").read_text().split("\0") if "=" in word
             )
+            here = (process / "cwd").readlink()
         except OSError:
             continue
-        if network in words and "hrtem_ood" in words and "SLURM_JOB_ID" in environment:
+        if here == folder and network in words and "hrtem_ood" in words and "SLURM_JOB_ID" in environment:
             found.add(environment.get("CUDA_VISIBLE_DEVICES", "none"))
     return found
 
@@ -41,8 +42,7 @@ def gpus(campaign: Campaign) -> None:
     with (campaign.folder / "head.txt").open("w") as out:
         head = subprocess.Popen(command, cwd=campaign.folder, stdout=out, stderr=out, env=ENVIRONMENT)
     campaign.heads.append(head)
-    given = [wait(lambda pack=pack: gpus_of(pack), "a training") for pack in packs]
-    # campaigns beside this one ask for no GPU, as they set other resources of `train`
+    given = [wait(lambda pack=pack: gpus_of(pack, campaign.folder), "a training") for pack in packs]
     assert sorted(map(sorted, given)) == [["0"], ["1"]], "two jobs on one node have a GPU each"
     campaign.end(head)
     lines = slurm("sacct", "--allocations", "--noheader", "--parsable2", "--format=JobID,AllocTRES").splitlines()

@@ -17,9 +17,16 @@ from tests.cluster.conftest import Row, daemons
 
 
 def state_of(job: str) -> str:
-    """State in which a job ended, as the database has it."""
-    states = slurm("sacct", "--allocations", "--noheader", "--parsable2", "--duplicates", "--format=State", "-j", job)
-    return states.splitlines()[0].split()[0]
+    """State in which a job ended, as the database has it, which hears of it later than the queue."""
+    words = ["sacct", "--allocations", "--noheader", "--parsable2", "--duplicates", "--format=State", "-j", job]
+
+    def ended() -> str | None:
+        states = slurm(*words).splitlines()
+        state = states[0].split()[0] if states else "PENDING"
+        return None if state in ("PENDING", "RUNNING", "COMPLETING") else state
+
+    found: str = wait(ended, f"the database to know how job {job} ended", 60)
+    return found
 
 
 def job_is_cancelled(campaign: Campaign) -> None:

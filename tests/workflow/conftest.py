@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +21,16 @@ from hrtem_ood.campaign.load import load_campaign, merge
 from hrtem_ood.execution.planning.plan import Plan, plan
 
 ROOT = Path(__file__).parents[2]
+
+_HERE_AT_WORK = threading.RLock()
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, alone: threads share the working directory."""
+    with _HERE_AT_WORK, contextlib.chdir(folder):
+        yield
+
 
 _SCENES = {
     "material": "Au",
@@ -160,7 +172,7 @@ class Project:
     def campaign(self, change: dict[str, Any] | None = None) -> Campaign:
         """Return the campaign that the configuration asks for."""
         raw = yaml.safe_load((self.folder / "config/config.yaml").read_text())
-        with contextlib.chdir(self.folder):  # files that it names are relative
+        with inside(self.folder):  # files that it names are relative
             return load_campaign(merge(raw, change or {}))
 
     def artifacts(self, stage: str) -> dict[str, int]:
