@@ -22,16 +22,18 @@ demo: env  ## run the laptop campaign (config/config.yaml) and show its results
 	@$(BIN)/snakemake
 	@$(BIN)/hrtem-ood summary
 
-test: env lint  ## lint, type check, and all tests, those on a SLURM cluster last (as root on Debian; else they are skipped)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not cluster" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m cluster
+# Three processes on two cores: one of them begins with the SLURM cluster, whose tests wait most of their time.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+
+test: env lint  ## lint, type check, and all tests, those on a SLURM cluster too (as root on Debian; else they are skipped)
+	$(PARALLEL) -n 3
 
 test-fast: env  ## unit and physics tests only: no lint, no workflows, no cluster
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit tests/physics -n 2 --dist loadfile
+	$(PARALLEL) -n 2 tests/unit tests/physics
 
 test-python:  ## unit tests under another Python, in an environment of its own: make test-python PYTHON=python3.13
 	$(MAKE) env VENV=build/$(notdir $(PYTHON))
-	OMP_NUM_THREADS=1 build/$(notdir $(PYTHON))/bin/python -m pytest -n 2 --dist loadfile tests/unit
+	OMP_NUM_THREADS=1 build/$(notdir $(PYTHON))/bin/python -m pytest -n 2 --dist loadgroup tests/unit
 
 lint: env  ## ruff, mypy, snakefmt, import-linter and codespell, changing nothing
 	$(BIN)/ruff check .

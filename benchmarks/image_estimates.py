@@ -14,7 +14,7 @@ Hypotheses, written before the first run. Where an estimate is given at all,
 python benchmarks/image_estimates.py
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import process_time
 
@@ -49,8 +49,10 @@ WAVELENGTH_A = electron_wavelength_A(ENERGY_EV)
 SIMULATION = Simulation(energy_eV=ENERGY_EV, sampling_A=0.16, n_frozen_phonons=4)
 CDSE = Material(preset="CdSe")
 GOLD = Material(formula="Au", structure="fcc", a_A=4.0782)
-SCENES = (
-    # material, cell, film, number of particles, radius [Å]
+SceneRecipe = tuple[Material, float, float, int, float]
+"""Material, cell [Å], film [Å], number of particles, their radius [Å]."""
+
+SCENES: tuple[SceneRecipe, ...] = (
     (CDSE, 102.4, 20.0, 2, 16.0),
     (GOLD, 102.4, 40.0, 2, 14.0),
     (CDSE, 128.0, 80.0, 3, 18.0),
@@ -82,9 +84,9 @@ class Scene:
     spectrum: ObjectSpectrum
 
 
-def scenes() -> Iterator[Scene]:
-    """Simulate the scenes."""
-    for index, (material, cell_A, film_A, count, radius_A) in enumerate(SCENES):
+def scenes(recipes: Sequence[SceneRecipe] = SCENES, first: int = 0) -> Iterator[Scene]:
+    """Simulate scenes; those of other first numbers are others."""
+    for index, (material, cell_A, film_A, count, radius_A) in enumerate(recipes, first):
         recipe = StructureRecipe(
             material=material,
             seed=11,
@@ -104,9 +106,9 @@ def scenes() -> Iterator[Scene]:
         yield Scene(material, cell_A, depth_A, simulated, spectrum)
 
 
-def conditions() -> list[Condition]:
+def conditions(seed: int = 3) -> list[Condition]:
     """Return the imaging conditions."""
-    points = qmc.Sobol(4, scramble=True, rng=3).random(CONDITIONS)
+    points = qmc.Sobol(4, scramble=True, rng=seed).random(CONDITIONS)
     return [
         Condition(
             defocus_A=600 * defocus - 300,

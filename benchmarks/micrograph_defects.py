@@ -1,7 +1,8 @@
 """F1 of a campaign's networks on images with the defects of real micrographs, as they are and after repair.
 
 Needs the results of the laptop campaign: make demo. Images and networks are those of one condition, away from minimum
-contrast; dead pixels do not count, as nothing can be known of them.
+contrast; dead pixels do not count, as nothing can be known of them. The same images with a wrong pixel size, which no repair
+can mend, are given to these networks and to the one that comes with the package.
 
 python benchmarks/micrograph_defects.py
 """
@@ -21,13 +22,16 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.learning.batches import standardise
 from hrtem_ood.learning.evaluation.metrics import confusion, f1
 from hrtem_ood.learning.inference.repair import repair_image
-from hrtem_ood.learning.inference.segment_micrographs import load
+from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, own_pixel_probability
+from hrtem_ood.learning.inference.shipped_network import shipped_network
 from hrtem_ood.physics.optics.condition import Condition
 
 Image = NDArray[np.float32]
 
 ROOT = Path(__file__).parents[1]
 CONDITION = Condition(defocus_A=60, dose_e_per_A2=400, focal_spread_A=20)
+PIXEL_ERRORS = (0.0, -0.2, -0.1, 0.1, 0.2)
+"""Stated pixel size over the right one, less 1."""
 
 
 def defects() -> dict[str, Callable[[Image], Image]]:
@@ -98,9 +102,8 @@ def main() -> None:
         sys.exit("There are no results of the laptop campaign. Make them: make demo")
     with results.open("datasets", base, dask=False) as dataset:
         images, labels = dataset.counts.values.astype(np.float32), dataset.label.values.astype(bool)
-    networks = [
-        load(results.path("networks", id_)).network for id_ in campaign.networks if trained_under_it(campaign, id_)
-    ]
+    trained = [load(results.path("networks", id_)) for id_ in campaign.networks if trained_under_it(campaign, id_)]
+    networks = [each.network for each in trained]
     figures: dict[str, float] = {}
     for name, damage in defects().items():
         damaged = np.stack([damage(image) for image in images])
@@ -114,6 +117,13 @@ def main() -> None:
         for name in figures
         if name.endswith("repaired")
     ]
+    pixel_A = campaign.config.imaging.pixel_size_A
+    for name, these in (("campaign's networks", trained), ("network of the package", [load(shipped_network())])):
+        for error in PIXEL_ERRORS:
+            stated_A = (1 + error) * pixel_A
+            figures[f"pixel size {100 * error:+.0f} %: {name}"] = _f1_at_pixel(these, images, labels, stated_A)
+    right = figures["pixel size +0 %: network of the package"]
+    budgets += [Budget(name, right - 0.05, "min") for name in figures if name.endswith("network of the package")]
     report("micrograph_defects", figures, budgets, [f"median F1 over images, mean over {len(networks)} networks"])
 
 
@@ -124,6 +134,14 @@ def _f1(networks: list[torch.nn.Module], images: Image, labels: NDArray[np.bool_
         with torch.inference_mode():
             mask = network(standardise(torch.from_numpy(images))[:, None]).argmax(dim=1) == 1
         scores.append(np.median(f1(confusion(mask & counted, torch.from_numpy(labels) & counted)).numpy()))
+    return float(np.mean(scores))
+
+
+def _f1_at_pixel(networks: list[TrainedNetwork], images: Image, labels: NDArray[np.bool_], stated_A: float) -> float:
+    scores = []
+    for network in networks:
+        masks = np.stack([own_pixel_probability(network, each, stated_A, device="cpu")[0] > 0.5 for each in images])
+        scores.append(np.median(f1(confusion(torch.from_numpy(masks), torch.from_numpy(labels))).numpy()))
     return float(np.mean(scores))
 
 

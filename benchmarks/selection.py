@@ -50,7 +50,7 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 
 ROOT = Path(__file__).parents[1]
 CPU = array_module("cpu")
-CONDITIONS, IMAGES = 16, 4
+CONDITIONS, IMAGES = 16, 12
 LEAST_F1 = 0.7
 ALONE = ("consensus", "consistency", "twins", "self_dice")
 """Evidence that ranks alone, for comparison."""

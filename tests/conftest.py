@@ -11,11 +11,28 @@ SECONDS = {"workflow": 900, "robustness": 900, "cluster": 1200}
 """Time that a test has, fixtures that are made for it included, in folders whose tests run whole campaigns."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONGEST = ("cluster", "workflow", "robustness")
+"""Folders with which the processes of a parallel run begin: what takes minutes must not be left to one of them at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give tests their time; in a process of ``--dist loadgroup``, keep files together, and all that needs the cluster."""
+    parallel = hasattr(config, "workerinput")
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        folder = folder_of(item)
         if folder in SECONDS:
             item.add_marker(pytest.mark.timeout(SECONDS[folder]))
+        if parallel:
+            item.add_marker(
+                pytest.mark.xdist_group("cluster" if folder == "cluster" else item.nodeid.partition("::")[0])
+            )
+    if parallel:
+        items.sort(key=lambda item: (*LONGEST, folder_of(item)).index(folder_of(item)))
+
+
+def folder_of(item: pytest.Item) -> str:
+    """Return the folder of `tests/` that a test is in."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.fixture(scope="session")

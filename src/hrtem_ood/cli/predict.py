@@ -1,7 +1,9 @@
 """`hrtem-ood predict`: segmentation of micrographs."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +18,10 @@ from hrtem_ood.cli.options import (
 )
 from hrtem_ood.cli.output import print_text
 from hrtem_ood.errors import ArtifactError, ConfigError
+
+if TYPE_CHECKING:
+    from hrtem_ood.learning.inference.image_estimates.estimates import ImageEstimates
+    from hrtem_ood.learning.inference.measured_f1 import MeasuredPerformance
 
 
 @click.command()
@@ -94,6 +100,7 @@ def predict(
     record = predict_micrographs.start_record(trained, options)
     with_estimates = len(files) <= text.MOST_IN_FULL if estimates is None else estimates
     measured = None
+    by_pixel: defaultdict[float, list[ImageEstimates]] = defaultdict(list)
     if with_estimates:
         measured = find_measured(results, trained.id, trained.sha256_of_weights)
     for result in predict_micrographs.predict(
@@ -108,10 +115,12 @@ def predict(
                 dead=None if repaired is None else repaired.dead,
                 stated=stated,
             )
-            doubt = pixel_lines(suspected_pixel(estimated, measured), result.micrograph.pixel_size_A)
+            by_pixel[result.micrograph.pixel_size_A].append(estimated)
+            doubt = pixel_lines(suspected_pixel([estimated], measured), result.micrograph.pixel_size_A)
             print_text("\n".join([*estimate_lines(estimated, stated), *doubt]))
             if stated is None:
                 print_text("\n".join(trust_lines(assess_image(estimated, trained.training_domain, measured))))
+    print_pixel_doubts(by_pixel, measured)
     if len(record.images) + len(record.failed) > 1:
         print_on_terminal(text.run_table(record))
     if record.images:
@@ -120,6 +129,26 @@ def predict(
         print_text(text.condition_hint())
     if record.failed:
         raise ArtifactError(text.failure_message(record, len(files)))
+
+
+def print_pixel_doubts(
+    by_pixel: "Mapping[float, Sequence[ImageEstimates]]", measured: "MeasuredPerformance | None"
+) -> None:
+    """Print notes on pixel sizes that the images of a run make doubtful together.
+
+    Parameters
+    ----------
+    by_pixel : mapping of float to sequence of ImageEstimates
+        What images tell, by their pixel size [Å].
+    measured : MeasuredPerformance or None
+    """
+    from hrtem_ood.cli.render.image_estimates import pixel_lines
+    from hrtem_ood.learning.inference.image_trust import suspected_pixel
+
+    for pixel_A, images in by_pixel.items():
+        if len(images) > 1:
+            for line in pixel_lines(suspected_pixel(images, measured), pixel_A, len(images)):
+                print_text(line)
 
 
 def split_network(words: Sequence[Path]) -> tuple[Path, list[Path]]:

@@ -63,21 +63,24 @@ def format_estimate(estimate: Estimate) -> str:
     return f"{round(estimate.value, digits):.{places}f} ± {round(estimate.uncertainty, digits):.{places}f}"
 
 
-def pixel_lines(suspicion: PixelSuspicion | None, pixel_size_A: float) -> Iterator[str]:
-    """Yield a note where the lattice spacings of an image make its pixel size doubtful.
+def pixel_lines(suspicion: PixelSuspicion | None, pixel_size_A: float, images: int = 1) -> Iterator[str]:
+    """Yield a note where the lattice spacings of images make their pixel size doubtful.
 
     Parameters
     ----------
     suspicion : PixelSuspicion or None
     pixel_size_A : float, [Å]
-        As the file, or the user, states it.
+        As the files, or the user, state it.
+    images : int
+        How many show these spacings, all together.
     """
     if suspicion is not None:
         percent = 100 * (suspicion.factor - 1)
+        whose = "The lattice spacings" if images == 1 else f"Together, the lattice spacings of {images} images"
         yield (
-            f"  note: is the pixel of {pixel_size_A:.4g} Å right? The lattice spacings would be those of {suspicion.material} "
-            f"with a pixel of {suspicion.factor * pixel_size_A:.4g} Å ({percent:+.0f} %), and fit none of the crystals that are "
-            "known here as it is. Particles of another material would explain it, too. State the pixel with --pixel-size-A."
+            f"  note: is the pixel of {pixel_size_A:.4g} Å right? {whose} would be those of {suspicion.material} with a pixel of "
+            f"about {suspicion.factor * pixel_size_A:.2g} Å ({percent:+.0f} %), and fit none of the crystals that are known "
+            "here as it is. Particles of another material would explain it, too. State the pixel with --pixel-size-A."
         )
 
 

@@ -47,10 +47,16 @@ def _ranking(selection: Selection) -> RenderableType:
 def verdict(selection: Selection) -> str:
     """Tell which network to take, or that none will do."""
     best, ensemble = selection.networks.iloc[0], selection.ensemble
-    if not selection.will_do:
+    if selection.will_do is False:
         return (
             f"None of these: the best estimate is {best['f1']:.2f}, below {selection.least_f1:.2f} (--least-f1). Train "
             "networks under conditions nearer to these images; a mixture of several defoci is the safer choice."
+        )
+    if selection.will_do is None:
+        return (
+            f"{selection.best} ranks first, but whether it will do cannot be told: its evidence "
+            f"({', '.join(selection.outside)}) lies outside of that of the calibration, and its F1 may be far from the estimate. "
+            "Look at its masks, or score it on a few images that you label (hrtem-ood score)."
         )
     lines = [f"Take {selection.best}: estimated F1 {best['f1']:.2f} ({best['low']:.2f} to {best['high']:.2f})."]
     if best["f1"] < selection.least_f1:

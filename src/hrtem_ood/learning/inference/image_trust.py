@@ -1,6 +1,7 @@
 """How far a network can be trusted on an image of unknown condition, from what the image alone tells."""
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -133,12 +134,13 @@ def _metals() -> dict[str, Reflections]:
     return metals()
 
 
-def suspected_pixel(estimates: ImageEstimates, measured: MeasuredPerformance | None) -> PixelSuspicion | None:
-    """Tell whether the lattice spacings of an image make its pixel size doubtful.
+def suspected_pixel(images: Iterable[ImageEstimates], measured: MeasuredPerformance | None) -> PixelSuspicion | None:
+    """Tell whether the lattice spacings of images make their pixel size doubtful.
 
     Parameters
     ----------
-    estimates : ImageEstimates
+    images : iterable of ImageEstimates
+        Of images that have one pixel size: one image, or those of a run.
     measured : MeasuredPerformance or None
         Whose materials the particles are expected to be of; without any, common metals.
 
@@ -150,4 +152,4 @@ def suspected_pixel(estimates: ImageEstimates, measured: MeasuredPerformance | N
     for name, material in (measured.materials if measured is not None else {}).items():
         with suppress(ConfigError):  # no crystal: the campaign was made by another version
             expected[name] = reflections(material)
-    return suspect_pixel(estimates.spacings, expected or _metals(), _metals().values())
+    return suspect_pixel((each.spacings for each in images), expected or _metals(), _metals().values())

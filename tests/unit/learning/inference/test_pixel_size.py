@@ -18,6 +18,10 @@ def seen(spacings_A, relative=0.01):
     return tuple(Spacing(Estimate(each, relative * each), 0.3 * place, 20.0) for place, each in enumerate(spacings_A))
 
 
+def suspect_pixel_of_one(spacings, *crystals):
+    return suspect_pixel([spacings], *crystals)
+
+
 def gold(*planes):
     return np.array([GOLD_A / np.linalg.norm(plane) for plane in planes])
 
@@ -40,7 +44,7 @@ def test_reflections_of_wurtzite():
 @pytest.mark.parametrize("factor", [0.8, 1.2])
 def test_a_wrong_pixel_is_suspected_with_its_factor(factor):
     spacings = factor * np.array([3.7226, 3.5076, 3.288, 2.5520, 2.1493, 1.9794])
-    found = suspect_pixel(seen(spacings), {"CdSe": CDSE}, METALS)
+    found = suspect_pixel_of_one(seen(spacings), {"CdSe": CDSE}, METALS)
     assert found.material == "CdSe"
     assert found.factor * factor == pytest.approx(1, abs=0.02)
 
@@ -48,36 +52,49 @@ def test_a_wrong_pixel_is_suspected_with_its_factor(factor):
 @pytest.mark.parametrize("strain", [0.985, 1.0, 1.015])
 def test_a_right_pixel_is_not(strain):
     spacings = strain * gold((1, 1, 1), (-1, 1, 1), (2, 0, 0), (2, 2, 0))
-    assert suspect_pixel(seen(spacings), {"Au": GOLD}, METALS) is None
-    assert suspect_pixel(seen(strain * np.array([3.7226, 3.5076, 2.1493])), {"CdSe": CDSE}, METALS) is None
+    assert suspect_pixel_of_one(seen(spacings), {"Au": GOLD}, METALS) is None
+    assert suspect_pixel_of_one(seen(strain * np.array([3.7226, 3.5076, 2.1493])), {"CdSe": CDSE}, METALS) is None
 
 
 def test_particles_of_another_known_crystal_explain_spacings():
     """Gold seen by a network that was trained on CdSe is no reason to doubt the pixel."""
     spacings = gold((1, 1, 1), (-1, 1, 1), (2, 0, 0), (2, 2, 0))
-    assert suspect_pixel(seen(spacings), {"CdSe": CDSE}, METALS) is None
+    assert suspect_pixel_of_one(seen(spacings), {"CdSe": CDSE}, METALS) is None
 
 
 @pytest.mark.parametrize("spacings", [Unknown("none"), seen([2.8, 2.45]), seen([0.9, 0.95, 1.0, 1.1])])
 def test_too_few_spacings_tell_nothing(spacings):
-    assert suspect_pixel(spacings, {"Au": GOLD}, METALS) is None
+    assert suspect_pixel_of_one(spacings, {"Au": GOLD}, METALS) is None
+
+
+def test_images_of_one_pixel_tell_together_what_none_tells_alone():
+    """Two peaks per image, as wide as those of crystals of 25 Å."""
+    rng = np.random.default_rng(3)
+    planes = gold((1, 1, 1), (2, 0, 0), (2, 2, 0), (3, 1, 1))
+    images = [seen(0.8 * rng.choice(planes, 2, replace=False) * rng.normal(1, 0.02, 2), 0.02) for _ in range(16)]
+    assert all(suspect_pixel([each], {"Au": GOLD}) is None for each in images)
+    found = suspect_pixel([*images, Unknown("no peaks")], {"Au": GOLD})
+    assert found.factor == pytest.approx(1 / 0.8, rel=0.03)
+    right = [seen(np.array([each.spacing_A.value for each in one]) / 0.8, 0.02) for one in images]
+    assert suspect_pixel(right, {"Au": GOLD}) is None
 
 
 def test_one_family_alone_tells_nothing():
     """Which of the families it is cannot be told."""
-    assert suspect_pixel(seen(1.1 * gold((1, 1, 1), (-1, 1, 1), (1, -1, 1))), {"Au": GOLD}) is None
+    assert suspect_pixel_of_one(seen(1.1 * gold((1, 1, 1), (-1, 1, 1), (1, -1, 1))), {"Au": GOLD}) is None
 
 
 def test_spacings_of_no_crystal_are_no_suspicion():
     rng = np.random.default_rng(1)
     found = [
-        suspect_pixel(seen(np.exp(rng.uniform(np.log(1.2), np.log(4), 5))), {"Au": GOLD}, METALS) for _ in range(200)
+        suspect_pixel_of_one(seen(np.exp(rng.uniform(np.log(1.2), np.log(4), 5))), {"Au": GOLD}, METALS)
+        for _ in range(200)
     ]
     assert sum(each is not None for each in found) <= 6
 
 
 def test_the_note_tells_the_pixel_that_would_fit():
     (line,) = pixel_lines(PixelSuspicion("Au", 0.9, 8.0), 0.5)
-    assert "with a pixel of 0.45 Å (-10 %)" in line
+    assert "with a pixel of about 0.45 Å (-10 %)" in line
     assert "those of Au" in line
     assert list(pixel_lines(None, 0.5)) == []

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from tests.unit.learning.inference.conftest import noise, random_network
 from torch import nn
 
+from hrtem_ood.cli.render.select import verdict
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.micrograph import Micrograph
@@ -21,7 +22,7 @@ from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.selection import select_networks as module
 from hrtem_ood.learning.inference.selection.campaign_cells import SMALLEST_POOL, image_rows, pools
 from hrtem_ood.learning.inference.selection.collect import CROP_PX, Collected, prepare
-from hrtem_ood.learning.inference.selection.consensus import dice, weighted_consensus
+from hrtem_ood.learning.inference.selection.consensus import agreement, dice, weighted_consensus
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, defocus_gap, dose_gap, image_condition
 from hrtem_ood.learning.inference.selection.estimator import (
     COLUMNS,
@@ -356,6 +357,8 @@ def test_held_out_estimates_saw_neither_network_nor_condition(estimator):
 def test_evidence_beyond_the_calibration_is_named(estimator):
     row = pd.DataFrame([{**dict.fromkeys(EVIDENCE, 0.5), "shift": 7.0}])
     assert estimator.outside(row) == ["shift"]
+    assert estimator.outside(row.assign(shift=-99.0, consensus=7.0)) == [], "these speak for the network"
+    assert estimator.outside(row.assign(shift=0.5, consensus=-1.0)) == ["consensus"]
 
 
 def test_a_calibration_is_read_as_it_was_written(estimator, tmp_path):
@@ -432,8 +435,29 @@ def test_networks_are_ranked_with_intervals_and_the_one_that_disagrees_is_last(e
 def test_none_will_do_where_the_best_estimate_is_too_low(estimator):
     evidence = collected()
     best = conclude(evidence, estimator, 0.0).networks.f1.iloc[0]
-    assert conclude(evidence, estimator, best - 0.05).will_do
-    assert not conclude(evidence, estimator, min(1.0, best + 0.2)).will_do
+    assert conclude(evidence, estimator, best - 0.05).will_do is not False
+    assert conclude(evidence, estimator, min(1.0, best + 0.2)).will_do is False
+
+
+def test_it_cannot_be_told_where_the_best_network_lies_outside_of_the_calibration(estimator):
+    evidence = collected()
+    for rows in evidence.rows:
+        rows["shift"] = 9.0
+    found = conclude(evidence, estimator, 0.0)
+    assert "shift" in found.outside
+    assert found.will_do is None
+    assert "cannot be told" in verdict(found)
+
+
+def test_masks_of_nearly_everything_agree_in_nothing():
+    """Two draws of 97 % of the pixels: the Dice coefficient of what is left is 0.03 to expect, of what is covered 0.97."""
+    rng = np.random.default_rng(4)
+    one, other = (rng.random((2, 10000)) < 0.97).astype(np.float32)
+    assert dice(one, other) == pytest.approx(0.97, abs=0.01)
+    assert agreement(one, other) == pytest.approx(0.03, abs=0.03)
+    assert agreement(one, one) == 1
+    few, fewer = (rng.random((2, 10000)) < 0.3).astype(np.float32)
+    assert agreement(few, fewer) == dice(few, fewer)
 
 
 def test_an_ensemble_is_offered_only_where_it_is_estimated_to_be_better(estimator, monkeypatch):

@@ -117,17 +117,21 @@ def metals() -> dict[str, Reflections]:
 
 
 def suspect_pixel(
-    spacings: tuple[Spacing, ...] | Unknown, expected: Mapping[str, Reflections], others: Iterable[Reflections] = ()
+    images: Iterable[tuple[Spacing, ...] | Unknown],
+    expected: Mapping[str, Reflections],
+    others: Iterable[Reflections] = (),
 ) -> PixelSuspicion | None:
     """Compare the spacings seen with crystals, for the stated pixel size and for others.
 
     A spacing is a reflection, with a probability as its share of the intensity and a normal error of ln d, or an outlier
     of any ln d. The pixel is suspected where one crystal makes all spacings much more likely with another pixel than any
-    crystal does with the stated one.
+    crystal does with the stated one. A small crystal has few and wide peaks, so that one image seldom tells; images of
+    one pixel tell together.
 
     Parameters
     ----------
-    spacings : tuple of Spacing, or Unknown
+    images : iterable of tuple of Spacing, or of Unknown
+        Of images that have one pixel size, right or wrong.
     expected : mapping of str to Reflections
         Of crystals that the particles are expected to be of.
     others : iterable of Reflections
@@ -138,10 +142,14 @@ def suspect_pixel(
     PixelSuspicion or None
         None where the stated pixel fits, or nothing can be told.
     """
-    if isinstance(spacings, Unknown) or not expected:
-        return None
-    used = [each.spacing_A for each in spacings if each.spacing_A.value > LEAST_SPACING_A]
-    if len(used) < FEWEST:
+    used = [
+        each.spacing_A
+        for spacings in images
+        if not isinstance(spacings, Unknown)
+        for each in spacings
+        if each.spacing_A.value > LEAST_SPACING_A
+    ]
+    if len(used) < FEWEST or not expected:
         return None
     place = np.log([each.value for each in used])
     deviation = np.hypot([each.uncertainty / each.value for each in used], RELATIVE)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32] | NDArray[np.float64]
 
 ROUNDS = 20
 POWER = 4
@@ -17,23 +17,43 @@ def dice(one: Floats, other: Floats) -> Floats:
 
     Parameters
     ----------
-    one, other : float32 array, (…, pixel), [1]
+    one, other : float array, (…, pixel), [1]
         Masks or probabilities.
 
     Returns
     -------
-    float32 array, (…), [1]
+    float array, (…), [1]
+        Of their precision.
     """
     total = one.sum(axis=-1) + other.sum(axis=-1)
-    return np.asarray(2 * (one * other).sum(axis=-1) / np.maximum(total, 1e-6), np.float32)
+    return np.asarray(2 * (one * other).sum(axis=-1) / np.maximum(total, 1e-6))
+
+
+def agreement(one: Floats, other: Floats) -> Floats:
+    """Compute the lower of the Dice coefficients of particles and of background, over the last axis.
+
+    The particles of any two masks of nearly everything overlap well, whatever is in the image: their Dice coefficient says
+    nothing. Of the class that covers less it does.
+
+    Parameters
+    ----------
+    one, other : float array, (…, pixel), [1]
+        Masks or probabilities of particle.
+
+    Returns
+    -------
+    float array, (…), [1]
+        Of their precision.
+    """
+    return np.minimum(dice(one, other), dice(1 - one, 1 - other))
 
 
 def weighted_consensus(masks: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
     """Average the probabilities of networks, weighted by their own agreement with that average.
 
-    c = Σ w p / Σ w with w = Dice(m, c)⁴, iterated from equal weights. It is the idea of STAPLE (S. K. Warfield, K. H. Zou and
-    W. M. Wells, IEEE Trans. Med. Imaging 23, 903 (2004)), which weighs raters by their agreement with the truth that their
-    votes make likely, with Dice in place of sensitivity and specificity.
+    c = Σ w p / Σ w with w = agreement(m, c)⁴, iterated from equal weights. It is the idea of STAPLE (S. K. Warfield, K. H. Zou
+    and W. M. Wells, IEEE Trans. Med. Imaging 23, 903 (2004)), which weighs raters by their agreement with the truth that their
+    votes make likely, with :func:`agreement` in place of sensitivity and specificity.
 
     Parameters
     ----------
@@ -43,13 +63,15 @@ def weighted_consensus(masks: Floats, probabilities: Floats) -> tuple[Floats, Fl
 
     Returns
     -------
-    consensus : float32 array, (pixel,), [1]
-    agreement : float32 array, (network,), [1]
-        Dice of each mask with the consensus.
+    consensus : float64 array, (pixel,), [1]
+    agreed : float64 array, (network,), [1]
+        Agreement of each mask with the consensus.
     """
-    weight = np.ones(len(masks), np.float32)
+    # each round makes differences of equal networks up to four times as large: those of rounding, too
+    masks, probabilities = masks.astype(np.float64), probabilities.astype(np.float64)
+    weight: Floats = np.ones(len(masks))
     for _ in range(ROUNDS):
         consensus = weight @ probabilities / weight.sum()
-        agreement = dice(masks, consensus)
-        weight = (agreement + np.float32(1e-3)) ** POWER
-    return consensus, agreement
+        agreed = agreement(masks, consensus)
+        weight = (agreed + 1e-3) ** POWER
+    return consensus, agreed

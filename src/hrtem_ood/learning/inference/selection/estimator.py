@@ -104,10 +104,11 @@ class F1Estimator:
         return result
 
     def outside(self, evidence: pd.DataFrame) -> list[str]:
-        """Name the evidence of which most rows lie beyond all of the calibration's."""
+        """Name the evidence of which most rows lie beyond all of the calibration's, where that does not speak for a network."""
         least, most = self.table[list(EVIDENCE)].min(), self.table[list(EVIDENCE)].max()
-        beyond = (evidence[list(EVIDENCE)] < least) | (evidence[list(EVIDENCE)] > most)
-        return [name for name in EVIDENCE if float(beyond[name].mean()) > 0.5]
+        below = (evidence[list(EVIDENCE)] < least).mean().drop(list(FALLING))
+        above = (evidence[list(EVIDENCE)] > most).mean().drop(list(RISING))
+        return [name for name in EVIDENCE if max(below.get(name, 0), above.get(name, 0)) > 0.5]
 
     def half_width(self, images: int) -> float:
         """Return the half width of the interval of a mean over images.

@@ -13,7 +13,7 @@ from hrtem_ood.array_module import Device
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, own_pixel_probability
-from hrtem_ood.learning.inference.selection.consensus import dice, weighted_consensus
+from hrtem_ood.learning.inference.selection.consensus import agreement, weighted_consensus
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, defocus_gap, dose_gap
 from hrtem_ood.learning.inference.selection.perturbations import PERTURBATIONS
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
@@ -21,7 +21,7 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 Floats = NDArray[np.float32]
 
 CONSISTENCY = tuple(PERTURBATIONS)
-"""Evidence from changes of the image: Dice of the masks before and after each."""
+"""Evidence from changes of the image: agreement of the masks before and after each."""
 
 MATCH = ("shift", "dose_gap", "defocus_gap", "log_cnr")
 """Evidence from what the image tells of its condition, and from that of training."""
@@ -41,7 +41,7 @@ class View:
     probability : float32 array, (pixel,), [1]
         Of particle.
     consistency : dict of str to float, [1]
-        Dice of the masks of the image and of each changed image, see :data:`CONSISTENCY`.
+        Agreement of the masks of the image and of each changed image, see :data:`CONSISTENCY`.
     match : dict of str to float
         :data:`MATCH`.
     """
@@ -141,7 +141,7 @@ def view(
         probability = flat(mean(micrograph.image))
     mask = _mask(probability)
     consistency = {
-        name: float(dice(mask, _mask(flat(each.undo(mean(each.change(micrograph.image, pixel_A, wavelength_A)))))))
+        name: float(agreement(mask, _mask(flat(each.undo(mean(each.change(micrograph.image, pixel_A, wavelength_A)))))))
         for name, each in PERTURBATIONS.items()
     }
     domains = [each.training_domain for each in networks]
@@ -171,16 +171,17 @@ def gather_evidence(views: Sequence[View], recipes: Sequence[object]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        One row per network in their order, with :data:`EVIDENCE`, all [1]:
+        One row per network in their order, with :data:`EVIDENCE`, all [1]. Agreement is the lower Dice coefficient of particles
+        and of background, see :func:`hrtem_ood.learning.inference.selection.consensus.agreement`:
 
         - one column per change of the image, see
-          :data:`hrtem_ood.learning.inference.selection.perturbations.PERTURBATIONS`: Dice of the masks before and after. That
-          segmentations which change little are good ones is the idea of J. Talks et al., arXiv:2503.00450.
-        - ``consensus``: Dice with the weighted consensus of all networks, see
+          :data:`hrtem_ood.learning.inference.selection.perturbations.PERTURBATIONS`: agreement of the masks before and after.
+          That segmentations which change little are good ones is the idea of J. Talks et al., arXiv:2503.00450.
+        - ``consensus``: agreement with the weighted consensus of all networks, see
           :func:`hrtem_ood.learning.inference.selection.consensus.weighted_consensus`.
-        - ``peers``: mean Dice with the third of the other networks that agree most with it; NaN without others.
-        - ``twins``: mean Dice with networks that differ in the seed only; NaN without any.
-        - ``self_dice``: 2 Σ p m / Σ (p + m) of its own probability p and mask m: the Dice to expect if p is calibrated (cf. Z. Li
+        - ``peers``: mean agreement with the third of the other networks that agree most with it; NaN without others.
+        - ``twins``: mean agreement with networks that differ in the seed only; NaN without any.
+        - ``self_dice``: agreement of its own probability and mask, the Dice to expect if the probability is calibrated (cf. Z. Li
           et al., arXiv:2207.09957, who calibrate per class; here the fit of the estimator does, with the next two).
         - ``particle_sure``, ``background_sure``: mean probability of the class that was chosen, over the pixels of each class;
           NaN where there are none.
@@ -193,7 +194,7 @@ def gather_evidence(views: Sequence[View], recipes: Sequence[object]) -> pd.Data
     probability = np.stack([each.probability for each in views])
     mask = _mask(probability)
     table = pd.DataFrame([each.consistency for each in views])
-    pairs = pairwise_dice(mask)
+    pairs = pairwise_agreement(mask)
     area, outside = mask.sum(axis=1), (1 - mask).sum(axis=1)
     with np.errstate(invalid="ignore"):  # no pixels of a class
         table["particle_sure"] = (probability * mask).sum(axis=1) / area
@@ -201,17 +202,16 @@ def gather_evidence(views: Sequence[View], recipes: Sequence[object]) -> pd.Data
     table["consensus"] = weighted_consensus(mask, probability)[1] if len(views) > 1 else np.nan
     table["peers"] = [_peers(np.delete(row, place)) for place, row in enumerate(pairs)]
     table["twins"] = [_twins(row, recipes, place) for place, row in enumerate(pairs)]
-    table["self_dice"] = dice(mask, probability)
+    table["self_dice"] = agreement(mask, probability)
     table["covered"] = mask.mean(axis=1)
     for name in MATCH:
         table[name] = [each.match[name] for each in views]
     return table[list(EVIDENCE)].astype(np.float64)
 
 
-def pairwise_dice(masks: Floats) -> Floats:
-    """Return the Dice coefficients of all pairs of masks, (network, network); 0 of two empty ones, see :func:`dice`."""
-    area = masks.sum(axis=1)
-    return np.asarray(2 * (masks @ masks.T) / np.maximum(area[:, None] + area[None, :], 1e-6), np.float32)
+def pairwise_agreement(masks: Floats) -> Floats:
+    """Return the agreement of all pairs of masks, (network, network), see :func:`agreement`."""
+    return np.stack([agreement(each[None], masks) for each in masks])
 
 
 def _peers(others: Floats) -> float:

@@ -50,6 +50,8 @@ class Selection:
         What could not be used.
     notes : list of str
         What to know of the estimates.
+    outside : list of str
+        Evidence of the best network that lies outside of the calibration's, so that its F1 cannot be told.
     """
 
     networks: pd.DataFrame
@@ -60,6 +62,7 @@ class Selection:
     calibration: str
     problems: list[FailedFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
 
     @property
     def best(self) -> str:
@@ -67,7 +70,9 @@ class Selection:
         return str(self.networks.index[0])
 
     @property
-    def will_do(self) -> bool:
-        """Whether the best network, or the ensemble, has an estimated F1 of ``least_f1`` or more."""
+    def will_do(self) -> bool | None:
+        """Whether the best network, or the ensemble, has an estimated F1 of ``least_f1`` or more; None: cannot tell."""
         estimates = [float(self.networks.f1.iloc[0])] + ([] if self.ensemble is None else [self.ensemble.f1])
-        return max(estimates) >= self.least_f1
+        if max(estimates) < self.least_f1:
+            return False
+        return None if self.outside else True

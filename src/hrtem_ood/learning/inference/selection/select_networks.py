@@ -129,8 +129,9 @@ def conclude(evidence: Collected, estimator: F1Estimator, least_f1: float) -> Se
         estimated = estimator.estimate(of_mean).mean() if len(of_mean) else 0.0
         if estimated > networks.f1.iloc[0] + BETTER:
             ensemble = Ensemble(members, *interval(float(estimated), estimator.half_width(len(of_mean))))
-    notes = list(_notes(networks, images, estimator))
-    return Selection(networks, images, ensemble, least_f1, LEVEL, estimator.source, evidence.problems, notes)
+    outside = estimator.outside(images[images.network == networks.index[0]])
+    notes = list(_notes(networks))
+    return Selection(networks, images, ensemble, least_f1, LEVEL, estimator.source, evidence.problems, notes, outside)
 
 
 def rank(images: pd.DataFrame, networks: Sequence[NetworkFile], estimator: F1Estimator) -> pd.DataFrame:
@@ -167,16 +168,9 @@ def _conditions(network: TrainedNetwork) -> str:
     return "; ".join(condition.label for condition, _ in network.training_domain.conditions)
 
 
-def _notes(networks: pd.DataFrame, images: pd.DataFrame, estimator: F1Estimator) -> Iterator[str]:
+def _notes(networks: pd.DataFrame) -> Iterator[str]:
     if len(networks) < FEWEST_NETWORKS:
         yield f"agreement tells little of {len(networks)} network(s); give {FEWEST_NETWORKS} or more."
     fewer = [str(name) for name, row in networks.iterrows() if row["images"] < networks["images"].max()]
     if fewer:
         yield f"estimated from fewer images than others, hence ranked last: {', '.join(fewer[:5])}{' …' * (len(fewer) > 5)}."
-    rows = images[images.network == networks.index[0]]
-    outside = estimator.outside(rows)
-    if outside:
-        yield (
-            f"evidence of the best network lies outside of the calibration ({', '.join(outside)}): the estimate is less "
-            "certain than its interval."
-        )
