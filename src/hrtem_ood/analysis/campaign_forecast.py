@@ -9,13 +9,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.forecast import Forecast
 from hrtem_ood.analysis.ranking.forecast_comparison import (
     CampaignCells,
     campaign_cells,
     outcome_forecasts,
 )
-from hrtem_ood.analysis.ranking.outcomes import BETTER
+from hrtem_ood.analysis.ranking.outcomes import BETTER, training_set_outcomes
+from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArgumentError
@@ -30,6 +32,7 @@ from hrtem_ood.transfer.forecast.cross_validation import (
 from hrtem_ood.transfer.forecast.forecaster import Forecaster, check_enough
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import MODELS
+from hrtem_ood.transfer.forecast.wording import outside_texts
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.parameters import Transfer
 
@@ -193,6 +196,7 @@ def fit_campaign(campaign: Campaign, outcomes: xr.Dataset, stored: StoredPredict
         origin={"campaign": campaign.name, "metrics": campaign.metrics_id, "predictors": campaign.predictors_id},
         out_of_fold=out_of_fold,
         objects=stored.objects,
+        counted=cell_subsets(outcomes)["imaging"][chosen.row, chosen.column],
     )
     return CampaignForecast(forecaster, chosen, out_of_fold, analysis.metric)
 
@@ -205,3 +209,61 @@ def try_to_fit(
         return fit_campaign(campaign, outcomes, stored), ""
     except ArgumentError as error:
         return None, str(error).removeprefix("cells: ")
+
+
+@dataclass(frozen=True)
+class ForecastCheck:
+    """How the forecaster of another campaign did on this one's cells under an imaging shift.
+
+    Attributes
+    ----------
+    n : int
+        Number of cells.
+    rmse : float
+    coverage : float, [1]
+        Of intervals of :data:`hrtem_ood.transfer.forecast.cross_validation.LEVEL`.
+    width : float
+        Their median width.
+    outside : tuple of str
+        What lies outside its domain; see :func:`hrtem_ood.transfer.forecast.wording.outside_texts`.
+    """
+
+    n: int
+    rmse: float
+    coverage: float
+    width: float
+    outside: tuple[str, ...]
+
+
+def check_forecaster(campaign: Campaign, results: Path, forecaster: Forecaster) -> ForecastCheck | None:
+    """Forecast the measured cells of a campaign by a forecaster that was not fitted to them.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A finished one, of the forecaster's pixel and metric.
+    results : Path
+        The results folder: metrics and predictors are read.
+    forecaster : Forecaster
+
+    Returns
+    -------
+    ForecastCheck, or None
+        None where the campaign has no predictors yet, or no cell under an imaging shift.
+    """
+    if not Results(results).path("predictors", campaign.predictors_id).exists():
+        return None
+    outcomes = training_set_outcomes(campaign, read_metrics(campaign, results))
+    chosen = campaign_cells(campaign, outcomes, read_predictors(campaign, results).descriptors)
+    use = cell_subsets(outcomes)["imaging"][chosen.row, chosen.column]
+    if not use.any():
+        return None
+    descriptors, score = chosen.cells.descriptors[use], chosen.cells.score[use]
+    made = forecaster.at_edge(descriptors)
+    return ForecastCheck(
+        n=int(use.sum()),
+        rmse=float(np.sqrt(np.mean((score - made.predicted) ** 2))),
+        coverage=made.coverage(score),
+        width=float(np.median(made.high - made.low)),
+        outside=outside_texts(forecaster.domain, descriptors),
+    )

@@ -174,6 +174,31 @@ def pooled_difference(
     return (value, *percentile_interval(drawn, level))
 
 
+def worst_of_medians(draws: list[DrawScores], kind: Kind) -> float:
+    """Return by how much designed sets are better in the worst of their cells, which are medians over networks.
+
+    :func:`pooled_difference` takes the worst condition of each network instead, then the mean over networks.
+
+    Parameters
+    ----------
+    draws : list of DrawScores
+        Incomplete ones are left out.
+    kind : {"uniform", "random"}
+
+    Returns
+    -------
+    float
+        Mean over draws; NaN without one.
+    """
+    differences = []
+    for draw in draws:
+        if draw.complete:
+            worst = {name: float(np.median(score, axis=0).min()) for name, score in draw.scores.items()}
+            others = float(np.mean([worst[name] for name in draw.others(kind)]))
+            differences.append(worst[next(iter(draw.scores))] - others)
+    return float(np.mean(differences)) if differences else float("nan")
+
+
 def _resampled(draw: DrawScores, conditions: NDArray[np.integer], rng: np.random.Generator) -> DrawScores:
     scores = {
         name: score[np.ix_(rng.integers(len(score), size=len(score)), conditions)]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.campaign_forecast import CampaignForecast, read_predictors
+from hrtem_ood.analysis.design_draws import DrawScores, draw_scores, draw_table
 from hrtem_ood.analysis.ranking.forecast_comparison import number_conditions
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.results import CampaignResults
@@ -86,8 +87,28 @@ def condition_table(campaign: Campaign, results: CampaignResults) -> pd.DataFram
     return table
 
 
+def design_table(campaign: Campaign, results: CampaignResults) -> pd.DataFrame:
+    """List the training sets of ``analysis.design_draws``; see :func:`hrtem_ood.analysis.design_draws.draw_table`.
+
+    Mean and worst are those of each network, averaged over networks. The cells of :func:`cell_table` are medians over networks,
+    whose worst is another number.
+    """
+    return draw_table(campaign_draws(campaign, results), BETTER[campaign.config.analysis.metric])
+
+
+def campaign_draws(campaign: Campaign, results: CampaignResults) -> list[DrawScores]:
+    """Return the scores of ``analysis.design_draws``, with the forecasts out of fold where there is a forecaster."""
+    predicted = None
+    if results.fitted is not None:
+        predicted = results.outcomes.score.copy(data=results.fitted.forecasts().predicted)
+    return draw_scores(campaign, results.metrics, predicted)
+
+
 def write_cells(campaign: Campaign, folder: Path, results: CampaignResults, data: Path) -> list[Path]:
     """Write the cells of a campaign, ``<campaign>_cells.csv.gz``, and its conditions, ``<campaign>_conditions.csv``.
+
+    Where it has designed training sets, they are written, too, ``<campaign>_designs.csv``, with all digits: the differences on
+    the page are means of these.
 
     Parameters
     ----------
@@ -112,7 +133,11 @@ def write_cells(campaign: Campaign, folder: Path, results: CampaignResults, data
         raise ArtifactError(f"{cells}: would have {len(content):,} bytes; at most {LARGEST_BYTES:,} are published.")
     write_bytes(cells, content)
     write_bytes(conditions, condition_table(campaign, results).to_csv(index=False).encode())
-    return [cells, conditions]
+    if not campaign.config.analysis.design_draws:
+        return [cells, conditions]
+    designs = data / f"{campaign.name}_designs.csv"
+    write_bytes(designs, design_table(campaign, results).to_csv(index=False).encode())
+    return [cells, conditions, designs]
 
 
 def read_published(path: Path, metric: str = "f1") -> Cells:

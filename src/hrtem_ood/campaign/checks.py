@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from hrtem_ood.campaign.analysis_checks import apart_errors, draw_errors
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.count_checks import count_errors
 from hrtem_ood.campaign.size_checks import size_errors
@@ -27,7 +28,7 @@ def config_errors(campaign: Campaign) -> list[str]:
     groups = (
         (_name, _simulated_suites, _references, _predictors, _palette),
         (user_file_errors, size_errors),
-        (_cells, _shares, _compared),
+        (_cells, _shares, _compared, apart_errors, draw_errors),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps, _band, count_errors),
         (_cycles,),
     )

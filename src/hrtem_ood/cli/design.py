@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hrtem_ood.cli.options import FILE, configs_argument, results_option
+from hrtem_ood.cli.options import FILE, FiniteRange, configs_argument, results_option
 from hrtem_ood.cli.output import print_text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ DEFAULT_PREDICTOR = "texture_accuracy"
 @click.option("--suite", metavar="NAME", help="Source of test structures.  [default: the first of the same recipe]")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

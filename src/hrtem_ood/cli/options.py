@@ -1,9 +1,10 @@
 """Arguments and options that several verbs have."""
 
+import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -11,6 +12,18 @@ from hrtem_ood.errors import ArtifactError
 
 if TYPE_CHECKING:
     from hrtem_ood.campaign.campaign import Campaign
+
+
+class FiniteRange(click.FloatRange):
+    """A finite number within a range: click compares, and NaN is neither below nor above anything."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Convert a word to a number, or fail with what is valid."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -41,7 +54,7 @@ architecture_file_option = click.option(
 pixel_size_option = click.option(
     "--pixel-size-A",
     "pixel_size_A",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Pixel size of all micrographs [Å].  [default: as in the files]",
 )
 repair_option = click.option(

@@ -10,6 +10,7 @@ import click
 from hrtem_ood.cli.options import (
     FOLDER,
     Device,
+    FiniteRange,
     architecture_file_option,
     device_option,
     pixel_size_option,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--min-diameter-A",
     "min_diameter_A",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=0.0,
     help="Drop particles whose circle of the same area is smaller [Å].",
 )

@@ -8,6 +8,7 @@ from hrtem_ood.cli.options import (
     FILE,
     FOLDER,
     Device,
+    FiniteRange,
     architecture_file_option,
     device_option,
     json_option,
@@ -31,7 +32,7 @@ from hrtem_ood.errors import ConfigError
 @click.option("--overwrite", is_flag=True, help="Replace results of an earlier run.")
 @click.option(
     "--least-f1",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.7,
     show_default=True,
     help="Estimated F1 from which a network will do.",

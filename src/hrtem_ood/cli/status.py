@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hrtem_ood.cli.options import configs_argument, json_option, results_option
+from hrtem_ood.cli.options import FiniteRange, configs_argument, json_option, results_option
 from hrtem_ood.cli.output import print_json
 
 
@@ -16,7 +16,7 @@ from hrtem_ood.cli.output import print_json
 @click.option("--watch", is_flag=True, help="Repeat until the campaign is finished, or Ctrl-C.")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

@@ -114,12 +114,14 @@ class Analysis(Model):
     design_draws: tuple[DesignDraw, ...] = Field(
         (),
         description="Choices of training conditions for several draws of conditions of use. Hypothesis: pooled over draws, the "
-        "designed sets have a better mean and a better worst score than the uniform and the random ones. Default: none.",
+        "designed sets have a better mean and a better worst score than the uniform and the random ones. One entry for each draw "
+        "and number of training conditions; draws may share some conditions, but not all. Default: none.",
     )
     apart: dict[Name, Names] = Field(
         {},
-        description="Groups of names under `conditions` that are reported apart, by the name of the group. The ranking, the "
-        "claims and the coverage leave out cells that were trained or tested under one of them. Default: none.",
+        description="Groups of names under `conditions` that are reported apart, by the name of the group; a condition can be in "
+        "one group only. The ranking, the claims and the coverage leave out cells that were trained or tested under one of them. "
+        "Default: none.",
     )
     claims: Annotated[tuple[Claim, ...], AfterValidator(_one_claim_per_outcome)] = Field(
         (),

@@ -16,6 +16,7 @@ from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.mixtures import CandidateTable
+from hrtem_ood.transfer.forecast.wording import outside_texts
 from hrtem_ood.transfer.predictors.inputs import unit_cube_coordinates
 
 Floats = NDArray[np.float64]
@@ -35,13 +36,16 @@ class ChoiceForecast:
     span : (float, float), [1]
         Least and largest ln CNR of its members.
     predicted, low, high : float64 array, (target,)
-        Score under each condition of use, with the interval.
+        Score under each condition of use, with the interval; outside the forecaster's domain, those at its edge.
+    outside : tuple of str
+        What lies outside, see :func:`hrtem_ood.transfer.forecast.wording.outside_texts`.
     """
 
     span: tuple[float, float]
     predicted: Floats
     low: Floats
     high: Floats
+    outside: tuple[str, ...] = ()
 
     def over_targets(self, goal: str) -> tuple[float, float, float]:
         """Return the forecast for a goal, and the ends of its interval: mean or least of those of the targets.
@@ -72,9 +76,6 @@ class ForecastDesign:
         Whether no other choice has a better forecast.
     n_images : int
         Budget of images.
-    outside : dict of str to int
-        Descriptors that lie outside the forecaster's domain, with the number of conditions of use where they do for the
-        designed choice. They count as at the edge.
     """
 
     request: DesignRequest
@@ -85,7 +86,6 @@ class ForecastDesign:
     forecasts: dict[str, ChoiceForecast]
     exact: bool
     n_images: int
-    outside: dict[str, int]
 
     @property
     def recommended(self) -> bool:
@@ -152,7 +152,6 @@ def design_by_forecast(
     choices = {"designed": best} | ({"uniform": uniform} if uniform != best else {})
     draws = random_choices(len(candidates), size, request.seed, request.n_random, exclude=choices.values())
     choices |= {f"random_{number}": draw for number, draw in enumerate(draws, 1)}
-    outside = forecaster.domain.outside(goal.table.describe(np.array([best]), n_images)[0])
     return ForecastDesign(
         request,
         forecaster,
@@ -162,7 +161,6 @@ def design_by_forecast(
         {name: forecast_choice(goal, chosen) for name, chosen in choices.items()},
         exact,
         n_images,
-        {name: int(n) for name, n in zip(forecaster.domain.names, outside.sum(axis=0), strict=True) if n},
     )
 
 
@@ -171,4 +169,5 @@ def forecast_choice(goal: ForecastGoal, chosen: tuple[int, ...]) -> ChoiceForeca
     described = goal.table.describe(np.array([chosen]), goal.n_images)[0]
     each = goal.forecaster.at_edge(described, LEVEL)
     log_cnr = goal.table.candidates[list(chosen), 0]
-    return ChoiceForecast((float(log_cnr.min()), float(log_cnr.max())), each.predicted, each.low, each.high)
+    outside = outside_texts(goal.forecaster.domain, described)
+    return ChoiceForecast((float(log_cnr.min()), float(log_cnr.max())), each.predicted, each.low, each.high, outside)

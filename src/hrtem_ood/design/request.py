@@ -83,6 +83,8 @@ def resolve_options(campaign: Campaign, options: Options) -> ResolvedOptions:
         ("--suite", (options.test_suite,), config.simulated_suites),
     ):
         _check_names(option, [name for name in names if name is not None], valid)
+        if twice := [name for name in names if name is not None and names.count(name) > 1]:
+            raise ConfigError(f"{option}: `{twice[0]}` is given twice; give each name once.")
     if replaced := [name for name in options.target_conditions if EXPERIMENT_GRIDS.fullmatch(name)]:
         raise ConfigError(
             f"--target-conditions: the experiment defines conditions named `{replaced[0]}` itself, which would replace "

@@ -6,8 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hrtem_ood.analysis.design_draws import KINDS, STATISTICS, DrawScores, draw_scores, draw_table, pooled_difference
+from hrtem_ood.analysis.design_draws import (
+    KINDS,
+    STATISTICS,
+    DrawScores,
+    draw_table,
+    pooled_difference,
+    worst_of_medians,
+)
 from hrtem_ood.analysis.key_numbers import rows_as_dicts
+from hrtem_ood.analysis.published_cells import campaign_draws
 from hrtem_ood.analysis.ranking.forecast_comparison import coverage_by_bin
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
@@ -87,11 +95,15 @@ class DesignAnswer:
         One row per draw and size: means of each kind, mean and worst.
     pooled : list of (str, dict of (str, str) to Difference)
         Over all sizes, then of each: by statistic and kind.
+    worst_of_medians : float
+        Over all sizes, how much better than uniform ones in the worst cell; see
+        :func:`hrtem_ood.analysis.design_draws.worst_of_medians`.
     """
 
     draws: int
     table: list[dict[str, Any]]
     pooled: list[tuple[str, dict[tuple[str, str], Difference]]]
+    worst_of_medians: float
 
 
 def design_answer(results: CampaignResults, campaign: Campaign) -> DesignAnswer | None:
@@ -99,10 +111,7 @@ def design_answer(results: CampaignResults, campaign: Campaign) -> DesignAnswer 
     analysis = campaign.config.analysis
     if not analysis.design_draws:
         return None
-    predicted = None
-    if results.fitted is not None:
-        predicted = results.outcomes.score.copy(data=results.fitted.forecasts().predicted)
-    draws = draw_scores(campaign, results.metrics, predicted)
+    draws = campaign_draws(campaign, results)
     table = draw_table(draws, BETTER[analysis.metric])
 
     def answers(some: list[DrawScores]) -> dict[tuple[str, str], Difference]:
@@ -118,7 +127,7 @@ def design_answer(results: CampaignResults, campaign: Campaign) -> DesignAnswer 
     sizes = sorted({draw.size for draw in draws})
     pooled = [("all", answers(draws))]
     pooled += [(f"{size} conditions", answers([draw for draw in draws if draw.size == size])) for size in sizes]
-    return DesignAnswer(len({draw.use for draw in draws}), _by_kind(table), pooled)
+    return DesignAnswer(len({draw.use for draw in draws}), _by_kind(table), pooled, worst_of_medians(draws, "uniform"))
 
 
 def _by_kind(table: pd.DataFrame) -> list[dict[str, Any]]:

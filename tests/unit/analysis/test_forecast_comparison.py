@@ -163,6 +163,11 @@ def test_cells_of_a_campaign_know_its_conditions_in_both_roles(
     ]
     assert [each.id for each in sets] == campaign.training_set_ids
     descriptors = describe_all(sets, [datasets[id_] for id_ in campaign.test_dataset_ids])
+    # a member that is named twice is one member
+    (mixed,) = (each for each in sets if len(each.datasets) == 2)
+    twice = TrainingSet("twice", (*mixed.datasets, mixed.datasets[0]), (1, 2, 1))
+    once = TrainingSet("once", mixed.datasets, (2, 2))
+    np.testing.assert_array_equal(describe_all([twice], twice.datasets), describe_all([once], twice.datasets))
     chosen = campaign_cells(campaign, outcomes, descriptors)
     assert len(chosen.cells) == 3 * 3, "two training sets of one condition and their mixture, three test conditions"
     number = {}

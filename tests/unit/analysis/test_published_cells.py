@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from hrtem_ood.analysis import published_cells
 from hrtem_ood.analysis.campaign_forecast import read_predictors
 from hrtem_ood.analysis.published_cells import read_published, write_cells
 from hrtem_ood.analysis.ranking.forecast_comparison import campaign_cells
 from hrtem_ood.analysis.results import analyse_campaign
+from hrtem_ood.campaign.domain import IMAGING_SHIFTS
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.transfer.forecast.choose_file import SHIPPED
@@ -44,10 +46,50 @@ def test_the_forecaster_of_the_package_follows_from_the_published_cells() -> Non
     stored = read_forecaster(path)
     cells = read_published(ROOT / "docs/data/confirm_cells.csv.gz")
     assert (len(cells), cells.trained.shape[1]) == (stored.performance.n_cells, stored.performance.n_conditions)
-    again = Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4)
+    table = pd.read_csv(ROOT / "docs/data/confirm_cells.csv.gz")
+    counted = (table["shift"].isin(IMAGING_SHIFTS) & table["group"].isna()).to_numpy()
+    again = Forecaster.fit(cells, metric="f1", bounds=(0, 1), pixel_size_A=0.4, counted=counted)
     # the table has five digits
     np.testing.assert_allclose(again.score(cells.descriptors), stored.score(cells.descriptors), atol=2e-3)
-    assert again.performance.coverage == pytest.approx(stored.performance.coverage, abs=5e-3)
+    made, kept = again.performance, stored.performance
+    assert (made.n_forecast, [each.n for each in made.bins]) == (kept.n_forecast, [each.n for each in kept.bins])
+    assert made.coverage == pytest.approx(kept.coverage, abs=5e-3)
+    # the page has the same numbers of the same cells
+    page = (ROOT / "docs/results.md").read_text()
+    assert f"on {kept.n_forecast} of them under an imaging shift" in page
+    assert f"contain {100 * kept.coverage:.1f} %" in page
+    for each in kept.bins:
+        assert f"| {each.least:.2f} to {each.most:.2f} | {each.n} | {100 * each.coverage:.1f} % |" in page
+
+
+def test_the_page_s_gains_of_designs_follow_from_what_is_published() -> None:
+    """From the table of designs exactly; from cells, which are medians over networks, another number, which the page states."""
+    page = (ROOT / "docs/results.md").read_text()
+    designs = pd.read_csv(ROOT / "docs/data/confirm_designs.csv")
+    for statistic in ("mean", "worst"):
+        of = designs.pivot_table(statistic, ["use", "conditions"], "kind")
+        for kind in ("uniform", "random"):
+            assert f"{statistic} better than {kind} by {(of.designed - of[kind]).mean():+.3f} [" in page
+    cells = pd.read_csv(ROOT / "docs/data/confirm_cells.csv.gz", dtype={"trained": str})
+    configured = yaml.safe_load((ROOT / "config/experiments/confirm.yaml").read_text())
+    conditions = pd.read_csv(ROOT / "docs/data/confirm_conditions.csv").set_index("number")
+    score = cells.groupby(["trained", "tested"]).f1.first()
+
+    def numbers(grid: str) -> set[int]:
+        points = configured["conditions"][grid]
+        return {
+            int(conditions.index[np.isclose(conditions[list(each)], list(each.values())).all(axis=1)][0])
+            for each in points
+        }
+
+    def worst(training_set: str, use: str) -> float:
+        members = numbers(training_set)
+        (trained,) = (each for each in score.index.unique("trained") if {*map(int, each.split())} == members)
+        return float(score[trained][sorted(numbers(use))].min())
+
+    draws = configured["analysis"]["design_draws"]
+    gains = [worst(draw["designed"], draw["use"]) - worst(draw["uniform"], draw["use"]) for draw in draws]
+    assert f"in the worst score than uniform ones by {np.mean(gains):+.3f}" in page
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -96,6 +97,42 @@ def test_other_mistakes_end_with_a_message(run, words, code, message):
     done = run(*words.split())
     assert isinstance(done.exception, SystemExit), done.exception
     assert (done.exit_code, message in done.output) == (code, True), done.output
+
+
+def float_options(command, words=()):
+    """Yield the words of every verb with each of its options that takes a number with a fraction."""
+    for name, each in getattr(command, "commands", {}).items():
+        yield from float_options(each, (*words, name))
+    for option in command.params:
+        if isinstance(option.type, click.types.FloatParamType) and isinstance(option, click.Option):
+            yield (*words, option.opts[0])
+
+
+FLOAT_OPTIONS = sorted(float_options(main))
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("words", FLOAT_OPTIONS, ids=" ".join)
+def test_numbers_of_options_are_finite(words, value):
+    done = CliRunner().invoke(main, (*words[:-1], f"{words[-1]}={value}"))
+    assert done.exit_code == 2
+    assert f"'{words[-1]}'" in done.output
+    assert "Invalid value" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_options_with_numbers_are_found():
+    assert ("design", "--time-limit") in FLOAT_OPTIONS
+    assert len(FLOAT_OPTIONS) >= 5
+
+
+@pytest.mark.parametrize("option", ["--target-conditions", "--candidates"])
+def test_grids_of_a_design_are_named_once(run, option):
+    others = {"--target-conditions": ("--candidates", "dose"), "--candidates": ("--target-conditions", "dose")}[option]
+    words = ("design", "small.yaml", *others, option, "dose", option, "dose", "--n-conditions", "1", "--images", "2")
+    done = run(*words)
+    assert done.exit_code == 2
+    assert f"{option}: `dose` is given twice; give each name once." in done.output
 
 
 def test_text_of_users_is_no_markup(run, small, tmp_path):

@@ -5,14 +5,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from rich.console import Console
 from tests.unit.transfer.forecast.laws import with_mixtures
 
-from hrtem_ood.cli.render.forecast_design import forecast_design_summary
+from hrtem_ood.cli.render.forecast_design import forecast_design_summary, forecast_design_table
 from hrtem_ood.design import forecast_choice
 from hrtem_ood.design.forecast_choice import ForecastGoal, best_choice
 from hrtem_ood.design.forecast_design import ForecastDesign
 from hrtem_ood.design.forecast_design import forecast_choice as forecast_of
 from hrtem_ood.design.recommendation import DesignRequest
+from hrtem_ood.errors import ArgumentError
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.mixtures import CandidateTable
@@ -68,9 +70,7 @@ def made(forecaster: Forecaster, choices: dict[str, tuple[int, ...]], log_cnr: n
     conditions = tuple(Condition(defocus_A=each, dose_e_per_A2=400) for each in range(len(log_cnr)))
     request = DesignRequest(("wide",), ("wide",), 2, "worst", "sigma", ("train", "test"))
     forecasts = {name: forecast_of(goal, chosen) for name, chosen in choices.items()}
-    return ForecastDesign(
-        request, forecaster, conditions, conditions, choices, forecasts, exact=True, n_images=8, outside={}
-    )
+    return ForecastDesign(request, forecaster, conditions, conditions, choices, forecasts, exact=True, n_images=8)
 
 
 def test_it_says_why(forecaster: Forecaster) -> None:
@@ -84,8 +84,45 @@ def test_it_says_why(forecaster: Forecaster) -> None:
     own = design.forecasts["designed"]
     mean, low, high = own.over_targets("mean")
     assert (mean, low, high) == (own.predicted.mean(), own.low.mean(), own.high.mean())
-    outside = dataclasses.replace(design, outside={"log_n_images": 9})
-    assert "Outside the domain of the forecaster" in "\n".join(forecast_design_summary(outside))
+    assert "domain" not in text
+
+
+def test_what_lies_outside_the_domain_is_told_and_its_intervals_are_marked(forecaster: Forecaster) -> None:
+    choices = {"designed": (0, 8), "uniform": (3, 4)}
+    inside = made(forecaster, choices)
+    goal = ForecastGoal(forecaster, table(LOG_CNR), 80, "worst")
+    more = dataclasses.replace(inside, forecasts={name: forecast_of(goal, each) for name, each in choices.items()})
+    for name, each in more.forecasts.items():
+        assert each.outside == ("80 training images (domain: 1)",)
+        np.testing.assert_array_equal(each.predicted, inside.forecasts[name].predicted)  # those of the edge
+    text = "\n".join(forecast_design_summary(more))
+    assert "for all choices 80 training images (domain: 1); forecasts are those at the edge of the domain" in text
+    assert "their intervals do not cover what lies beyond it" in text
+    assert rendered(more).count(" *") == 2 * len(choices)
+    assert " *" not in rendered(inside)
+
+
+def rendered(design: ForecastDesign) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(forecast_design_table(design).renderables[1])
+    return captured.get()
+
+
+def test_where_forecasts_of_that_size_failed_it_is_told(forecaster: Forecaster) -> None:
+    design = made(forecaster, {"designed": (0, 8), "uniform": (3, 4)})
+    weak = dataclasses.replace(forecaster.performance.bins[-1], least=-1.0, most=2.0, coverage=0.75, bias=0.07)
+    performance = dataclasses.replace(forecaster.performance, bins=(weak,))
+    text = "\n".join(
+        forecast_design_summary(made(dataclasses.replace(forecaster, performance=performance), design.choices))
+    )
+    said = "Of its forecasts from -1.00 to 2.00, only 75 % of the scores lay within the 90 % intervals"
+    assert text.count(f"{said}, and they were 0.07 too high on average.") == 1
+
+
+def test_a_choice_names_no_candidate_twice() -> None:
+    with pytest.raises(ArgumentError, match=r"choices: \(3, 3\) names a candidate twice"):
+        table(LOG_CNR).describe(np.array([[0, 8], [3, 3]]), 8)
 
 
 def test_where_intervals_overlap_entirely_nothing_is_recommended(forecaster: Forecaster) -> None:

@@ -1,7 +1,7 @@
 """Forecasts of a campaign side by side: the forecaster's models, the monotone forecast, and single predictors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.forecast.cells import FOLDS, Cells
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL, Forecasts, cross_validate, metric_bounds
 from hrtem_ood.transfer.forecast.forecaster import check_enough
+from hrtem_ood.transfer.forecast.performance import BINS, ForecastBin, forecast_bins
 from hrtem_ood.transfer.forecast.ridge import Features
 
 Floats = NDArray[np.float64]
@@ -264,7 +265,7 @@ def forecast_gains(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def coverage_by_bin(model: Forecasts, score: Floats, use: NDArray[np.bool_], bins: int = 5) -> pd.DataFrame:
+def coverage_by_bin(model: Forecasts, score: Floats, use: NDArray[np.bool_], bins: int = BINS) -> pd.DataFrame:
     """Count scores within their intervals, in bins of the forecast that hold equally many cells.
 
     Parameters
@@ -279,27 +280,11 @@ def coverage_by_bin(model: Forecasts, score: Floats, use: NDArray[np.bool_], bin
     Returns
     -------
     pandas.DataFrame
-        ``least`` and ``most`` forecast of the bin, ``n``, ``coverage``, median ``width``, ``rmse``.
+        The columns of :class:`hrtem_ood.transfer.forecast.performance.ForecastBin`.
     """
-    use = use & np.isfinite(model.low) & np.isfinite(score)
-    predicted, low, high, measured = (each[use] for each in (model.predicted, model.low, model.high, score))
-    order = np.argsort(predicted, kind="stable")
-    rows = []
-    for part in np.array_split(order, min(bins, order.size) or 1):
-        if part.size:
-            held = (measured[part] >= low[part]) & (measured[part] <= high[part])
-            error = measured[part] - predicted[part]
-            rows.append(
-                (
-                    predicted[part].min(),
-                    predicted[part].max(),
-                    part.size,
-                    held.mean(),
-                    np.median(high[part] - low[part]),
-                    np.sqrt(np.mean(error**2)),
-                )
-            )
-    return pd.DataFrame(rows, columns=["least", "most", "n", "coverage", "width", "rmse"])
+    part = Forecasts(*(each[use] for each in (model.predicted, model.low, model.high)))
+    found = forecast_bins(part, score[use], bins)
+    return pd.DataFrame([vars(each) for each in found], columns=[each.name for each in fields(ForecastBin)])
 
 
 def _rho(outcome: Floats, predicted: Floats | None, use: NDArray[np.bool_]) -> float:

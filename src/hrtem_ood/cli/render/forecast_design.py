@@ -7,7 +7,12 @@ from rich.table import Table
 
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.design.forecast_design import ForecastDesign
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
+from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
+
+GOALS = ("mean", "worst")
+"""Over the conditions of use."""
 
 
 def forecast_design_table(design: ForecastDesign) -> Group:
@@ -26,16 +31,16 @@ def _conditions(design: ForecastDesign) -> Table:
 
 def _comparison(design: ForecastDesign) -> Table:
     table = make_table(
-        f"Forecast {design.forecaster.metric} over the {len(design.target_conditions)} conditions of use, "
+        f"Forecast {METRICS[design.forecaster.metric].long_name} over the {len(design.target_conditions)} conditions of use, "
         f"with {100 * LEVEL:g} % intervals",
         "training set",
         *numbers("ln CNR from", "to", "mean", "interval", "worst", "interval"),
     )
     for name, each in design.forecasts.items():
         columns = [f"{end:.2f}" for end in each.span]
-        for goal in ("mean", "worst"):
+        for goal in GOALS:
             value, low, high = each.over_targets(goal)
-            columns += [f"{value:.3f}", f"{low:.2f} to {high:.2f}"]
+            columns += [f"{value:.3f}", f"{low:.2f} to {high:.2f}" + (" *" if each.outside else "")]
         table.add_row(name, *columns)
     return table
 
@@ -61,19 +66,27 @@ def _lines(design: ForecastDesign) -> Iterator[str]:
         yield f"All choices were compared: none has a better forecast {request.goal}."
     else:
         yield f"The choice is greedy with swaps: no exchange of one condition has a better forecast {request.goal}."
-    if design.outside:
-        listed = ", ".join(
-            f"`{name}` ({count} of {len(design.target_conditions)})" for name, count in design.outside.items()
-        )
-        yield (
-            f"Outside the domain of the forecaster, for the designed choice under conditions of use: {listed}. They count as at "
-            "its edge, for all choices alike."
-        )
-    origin = design.forecaster.origin.get("campaign", "unknown")
-    known = design.forecaster.performance
-    yield (
-        f"The forecaster comes from the campaign {origin}: {known.n_cells} cells, {100 * known.coverage:.0f} % of them within "
-        f"their intervals out of fold. The experiment tests the choice."
+    yield from _outside(design)
+    origin, known = design.forecaster.origin.get("campaign", "unknown"), design.forecaster.performance
+    yield f"The forecaster comes from the campaign {origin}: {performance_text(known)}. The experiment tests the choice."
+    yield from weakness_texts(
+        known, [each.over_targets(goal)[0] for each in design.forecasts.values() for goal in GOALS]
     )
     if "uniform" not in design.choices:
         yield "uniform is left out: it is the designed choice itself."
+
+
+def _outside(design: ForecastDesign) -> Iterator[str]:
+    """Say what lies outside the domain of the forecaster: what does for all choices, then what does for some."""
+    beyond = {name: each.outside for name, each in design.forecasts.items()}
+    if not any(beyond.values()):
+        return
+    common = [text for text in beyond["designed"] if all(text in texts for texts in beyond.values())]
+    listed = [f"for all choices {'; '.join(common)}"] if common else []
+    for name, texts in beyond.items():
+        own = [text for text in texts if text not in common]
+        listed += [f"for `{name}` {'; '.join(own)}"] if own else []
+    yield (
+        f"Outside (*) the domain of the forecaster, under the {len(design.target_conditions)} conditions of use: "
+        f"{'. Also '.join(listed)}; {AT_EDGE}. All choices are compared at its edge."
+    )

@@ -95,7 +95,10 @@ def trust_lines(trust: ImageTrust) -> Iterator[str]:
     yield f"    {_domain_text('dose', trust.dose, ' e/Å²')}"
     yield f"    {_domain_text('|Δf|', trust.defocus, ' Å')}"
     if trust.measured is None or trust.possible is None:
-        yield "    expected F1: unknown, as no campaign in the results folder has tested this network"
+        yield (
+            "    expected F1: unknown, as no campaign in the results folder has tested this network, and a forecast needs the "
+            "condition"
+        )
         return
     number, points = len(trust.measured.points), trust.possible
     if not len(points):
@@ -106,8 +109,10 @@ def trust_lines(trust: ImageTrust) -> Iterator[str]:
             if trust.narrows
             else f"all {number} measured conditions, as the image tells neither dose nor defocus"
         )
-        span = f"range {points.f1.min():.2f} to {points.f1.max():.2f}" if len(points) > 1 else "one condition, no range"
-        yield f"    expected F1: {points.f1.median():.2f} ({span}; simulated images: {of})"
+        span = f"range {points.f1.min():.2f} to {points.f1.max():.2f}" if len(points) > 1 else "no range"
+        yield (
+            f"    expected F1: {points.f1.median():.2f}, {span}: measured with this network on simulated images, median of {of}"
+        )
     for suite, f1 in trust.measured.micrographs.items():
         yield f"    F1 on labelled micrographs, {suite} of campaign {trust.measured.campaign}: {f1:.2f}"
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.cli.render.quantities import format_count
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
@@ -17,6 +18,7 @@ from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.shipped_network import shipped_scores
+from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
 
 MAX_LINES = 10
 """Particles, training conditions or failed files that are listed; the others are counted."""
@@ -156,14 +158,16 @@ def _sizes(particles: pd.DataFrame) -> Iterator[str]:
 
 
 def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -> Iterator[str]:
-    """Yield the distance of a condition to training, the forecast, and the F1 measured near it."""
+    """Yield the F1 to expect under a condition, then what it is from: distance to training, forecast, measured F1."""
     distance = assessment.distance
     yield f"condition {distance.condition.label}"
+    yield from expectation_lines(assessment)
     yield from _distances(distance, network)
     yield from forecast_lines(assessment.forecast)
     if assessment.measured is None or assessment.expected is None:
         yield "  measured F1: unknown, as no campaign in the results folder has tested this network"
-        yield from (f"  note: {note}" for note in _dose(distance))
+        if assessment.expectation.source == "none":
+            yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
     near = f"this one, and others within {NEAR_DEFOCUS_A:g} Å and a factor of {NEAR_DOSE:g} in dose:"
@@ -174,21 +178,50 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
         where = f" [{one.structure_set}]" if several else ""
         domain = ", in-domain" if one.in_domain else ""
         yield f"    σ {one.sigma:.3f}  F1 {one.f1:.3f}  {one.label}{where}{domain}"
-    if expected.measured:
-        yield f"  F1 under exactly this condition, on simulated images: {expected.at_condition:.2f}"
-    if expected.points.label.nunique() > 1 or not expected.measured:
+    yield from micrograph_lines(measured)
+    if assessment.expectation.source != "forecast":
+        yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, distance))
+
+
+def expectation_lines(assessment: ConditionAssessment) -> Iterator[str]:
+    """Yield the F1 to expect, where it comes from, and why that counts more than what else there is."""
+    expectation, measured, forecast = assessment.expectation, assessment.expected, assessment.forecast
+    value = f"  expected F1: {expectation.value:.2f}"
+    within = f"{expectation.low:.2f} to {expectation.high:.2f}"
+    if expectation.source == "measured":
+        if expectation.has_range:
+            assert measured is not None
+            yield (
+                f"{value}, range {within}: measured with this network on simulated images under this condition "
+                f"({measured.at_condition:.2f}) and those near it; their median"
+            )
+        else:
+            yield (
+                f"{value}, measured with this network on simulated images under exactly this condition; how far it varies is "
+                "unknown, as nothing was measured beside it, and no image has exactly this condition"
+            )
+        if forecast is not None and not forecast.low <= expectation.value <= forecast.high:
+            yield (
+                f"    the forecast below differs: {forecast.predicted:.2f} ({forecast.low:.2f} to {forecast.high:.2f}). What was "
+                "measured counts more: it is of this very network; the forecast knows the training set only."
+            )
+    elif expectation.source == "forecast":
+        assert forecast is not None
+        other = (
+            "has tested this network" if assessment.measured is None else "has tested this network near this condition"
+        )
+        star = " *" if forecast.outside else ""
         yield (
-            f"  expected F1: {expected.median:.2f} (median of these {len(expected.points)}), "
-            f"range {expected.low:.2f} to {expected.high:.2f}"
+            f"{value}, {100 * forecast.level:g} % interval {within}{star}: the forecast below, as no campaign in the results "
+            f"folder {other}"
+        )
+    elif expectation.source == "nearest in σ":
+        yield (
+            f"{value}, range {within}: measured with this network under the conditions nearest in σ, which says little of this "
+            "one; their median, as there is no forecast"
         )
     else:
-        points = measured.points
-        yield (
-            "  expected F1: unknown, as nothing was measured beside this condition, which no image has exactly; "
-            f"over all measured conditions it is {points.f1.min():.2f} to {points.f1.max():.2f}"
-        )
-    yield from micrograph_lines(measured)
-    yield from (f"  note: {note}" for note in expectation_notes(expected, measured.points, distance))
+        yield "  expected F1: unknown, as no campaign has tested this network, and there is no forecast"
 
 
 def micrograph_lines(measured: MeasuredPerformance) -> Iterator[str]:
@@ -198,18 +231,22 @@ def micrograph_lines(measured: MeasuredPerformance) -> Iterator[str]:
 
 
 def forecast_lines(forecast: ConditionForecast | None) -> Iterator[str]:
-    """Yield the forecast score under a condition, or why there is none."""
+    """Yield the forecast score under a condition and what is known of its error, or why there is none."""
     if forecast is None:
-        yield "  forecast: none, as there is no forecaster for this pixel and beam energy in the results folder"
-        return
-    if forecast.outside:
-        yield f"  forecast: none, as this lies outside the domain of the forecaster: {', '.join(forecast.outside)}"
-    else:
         yield (
-            f"  forecast {forecast.metric}: {forecast.predicted:.2f}, {100 * forecast.level:g} % interval "
-            f"{forecast.low:.2f} to {forecast.high:.2f}, from information transfer alone"
+            "  forecast F1: none, as no forecaster, in the results folder or of the package, is for this pixel and beam energy"
         )
-    yield f"    by the forecaster {forecast.path.stem} of the campaign {forecast.campaign}, for particles and films like its own"
+        return
+    star = " *" if forecast.outside else ""
+    yield (
+        f"  forecast {METRICS[forecast.metric].long_name}: {forecast.predicted:.2f}, {100 * forecast.level:g} % interval "
+        f"{forecast.low:.2f} to {forecast.high:.2f}{star}, from information transfer alone"
+    )
+    if forecast.outside:
+        yield f"    * outside the domain of the forecaster: {'; '.join(forecast.outside)}; {AT_EDGE}"
+    yield f"    by the forecaster {forecast.path.stem} of the campaign {forecast.campaign}, for particles and films like its own:"
+    yield f"    {performance_text(forecast.performance)}"
+    yield from (f"    {text}" for text in weakness_texts(forecast.performance, [forecast.predicted]))
 
 
 def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[str]:
@@ -225,9 +262,10 @@ def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[st
 
 
 def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, distance: DomainDistance) -> Iterator[str]:
-    """Yield reasons not to rely on an expected F1."""
+    """Yield reasons not to rely on an F1 that was measured under near conditions, or under those nearest in σ."""
     if expected.measured:
-        yield "a stated defocus counts from minimum contrast, and is seldom known better than to 50 Å: take the range."
+        if expected.points.label.nunique() > 1:
+            yield "a stated defocus counts from minimum contrast, and is seldom known better than to 50 Å: take the range."
         return
     if not expected.inside:
         yield (
@@ -254,5 +292,6 @@ def _dose(distance: DomainDistance) -> Iterator[str]:
 def condition_hint() -> str:
     """Return how to compare the condition of the images with training."""
     return (
-        f"If you know the condition of these images, state it to compare it with the training: --condition '{EXAMPLE}'"
+        "If you know the condition of these images, state it to compare it with the training, and for a forecast: "
+        f"--condition '{EXAMPLE}'"
     )

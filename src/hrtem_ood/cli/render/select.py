@@ -15,6 +15,12 @@ MAX_ROWS = 25
 MAX_LINES = 10
 """Notes and problems that are listed; the others are counted."""
 
+NO_FORECAST = (
+    "estimated F1 is read off the masks of these very images. It is no forecast: `hrtem-ood predict --condition` gives that, "
+    "from the conditions alone. Where they differ, the estimate counts more."
+)
+"""Said with every ranking, so that nobody takes one number for the other."""
+
 MOST_LETTERS = 60
 """Of the training conditions of a network."""
 
@@ -23,7 +29,7 @@ def selection_tables(selection: Selection) -> Iterator[RenderableType]:
     """Yield the ranking, the verdict and notes."""
     yield _ranking(selection)
     yield verdict(selection)
-    yield from map(note, selection.notes[:MAX_LINES])
+    yield from map(note, (NO_FORECAST, *selection.notes[:MAX_LINES]))
 
 
 def _ranking(selection: Selection) -> RenderableType:

@@ -5,28 +5,52 @@ from pathlib import Path
 
 from rich.table import Table
 
+from hrtem_ood.analysis.campaign_forecast import check_forecaster
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.measured import measured_scores
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render.console import make_table, numbers
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.templates import format_interval, format_score
-from hrtem_ood.transfer.forecast.choose_file import forecaster_of
+from hrtem_ood.transfer.forecast.choose_file import choose_forecaster, forecaster_of
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
+from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
 
 
-def forecaster_line(campaign: Campaign, results: Path) -> str:
-    """Say how well the campaign's forecaster does out of fold, or that it has none."""
+def forecaster_lines(campaign: Campaign, results: Path) -> Iterator[str]:
+    """Yield how well the campaign's forecaster does out of fold; where it has none, how well another one does on its cells."""
     found = forecaster_of(results, campaign.metrics_id)
-    if found is None:
-        return "Forecaster: none; the report says how many cells and conditions one needs."
-    path, forecaster = found
-    known = forecaster.performance
-    return (
-        f"Forecaster: {path}\n  {forecaster.metric} from information transfer alone, out of fold: r.m.s. error "
-        f"{format_score(known.rmse)}, median {100 * LEVEL:g} % interval {format_score(known.width)} wide, "
-        f"{100 * known.coverage:.0f} % of {known.n_forecast} cells within theirs"
+    if found is not None:
+        path, forecaster = found
+        name = METRICS[forecaster.metric].long_name
+        yield f"Forecaster: {path}"
+        yield f"  forecast {name}, from information transfer alone: {performance_text(forecaster.performance)}"
+        every = [each.most for each in forecaster.performance.bins]
+        yield from (f"  {text}" for text in weakness_texts(forecaster.performance, every))
+        return
+    yield "Forecaster: none of this campaign; the report says how many cells and conditions one needs."
+    config = campaign.config
+    other = choose_forecaster(
+        results,
+        pixel_size_A=config.imaging.pixel_size_A,
+        metric=config.analysis.metric,
+        energy_eV=config.simulation.energy_eV,
     )
+    if other is None:
+        yield "  There is no other one for its pixel, beam energy and score: `predict` and `design` have no forecast for it."
+        return
+    yield f"  `predict --condition` and `design` use {other[0]}, of the campaign {other[1].origin.get('campaign', 'unknown')}."
+    checked = check_forecaster(campaign, results, other[1])
+    if checked is not None:
+        star = " *" if checked.outside else ""
+        yield (
+            f"  On this campaign's cells under an imaging shift, to which it was not fitted: r.m.s. error {checked.rmse:.2f}; "
+            f"{100 * checked.coverage:.0f} % of {checked.n} cells within {100 * LEVEL:g} % intervals{star}, whose median width "
+            f"is {checked.width:.2f}"
+        )
+        if checked.outside:
+            yield f"  * outside its domain: {'; '.join(checked.outside)}; {AT_EDGE}"
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:

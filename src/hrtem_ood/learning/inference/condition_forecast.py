@@ -9,6 +9,8 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 from hrtem_ood.transfer.forecast.choose_file import choose_forecaster
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 from hrtem_ood.transfer.forecast.descriptors import describe
+from hrtem_ood.transfer.forecast.performance import Performance
+from hrtem_ood.transfer.forecast.wording import outside_texts
 from hrtem_ood.transfer.image_spectrum import image_spectra
 from hrtem_ood.transfer.parameters import Transfer
 from hrtem_ood.transfer.polar_grid import polar_grid
@@ -29,9 +31,11 @@ class ConditionForecast:
     level : float, [1]
         Of the interval.
     predicted, low, high : float
-        NaN outside the forecaster's domain.
+        Outside the forecaster's domain, those at its edge.
     outside : tuple of str
-        Descriptors that lie outside it.
+        What lies outside it, see :func:`hrtem_ood.transfer.forecast.wording.outside_texts`.
+    performance : Performance
+        Of the forecaster.
     """
 
     path: Path
@@ -42,6 +46,7 @@ class ConditionForecast:
     low: float
     high: float
     outside: tuple[str, ...]
+    performance: Performance
 
 
 def forecast_condition(
@@ -80,7 +85,11 @@ def forecast_condition(
 
     images = tuple(number for _, number in training_domain.conditions)
     train = TrainingSet("", tuple(dataset(each) for each in conditions), images)
-    made = forecaster.forecast(describe(train, dataset(condition))[None], pixel_size_A=pixel_size_A)
+    descriptors = describe(train, dataset(condition))[None]
+    made = forecaster.at_edge(descriptors, LEVEL)
     predicted, low, high = (float(each[0]) for each in (made.predicted, made.low, made.high))
     campaign = forecaster.origin.get("campaign", "unknown")
-    return ConditionForecast(path, campaign, forecaster.metric, LEVEL, predicted, low, high, made.outside[0])
+    outside = outside_texts(forecaster.domain, descriptors)
+    return ConditionForecast(
+        path, campaign, forecaster.metric, LEVEL, predicted, low, high, outside, forecaster.performance
+    )

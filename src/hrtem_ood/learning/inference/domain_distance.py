@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
+from hrtem_ood.learning.inference.expectation import Expectation, expect_f1
 from hrtem_ood.learning.inference.measured_f1 import ExpectedF1, MeasuredPerformance
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
@@ -67,6 +68,11 @@ class ConditionAssessment:
     measured: MeasuredPerformance | None
     expected: ExpectedF1 | None
     forecast: ConditionForecast | None = None
+
+    @property
+    def expectation(self) -> Expectation:
+        """The F1 to expect under the condition."""
+        return expect_f1(self.expected, self.forecast)
 
 
 def assess_distance(condition: Condition, training_domain: TrainingDomain, transfer: Transfer) -> DomainDistance:

@@ -6,11 +6,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib import patheffects
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment
+from hrtem_ood.learning.inference.expectation import Expectation
 from hrtem_ood.learning.inference.particle_labels import Labels
 from hrtem_ood.learning.inference.resample import Floats, block_mean
 from hrtem_ood.plotting import (
@@ -158,6 +160,8 @@ def draw_diameters(diameters_A: NDArray[np.floating], title: str) -> bytes:
 def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
     """Draw F1 against σ of a network's measured conditions, with the stated condition as a vertical line.
 
+    On it stands the expected F1, with its range or interval.
+
     Parameters
     ----------
     trust : ConditionAssessment
@@ -186,8 +190,20 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
         else:
             axes.set_title(f"{network}\nnothing measured", fontsize=8.5)
         axes.axvline(here.sigma, color=VERMILION, linewidth=1.4, label=f"stated: σ = {here.sigma:.3f}")
+        if trust.expectation.source != "none":
+            _draw_expected(axes, here.sigma, trust.expectation)
         axes.set(xlabel="shared transfer σ with training", ylabel="F1, mean over images", ylim=(-0.02, 1.02))
         axes.grid(alpha=0.25)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
         (png,) = render(figure, ["png"], SCREEN_DPI)
         return png
+
+
+def _draw_expected(axes: Axes, sigma: float, expected: Expectation) -> None:
+    reach = None
+    if expected.has_range:
+        reach = [[expected.value - expected.low], [expected.high - expected.value]]
+    axes.errorbar(
+        [sigma], [expected.value], yerr=reach, fmt="_", markersize=14, markeredgewidth=2, color=VERMILION, capsize=4,
+        label=f"expected F1 {expected.value:.2f} ({expected.source})",
+    )  # fmt: skip

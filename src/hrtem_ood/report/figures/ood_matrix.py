@@ -21,11 +21,18 @@ CAPTION = (
 
 MEASURED_NOTE = " Columns of measured micrographs are scores on labelled images, whose condition nobody knows."
 
-LARGEST = 13.0
+LARGEST = {"x": 6.5, "y": 13.0}
 """Largest width and height of a dense matrix [inch]."""
 
-SMALLEST = 5.0
-"""Smallest font size of tick labels [pt]; if they do not fit, some are omitted."""
+DENSE_PT = 9.5
+"""Font size of tick labels of a dense matrix [pt], 6 or more where a page is 7.3 inches wide; where they do not fit, some are
+omitted."""
+
+LEADING = 2
+"""Of conditions that vary in more parameters than this, labels of a dense matrix have the leading ones."""
+
+SEPARATOR = " · "
+"""Of parameters in labels."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +48,23 @@ class Cell:
         """Choose the size for a matrix."""
         if rows <= DENSE and columns <= 1.5 * DENSE:
             return cls(0.62, 0.36, dense=False)
-        width, height = (float(np.clip(LARGEST / count, 0.01, 0.3)) for count in (columns, rows))
+        sides = ((LARGEST["x"], columns), (LARGEST["y"], rows))
+        width, height = (float(np.clip(largest / count, 0.01, 0.3)) for largest, count in sides)
         return cls(width, height, dense=True)
 
-    def font(self, along: str) -> float:
+    @property
+    def font(self) -> float:
         """Size of tick labels in points."""
-        side = self.width if along == "x" else self.height
-        return float(np.clip(0.8 * 72 * side, SMALLEST, 8)) if self.dense else 8.5
+        return DENSE_PT if self.dense else 8.5
 
     def most(self, along: str, count: int) -> int:
         """Return how many of the tick labels fit."""
         side = self.width if along == "x" else self.height
-        return max(1, min(count, int(count * side * 72 / (1.15 * self.font(along)))))
+        return max(1, min(count, int(count * side * 72 / (1.05 * self.font))))
+
+    def shortened(self, labels: list[str]) -> list[str]:
+        """Return labels of conditions, in a dense matrix with the leading parameters only."""
+        return [SEPARATOR.join(each.split(SEPARATOR)[:LEADING]) for each in labels] if self.dense else labels
 
 
 def caption(data: ReportData) -> str:
@@ -86,10 +98,11 @@ def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> 
     parts = [cells.isel(condition=np.flatnonzero(cells.structure_set.values == name)) for name in sets]
     cell = Cell.of(cells.sizes["training_set"], cells.sizes["condition"])
     widths = [max(part.sizes["condition"] * cell.width, 0.6) for part in parts]
-    scale = cell.font("y") / 8.5
+    scale = cell.font / 8.5
+    of_rows, of_columns = (cell.shortened(list(cells[name].values)) for name in ("tick_label", "condition_tick_label"))
     height = max(cells.sizes["training_set"] * cell.height, 0.5) + 1.2
-    height += scale * label_extent(list(cells.condition_tick_label.values), along="x")
-    left = scale * label_extent(list(cells.tick_label.values), along="y")
+    height += scale * label_extent(of_columns, along="x")
+    left = scale * label_extent(of_rows, along="y")
     figure = new_figure(max(sum(widths), 2.5) + left + 2.2, height)
     (grid,) = figure.subplots(1, len(parts), squeeze=False, sharey=True, width_ratios=widths)
     colour_map = palette(colours)
@@ -98,16 +111,17 @@ def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> 
         axes.set_facecolor("0.85")
         axes.tick_params(length=2)
         _mark(axes, part, cell)
-        _label(axes, part, cell, "x", list(part.condition_tick_label.values))
+        _label(axes, part, cell, "x", cell.shortened(list(part.condition_tick_label.values)))
         title = f"structure set {name}" if width > 2 and name != MEASURED else str(name)
         if len(sets) > 1:
             slanted = 0.085 * len(title) > width
             axes.set_title(
                 title, rotation=30 if slanted else 0, ha="left" if slanted else "center", pad=18 if cell.dense else 6
             )
-    _label(grid[0], cells, cell, "y", list(cells.tick_label.values))
-    grid[0].set_ylabel(f"training {labels.axis_label}")
-    figure.supxlabel(f"test {labels.axis_label}", fontsize=10)
+    _label(grid[0], cells, cell, "y", of_rows)
+    title, more = _axis_label(labels.axis_label, cell)
+    grid[0].set_ylabel(f"training {title}{more}", fontsize=max(10, cell.font))
+    figure.supxlabel(f"test {title}{more}", fontsize=max(10, cell.font))
     if cell.dense:
         for name, start, stop in consecutive_groups(list(cells.row_group.values)):
             _bracket(grid[-1], name, start, stop)
@@ -119,10 +133,17 @@ def draw_matrix(cells: xr.Dataset, labels: ConditionLabels, *, colours: str) -> 
     return figure
 
 
+def _axis_label(label: str, cell: Cell) -> tuple[str, str]:
+    """Return the title of an axis, with the parameters that its labels have, and how many others vary."""
+    names = label.split(SEPARATOR)
+    left = len(names) - LEADING if cell.dense else 0
+    return cell.shortened([label])[0], f", of {len(names)} parameters that vary" if left > 0 else ""
+
+
 def _label(axes: Axes, part: xr.Dataset, cell: Cell, along: str, labels: list[str]) -> None:
     """Write tick labels; in a dense matrix as many as fit, with names for groups."""
     tick_labels(axes, labels, along=along, most=cell.most(along, len(labels)), upright=cell.dense)
-    axes.tick_params(axis="x" if along == "x" else "y", labelsize=cell.font(along))
+    axes.tick_params(axis="x" if along == "x" else "y", labelsize=cell.font)
     if not cell.dense:
         return
     groups = list(consecutive_groups(list((part.column_group if along == "x" else part.row_group).values)))
@@ -137,7 +158,7 @@ def _label(axes: Axes, part: xr.Dataset, cell: Cell, along: str, labels: list[st
                 textcoords="offset points",
                 ha="center",
                 va="bottom",
-                fontsize=8,
+                fontsize=cell.font,
                 rotation=90 if upright else 0,
             )
 
@@ -153,7 +174,8 @@ def _bracket(axes: Axes, name: str, start: int, stop: int) -> None:
         xycoords=where,
         textcoords="offset points",
         va="center",
-        fontsize=8.5,
+        fontsize=DENSE_PT,
+        rotation=90,
         annotation_clip=False,
     )
 

@@ -27,6 +27,9 @@ MARKERS = {"transfer": "o", "naive": "s", "images": "^", "network": "D", "user":
 MOST = 40
 """Largest number of predictors that are drawn."""
 
+TEXT_PT = 10
+"""Font size [pt], 6 or more where a page is 7.3 inches wide."""
+
 CELLS = ("imaging", "imaging, away from minimum contrast")
 """Subsets of cells of this figure; those of structure shift have a separate figure."""
 
@@ -81,11 +84,15 @@ def draw_ranking(table: pd.DataFrame, analysis: Analysis) -> Figure:
     """
     names = select_predictors(table, CELLS, analysis)
     subsets = [(outcome, cells) for outcome in ("gap", "regret") for cells in CELLS]
-    figure = new_figure(2.35 * len(subsets) + 2.2, max(2.4, 0.2 * len(names) + 1.3))
+    figure = new_figure(1.85 * len(subsets) + 2.6, max(2.6, 0.22 * len(names) + 1.5))
     panels = figure.subplots(1, len(subsets), sharey=True)
     for axes, subset in zip(panels, subsets, strict=True):
         plot_rank_correlations(axes, table, subset, names, analysis)
     tick_names(panels[0], names, analysis)
+    # a line at every fifth name leads the eye through as many rows
+    for axes in panels:
+        for row in range(5, len(names), 5):
+            axes.axhline(row - 0.5, color="0.75", linewidth=0.6, zorder=0)
     legend(figure, table[table.predictor.isin(names)].family)
     return figure
 
@@ -111,17 +118,16 @@ def plot_rank_correlations(
     outcome, cells = subset
     part = table[(table.outcome == outcome) & (table.cells == cells)].set_index("predictor").reindex(list(names))
     n = part.n.dropna()
-    axes.set_title(
-        f"{outcome}\n{cells.replace(', ', ',' + chr(10))}\nn = {int(n.iloc[0]) if len(n) else 0}", fontsize=8.5
-    )
+    broken = cells.replace(", ", ",\n").replace(" from ", " from\n")  # as narrow as the panel
+    axes.set_title(f"{outcome}\n{broken}\nn = {int(n.iloc[0]) if len(n) else 0}", fontsize=TEXT_PT)
     minimal_axes(axes)
     axes.axvline(0, color="black", linewidth=0.6)
     axes.set(xlim=(-1.05, 1.05), xticks=(-1, -0.5, 0, 0.5, 1))
     axes.set_xticklabels(["−1", "", "0", "", "1"])
-    axes.set_xlabel("Spearman's ρ", fontsize=9)
+    axes.set_xlabel("Spearman's ρ", fontsize=TEXT_PT)
     axes.set_ylim(len(names) - 0.4, -0.6)
     if not part.rho.notna().any():
-        axes.text(0.5, 0.5, "too few cells", ha="center", va="center", transform=axes.transAxes, fontsize=8.5)
+        axes.text(0.5, 0.5, "too few cells", ha="center", va="center", transform=axes.transAxes, fontsize=TEXT_PT)
         return
     if analysis.baseline_predictor in part.index:
         axes.axvline(part.rho[analysis.baseline_predictor], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -139,7 +145,7 @@ def plot_rank_correlations(
 
 def tick_names(axes: Axes, names: Sequence[str], analysis: Analysis) -> None:
     """Write the names of the predictors, that of the forecast in bold."""
-    axes.set_yticks(np.arange(len(names)), names, fontsize=8)
+    axes.set_yticks(np.arange(len(names)), names, fontsize=TEXT_PT)
     chosen = FORECAST if FORECAST in names else analysis.forecast_predictor
     for name, text in zip(names, axes.get_yticklabels(), strict=True):
         text.set_fontweight("bold" if name == chosen else "normal")
@@ -154,4 +160,5 @@ def legend(figure: Figure, families: pd.Series) -> None:
         if name in present
     ]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        columns = min(len(handles), 4)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=TEXT_PT)

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer import texture_detector
 from hrtem_ood.transfer.ctf_overlap import signed_ctf_overlap
 from hrtem_ood.transfer.image_spectrum import ImageSpectra
@@ -152,9 +153,12 @@ def describe_pair(train: Dataset, test: Dataset) -> Pair:
 def describe(train: TrainingSet, test: Dataset, compare: Callable[[Dataset, Dataset], Pair] = describe_pair) -> Floats:
     """Describe a training set and a test dataset.
 
+    A member that is named several times is one member, which has the images of all: it makes no training set more mixed.
+
     Parameters
     ----------
     train : TrainingSet
+        Its members are told apart by structure set and condition.
     test : Dataset
     compare : callable
         :func:`describe_pair`, or one that remembers its results.
@@ -164,9 +168,10 @@ def describe(train: TrainingSet, test: Dataset, compare: Callable[[Dataset, Data
     float64 array, (descriptor,), [1]
         In the order of :data:`NAMES`.
     """
-    members, own = np.array([summarise(each) for each in train.datasets]), summarise(test)
-    share = np.asarray(train.n_images, float) / np.sum(train.n_images)
-    pairs = [compare(each, test) for each in train.datasets]
+    datasets, images = _distinct(train)
+    members, own = np.array([summarise(each) for each in datasets]), summarise(test)
+    share = np.asarray(images, float) / np.sum(images)
+    pairs = [compare(each, test) for each in datasets]
     effective = hull_value(members[:, 0], own.log_cnr)
     values = {
         "train_log_cnr": effective,
@@ -174,7 +179,7 @@ def describe(train: TrainingSet, test: Dataset, compare: Callable[[Dataset, Data
         "log_cnr_change": own.log_cnr - effective,
         "log_cnr_distance": abs(own.log_cnr - effective),
         "mixture_entropy": float(-np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share)))),
-        "log_n_images": float(np.log(np.sum(train.n_images))),
+        "log_n_images": float(np.log(np.sum(images))),
         "texture_accuracy": max(pair.texture_accuracy for pair in pairs),
         "train_texture_accuracy": float(share @ members[:, 1]),
         "test_texture_accuracy": own.texture_accuracy,
@@ -187,6 +192,17 @@ def describe(train: TrainingSet, test: Dataset, compare: Callable[[Dataset, Data
         "signed_sigma": max(pair.signed_sigma for pair in pairs),
     }
     return np.array([values[name] for name in NAMES])
+
+
+def _distinct(train: TrainingSet) -> tuple[list[Dataset], list[int]]:
+    """Return the members of a training set, each once, and the number of images of each."""
+    first: dict[tuple[str, Condition], Dataset] = {}
+    images: dict[tuple[str, Condition], int] = {}
+    for dataset, number in zip(train.datasets, train.n_images, strict=True):
+        key = (dataset.structure_set, dataset.condition)
+        first.setdefault(key, dataset)
+        images[key] = images.get(key, 0) + number
+    return list(first.values()), list(images.values())
 
 
 def describe_all(training_sets: Sequence[TrainingSet], tests: Sequence[Dataset]) -> Floats:

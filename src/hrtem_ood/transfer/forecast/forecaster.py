@@ -24,6 +24,7 @@ from hrtem_ood.transfer.forecast.cross_validation import (
 )
 from hrtem_ood.transfer.forecast.descriptors import NAMES
 from hrtem_ood.transfer.forecast.domain import Domain, domain_names
+from hrtem_ood.transfer.forecast.performance import Performance, forecast_bins
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, Features, Quadratic, fit_quadratic
 from hrtem_ood.transfer.forecast.stored import VERSION, from_document, to_document
@@ -38,36 +39,11 @@ class DomainForecasts(Forecasts):
     Attributes
     ----------
     outside : tuple of tuple of str, (cell,)
-        Names of the descriptors that lie outside, of each cell; there is no forecast where there are any.
+        Names of the descriptors that lie outside, of each cell: there, :meth:`Forecaster.forecast` has none, and that of
+        :meth:`Forecaster.at_edge` is of the domain's edge.
     """
 
     outside: tuple[tuple[str, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Performance:
-    """How a forecaster did on the cells of its campaign, each forecast from cells that share no condition with it.
-
-    Attributes
-    ----------
-    n_cells, n_conditions : int
-        Cells fitted to, and conditions of training and test among them.
-    n_forecast : int
-        Cells that were forecast, with an interval.
-    rmse : float
-        In the unit of the score.
-    coverage : float, [1]
-        Of the intervals of :data:`LEVEL`.
-    width : float
-        Their median width.
-    """
-
-    n_cells: int
-    n_conditions: int
-    n_forecast: int
-    rmse: float
-    coverage: float
-    width: float
 
 
 @dataclass(frozen=True)
@@ -75,7 +51,7 @@ class Forecaster:
     """A forecaster of scores of networks of a training set on a test dataset.
 
     Its domain is a box: every descriptor of the model, and the number of training images, lies within the range of the cells
-    that the forecaster was fitted to. Beyond it nothing is forecast.
+    that the forecaster was fitted to. Beyond it nothing is forecast but what holds at its edge, and that only by name.
 
     Attributes
     ----------
@@ -137,6 +113,7 @@ class Forecaster:
         origin: Mapping[str, str] | None = None,
         out_of_fold: OutOfFold | None = None,
         objects: ReferenceObjects | None = None,
+        counted: NDArray[np.bool_] | None = None,
     ) -> "Forecaster":
         """Fit a forecaster.
 
@@ -151,6 +128,8 @@ class Forecaster:
             Of conditions, from whose errors the intervals come; see :func:`cross_validate`.
         out_of_fold : OutOfFold, optional
             Its result, where it was computed before.
+        counted : bool array, (cell,), optional
+            Cells that count in :attr:`performance`; by default all. All have a part in the fit and in the intervals.
 
         Returns
         -------
@@ -177,7 +156,7 @@ class Forecaster:
             metric=metric,
             bounds=bounds,
             pixel_size_A=pixel_size_A,
-            performance=_performance(cells, out_of_fold, bounds),
+            performance=_performance(cells, out_of_fold, bounds, counted),
             origin=dict(origin or {}),
             objects=objects,
         )
@@ -212,21 +191,17 @@ class Forecaster:
             raise ArgumentError(f"level: this forecaster has no intervals of {quoted(level)}; valid: {levels}.")
         if descriptors.ndim != 2 or descriptors.shape[1] != len(NAMES):
             raise ArgumentError(f"descriptors: need the shape (cell, {len(NAMES)}), not {descriptors.shape}.")
-        outside = self.domain.outside(descriptors)
-        inside = np.asarray(~outside.any(axis=1))
+        inside = np.asarray(~self.domain.outside(descriptors).any(axis=1))
         predicted, reach = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
         predicted[inside] = self.score(descriptors[inside])
         reach[inside] = self.factor[level] * self.error_size(descriptors[inside])
-        forecasts = clipped(predicted, reach, self.bounds)
-        names = np.array(self.domain.names)
-        return DomainForecasts(
-            forecasts.predicted, forecasts.low, forecasts.high, tuple(tuple(names[row].tolist()) for row in outside)
-        )
+        return self._named(clipped(predicted, reach, self.bounds), descriptors)
 
-    def at_edge(self, descriptors: Floats, level: float = LEVEL) -> Forecasts:
+    def at_edge(self, descriptors: Floats, level: float = LEVEL) -> DomainForecasts:
         """Forecast scores as if what lies outside the domain were at its edge.
 
-        It is for comparisons of choices, and for checks out of fold; whoever shows it says what lies outside.
+        Intervals are those of the edge: nothing is known of the step beyond. Whoever shows such a forecast says what lies
+        outside, in the words of :mod:`hrtem_ood.transfer.forecast.domain_text`.
 
         Parameters
         ----------
@@ -236,10 +211,16 @@ class Forecaster:
 
         Returns
         -------
-        Forecasts
+        DomainForecasts
         """
         moved = self.domain.clip(descriptors)
-        return clipped(self.score(moved), self.factor[level] * self.error_size(moved), self.bounds)
+        forecasts = clipped(self.score(moved), self.factor[level] * self.error_size(moved), self.bounds)
+        return self._named(forecasts, descriptors)
+
+    def _named(self, forecasts: Forecasts, descriptors: Floats) -> DomainForecasts:
+        names = np.array(self.domain.names)
+        outside = tuple(tuple(names[row].tolist()) for row in self.domain.outside(descriptors))
+        return DomainForecasts(forecasts.predicted, forecasts.low, forecasts.high, outside)
 
     def check_pixel(self, pixel_size_A: float) -> None:
         """Check that images have the forecaster's pixel.
@@ -285,7 +266,7 @@ class Forecaster:
         low, high = np.array([stored.domain[each] for each in names]).T
         return cls(
             score, size, dict(stored.factor), Domain(names, low, high), stored.metric, stored.bounds, stored.pixel_size_A,
-            Performance(**stored.performance.model_dump()), dict(stored.origin), stored.reference(),
+            stored.performance.performance(), dict(stored.origin), stored.reference(),
         )  # fmt: skip
 
 
@@ -333,18 +314,23 @@ def _conditions_needed(cells: int) -> int:
         number += 1
 
 
-def _performance(cells: Cells, out_of_fold: OutOfFold, bounds: Bounds) -> Performance:
+def _performance(
+    cells: Cells, out_of_fold: OutOfFold, bounds: Bounds, counted: NDArray[np.bool_] | None
+) -> Performance:
     forecasts = out_of_fold.at(LEVEL, bounds)
-    finite = np.isfinite(forecasts.low)
-    number = int(finite.sum())
-    error = (cells.score - forecasts.predicted)[np.isfinite(forecasts.predicted)]
+    use = np.isfinite(forecasts.low)
+    if counted is not None and (use & counted).any():
+        use &= counted
+    part = Forecasts(forecasts.predicted[use], forecasts.low[use], forecasts.high[use])
+    score = cells.score[use]
     return Performance(
         n_cells=len(cells),
         n_conditions=int(cells.touched.any(axis=0).sum()),
-        n_forecast=number,
-        rmse=float(np.sqrt(np.mean(error**2))),
-        coverage=forecasts.coverage(cells.score),
-        width=float(np.median((forecasts.high - forecasts.low)[finite])),
+        n_forecast=int(use.sum()),
+        rmse=float(np.sqrt(np.mean((score - part.predicted) ** 2))),
+        coverage=part.coverage(score),
+        width=float(np.median(part.high - part.low)),
+        bins=forecast_bins(part, score),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_ood.errors import ArgumentError
 from hrtem_ood.transfer.forecast.descriptors import NAMES, describe_pair, summarise
 from hrtem_ood.transfer.predictors.inputs import Dataset
 
@@ -48,7 +49,7 @@ class CandidateTable:
         Parameters
         ----------
         choices : int array, (choice, k)
-            Candidates of each.
+            Candidates of each, each at most once: a condition that is named twice makes no mixture.
         n_images : int
             Of every mixture, in all.
 
@@ -56,8 +57,18 @@ class CandidateTable:
         -------
         float64 array, (choice, target, descriptor), [1]
             As :func:`hrtem_ood.transfer.forecast.descriptors.describe_all`.
+
+        Raises
+        ------
+        ArgumentError
+            Where a choice names a candidate twice.
         """
         number, size = choices.shape
+        ordered = np.sort(choices, axis=1)
+        if (twice := (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)).any():
+            raise ArgumentError(
+                f"choices: {tuple(choices[twice][0].tolist())} names a candidate twice; name each at most once."
+            )
         own = self.targets[None]
         members = self.candidates[choices]  # (choice, member, 4)
         hull = np.clip(own, members.min(axis=1)[:, None], members.max(axis=1)[:, None])

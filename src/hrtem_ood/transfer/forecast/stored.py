@@ -10,6 +10,7 @@ from hrtem_ood.base_model import Model
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import quoted, shortened
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL, metric_bounds
+from hrtem_ood.transfer.forecast.performance import ForecastBin, Performance
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS, Quadratic
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
@@ -68,8 +69,20 @@ class StoredQuadratic(Model):
         return Quadratic(MODELS[self.model], centre, scale, coefficients, self.constant)
 
 
+class StoredBin(Model):
+    """A :class:`hrtem_ood.transfer.forecast.performance.ForecastBin`."""
+
+    least: Number
+    most: Number
+    n: Count
+    coverage: Share
+    bias: Number
+    width: Annotated[float, Field(strict=True, ge=0, le=1e12)]
+    rmse: Annotated[float, Field(strict=True, ge=0, le=1e12)]
+
+
 class StoredPerformance(Model):
-    """A :class:`hrtem_ood.transfer.forecast.forecaster.Performance`."""
+    """A :class:`hrtem_ood.transfer.forecast.performance.Performance`."""
 
     n_cells: Count
     n_conditions: Count
@@ -77,6 +90,19 @@ class StoredPerformance(Model):
     rmse: Annotated[float, Field(strict=True, ge=0, le=1e12)]
     coverage: Share
     width: Annotated[float, Field(strict=True, ge=0, le=1e12)]
+    bins: Annotated[tuple[StoredBin, ...], Field(max_length=100)] = ()
+
+    @model_validator(mode="after")
+    def _ascends(self) -> "StoredPerformance":
+        ends = [end for each in self.bins for end in (each.least, each.most)]
+        if any(one > other for one, other in pairwise(ends)):
+            raise ValueError("`bins` must ascend, each from its least to its most forecast")
+        return self
+
+    def performance(self) -> Performance:
+        """Return the performance."""
+        values = self.model_dump(exclude={"bins"})
+        return Performance(**values, bins=tuple(ForecastBin(**each.model_dump()) for each in self.bins))
 
 
 class StoredObjects(Model):
@@ -164,7 +190,7 @@ def to_document(forecaster: "Forecaster") -> dict[str, Any]:
         "most": forecaster.error_size.most,
         "factor": [list(pair) for pair in forecaster.factor.items()],
         "domain": {name: list(ends) for name, ends in zip(forecaster.domain.names, domain, strict=True)},
-        "performance": vars(forecaster.performance).copy(),
+        "performance": _performance(forecaster.performance),
         "origin": dict(forecaster.origin),
         **objects,
     }
@@ -203,6 +229,13 @@ def from_document(document: object, name: str) -> StoredForecaster:
     place = shortened(".".join(map(str, first["loc"])))
     what = shortened(first["msg"].removeprefix("Value error, "), 200)
     raise ArtifactError(f"{name}: is damaged: {f'{place}: ' if place else ''}{what}. Fit the forecaster again.")
+
+
+def _performance(performance: Performance) -> dict[str, Any]:
+    content = dict(vars(performance))
+    bins = content.pop("bins")
+    # left out where there are none, so that forecasters of earlier releases keep their ids
+    return content | ({"bins": [dict(vars(each)) for each in bins]} if bins else {})
 
 
 def _objects(objects: ReferenceObjects) -> dict[str, Any]:

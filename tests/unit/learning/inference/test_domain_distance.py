@@ -20,7 +20,7 @@ from hrtem_ood.cli.render import predict
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
-from hrtem_ood.learning.inference.condition_forecast import forecast_condition
+from hrtem_ood.learning.inference.condition_forecast import ConditionForecast, forecast_condition
 from hrtem_ood.learning.inference.condition_option import parse_condition
 from hrtem_ood.learning.inference.domain_distance import assess_distance
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
@@ -30,6 +30,7 @@ from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.transfer.forecast.descriptors import PLACE
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.forecaster_files import write_forecaster
+from hrtem_ood.transfer.forecast.performance import ForecastBin, Performance
 from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.parameters import Transfer
@@ -181,10 +182,16 @@ def test_no_range_is_told_of_a_single_measurement(users, campaign, tmp_path):
     judged, _ = assess_condition(user, own, campaign.results, tmp_path)
     alone = judged.measured.points[judged.measured.points.label == own.label]
     expected = expected_f1(alone, 1.0, own)
-    text = "\n".join(predict.assessment_lines(dataclasses.replace(judged, expected=expected), user))
-    assert f"F1 under exactly this condition, on simulated images: {expected.at_condition:.2f}" in text
-    assert "expected F1: unknown, as nothing was measured beside this condition" in text
-    assert "range" not in text.split("expected F1")[1].split("note")[0]
+    judged = dataclasses.replace(judged, expected=expected, forecast=None)
+    text = "\n".join(predict.assessment_lines(judged, user))
+    assert not judged.expectation.has_range
+    assert text.count("expected F1") == 1
+    assert (
+        f"expected F1: {expected.at_condition:.2f}, measured with this network on simulated images under exactly"
+        in text
+    )
+    assert "how far it varies is unknown, as nothing was measured beside it" in text
+    assert "range" not in text
 
 
 def test_conditions_as_near_as_the_last_count_too():
@@ -251,9 +258,12 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     judged, path = assess_condition(
         user, Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20), campaign.results, tmp_path
     )
+    judged = dataclasses.replace(judged, forecast=None)  # that of the package is for this pixel and beam energy
     text = "\n".join(predict.assessment_lines(judged, user))
     assert "Δf +60 Å, 100 e/Å²" in text
-    assert f"expected F1: {judged.expected.median:.2f} (median of these {len(judged.expected.points)})" in text
+    assert judged.expectation.source == "nearest in σ"
+    assert f"expected F1: {judged.expected.median:.2f}, range {judged.expected.low:.2f}" in text
+    assert "their median, as there is no forecast" in text
     assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"
@@ -288,7 +298,7 @@ def test_mistakes_in_a_condition_are_told(text, message):
 def test_the_forecast_under_a_condition_is_that_of_its_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a forecaster with objects in the results folder; outside its domain, it is said what lies outside."""
+    """By a forecaster with objects in the results folder; outside its domain it is that of the edge, and this is said."""
     monkeypatch.setattr("hrtem_ood.transfer.forecast.choose_file.SHIPPED", tmp_path / "none")
 
     def chi(**values: float) -> Condition:
@@ -314,14 +324,65 @@ def test_the_forecast_under_a_condition_is_that_of_its_descriptors(
     more = TrainingDomain(((chi(defocus_A=60, dose_e_per_A2=400), 99),), 3e5, 0.4, 64)
     outside = forecast_condition(chi(defocus_A=60, dose_e_per_A2=300), more, tmp_path)
     assert outside is not None
-    assert "log_n_images" in outside.outside
-    assert np.isnan(outside.predicted)
+    assert "99 training images (domain: 8)" in outside.outside
+    assert (outside.predicted, outside.low, outside.high) == (inside.predicted, inside.low, inside.high)
+    assert inside.low < inside.predicted < inside.high
     lines = list(predict.forecast_lines(outside))
-    assert "outside the domain of the forecaster: " in lines[0]
-    if not inside.outside:
-        assert inside.low < inside.predicted < inside.high
-        assert f"{inside.predicted:.2f}, 90 % interval" in next(predict.forecast_lines(inside))
+    assert f"forecast F1: {inside.predicted:.2f}, 90 % interval {inside.low:.2f} to {inside.high:.2f} *" in lines[0]
+    assert "* outside the domain of the forecaster: " in lines[1]
+    assert "99 training images (domain: 8)" in lines[1]
+    assert "their intervals do not cover what lies beyond it" in lines[1]
+    assert " *" not in next(predict.forecast_lines(dataclasses.replace(inside, outside=())))
     # another beam energy or pixel has none
     other = TrainingDomain(training_domain.conditions, 2e5, 0.4, 64)
     assert forecast_condition(chi(dose_e_per_A2=300), other, tmp_path) is None
-    assert next(predict.forecast_lines(None)).startswith("  forecast: none")
+    assert next(predict.forecast_lines(None)).startswith("  forecast F1: none")
+
+
+BINS = (ForecastBin(0.0, 0.8, 45, 0.95, 0.0, 0.4, 0.1), ForecastBin(0.8, 1.0, 45, 0.75, 0.07, 0.2, 0.1))
+PERFORMANCE = Performance(100, 10, 90, 0.1, 0.9, 0.3, BINS)
+
+
+def forecast(predicted: float, *outside: str) -> ConditionForecast:
+    ends = (predicted - 0.1, predicted + 0.1)
+    return ConditionForecast(Path("f.json"), "c", "f1", 0.9, predicted, *ends, outside, PERFORMANCE)
+
+
+def test_there_is_one_f1_to_expect_and_it_is_said_what_it_is_from(campaign, users, tmp_path):
+    """Measured near the condition, else the forecast, else measured where σ is nearest; never two that differ without a word."""
+    user = next(iter(users.values()))
+
+    def judge(expected_points, stated, made):
+        judged, _ = assess_condition(user, stated, campaign.results, tmp_path)
+        assert judged.measured is not None
+        expected = (
+            None if expected_points is None else expected_f1(judged.measured.points, judged.distance.sigma, stated)
+        )
+        measured = None if expected_points is None else judged.measured
+        judged = dataclasses.replace(judged, expected=expected, measured=measured, forecast=made)
+        text = "\n".join(predict.assessment_lines(judged, user))
+        assert text.count("expected F1") == 1
+        assert ("forecast F1: none" in text) == (made is None)
+        return judged, text
+
+    known = Condition(defocus_A=60, dose_e_per_A2=100, focal_spread_A=20)
+    new = Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20)
+    judged, text = judge(True, known, forecast(5.0))
+    assert judged.expectation.source == "measured"
+    assert judged.expectation.value == judged.expected.median
+    assert "What was measured counts more: it is of this very network" in text
+    judged, text = judge(True, known, forecast(judged.expected.median))
+    assert "counts more" not in text
+    judged, text = judge(True, new, forecast(0.83, "80 training images (domain: 128)"))
+    assert judged.expectation.source == "forecast"
+    assert "expected F1: 0.83, 90 % interval 0.73 to 0.93 *: the forecast below" in text
+    assert (
+        "Of its forecasts from 0.80 to 1.00, only 75 % of the scores lay within the 90 % intervals, and they were 0.07"
+        in text
+    )
+    assert "σ does not" not in text
+    judged, text = judge(None, new, forecast(0.5))
+    assert "as no campaign in the results folder has tested this network" in text.splitlines()[1]
+    assert "only 75 %" not in text
+    judged, text = judge(None, new, None)
+    assert "expected F1: unknown" in text

@@ -49,16 +49,18 @@ def test_what_an_image_rules_out_does_not_count(seen, possible):
 def test_a_single_defocus_network_is_not_told_its_best_score():
     """The image tells no defocus: then the range covers all foci that were measured."""
     text = lines(estimates(dose_e_per_A2=Estimate(390.0, 10.0)), measured())
-    assert "expected F1: 0.40 (range 0.30 to 0.93; simulated images: the 3 of 4 measured conditions" in text
+    assert (
+        "expected F1: 0.40, range 0.30 to 0.93: measured with this network on simulated images, median of the 3 of"
+        in text
+    )
     assert "|Δf|: cannot tell whether it is as in training (0 Å)" in text
     assert "dose 390 ± 10 e/Å², as in training (400 e/Å²)" in text
 
 
 def test_an_image_that_tells_nothing_gets_the_range_of_all():
     text = lines(estimates(), measured())
-    assert (
-        "expected F1: 0.35 (range 0.20 to 0.93; simulated images: all 4 measured conditions, as the image tells" in text
-    )
+    assert "expected F1: 0.35, range 0.20 to 0.93: measured with this network" in text
+    assert "median of all 4 measured conditions, as the image tells neither" in text
 
 
 def test_an_image_unlike_the_training_is_told():

@@ -20,6 +20,7 @@ from hrtem_ood.transfer.forecast.domain import Domain
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.response import response_map
 from hrtem_ood.transfer.forecast.ridge import CONTRAST, MODELS, TRANSFER, fit_quadratic
+from hrtem_ood.transfer.forecast.wording import outside_texts
 
 SETTINGS: dict[str, Any] = {"metric": "f1", "bounds": (0.0, 1.0), "pixel_size_A": 0.4}
 
@@ -227,6 +228,37 @@ def test_its_record_is_that_of_cross_validation() -> None:
     assert record.rmse == pytest.approx(0.03, rel=0.5)
 
 
+def test_its_record_counts_the_cells_that_are_to_count_and_keeps_bins_of_the_forecast() -> None:
+    cells = crossed(16, 0.03)
+    made = cross_validate(cells, CONTRAST).at(0.9, (0, 1))
+    counted = ~cells.trained[np.arange(len(cells)), cells.tested]
+    record = Forecaster.fit(cells, **SETTINGS, counted=counted).performance
+    assert (record.n_cells, record.n_forecast) == (256, 240)
+    held = (made.low <= cells.score) & (cells.score <= made.high)
+    assert record.coverage == held[counted].mean()
+    assert record.width == np.median((made.high - made.low)[counted])
+    assert [each.n for each in record.bins] == [48] * 5
+    for each in record.bins:
+        part = counted & (made.predicted >= each.least) & (made.predicted <= each.most)
+        assert each.coverage == held[part].mean()
+        assert each.bias == pytest.approx(float(np.mean((made.predicted - cells.score)[part])), abs=1e-12)
+    assert record.bin_of(-1) == record.bins[0]
+    assert record.bin_of(record.bins[2].most) == record.bins[2]
+    assert record.bin_of(2) == record.bins[-1]
+
+
+def test_at_the_edge_of_its_domain_it_forecasts_what_holds_there(forecaster: Forecaster) -> None:
+    least, most = forecaster.domain.low[0], forecaster.domain.high[0]
+    far, edge = table(np.array([most + 3]), np.array([least])), table(np.array([most]), np.array([least]))
+    made, there = forecaster.at_edge(far), forecaster.forecast(edge, pixel_size_A=0.4)
+    assert made.outside == (("train_log_cnr", "log_cnr_distance"),)
+    for name in ("predicted", "low", "high"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(there, name))
+    text = "; ".join(outside_texts(forecaster.domain, np.concatenate([far, edge])))
+    assert f"ln CNR of training {most + 3:.2f} (domain: {least:.2f} to {most:.2f}, for 1 of 2)" in text
+    assert outside_texts(forecaster.domain, edge) == ()
+
+
 def test_outside_its_domain_it_forecasts_nothing_and_says_why(forecaster: Forecaster) -> None:
     train, test = np.array([0.0, 0.0, 9.0, np.nan]), np.array([0.5, -7.0, 0.5, 0.5])
     made = forecaster.forecast(table(train, test), pixel_size_A=0.4)
@@ -322,6 +354,18 @@ def test_it_is_the_same_after_a_way_through_json(forecaster: Forecaster) -> None
     assert len(text) < 5000
 
 
+def test_a_forecaster_of_an_earlier_release_has_no_bins_and_keeps_its_content(forecaster: Forecaster) -> None:
+    document = forecaster.to_dict()
+    del document["performance"]["bins"]
+    again = Forecaster.from_dict(document)
+    assert again.performance.bins == ()
+    assert again.performance.weak_bins([0.5]) == ()
+    assert again.to_dict() == document
+
+
+TOP = {"least": 0.5, "most": 0.9, "n": 3, "coverage": 1.0, "bias": 0.0, "width": 0.1, "rmse": 0.1}
+
+
 def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     *folders, last = path.split(".")
     copy = json.loads(json.dumps(document))
@@ -354,6 +398,8 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("domain.train_log_cnr", [2.0, 1.0], "`domain.train_log_cnr` goes from the smaller to the larger"),
         ("domain.defocus_A", [0.0, 1.0], "`domain` needs the descriptors"),
         ("performance.coverage", 1.5, "damaged: performance.coverage"),
+        ("performance.bins", [{"least": 0.5}], "damaged: performance.bins.0"),
+        ("performance.bins", [TOP, TOP], "`bins` must ascend"),
         ("origin.long", "x" * 501, "damaged: origin.long"),
         ("code", "import os", "damaged: code: Extra inputs are not permitted"),
     ],
