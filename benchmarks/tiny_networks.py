@@ -39,7 +39,7 @@ CPU = torch.device("cpu")
 SIDE, IMAGES, VALIDATION = 64, 64, 16
 ARCHITECTURE: dict[str, Any] = {"name": "unet", "base_channels": 4, "depth": 1}
 PACK, EPOCHS, REPEATS = 10, 2, 3
-NETWORKS, DATASETS, TEST_IMAGES = 16, 100, 4
+NETWORKS, DATASETS, TEST_IMAGES = 40, 24, 4
 IMPORTS = {"training": "hrtem_ood.stages.train", "evaluation": "hrtem_ood.stages.evaluate"}
 TRAINING_SET = TrainingSetSpec(
     datasets=("d",), n_structures=IMAGES + VALIDATION, n_images=(IMAGES,), n_validation_structures=VALIDATION
