@@ -9,9 +9,10 @@ batch sizes, and drops what comes out. Images are noise: neither side cares.
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -41,16 +42,16 @@ REPEATS = 5
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
-def write_datasets(folder: Path, side: int = SIDE) -> list[Path]:
+def write_datasets(folder: Path, side: int = SIDE, number_of: int = DATASETS, images: int = IMAGES) -> list[Path]:
     """Write datasets of noise and blobs."""
     paths = []
-    for number in range(DATASETS):
+    for number in range(number_of):
         rng = np.random.default_rng(number)
-        label = (rng.random((IMAGES, side, side)) < 0.3).astype(np.uint8)
+        label = (rng.random((images, side, side)) < 0.3).astype(np.uint8)
         counts = rng.poisson(60 + 10 * label).astype(np.uint8)
         dims = ("image", "y", "x")
         dataset = xr.Dataset(
-            {"counts": (dims, counts), "label": (dims, label)}, coords={"image": np.arange(IMAGES, dtype=np.int64)}
+            {"counts": (dims, counts), "label": (dims, label)}, coords={"image": np.arange(images, dtype=np.int64)}
         )
         path = folder / "datasets" / f"d{number}.zarr.zip"
         store.write_zarr(path, dataset, {"id": f"d{number}", "sha256_of_images": store.arrays_sha256(counts, label)})
@@ -73,8 +74,14 @@ def write_pack(folder: Path, name: str, architecture: dict[str, object], count: 
     return paths
 
 
-def compared(folder: Path, name: str, architecture: dict[str, object], count: int) -> dict[str, float]:
-    """Time the stage and its peer in turn."""
+def compared(
+    folder: Path,
+    name: str,
+    architecture: dict[str, object],
+    count: int,
+    clock: Callable[[], float] = perf_counter,
+) -> dict[str, float]:
+    """Time the stage and its peer in turn, on the datasets of the folder."""
     datasets, networks = sorted((folder / "datasets").iterdir()), write_pack(folder, name, architecture, count)
     suite = SuiteSpec(datasets=tuple(map(store.artifact_id_of, datasets)))
     index = folder / "suites" / f"{suite.id}.json"
@@ -83,8 +90,9 @@ def compared(folder: Path, name: str, architecture: dict[str, object], count: in
     output = folder / "evaluations" / f"{spec.id}.zarr.zip"
 
     loaded = [load_network(read_network(path)) for path in networks]
-    size = batch_size(SIDE, CPU)
-    batches = [image for path in datasets for image, _ in Batches(read_images(path), size, CPU)]
+    read = [read_images(path) for path in datasets]
+    size = batch_size(read[0].counts.shape[-1], CPU)
+    batches = [image for images in read for image, _ in Batches(images, size, CPU)]
 
     @torch.inference_mode()
     def peer() -> None:
@@ -97,9 +105,9 @@ def compared(folder: Path, name: str, architecture: dict[str, object], count: in
         output.unlink(missing_ok=True)
         evaluate(spec, [folder / "packs" / f"{name}.json"], index, folder, output, device="cpu")
 
-    seconds = alternate({"peer": peer, "ours": ours}, REPEATS)
+    seconds = alternate({"peer": peer, "ours": ours}, REPEATS, clock)
     output.unlink()
-    images = count * DATASETS * IMAGES
+    images = count * sum(len(each.counts) for each in read)
     return {
         f"{name}: peer [images/s]": images / median(seconds["peer"]),
         f"{name}: ours [images/s]": images / median(seconds["ours"]),

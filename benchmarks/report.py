@@ -105,7 +105,9 @@ def report(benchmark: str, figures: Mapping[str, float], budgets: Sequence[Budge
     )
 
 
-def alternate(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def alternate(
+    works: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = perf_counter
+) -> dict[str, list[float]]:
     """Time some works in turn, so that whatever else the machine does hits all of them alike.
 
     Parameters
@@ -114,19 +116,21 @@ def alternate(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[s
         The first round, which warms caches, does not count.
     repeats : int
         Rounds that count.
+    clock : callable
+        By default wall time; ``process_time`` counts this process's processor time.
 
     Returns
     -------
     dict of str to list of float, (repeats,), [s]
-        Wall time of every round.
+        Time of every round.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for round_ in range(repeats + 1):
         for name, work in works.items():
-            begin = perf_counter()
+            begin = clock()
             work()
             if round_:
-                seconds[name].append(perf_counter() - begin)
+                seconds[name].append(clock() - begin)
     return seconds
 
 

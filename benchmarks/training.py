@@ -53,11 +53,11 @@ TRAINING_SET = TrainingSetSpec(
 )
 
 
-def write_dataset(folder: Path, id_: str = "d") -> Path:
+def write_dataset(folder: Path, id_: str = "d", side: int = SIDE, images: int = IMAGES + VALIDATION) -> Path:
     """Write one dataset of noisy discs."""
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[:SIDE, :SIDE]
-    centre = rng.uniform(30, SIDE - 30, (2, IMAGES + VALIDATION, 1, 1))
+    y, x = np.mgrid[:side, :side] * (SIDE / side)
+    centre = rng.uniform(30, SIDE - 30, (2, images, 1, 1))
     label = (np.hypot(y - centre[0], x - centre[1]) < 25).astype(np.uint8)
     counts = rng.poisson(60 + 10 * label).astype(np.uint8)
     dims = ("image", "y", "x")

@@ -220,16 +220,16 @@ def test_a_stopped_training_ends_as_if_it_had_not_been(
     pack = discs.pack(0, **recipe)
     whole, stopped = (discs.at(f"{tmp_path.name}-{name}") for name in ("whole", "stopped"))
     expected = whole.train(pack)
-    step, taken = Segmentation.training_step, [0]
+    step, taken = Segmentation.take_step, [0]
 
-    def watched(self: Segmentation, batch: Any, index: int) -> Any:
+    def watched(self: Segmentation, batch: Any) -> None:
         taken[0] += 1
         if taken[0] == 20:
             os.kill(os.getpid(), number)
-        return step(self, batch, index)
+        step(self, batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Segmentation, "training_step", watched)
+        patched.setattr(Segmentation, "take_step", watched)
         with pytest.raises(SystemExit) as ended:
             stopped.train(pack)
     assert ended.value.code == 128 + number

@@ -1,7 +1,8 @@
 """Stage `evaluate`: per-image scores and features of the networks of a pack on the datasets, or the micrographs, of a suite."""
 
+import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,9 @@ from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import check_size
 from hrtem_ood.learning.batches import Batches, Images, read_images
 from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network, training_domain
-from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.feature_hook import FeatureHook, ScoredNetwork
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metrics import scores
-from hrtem_ood.learning.evaluation.micrograph_scores import ScoredNetwork, micrograph_scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores, ScoreTable
 from hrtem_ood.learning.torch_device import (
     device_name,
@@ -31,7 +31,6 @@ from hrtem_ood.learning.torch_device import (
     torch_device,
 )
 from hrtem_ood.progress import log, track
-from hrtem_ood.stages.labelled_set import read_labelled_images
 
 PIXELS = {"cpu": 2**17, "cuda": 2**20}
 """Pixels per batch, which bounds memory. The batch size depends only on the images' size and the kind of device, because
@@ -172,6 +171,7 @@ def _compute(
     stages = {name: _stage_of(entry) for name, entry in store.read_json(suite)["datasets"].items()}
     sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
     networks: dict[str, ScoredNetwork] = {}
+    waiting = _Waiting(cells, device)
     for column in track(columns, "test datasets", len(columns)):
         path = Results(results).path(stages[names[column]], names[column])
         _check_dataset(path, cells.datasets[names[column]], suite)
@@ -179,18 +179,55 @@ def _compute(
         if not networks:
             networks = _networks(sources, results, None if images is None else images.counts.shape[-1], device)
         unknown = {id_: network for id_, network in networks.items() if not cells.filled[ids.index(id_), column]}
-        if images is None:
-            computed = _micrograph_scores(unknown, path, device, cells.precision)
-        else:
-            hooks = {id_: network.hook for id_, network in unknown.items()}
-            computed = network_scores(hooks, images, device, cells.precision)
-        for id_, each in computed.items():
+        if images is not None:
+            waiting.add(column, images, {id_: network.hook for id_, network in unknown.items()})
+            continue
+        for id_, each in _micrograph_scores(unknown, path, device, cells.precision).items():
             cells.fill(ids.index(id_), column, each)
+    waiting.score()
+
+
+class _Waiting:
+    """Datasets that wait until together they make a batch: their scores are computed at once, which takes less time.
+
+    Parameters
+    ----------
+    cells : ScoreTable
+        Which is filled.
+    device : torch.device
+    """
+
+    def __init__(self, cells: ScoreTable, device: torch.device) -> None:
+        self._cells, self._device = cells, device
+        self._images: dict[int, Images] = {}
+        self._hooks: dict[str, FeatureHook] = {}
+
+    def add(self, column: int, images: Images, hooks: dict[str, FeatureHook]) -> None:
+        """Add a dataset that has no scores of some networks."""
+        pixels = sum(each.counts.numel() for each in (images, *self._images.values()))
+        if pixels > PIXELS[self._device.type] or hooks.keys() != self._hooks.keys():
+            self.score()
+        self._images[column], self._hooks = images, hooks
+
+    def score(self) -> None:
+        """Score all that wait."""
+        if not self._images:
+            return
+        rows = {id_: row for row, id_ in enumerate(self._cells.networks)}
+        computed = group_scores(self._hooks, list(self._images.values()), self._device, self._cells.precision)
+        for column, of_networks in zip(self._images, computed, strict=True):
+            for id_, each in of_networks.items():
+                self._cells.fill(rows[id_], column, each)
+        self._images.clear()
 
 
 def _micrograph_scores(
     networks: Mapping[str, ScoredNetwork], path: Path, device: torch.device, precision: EvaluationPrecision
 ) -> dict[str, NetworkScores]:
+    # not at the top: what reads and repairs micrographs takes seconds to import, and most suites are of images
+    from hrtem_ood.learning.evaluation.micrograph_scores import micrograph_scores
+    from hrtem_ood.stages.labelled_set import read_labelled_images
+
     micrographs = track(
         read_labelled_images(path), "labelled micrographs", int(store.zarr_attributes(path)["micrographs"])
     )
@@ -251,45 +288,82 @@ def _checkpoint(path: Path, sha256: str | None, pack: Path) -> dict[str, Any]:
     return content
 
 
-@torch.inference_mode()
 def network_scores(
     networks: Mapping[str, FeatureHook],
     images: Images,
     device: torch.device,
     precision: EvaluationPrecision = "float32",
 ) -> dict[str, NetworkScores]:
-    """Compute all scores and features of some networks on all images of a dataset.
+    """Compute all scores and features of some networks on all images of a dataset, see :func:`group_scores`."""
+    return group_scores(networks, [images], device, precision)[0]
+
+
+@torch.inference_mode()
+def group_scores(
+    networks: Mapping[str, FeatureHook],
+    group: Sequence[Images],
+    device: torch.device,
+    precision: EvaluationPrecision = "float32",
+) -> list[dict[str, NetworkScores]]:
+    """Compute all scores and features of some networks on all images of some datasets.
 
     Every batch is prepared once for all networks, and scores stay on the device until the end. A network's scores do
-    not depend on the others.
+    not depend on the other networks, and those on a dataset not on the other datasets: a batch that a network sees holds
+    images of one.
 
     Parameters
     ----------
     networks : mapping of str to FeatureHook
         By id; in evaluation mode, on the device.
-    images : Images
+    group : sequence of Images
+        All of one size.
     device : torch.device
     precision : {"float32", "tf32", "bfloat16"}
         Of the forward passes; scores are computed in float32.
 
     Returns
     -------
-    dict of str to NetworkScores
+    list of dict of str to NetworkScores
+        For each dataset, by network.
     """
-    side = images.counts.shape[-1]
+    side = group[0].counts.shape[-1]
+    size = batch_size(side, device)
+    advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
-    for image, label in Batches(images.to_device_if_fits(device), batch_size(side, device), device):
+    batches = (Batches(images.to_device_if_fits(device), size, device) for images in group)
+    for images, label in _gathered(itertools.chain.from_iterable(batches), size):
         for id_, network in networks.items():
-            advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
             with explain_out_of_memory(f"evaluating network {id_}", advice):
                 with forward_precision(precision, device):
-                    logits, feature = network(image)
+                    logits, feature = (_joined(each) for each in zip(*map(network, images), strict=True))
                 parts[id_].append((scores(logits.float(), label), feature.half()))
-    results = {}
-    for id_, batches in parts.items():
-        values, features = zip(*batches, strict=True)
-        results[id_] = NetworkScores(torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy())
+    results: list[dict[str, NetworkScores]] = [{} for _ in group]
+    for id_, computed in parts.items():
+        values, features = zip(*computed, strict=True)
+        score, feature = torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy()
+        stop = 0
+        for images, result in zip(group, results, strict=True):
+            start, stop = stop, stop + len(images.counts)
+            result[id_] = NetworkScores(score[:, start:stop], feature[start:stop])
     return results
+
+
+def _gathered(batches: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[tuple[list[Tensor], Tensor]]:
+    """Yield neighbouring batches that have at most ``size`` images together, and their labels as one."""
+    images: list[Tensor] = []
+    labels: list[Tensor] = []
+    for image, label in batches:
+        if sum(map(len, labels)) + len(label) > size and labels:
+            yield images, _joined(labels)
+            images, labels = [], []
+        images.append(image)
+        labels.append(label)
+    if labels:
+        yield images, _joined(labels)
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
 def batch_size(side: int, device: torch.device) -> int:

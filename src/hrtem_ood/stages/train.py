@@ -24,6 +24,7 @@ from hrtem_ood.learning.torch_device import (
 )
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.prepared_images import PreparedImages
 from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.stop_signal import catch_stop_signals
 from hrtem_ood.learning.training.training_data import VARIABLE, domain_of_datasets, read_pairs
@@ -79,7 +80,12 @@ def train(
     log(f"device: {device_name(where)}")
     graphs = StepGraphs() if where.type == "cuda" else None
     settings = TrainingSettings(
-        where, checkpoint_interval_s, compile, graphs=graphs, resume_on_other_gpu=resume_on_other_gpu
+        where,
+        checkpoint_interval_s,
+        compile,
+        graphs=graphs,
+        resume_on_other_gpu=resume_on_other_gpu,
+        prepared=PreparedImages(),
     )
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:

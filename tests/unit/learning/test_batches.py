@@ -14,7 +14,9 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.batches import (
     Batches,
+    BatchGroups,
     Images,
+    StandardisedImages,
     dihedral,
     fits,
     read_images,
@@ -200,6 +202,49 @@ def test_image_and_label_are_turned_together() -> None:
     assert (
         sum(torch.equal(one, plain) for one, plain in zip(label, images.label[order], strict=True)) == 2
     )  # 0 and 8 % 8
+
+
+@pytest.mark.parametrize("side", [6, 15, 64, 100])
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_images_standardised_ahead_are_the_same(side: int, size: int) -> None:
+    generator = torch.Generator().manual_seed(side)
+    counts = torch.randint(0, 999, (11, side, side), generator=generator).to(torch.int16)
+    images = Images(counts, torch.randint(0, 2, counts.shape, generator=generator).to(torch.uint8))
+    ahead = StandardisedImages(images)
+    for seed in range(3):  # some are ready, some are not
+        generator.manual_seed(seed)
+        order = torch.randint(11, (20,), generator=generator)
+        for element in (None, torch.randint(8, (20,), generator=generator)):
+            plain, kept = (
+                list(Batches(images, size, CPU, order=order, element=element, standardised=each))
+                for each in (None, ahead)
+            )
+            assert len(plain) == len(kept)
+            for one, other in zip(plain, kept, strict=True):
+                assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+
+
+def test_images_standardised_ahead_leave_noise_and_augmentations_alone() -> None:
+    images = Images(torch.full((4, 8, 8), 20.0), torch.zeros(4, 8, 8, dtype=torch.uint8))
+    ahead = StandardisedImages(images)
+    one, other = (list(Batches(images, 4, CPU, noise=1, standardised=each)) for each in (None, ahead))
+    assert torch.equal(one[0][0], other[0][0])
+    assert one[0][0].any()
+    ((image, _),) = Batches(
+        images, 4, CPU, augment=lambda counts, label, _: (counts.cumsum(-1), label), standardised=ahead
+    )
+    assert image.any()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_groups_hold_all_batches_in_order(size: int) -> None:
+    batches = Batches(numbered(5), 1, CPU)
+    groups = BatchGroups(batches, size)
+    for _ in range(2):  # nothing is used up
+        parts = [[label for _, label in group] for group in groups]
+        assert len(parts) == len(groups)
+        assert [len(part) for part in parts[:-1]] == [size] * (len(parts) - 1)
+        assert torch.equal(torch.cat([label for part in parts for label in part]), numbered(5).label.long())
 
 
 def noisy(noise: int | None, images: Images, size: int = 4, element: torch.Tensor | None = None) -> list[torch.Tensor]:

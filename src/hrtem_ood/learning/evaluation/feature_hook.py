@@ -1,5 +1,7 @@
 """A network's features of an image: the input of its last convolution, averaged over the pixels."""
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from hrtem_ood.config.architectures import CLASSES
@@ -50,3 +52,18 @@ class FeatureHook:
         if last is None or last[1] is not logits:
             return logits.new_empty(len(logits), 0)
         return last[0]
+
+
+class ScoredNetwork(NamedTuple):
+    """A network that is tested.
+
+    Attributes
+    ----------
+    hook : FeatureHook
+        In evaluation mode, on the device.
+    training_side_px : int, [px]
+        Of the training images.
+    """
+
+    hook: FeatureHook
+    training_side_px: int

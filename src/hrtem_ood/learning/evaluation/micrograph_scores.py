@@ -1,7 +1,7 @@
 """Scores of networks on labelled micrographs, image by image, as the images differ in size."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import stride_of
-from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.feature_hook import FeatureHook, ScoredNetwork
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.evaluation.metrics import scores
@@ -24,21 +24,6 @@ RATIOS = ("f1", "iou", "precision", "recall")
 
 CERTAIN = 1e-7
 """Probabilities are kept so far from 0 and 1, which have no finite logarithm of the odds, [1]."""
-
-
-class ScoredNetwork(NamedTuple):
-    """A network that is tested on micrographs.
-
-    Attributes
-    ----------
-    hook : FeatureHook
-        In evaluation mode, on the device.
-    training_side_px : int, [px]
-        Of the training images.
-    """
-
-    hook: FeatureHook
-    training_side_px: int
 
 
 def micrograph_scores(

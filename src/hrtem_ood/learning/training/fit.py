@@ -24,9 +24,10 @@ from hrtem_ood.learning.batches import Images
 from hrtem_ood.learning.checkpoint import TrainingOutcome
 from hrtem_ood.learning.torch_device import device_name
 from hrtem_ood.learning.training.lightning_module import Segmentation, State, ThrottledCheckpoint
+from hrtem_ood.learning.training.prepared_images import PreparedImages
 from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.stop_signal import StopSignal
-from hrtem_ood.learning.training.training_data import torch_seed
+from hrtem_ood.learning.training.training_data import seed_everything, torch_seed
 from hrtem_ood.progress import log
 
 # Lightning logs devices and tips for every network; its warnings are still shown.
@@ -52,6 +53,8 @@ class TrainingSettings(NamedTuple):
         Graphs of steps that the networks of a pack share, on a GPU. Weights are the same, bit for bit, without.
     resume_on_other_gpu : bool
         Whether to continue a training that another model of GPU began. Its weights are then those of no single model.
+    prepared : PreparedImages, optional
+        Images that the networks of a pack share, standardised. Weights are the same, bit for bit, without.
     """
 
     device: torch.device
@@ -60,6 +63,7 @@ class TrainingSettings(NamedTuple):
     stop: StopSignal = StopSignal()
     graphs: StepGraphs | None = None
     resume_on_other_gpu: bool = False
+    prepared: PreparedImages | None = None
 
 
 def fit(
@@ -89,7 +93,7 @@ def fit(
         If the network does not accept images of this size.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(spec, 0))
+        seed_everything(torch_seed(spec, 0), settings.device)
         network = build(spec.hyperparameters.architecture)
         side = training.counts.shape[-1]
         check_size(network, spec.hyperparameters.architecture, side)
@@ -117,6 +121,7 @@ def fit(
             on_snapshot=save,
             on_batch_start=settings.stop.check,
             graph=graph,
+            prepared=settings.prepared,
         )
         try:
             with _quiet():

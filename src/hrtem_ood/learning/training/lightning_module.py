@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import pytorch_lightning as pl
@@ -12,11 +12,19 @@ from torch import Tensor, nn
 
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.config.training import Hyperparameters
-from hrtem_ood.learning.batches import Batches, Images
+from hrtem_ood.learning.batches import Batches, BatchGroups, Images
 from hrtem_ood.learning.checkpoint import TrainingOutcome
 from hrtem_ood.learning.training.losses import LOSS
+from hrtem_ood.learning.training.prepared_images import PreparedImages
 from hrtem_ood.learning.training.step_graph import StepGraph
-from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, torch_seed
+from hrtem_ood.learning.training.training_data import StepSchedule, epoch_batches, seed_everything, torch_seed
+
+STEPS_PER_CALL = 16
+"""Steps, or batches of validation, that Lightning's loop hands over at once. Its own work around each call takes some
+milliseconds, as much as a step of a tiny network (benchmarks/tiny_networks.py)."""
+
+Batch = tuple[Tensor, Tensor]
+"""Images (image, 1, y, x) and labels (image, y, x)."""
 
 State = dict[str, Any]
 """State that the next epoch of a network depends on, besides its spec and images: tensors and plain values."""
@@ -40,6 +48,8 @@ class Segmentation(pl.LightningModule):
         Called before every batch; may end the training by raising.
     graph : StepGraph, optional
         Of ``network``, which computes losses and gradients of the batches that have its shape.
+    prepared : PreparedImages, optional
+        Images of the pack that are standardised already.
 
     Attributes
     ----------
@@ -61,14 +71,16 @@ class Segmentation(pl.LightningModule):
         on_snapshot: Callable[[State], None] | None = None,
         on_batch_start: Callable[[], None] | None = None,
         graph: StepGraph | None = None,
+        prepared: PreparedImages | None = None,
     ) -> None:
         super().__init__()
         # Lightning drives epochs and batches; the step is ours, as a graph has gradients without a backward pass
         self.automatic_optimization = False
         self._graph = graph
         self.network, self.spec, self.where = network, spec, where
-        self.training_images = training
-        self.validation = Batches(validation, spec.hyperparameters.batch_size, where)
+        self.training_images, self._prepared = training, prepared or PreparedImages()
+        size = spec.hyperparameters.batch_size
+        self.validation = Batches(validation, size, where, standardised=self._prepared.of(validation, where))
         self.schedule = StepSchedule(spec, len(training.counts))
         self.trained = TrainingOutcome() if state is None else TrainingOutcome(**copy.deepcopy(state["trained"]))
         self.first_epoch = 0 if state is None else int(state["epoch"])
@@ -88,13 +100,15 @@ class Segmentation(pl.LightningModule):
         """The epoch, counted from the beginning of training, also after it was resumed."""
         return self.first_epoch + self.current_epoch
 
-    def train_dataloader(self) -> Batches:
-        """Return the batches of the current epoch; Lightning calls this once per epoch."""
-        return epoch_batches(self.training_images, self.spec, self.epoch, self.where)
+    def train_dataloader(self) -> BatchGroups:
+        """Return the batches of the current epoch, in groups; Lightning calls this once per epoch."""
+        standardised = self._prepared.of(self.training_images, self.where)
+        batches = epoch_batches(self.training_images, self.spec, self.epoch, self.where, standardised)
+        return BatchGroups(batches, STEPS_PER_CALL)
 
-    def val_dataloader(self) -> Batches:
-        """Return the validation images."""
-        return self.validation
+    def val_dataloader(self) -> BatchGroups:
+        """Return the validation images, in groups of batches."""
+        return BatchGroups(self.validation, STEPS_PER_CALL)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW (Loshchilov & Hutter, ICLR 2019) or Adam (Kingma & Ba, ICLR 2015), and the learning-rate schedule.
@@ -124,13 +138,13 @@ class Segmentation(pl.LightningModule):
         """Reset the sums of losses, and seed the random numbers of layers such as dropout."""
         self._sums = {key: torch.zeros((), device=self.where) for key in ("train", "validation")}
         self._images = dict.fromkeys(self._sums, 0)
-        torch.manual_seed(torch_seed(self.spec, 2, self.epoch))
+        seed_everything(torch_seed(self.spec, 2, self.epoch), self.where)
 
     def _loss(self, image: Tensor, label: Tensor) -> Tensor:
         logits = self.network(image)
         return LOSS[self.hyper.loss](logits.float(), label)
 
-    def _begin_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _begin_batch(self, batch: Batch) -> Batch:
         if self._on_batch_start is not None:
             self._on_batch_start()
         image, label = batch
@@ -141,7 +155,12 @@ class Segmentation(pl.LightningModule):
         self._sums[kind] += loss.detach() * images
         self._images[kind] += images
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+    def training_step(self, batches: Iterable[Batch], _index: int) -> None:
+        """Take a step for each batch of a group."""
+        for batch in batches:
+            self.take_step(batch)
+
+    def take_step(self, batch: Batch) -> None:
         """Take a step of the optimiser and of the learning-rate schedule."""
         image, label = self._begin_batch(batch)
         optimizer, schedule = self.trainer.optimizers[0], self.trainer.lr_scheduler_configs[0].scheduler
@@ -160,10 +179,11 @@ class Segmentation(pl.LightningModule):
         schedule.step()
         self._add("train", loss, len(image))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
-        """Add up the loss of a validation batch."""
-        image, label = self._begin_batch(batch)
-        self._add("validation", self._loss(image, label), len(image))
+    def validation_step(self, batches: Iterable[Batch], _index: int) -> None:
+        """Add up the losses of a group of validation batches."""
+        for batch in batches:
+            image, label = self._begin_batch(batch)
+            self._add("validation", self._loss(image, label), len(image))
 
     def on_train_epoch_end(self) -> None:
         """Record the curves (validation precedes this), keep the best weights, and stop if the loss is not finite."""
@@ -177,27 +197,42 @@ class Segmentation(pl.LightningModule):
             self.trainer.should_stop = True
         elif validation_loss < trained.best_validation_loss:
             trained.best_validation_loss, trained.best_epoch = validation_loss, self.epoch
-            trained.weights = copy.deepcopy(self.network.state_dict())
+            trained.weights = copied(self.network.state_dict())
         if not trained.diverged and self.epoch + 1 < self.schedule.epochs:
             self._take_snapshot()
 
     def _take_snapshot(self) -> None:
         """Copy the state in memory, which is cheap; it is written only periodically, or when the job ends."""
         spent = self.trained.earlier_s + time.monotonic() - self._begin
-        snapshot: State = copy.deepcopy(
-            {
-                "epoch": self.epoch + 1,
-                "network": self.network.state_dict(),
-                "optimizer": self.trainer.optimizers[0].state_dict(),
-                "schedule": self.trainer.lr_scheduler_configs[0].scheduler.state_dict(),
-                "trained": vars(self.trained) | {"weights": None, "earlier_s": spent},
-            }
-        )
-        # never changed in place, so they need no copy
-        snapshot["trained"]["weights"] = self.trained.weights
+        trained = self.trained
+        is_best = trained.best_epoch == self.epoch  # then the weights are copied already
+        # weights that were kept are never changed in place, so they need no copy
+        snapshot: State = {
+            "epoch": self.epoch + 1,
+            "network": trained.weights if is_best else copied(self.network.state_dict()),
+            "optimizer": copied(self.trainer.optimizers[0].state_dict()),
+            "schedule": copied(self.trainer.lr_scheduler_configs[0].scheduler.state_dict()),
+            "trained": copied(vars(trained) | {"weights": None, "earlier_s": spent}) | {"weights": trained.weights},
+        }
         self.snapshot = snapshot
         if self._on_snapshot is not None:
             self._on_snapshot(snapshot)
+
+
+def copied(state: Any) -> Any:
+    """Return a copy of tensors and plain values in dictionaries, lists and tuples.
+
+    Of a hundred small tensors, :func:`copy.deepcopy` takes ten times as long.
+    """
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        copies = copy.copy(state)  # PyTorch's dictionaries have attributes, too
+        copies.update((key, copied(value)) for key, value in state.items())
+        return copies
+    if isinstance(state, list | tuple):
+        return type(state)(map(copied, state))
+    return copy.deepcopy(state)
 
 
 class ThrottledCheckpoint:

@@ -10,7 +10,7 @@ import torch
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.specs import NetworkSpec, TrainingSetSpec
-from hrtem_ood.learning.batches import Batches, Images, read_images
+from hrtem_ood.learning.batches import Batches, Images, StandardisedImages, read_images
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.training.augmentations import EpochAugmentations
 from hrtem_ood.learning.training.image_selection import ImageSelection
@@ -95,7 +95,13 @@ class StepSchedule:
         return min(self.per_epoch, self.steps - epoch * self.per_epoch)
 
 
-def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.device) -> Batches:
+def epoch_batches(
+    images: Images,
+    spec: NetworkSpec,
+    epoch: int,
+    device: torch.device,
+    standardised: StandardisedImages | None = None,
+) -> Batches:
     """Return the shuffled and augmented batches of one epoch of one network, independent of earlier random draws.
 
     Parameters
@@ -105,6 +111,8 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
         Its id seeds order, augmentation and noise.
     epoch : int
     device : torch.device
+    standardised : StandardisedImages, optional
+        Of ``images``. Batches are the same without, and take longer.
 
     Returns
     -------
@@ -123,9 +131,22 @@ def epoch_batches(images: Images, spec: NetworkSpec, epoch: int, device: torch.d
         element=torch.from_numpy(element[:n_images]) if hyper.augmentation == "dihedral" else None,
         noise=torch_seed(spec, 3, epoch) if hyper.resample_noise else None,
         augment=EpochAugmentations(chosen, spec.id, epoch, order[:n_images], n) if chosen else None,
+        standardised=standardised,
     )
 
 
 def torch_seed(spec: NetworkSpec, *key: int) -> int:
     """Return the seed of one of a network's random streams in PyTorch."""
     return int(seed_sequence(spec.id, *key).generate_state(1, np.uint64)[0])
+
+
+def seed_everything(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's generators of the CPU and, where it is used, of a GPU.
+
+    Without a GPU, ``torch.manual_seed`` keeps a note of every call, with its stack, for each kind of GPU that might be used
+    later: milliseconds each, and memory.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)

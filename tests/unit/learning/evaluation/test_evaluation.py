@@ -115,13 +115,13 @@ def project(tmp_path: Path) -> Project:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the scores are computed of: one entry per network and dataset."""
     calls: list[Any] = []
-    real = stage.network_scores
+    real = stage.group_scores
 
-    def watched(networks: Any, *rest: Any) -> Any:
-        calls.extend(networks)
-        return real(networks, *rest)
+    def watched(networks: Any, group: Any, *rest: Any) -> Any:
+        calls.extend([*networks] * len(group))
+        return real(networks, group, *rest)
 
-    monkeypatch.setattr(stage, "network_scores", watched)
+    monkeypatch.setattr(stage, "group_scores", watched)
     return calls
 
 
@@ -525,6 +525,20 @@ def test_each_network_scores_alike_alone_and_beside_others(project: Project) -> 
         path.unlink()
     (alone,) = project.pack("q", 1)
     xr.testing.assert_identical(project.evaluate("q", suite).drop_attrs(), together.sel(network=[alone]).drop_attrs())
+
+
+def test_each_dataset_scores_alike_alone_and_beside_others(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [project.dataset(f"d{number}") for number in range(5)]
+    project.pack("p", 0, 1)
+    # two datasets together, and batches of two images
+    monkeypatch.setitem(stage.PIXELS, "cpu", 2 * IMAGES * 16**2)
+    monkeypatch.setattr(stage, "batch_size", lambda _side, _device: 2)
+    together = project.evaluate("p", project.suite(*names))
+    for name in names:
+        for path in (project.results / "evaluations").iterdir():
+            path.unlink()
+        alone = project.evaluate("p", project.suite(name))
+        xr.testing.assert_identical(alone.drop_attrs(), together.sel(condition=[name]).drop_attrs())
 
 
 def test_weights_of_half_precision_are_tested_as_they_are_stored(project: Project) -> None:

@@ -13,9 +13,9 @@ from hrtem_ood.campaign.label_pairs import LabelPair
 from hrtem_ood.campaign.specs import LabelledSetSpec
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.evaluation import micrograph_scores as module
-from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
+from hrtem_ood.learning.evaluation.feature_hook import FeatureHook, ScoredNetwork
 from hrtem_ood.learning.evaluation.metric_names import METRICS
-from hrtem_ood.learning.evaluation.micrograph_scores import ScoredNetwork, micrograph_scores
+from hrtem_ood.learning.evaluation.micrograph_scores import micrograph_scores
 from hrtem_ood.learning.inference.score_micrographs import score_micrographs
 from hrtem_ood.stages.labelled_set import labelled_set, read_labelled_images
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tests import warm
 
 from hrtem_ood.artifacts import store
@@ -21,16 +20,17 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, epoch: int, how: Any) -> list[tuple
     """Let something happen in the second step of an epoch; tells all steps taken."""
     taken: list[tuple[int, int]] = []
     happened: list[bool] = []
-    step = Segmentation.training_step
+    step = Segmentation.take_step
 
-    def watched(self: Segmentation, batch: Any, index: int) -> torch.Tensor:
-        taken.append((self.epoch, index))
-        if (self.epoch, index) == (epoch, 1) and not happened:
+    def watched(self: Segmentation, batch: Any) -> None:
+        last, index = taken[-1] if taken else (-1, -1)
+        taken.append((self.epoch, index + 1 if last == self.epoch else 0))
+        if taken[-1] == (epoch, 1) and not happened:
             happened.append(True)
             how()
-        return step(self, batch, index)
+        step(self, batch)
 
-    monkeypatch.setattr(Segmentation, "training_step", watched)
+    monkeypatch.setattr(Segmentation, "take_step", watched)
     return taken
 
 

@@ -150,13 +150,13 @@ def test_a_damaged_network_is_an_error(lab: Any) -> None:
 def test_a_diverged_network_is_told_of_and_does_not_stop_the_others(
     lab: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    step = Segmentation.training_step
+    step = Segmentation.take_step
 
-    def diverge(self: Segmentation, batch: Any, index: int) -> torch.Tensor:
+    def diverge(self: Segmentation, batch: Any) -> None:
         bad = self.spec.hyperparameters.seed == 0 and self.current_epoch == 1
-        return step(self, (batch[0] * torch.inf, batch[1]) if bad else batch, index)
+        step(self, (batch[0] * torch.inf, batch[1]) if bad else batch)
 
-    monkeypatch.setattr(Segmentation, "training_step", diverge)
+    monkeypatch.setattr(Segmentation, "take_step", diverge)
     pack = lab.pack(0, 1)
     told = lab.run(pack)["networks"]
     bad, good = (told[network.id] for network in pack.networks)
