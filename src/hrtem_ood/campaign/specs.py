@@ -184,17 +184,28 @@ class NetworkSpec(Spec):
 
 
 class PackSpec(Spec):
-    """The networks that one training job trains on one training set."""
+    """The networks that one training job trains, on one training set or, of tiny networks, on several."""
 
     stage: ClassVar[str] = "packs"
     version: ClassVar[int] = 1
     training_set: TrainingSetSpec
     networks: tuple[NetworkSpec, ...]
+    further_training_sets: tuple[TrainingSetSpec, ...] = ()
 
     @property
     def slug(self) -> str:
         """Number of networks."""
         return f"{len(self.networks)}networks"
+
+    @property
+    def training_sets(self) -> tuple[TrainingSetSpec, ...]:
+        """All training sets."""
+        return (self.training_set, *self.further_training_sets)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Ids of the datasets of all training sets, each once."""
+        return tuple(dict.fromkeys(id_ for training_set in self.training_sets for id_ in training_set.datasets))
 
     def content(self) -> Any:
         """Return the ids of the networks."""
@@ -215,7 +226,7 @@ class SuiteSpec(Spec):
 
 
 class EvaluationSpec(Spec):
-    """Per-image scores of networks of one training set on the datasets of a suite."""
+    """Per-image scores of networks on the datasets of a suite."""
 
     stage: ClassVar[str] = "evaluations"
     version: ClassVar[int] = STAGE_VERSIONS["evaluations"]

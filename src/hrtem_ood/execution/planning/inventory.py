@@ -176,13 +176,13 @@ class StoredArtifacts(ArtifactSource):
         existing = Results(self.results).ids("networks")
         for pack in self.of("packs").values():
             assert isinstance(pack.spec, PackSpec)
-            content, entries = pack.parameters["training_set"], pack.attributes["networks"]
+            known, entries = _training_sets(pack), pack.attributes["networks"]
             for id_, parameters in zip(entries, pack.parameters["networks"], strict=True):
                 name = parameters["training_set"]
                 if name not in training_sets:
-                    training_sets[name] = ArtifactRecord(
-                        name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
-                    )
+                    version, spec = known[name]
+                    content = spec.model_dump(mode="json")
+                    training_sets[name] = ArtifactRecord(name, version, content, {}, spec)
                 if id_ in existing:
                     attributes = {"device": pack.attributes["device"], **entries[id_]}
                     networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, attributes)
@@ -197,6 +197,15 @@ def _spec(stage: str, text: str) -> Spec | None:
 
 VERSIONS = 100
 """Largest number of versions of a stage that are tried."""
+
+
+def _training_sets(pack: ArtifactRecord) -> dict[str, tuple[int, TrainingSetSpec]]:
+    """Return version and spec of the training sets of a pack, by id."""
+    assert isinstance(pack.spec, PackSpec)
+    ids = dict.fromkeys(parameters["training_set"] for parameters in pack.parameters["networks"])
+    tried = {id_: [(_version(id_, spec), spec) for spec in pack.spec.training_sets] for id_ in ids}
+    # an id of an unknown version belongs to the only training set of its pack
+    return {id_: max(each, key=lambda one: one[0]) for id_, each in tried.items()}
 
 
 def _version(id_: str, spec: TrainingSetSpec) -> int:
