@@ -16,6 +16,11 @@ class Execution(Model):
     networks_per_job: Annotated[int, Field(ge=1, le=100_000)] = Field(
         32, description="Largest number of networks in one training job."
     )
+    datasets_per_job: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1,
+        description="Datasets that one job of this machine images. More than 1 is for hundreds of small datasets, whose images "
+        "take less time than the start of a process. Jobs on SLURM image one each.",
+    )
     training_sets_per_job: Annotated[int, Field(ge=1, le=10_000)] = Field(
         1,
         description="Largest number of training sets whose networks one job trains, or tests. More than 1 is for thousands of "

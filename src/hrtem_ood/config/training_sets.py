@@ -51,7 +51,7 @@ class TrainingSetGrid(Model):
     )
     drawn: MixtureDraw | None = Field(
         None,
-        description="With `mixture`: instead of one mixture of all conditions, several of a few conditions each, drawn at random.",
+        description="With `mixture`: instead of one mixture of all conditions, several of a few each, drawn at random.",
     )
     n_images: Counts = Field(
         description="Training images per training set, divided equally among its conditions. With `mixture`, it may be a "
