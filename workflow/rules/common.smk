@@ -23,7 +23,7 @@ from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
 # All objects of Snakemake's graph of jobs are alive; frequent garbage collection costs a quarter of a dry run.
-gc.set_threshold(100_000, 50, 100)
+gc.disable()
 
 RESULTS = "results"
 
@@ -80,8 +80,15 @@ def of_wildcards(function):
 
 def paths(artifacts, whole=False):
     """Paths of artifacts, as inputs whose age does not matter; of a report, all files only if it is `whole`."""
-    most = None if whole else 1
-    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)[:most]]
+    if whole:
+        return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)]
+    return [first_path(*each) for each in artifacts]
+
+
+@cache
+def first_path(stage, id_):
+    """Path of the first file of an artifact, as an input whose age does not matter; many jobs read the same artifact."""
+    return ancient(f"{RESULTS}/{dag.job_outputs(stage, id_, campaign)[0]}")
 
 
 def forced():

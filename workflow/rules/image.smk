@@ -35,10 +35,13 @@ if campaign.config.execution.datasets_per_job > 1 and workflow.local_exec and no
                 benchmark_of("datasets").format(id=batch[0])
             resources:
                 gpu=gpu_of("image"),
+            params:
+                # Snakemake evaluates the command of a shell when the job runs: at the end of this loop
+                ids=" ".join(batch),
             message:
                 f"Forming images: {len(batch)} datasets, the first {batch[0]}"
             shell:
-                f"{CLI} image {' '.join(batch)} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
+                f"{CLI} image {{params.ids}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 
 rule datasets:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.specs import Spec, TrainingSetSpec
 from hrtem_ood.campaign.stage_table import FILE_STAGES
 
@@ -62,7 +61,7 @@ def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
 
 def _training_names(campaign: Campaign) -> dict[str, str]:
     """Training set id → its names in the configuration, each with its condition."""
-    labels = ConditionLabels(campaign.transfer.conditions)
+    labels = campaign.condition_labels
 
     def conditions_label(training_set: TrainingSetSpec) -> str:
         conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]

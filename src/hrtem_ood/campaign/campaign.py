@@ -9,6 +9,7 @@ from hrtem_ood.artifacts.identity import canonical_json, content_id
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
+from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.datasets import SimulatedData
 from hrtem_ood.campaign.specs import (
     EvaluationSpec,
@@ -147,7 +148,7 @@ class Campaign(SimulatedData):
         )
 
     def _neighbours(self, networks: int) -> list[list[NetworkSpec]]:
-        """Groups of networks that are trained, or tested, in the same jobs."""
+        """Group the networks that are trained, or tested, in the same jobs."""
         return neighbours(self._by_training_set, self.config.execution.training_sets_per_job, networks)
 
     def _pack(self, networks: tuple[NetworkSpec, ...]) -> PackSpec:
@@ -236,6 +237,11 @@ class Campaign(SimulatedData):
             pixel_size_A=self.config.imaging.pixel_size_A,
             transfer=self.config.transfer,
         )
+
+    @cached_property
+    def condition_labels(self) -> ConditionLabels:
+        """Short names of all conditions that a dataset is imaged under."""
+        return ConditionLabels(self.transfer.conditions)
 
     @cached_property
     def training_set_ids(self) -> list[str]:
