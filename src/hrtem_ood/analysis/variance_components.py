@@ -122,7 +122,7 @@ def variance_components(metrics: xr.Dataset, outcomes: xr.Dataset, analysis: Ana
 
 
 def _groups(metrics: xr.Dataset, sets: NDArray[np.integer], sound: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    """Number the groups of networks that differ by their seed alone: group of each network, and sizes of groups."""
+    """Return the group of each sound network, of those that differ by their seed alone, and the sizes of groups."""
     names = [
         str(name)
         for name, values in metrics.coords.items()
