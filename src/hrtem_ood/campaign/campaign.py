@@ -111,7 +111,8 @@ class Campaign(SimulatedData):
             for grid in self.config.networks.values()
         ]
         return by_id(
-            NetworkSpec(training_set=training_set.id, hyperparameters=hyperparameters)
+            # of values that are valid already: to check them again takes longer than all the rest
+            NetworkSpec.model_construct(training_set=training_set.id, hyperparameters=hyperparameters)
             for grid, choices in points
             for name in grid.training_sets
             for training_set in self.training_sets[name]

@@ -194,11 +194,13 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
             f"use pixel_size_A ≥ {1.5 * simulation.sampling_A * imaging.oversampling:g} or sampling_A ≤ {wave_pixel_A / 1.5:.4g}."
         )
         return
-    wavelength = electron_wavelength_A(simulation.energy_eV)
     for name, conditions in campaign.conditions.items():
         # include four standard deviations of jitter
         apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
-        reach = max(apertures, default=0.0) * 1e-3 / wavelength
+        if not apertures:
+            continue
+        wavelength = electron_wavelength_A(simulation.energy_eV)
+        reach = max(apertures) * 1e-3 / wavelength
         if reach > nyquist:
             yield (
                 f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "

@@ -6,7 +6,7 @@ id, too, so that grouping structures into shards changes no dataset and no netwo
 """
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar
 
 from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_from_canonical_json
@@ -158,6 +158,11 @@ class TrainingSetSpec(Spec):
     n_validation_structures: int
 
 
+@cache
+def _quoted(text: str) -> str:
+    return canonical_json(text)
+
+
 class NetworkSpec(Spec):
     """One network: training set, architecture, hyperparameters and seed. The unit of identity."""
 
@@ -178,7 +183,7 @@ class NetworkSpec(Spec):
     @cached_property
     def id(self) -> str:
         """Content id: as any spec's, but thousands of networks share the text of their hyperparameters."""
-        hyperparameters, training_set = self.hyperparameters.content_json, canonical_json(self.training_set)
+        hyperparameters, training_set = self.hyperparameters.content_json, _quoted(self.training_set)
         content = f'{{"hyperparameters":{hyperparameters},"training_set":{training_set}}}'
         return id_from_canonical_json(self.slug, f'["{self.stage}",{self.version},{content}]')
 
