@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from hrtem_ood.analysis.campaign_forecast import read_predictors
 from hrtem_ood.analysis.correlation import Correlation, spearman
@@ -90,5 +91,5 @@ def earlier_forecast(campaign: Campaign, folder: Path, outcomes: xr.Dataset) -> 
     )  # fmt: skip
 
 
-def _finite(use: np.ndarray, *values: np.ndarray) -> np.ndarray:
-    return np.logical_and.reduce([use, *(np.isfinite(each) for each in values)])
+def _finite(use: NDArray[np.bool_], *values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray(np.logical_and.reduce([use, *(np.isfinite(each) for each in values)]))

@@ -1,6 +1,6 @@
 """What mixing costs and gains: mixtures of k conditions beside networks of each of their conditions alone."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -114,7 +114,7 @@ def _cells(campaign: Campaign, outcomes: xr.Dataset) -> _Cells:
     sets = [campaign.training_set_by_id[str(id_)] for id_ in outcomes.training_set.values]
     alone = {spec.datasets[0]: row for row, spec in enumerate(sets) if len(spec.datasets) == 1}
     images = {row: sum(spec.n_images) for row, spec in enumerate(sets)}
-    parts: list[tuple[NDArray, ...]] = []
+    parts: list[tuple[NDArray[Any], ...]] = []
     for row, spec in enumerate(sets):
         members = [alone[id_] for id_ in spec.datasets if id_ in alone]
         equal = max(spec.n_images) - min(spec.n_images) <= 1

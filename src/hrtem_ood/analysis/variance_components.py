@@ -8,10 +8,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
+from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets
 from hrtem_ood.config.analysis import Analysis
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.integer]
 
 LARGE = 0.1
 """A gap that differs by more than this from that of the cell would mislead."""
@@ -92,7 +94,7 @@ def variance_components(metrics: xr.Dataset, outcomes: xr.Dataset, analysis: Ana
     """
     use = cell_subsets(outcomes)["imaging"]
     order = pd.Index(metrics.condition.values.astype(str)).get_indexer(outcomes.condition.values.astype(str))
-    gap = metrics[f"gap_{analysis.metric}"].values[:, order].astype(float)
+    gap = BETTER[analysis.metric] * metrics[f"gap_{analysis.metric}"].values[:, order].astype(float)
     sound = ~metrics.diverged.values
     sets = pd.Index(outcomes.training_set.values.astype(str)).get_indexer(metrics.training_id.values.astype(str))
     sound &= np.isfinite(gap[np.arange(len(gap)), use[sets].argmax(axis=1)])
@@ -121,7 +123,7 @@ def variance_components(metrics: xr.Dataset, outcomes: xr.Dataset, analysis: Ana
     return VarianceComponents(components, row.size, int(sound.sum()), int((number > 1).sum()), misled)
 
 
-def _groups(metrics: xr.Dataset, sets: NDArray[np.integer], sound: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+def _groups(metrics: xr.Dataset, sets: NDArray[np.integer], sound: NDArray[np.bool_]) -> tuple[Places, Places]:
     """Return the group of each sound network, of those that differ by their seed alone, and the sizes of groups."""
     names = [
         str(name)
@@ -140,7 +142,7 @@ _TRAINED = ("best_val_loss", "diverged", "epochs_trained", "parameter_count", "f
 """Coordinates of networks that are outcomes of training, or follow from the training set."""
 
 
-def _sums(gap: Floats, sets: NDArray, group: NDArray, row: NDArray, column: NDArray) -> _Sums:
+def _sums(gap: Floats, sets: Places, group: Places, row: Places, column: Places) -> _Sums:
     """Reduce networks to sums of squares per cell; every network of a training set is tested in all of its cells."""
     number, in_group = np.bincount(sets, minlength=sets.max() + 1), np.bincount(group)
     set_of_group = np.zeros(len(in_group), int)
@@ -160,7 +162,7 @@ def _sums(gap: Floats, sets: NDArray, group: NDArray, row: NDArray, column: NDAr
     )
 
 
-def _totals(group: NDArray, values: Floats, number: int) -> Floats:
+def _totals(group: Places, values: Floats, number: int) -> Floats:
     result = np.zeros((number, values.shape[1]))
     np.add.at(result, group, values)
     return result
@@ -179,4 +181,4 @@ def _components(sums: _Sums, weight: Floats) -> Floats:
     of_rates = inner - float(weight @ sums.pairs) / networks
     of_cells = networks - float(weight @ sums.networks**2) / networks
     whole = (between - (cells - 1) * seeds - of_rates * max(rates, 0.0)) / of_cells if cells > 1 else np.nan
-    return np.maximum(np.array([whole, rates, seeds]), 0.0)
+    return np.asarray(np.maximum([whole, rates, seeds], 0.0))
