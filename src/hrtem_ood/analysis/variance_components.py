@@ -158,7 +158,7 @@ def _sums(gap: Floats, sets: Places, group: Places, row: Places, column: Places)
         of_set[at],
         number[row].astype(float),
         np.bincount(set_of_group, minlength=len(number))[row].astype(float),
-        np.bincount(set_of_group, in_group.astype(float) ** 2, len(number))[row],
+        np.bincount(set_of_group, in_group.astype(float) ** 2, len(number))[row].astype(float),
     )
 
 
