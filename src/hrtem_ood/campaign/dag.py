@@ -22,7 +22,8 @@ def artifact_ids(campaign: Campaign, stage: str) -> list[str]:
 
 def job_counts(campaign: Campaign) -> dict[str, int]:
     """Jobs of a run from scratch, by rule, in the order of the data's flow."""
-    return {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
+    counts = {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
+    return counts | {STAGES["datasets"].rule: len(image_batches(campaign, lambda *_: False))}
 
 
 def job_inputs(campaign: Campaign, stage: str, id_: str) -> list[Artifact]:
