@@ -78,7 +78,8 @@ def limitations(campaign: Campaign, results: CampaignResults) -> list[str]:
         )
     lines += [
         f"Networks of {_number(len(architectures), 'architecture')} ({', '.join(sorted(architectures))}), trained on "
-        f"{' or '.join(map(str, images))} images, with {_number(len(seeds), 'seed')} at most: nothing about larger networks or more images.",
+        f"{' or '.join(map(str, images))} images, with {_number(len(seeds), 'seed')} at most: nothing about larger networks or "
+        "more images.",
         f"Simulated images only, of {_number(len(materials), 'material')} ({', '.join(materials)}): the step to experiments "
         "adds effects that the simulation leaves out (docs/methods.md, Limits).",
         "Conditions within the ranges above only, in one draw: intervals take training sets and conditions as drawn at random.",
