@@ -1,6 +1,7 @@
 """Killed jobs, a killed Snakemake, Ctrl-C and a full disk change no number. ``disturbed.py`` does it to larger campaigns."""
 
 import random
+import shutil
 
 from tests.workflow.disturbed import (
     Run,
@@ -25,6 +26,8 @@ def test_a_disturbed_campaign_has_the_metrics_of_one_left_alone(finished, tmp_pa
     project.configure(merge(project.tiny, IN_BATCHES))
     run = Run(project.folder, project.command(), random.Random(3))
     with own_disk(run.results) as can_fill:
+        for stage in ("structures", "exit_waves"):  # which take most of the time
+            shutil.copytree(finished.folder / "results" / stage, run.results / stage)
         happens = [kill_snakemake, kill_a_job, press_ctrl_c, *([fill_the_disk] if can_fill else [])]
         disturb(run, happens, ["datasets", "packs", "packs", "evaluations"])
         metrics = finished.campaign().metrics_id
