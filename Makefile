@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast test-python lint format docs dag study real gpu-wheels bench clean
+.PHONY: help env demo test test-fast test-python lint format docs dag study thousands real gpu-wheels bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -78,6 +78,16 @@ study: env  ## run the confirmatory study (config/experiments/confirm.yaml, 306 
 	@$(BIN)/snakemake --configfile config/experiments/confirm.yaml
 	@$(BIN)/hrtem-ood summary config/experiments/confirm.yaml
 	@$(BIN)/hrtem-ood study-page config/experiments/confirm.yaml --page docs/results.md --figures docs/figures/study --data docs/data
+
+FRACTION ?= 1
+FRACTION_FILE = build/fraction-$(FRACTION).yaml
+
+thousands: env  ## run the campaign of 12,420 networks (config/experiments/thousands.yaml) and write docs/thousands.md; a part of it: make thousands FRACTION=0.05
+	@mkdir -p build && printf 'fraction: %s\n' '$(FRACTION)' > $(FRACTION_FILE)
+	@$(BIN)/hrtem-ood validate config/experiments/thousands.yaml $(FRACTION_FILE)
+	@$(BIN)/snakemake --configfile config/experiments/thousands.yaml $(FRACTION_FILE)
+	@$(BIN)/hrtem-ood summary config/experiments/thousands.yaml $(FRACTION_FILE)
+	@$(BIN)/hrtem-ood study-page config/experiments/thousands.yaml $(FRACTION_FILE) --page docs/thousands.md --figures docs/figures/thousands --data docs/data
 
 real: env  ## train the network for real micrographs (config/experiments/real.yaml), ship the best and write docs/model_card.md
 	@$(BIN)/hrtem-ood validate config/experiments/real.yaml

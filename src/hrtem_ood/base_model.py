@@ -1,6 +1,7 @@
 """Field types of the configuration: numbers that are numbers, ranges, grids, scalars and names."""
 
 import math
+from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -24,6 +25,12 @@ def _takes_bool(annotation: Any) -> bool:
     return annotation is bool or any(_takes_bool(each) for each in get_args(annotation))
 
 
+@cache
+def _without_bool(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields of a model that are never true or false."""
+    return frozenset(key for key, field in model.model_fields.items() if not _takes_bool(field.annotation))
+
+
 class Model(BaseModel):
     """Base of all configuration models: unknown keys are refused and values never change."""
 
@@ -33,10 +40,11 @@ class Model(BaseModel):
     @classmethod
     def _refuse_booleans_for_numbers(cls, data: Any) -> Any:
         # YAML reads yes, no, on and off as booleans, which pydantic would take for 1 and 0.
-        for key, field in cls.model_fields.items() if isinstance(data, dict) else ():
-            value = data.get(key)
-            items = value if isinstance(value, list | tuple) else [value]
-            if not _takes_bool(field.annotation) and any(isinstance(item, bool) for item in items):
+        for key, value in data.items() if isinstance(data, dict) else ():
+            is_bool = isinstance(value, bool)
+            if isinstance(value, list | tuple):
+                is_bool = any(isinstance(item, bool) for item in value)
+            if is_bool and key in _without_bool(cls):
                 raise ValueError(
                     f"`{key}` needs a number or text, not true or false (YAML reads yes, no, on and off as these)"
                 )

@@ -68,6 +68,20 @@ def test_campaigns_of_the_makefile_can_be_run(target, last):
     test_commands_work(shlex.join([*steps[1], "--dry-run", "--quiet", "rules"]))
 
 
+def test_a_fraction_of_the_thousands_is_asked_for_by_every_step(tmp_path):
+    words = ["make", "--dry-run", "--old-file=env", "thousands", "FRACTION=0.003"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    steps = [line for line in done.stdout.splitlines() if "config/experiments/thousands.yaml" in line]
+    assert [verb for line in steps for verb in ("validate", "snakemake", "summary", "study-page") if f"{verb} " in line] == [
+        "validate", "snakemake", "summary", "study-page",
+    ]  # fmt: skip
+    assert all("config/experiments/thousands.yaml build/fraction-0.003.yaml" in line for line in steps)
+    assert "printf 'fraction: %s\\n' '0.003' > build/fraction-0.003.yaml" in done.stdout
+    overlay = tmp_path / "fraction.yaml"
+    overlay.write_text("fraction: 0.003\n")
+    test_commands_work(f".venv/bin/hrtem-ood validate config/experiments/thousands.yaml {overlay}")
+
+
 RUNNING = re.findall(r"^    hrtem-ood (.*?) *(?:#.*)?$", (ROOT / "docs/running.md").read_text(), re.MULTILINE)
 
 

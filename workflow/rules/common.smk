@@ -6,9 +6,11 @@
 # if the output exists. They are computed when the DAG is built, not when the workflow is parsed, because every job on a
 # cluster parses it again.
 import gc
+import inspect
 import json
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from hrtem_ood.campaign import dag
@@ -21,7 +23,7 @@ from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
 # All objects of Snakemake's graph of jobs are alive; frequent garbage collection costs a quarter of a dry run.
-gc.set_threshold(100_000, 50, 100)
+gc.disable()
 
 RESULTS = "results"
 
@@ -70,10 +72,23 @@ def benchmark_of(stage):
     return f"{RESULTS}/benchmarks/{stage}/{{id}}.tsv"
 
 
+def of_wildcards(function):
+    """Tell Snakemake the parameters of a function, which it asks for at every call, without the cost of finding them out."""
+    function.__signature__ = inspect.Signature([inspect.Parameter("wildcards", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+    return function
+
+
 def paths(artifacts, whole=False):
     """Paths of artifacts, as inputs whose age does not matter; of a report, all files only if it is `whole`."""
-    most = None if whole else 1
-    return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)[:most]]
+    if whole:
+        return [ancient(f"{RESULTS}/{path}") for each in artifacts for path in dag.job_outputs(*each, campaign)]
+    return [first_path(*each) for each in artifacts]
+
+
+@cache
+def first_path(stage, id_):
+    """Path of the first file of an artifact, as an input whose age does not matter; many jobs read the same artifact."""
+    return ancient(f"{RESULTS}/{dag.job_outputs(stage, id_, campaign)[0]}")
 
 
 def forced():
@@ -85,6 +100,7 @@ def forced():
 def inputs_of(stage):
     """Input function of a stage: what a job reads; nothing where its output exists."""
 
+    @of_wildcards
     def of(wildcards):
         try:
             needed = dag.job_inputs(campaign, stage, wildcards.id)
@@ -98,20 +114,29 @@ def inputs_of(stage):
     return of
 
 
-def gpu_of(rule):
+@cache
+def gpus_of(rule):
     """GPUs that a job of a rule takes of this machine: 1, or 0 where it cannot use any, or where SLURM gives it one (gres)."""
+    here = workflow.local_exec and not workflow.remote_exec
+    return int(here and can_use_gpu(rule, campaign.config.execution.device))
 
-    def of(wildcards):
-        here = workflow.local_exec and not workflow.remote_exec
-        return int(here and can_use_gpu(rule, campaign.config.execution.device))
 
-    return of
+def gpu_of(rule):
+    """The same as a function of wildcards, called when the DAG is built, not when the workflow is parsed."""
+    return of_wildcards(lambda wildcards: gpus_of(rule))
 
 
 def resources_json(resources, threads):
     """Resources that a profile gives to a job, as JSON."""
     given = {name: value for name, value in resources.items() if isinstance(value, int | str)}
     return json.dumps(given | {"threads": threads}, sort_keys=True)
+
+
+# Only tasks of single networks need the resources; to write them for every job takes a fifth of a dry run.
+if campaign.config.execution.network_jobs == "individual":
+    TASK_RESOURCES = lambda wildcards, resources, threads: resources_json(resources, threads)
+else:
+    TASK_RESOURCES = "{}"
 
 
 def all_of(stage):

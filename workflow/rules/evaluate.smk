@@ -12,7 +12,7 @@ rule evaluate:
     resources:
         gpu=gpu_of("evaluate"),
     params:
-        resources=lambda wildcards, resources, threads: resources_json(resources, threads),
+        resources=TASK_RESOURCES,
     message:
         "Evaluating: {wildcards.id}"
     shell:

@@ -13,7 +13,7 @@ rule train:
     resources:
         gpu=gpu_of("train"),
     params:
-        resources=lambda wildcards, resources, threads: resources_json(resources, threads),
+        resources=TASK_RESOURCES,
     message:
         "Training: {wildcards.id}"
     shell:

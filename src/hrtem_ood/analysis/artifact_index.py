@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.specs import Spec, TrainingSetSpec
 from hrtem_ood.campaign.stage_table import FILE_STAGES
 
@@ -46,7 +45,7 @@ def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
     for network in campaign.networks.values():
         yield network, names[network.training_set]
     for pack in campaign.packs.values():
-        yield pack, names[pack.training_set.id]
+        yield pack, ", ".join(names[each.id] for each in pack.training_sets)
 
     set_names = _joined((spec.id, name) for name, spec in campaign.labelled_set_of.items())
     for labelled_set in campaign.labelled_sets.values():
@@ -55,13 +54,14 @@ def _specs(campaign: Campaign) -> Iterator[tuple[Spec, str]]:
     for suite in campaign.suites.values():
         yield suite, suite_names[suite.id]
     for job in campaign.evaluations.values():
-        yield job.spec, f"{names[job.networks[0].training_set]} on {suite_names[job.suite.id]}"
+        trained = dict.fromkeys(names[network.training_set] for network in job.networks)
+        yield job.spec, f"{', '.join(trained)} on {suite_names[job.suite.id]}"
     yield campaign.transfer, campaign.name
 
 
 def _training_names(campaign: Campaign) -> dict[str, str]:
     """Training set id → its names in the configuration, each with its condition."""
-    labels = ConditionLabels(campaign.transfer.conditions)
+    labels = campaign.condition_labels
 
     def conditions_label(training_set: TrainingSetSpec) -> str:
         conditions = [campaign.datasets[id_].condition for id_ in training_set.datasets]

@@ -49,7 +49,7 @@ def network_order(campaign: Campaign) -> list[str]:
 
     By training set, in each of them by digest. It does not depend on how many networks one job tests.
     """
-    place = {id_: index for index, id_ in enumerate(campaign.training_set_by_id)}
+    place = {id_: index for index, id_ in enumerate(campaign.training_set_ids)}
     networks = campaign.networks.values()
     return [spec.id for spec in sorted(networks, key=lambda spec: (place[spec.training_set], trie_key(spec)))]
 

@@ -60,7 +60,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
         ``mixed``, ``row_group`` (name of its axis), ``networks`` and ``diverged`` (counts). Along ``condition``: as in
         ``metrics``, ``condition_short_label``, ``condition_tick_label`` and ``column_group``.
     """
-    labels = ConditionLabels(campaign.transfer.conditions)
+    labels = campaign.condition_labels
     order = ordered_training_sets(campaign, labels)
     of_network = pd.Index(order).get_indexer(pd.Index(metrics.training_id.values))
     sound = ~metrics.diverged.values
@@ -98,7 +98,7 @@ def aggregate_by_training_set(campaign: Campaign, metrics: xr.Dataset) -> xr.Dat
         short_label=("training_set", _row_labels(campaign, labels.short_label, order, names)),
         tick_label=("training_set", _row_labels(campaign, labels.tick_label, order, names)),
         mixed=("training_set", metrics.mixed.values[first]),
-        row_group=("training_set", [_row_group(campaign, labels, id_) for id_ in order]),
+        row_group=("training_set", _row_groups(campaign, labels, order)),
         networks=("training_set", counts),
         diverged=("training_set", np.bincount(of_network[~sound], minlength=len(order))),
         condition_label=("condition", metrics.label.values),
@@ -128,13 +128,16 @@ def _structures(campaign: Campaign, training_set: str) -> str:
     return campaign.structure_set_of_dataset[campaign.training_set_by_id[training_set].datasets[0]]
 
 
-def _row_group(campaign: Campaign, labels: ConditionLabels, training_set: str) -> str:
-    """Name of the axis of a training set; with its structure set, unless most networks have the same one."""
-    conditions = training_conditions(campaign, campaign.training_set_by_id[training_set])
-    group = labels.group(conditions[0]) if len(conditions) == 1 else "mixtures"
+def _row_groups(campaign: Campaign, labels: ConditionLabels, order: list[str]) -> list[str]:
+    """Names of the axes of training sets; with their structure sets, unless most networks have the same one."""
     sets = Counter(_structures(campaign, network.training_set) for network in campaign.networks.values())
-    structure_set = _structures(campaign, training_set)
-    return group if structure_set == sets.most_common(1)[0][0] else f"{group} ({structure_set})"
+    usual, groups = sets.most_common(1)[0][0], []
+    for training_set in order:
+        conditions = training_conditions(campaign, campaign.training_set_by_id[training_set])
+        group = labels.group(conditions[0]) if len(conditions) == 1 else "mixtures"
+        structure_set = _structures(campaign, training_set)
+        groups.append(group if structure_set == usual else f"{group} ({structure_set})")
+    return groups
 
 
 def _row_labels(
@@ -145,5 +148,5 @@ def _row_labels(
     for id_, name in zip(order, names, strict=True):
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
         result.append(label_of(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
-    repeated = {label for label in result if result.count(label) > 1}
+    repeated = {label for label, count in Counter(result).items() if count > 1}
     return [f"{label} ({name})" if label in repeated else label for label, name in zip(result, names, strict=True)]

@@ -21,7 +21,6 @@ from hrtem_ood.analysis.gather import (
 )
 from hrtem_ood.artifacts.zarr_writer import ZarrWriter
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.domain import in_domain
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import TrainingSetSpec
@@ -183,7 +182,7 @@ def _with_unknown(values: NDArray[np.floating], count: int) -> NDArray[np.floati
 
 def training_conditions(campaign: Campaign, training_set: TrainingSetSpec) -> list[Condition]:
     """Conditions of a training set, in the order of the campaign's labels."""
-    labels = ConditionLabels(campaign.transfer.conditions)
+    labels = campaign.condition_labels
     return sorted({campaign.datasets[id_].condition for id_ in training_set.datasets}, key=labels.sort_key)
 
 
@@ -198,7 +197,7 @@ def network_coordinates(campaign: Campaign, results: Path, order: Sequence[str])
     for name, group in campaign.training_sets.items():
         for training_set in group:
             names.setdefault(training_set.id, name)
-    varying = ConditionLabels(campaign.transfer.conditions).varying
+    varying = campaign.condition_labels.varying
     facts: dict[str, dict[str, Any]] = {}
     for id_, training_set in campaign.training_set_by_id.items():
         conditions = training_conditions(campaign, training_set)

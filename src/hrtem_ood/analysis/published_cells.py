@@ -16,15 +16,16 @@ from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.results import CampaignResults
 from hrtem_ood.artifacts.store import write_bytes
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import shortened
 from hrtem_ood.transfer.forecast.cells import Cells
 from hrtem_ood.transfer.forecast.descriptors import NAMES
 
-DIGITS = 5
-"""Significant digits of numbers."""
+DIGITS = (5, 4, 3)
+"""Significant digits of numbers: the most with which the file is small enough."""
 
-LARGEST_BYTES = 2 * 10**6
+LARGEST_BYTES = 5 * 10**6
 """Most bytes of a file of cells."""
 
 MOST_CONDITIONS = 10_000
@@ -124,11 +125,11 @@ def write_cells(campaign: Campaign, folder: Path, results: CampaignResults, data
     Raises
     ------
     ArtifactError
-        Where the file would have more than :data:`LARGEST_BYTES`.
+        Where the file would have more than :data:`LARGEST_BYTES` even with the fewest digits and without the predictors that
+        no claim names.
     """
-    text = cell_table(campaign, folder, results).to_csv(index=False, float_format=f"%.{DIGITS}g")
-    content = gzip.compress(text.encode(), 9, mtime=0)  # the same bytes for the same cells
     cells, conditions = data / f"{campaign.name}_cells.csv.gz", data / f"{campaign.name}_conditions.csv"
+    content = _small_enough(cell_table(campaign, folder, results), campaign.config.analysis)
     if len(content) > LARGEST_BYTES:
         raise ArtifactError(f"{cells}: would have {len(content):,} bytes; at most {LARGEST_BYTES:,} are published.")
     write_bytes(cells, content)
@@ -138,6 +139,20 @@ def write_cells(campaign: Campaign, folder: Path, results: CampaignResults, data
     designs = data / f"{campaign.name}_designs.csv"
     write_bytes(designs, design_table(campaign, results).to_csv(index=False).encode())
     return [cells, conditions, designs]
+
+
+def _small_enough(table: pd.DataFrame, analysis: Analysis) -> bytes:
+    """Write a table of cells with all columns and as many digits as there is room for, else without unclaimed predictors."""
+    claimed = {name for claim in analysis.claims for name in (claim.predictor, *claim.better_than)}
+    of_predictors = table.columns[list(table.columns).index(NAMES[-1]) + 1 :]
+    content = b""
+    for columns in (table.columns, table.columns.drop([name for name in of_predictors if name not in claimed])):
+        for digits in DIGITS:
+            text = table[columns].to_csv(index=False, float_format=f"%.{digits}g")
+            content = gzip.compress(text.encode(), 9, mtime=0)  # the same bytes for the same cells
+            if len(content) <= LARGEST_BYTES:
+                return content
+    return content
 
 
 def read_published(path: Path, metric: str = "f1") -> Cells:

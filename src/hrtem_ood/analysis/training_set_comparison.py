@@ -12,7 +12,6 @@ from hrtem_ood.analysis.ranking.bootstrap import percentile_interval
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.artifacts.identity import seed_sequence
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.config.analysis import Analysis
 
 Floats = NDArray[np.float64]
@@ -83,7 +82,7 @@ def score_training_sets(campaign: Campaign, metrics: xr.Dataset) -> list[Trainin
     list of TrainingSetScores
         In the order of the configuration; empty where it names none.
     """
-    config, labels = campaign.config, ConditionLabels(campaign.transfer.conditions)
+    config, labels = campaign.config, campaign.condition_labels
     names, tested, compared = config.analysis.compare_training_sets or (), metrics.condition.values.astype(str), []
     # all compared training sets have the same recipes
     recipes = {campaign.recipe_id(each) for name in names for each in config.training_sets[name].structure_sets}

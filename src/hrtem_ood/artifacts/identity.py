@@ -44,6 +44,8 @@ def plain_canonical_json(value: Any) -> str:
 
 
 def _canonical(value: Any) -> Any:
+    if isinstance(value, str):  # first, because lists of thousands of ids have nothing else
+        return value
     if isinstance(value, dict):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

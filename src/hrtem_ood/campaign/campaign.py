@@ -1,5 +1,6 @@
 """A campaign: a validated configuration expanded into all its artifacts and jobs."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from hrtem_ood.artifacts.identity import canonical_json, content_id
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.base_model import identity_parameters
 from hrtem_ood.campaign import packs
+from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.datasets import SimulatedData
 from hrtem_ood.campaign.specs import (
     EvaluationSpec,
@@ -19,15 +21,17 @@ from hrtem_ood.campaign.specs import (
     TransferSpec,
     by_id,
 )
+from hrtem_ood.campaign.subsets import draw_mixtures, in_order_of_fraction, neighbours
 from hrtem_ood.config.grids import expand
 from hrtem_ood.config.test_suites import Suite
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.config.training_sets import TrainingSetGrid
+from hrtem_ood.physics.optics.condition import Condition
 
 
 @dataclass(frozen=True)
 class EvaluationJob:
-    """One evaluation job: networks of one training set on a suite."""
+    """One evaluation job: networks on a suite."""
 
     spec: EvaluationSpec
     networks: tuple[NetworkSpec, ...]
@@ -68,15 +72,19 @@ class Campaign(SimulatedData):
     def _training_sets(self, grid: TrainingSetGrid) -> list[TrainingSetSpec]:
         """Return one training set per condition, or one of all of them."""
 
-        def ids(grids: Iterable[str]) -> list[str]:
+        def ids_of(conditions: Iterable[Condition]) -> list[str]:
             # sorted: the order in which conditions are listed has no meaning
             return sorted(
-                self._datasets_of[name, condition].id
-                for name in grid.structure_sets
-                for condition in self._conditions_of(grids)
+                self._datasets_of[name, condition].id for name in grid.structure_sets for condition in conditions
             )
 
-        if not grid.mixture:
+        def ids(grids: Iterable[str]) -> list[str]:
+            return ids_of(self._conditions_of(grids))
+
+        if grid.drawn is not None and isinstance(grid.n_images, int):
+            mixtures = draw_mixtures(self._conditions_of(grid.conditions), grid.drawn)
+            counts = [equal_shares(ids_of(mixture), grid.n_images) for mixture in mixtures]
+        elif not grid.mixture:
             counts = [{id_: grid.n_images} for id_ in ids(grid.conditions)] if isinstance(grid.n_images, int) else []
         elif isinstance(grid.n_images, int):
             counts = [equal_shares(ids(grid.conditions), grid.n_images)]
@@ -95,18 +103,29 @@ class Campaign(SimulatedData):
 
     @cached_property
     def networks(self) -> dict[str, NetworkSpec]:
-        """Networks by id."""
+        """Networks by id: all, or the fraction of them that the configuration asks for."""
+        if self.config.fraction < 1:
+            return self._fraction_of_networks()
         points = [
             (grid, [Hyperparameters(**values) for values in expand(grid, Hyperparameters)])
             for grid in self.config.networks.values()
         ]
         return by_id(
-            NetworkSpec(training_set=training_set.id, hyperparameters=hyperparameters)
+            # of values that are valid already: to check them again takes longer than all the rest
+            NetworkSpec.model_construct(training_set=training_set.id, hyperparameters=hyperparameters)
             for grid, choices in points
             for name in grid.training_sets
             for training_set in self.training_sets[name]
             for hyperparameters in choices
         )
+
+    def _fraction_of_networks(self) -> dict[str, NetworkSpec]:
+        chosen: list[NetworkSpec] = []
+        for grid in self.config.networks.values():
+            points = in_order_of_fraction(grid, self.training_sets)
+            first = points[: math.ceil(len(points) * self.config.fraction)]
+            chosen += [NetworkSpec(training_set=each.id, hyperparameters=choice) for each, choice in first]
+        return by_id(chosen)
 
     @cached_property
     def training_set_by_id(self) -> dict[str, TrainingSetSpec]:
@@ -124,10 +143,18 @@ class Campaign(SimulatedData):
     def packs(self) -> dict[str, PackSpec]:
         """Packs by id."""
         return by_id(
-            PackSpec(training_set=self.training_set_by_id[training_set], networks=pack)
-            for training_set, group in self._by_training_set.items()
+            self._pack(pack)
+            for group in self._neighbours(self.config.execution.networks_per_job)
             for pack in packs.split_into_packs(group, self.config.execution.networks_per_job)
         )
+
+    def _neighbours(self, networks: int) -> list[list[NetworkSpec]]:
+        """Group the networks that are trained, or tested, in the same jobs."""
+        return neighbours(self._by_training_set, self.config.execution.training_sets_per_job, networks)
+
+    def _pack(self, networks: tuple[NetworkSpec, ...]) -> PackSpec:
+        first, *further = [self.training_set_by_id[id_] for id_ in sorted({each.training_set for each in networks})]
+        return PackSpec(training_set=first, networks=networks, further_training_sets=tuple(further))
 
     @cached_property
     def pack_of(self) -> dict[str, PackSpec]:
@@ -196,7 +223,7 @@ class Campaign(SimulatedData):
         """Groups of networks that one job tests, and the packs that they come from."""
         groups = [
             group
-            for networks in self._by_training_set.values()
+            for networks in self._neighbours(self.config.execution.networks_per_evaluation)
             for group in packs.split_into_packs(networks, self.config.execution.networks_per_evaluation)
         ]
         return [(group, tuple(by_id(self.pack_of[network.id] for network in group).values())) for group in groups]
@@ -211,6 +238,11 @@ class Campaign(SimulatedData):
             pixel_size_A=self.config.imaging.pixel_size_A,
             transfer=self.config.transfer,
         )
+
+    @cached_property
+    def condition_labels(self) -> ConditionLabels:
+        """Short names of all conditions that a dataset is imaged under."""
+        return ConditionLabels(self.transfer.conditions)
 
     @cached_property
     def training_set_ids(self) -> list[str]:

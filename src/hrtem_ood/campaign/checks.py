@@ -8,6 +8,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.count_checks import count_errors
 from hrtem_ood.campaign.size_checks import size_errors
 from hrtem_ood.campaign.stage_table import FILE_STAGES
+from hrtem_ood.campaign.subsets import most_mixtures
 from hrtem_ood.campaign.user_files import user_file_errors
 from hrtem_ood.config.analysis import FORECAST
 from hrtem_ood.config.structures import StructureSet
@@ -28,7 +29,7 @@ def config_errors(campaign: Campaign) -> list[str]:
     groups = (
         (_name, _simulated_suites, _references, _predictors, _palette),
         (user_file_errors, size_errors),
-        (_cells, _shares, _compared, apart_errors, draw_errors),
+        (_cells, _shares, _drawn, _compared, apart_errors, draw_errors),
         (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps, _band, count_errors),
         (_cycles,),
     )
@@ -194,11 +195,13 @@ def _sampling(campaign: Campaign) -> Iterator[str]:
             f"use pixel_size_A ≥ {1.5 * simulation.sampling_A * imaging.oversampling:g} or sampling_A ≤ {wave_pixel_A / 1.5:.4g}."
         )
         return
-    wavelength = electron_wavelength_A(simulation.energy_eV)
     for name, conditions in campaign.conditions.items():
         # include four standard deviations of jitter
         apertures = [each.aperture_mrad + 4 * each.aperture_sd_mrad for each in conditions if each.aperture_mrad]
-        reach = max(apertures, default=0.0) * 1e-3 / wavelength
+        if not apertures:
+            continue
+        wavelength = electron_wavelength_A(simulation.energy_eV)
+        reach = max(apertures) * 1e-3 / wavelength
         if reach > nyquist:
             yield (
                 f"conditions.{name}.aperture_mrad: an aperture of {max(apertures):g} mrad passes frequencies up to "
@@ -267,6 +270,19 @@ def _training_sizes(campaign: Campaign) -> Iterator[str]:
                     f"but {left} structures under {conditions} condition(s) give {left} each; use {most}."
                 )
                 break
+
+
+def _drawn(campaign: Campaign) -> Iterator[str]:
+    """Check that enough different mixtures exist to draw from."""
+    for name, grid in campaign.config.training_sets.items():
+        conditions = len({each for grid_ in grid.conditions for each in campaign.conditions[grid_]})
+        for size in () if grid.drawn is None else grid.drawn.n_conditions:
+            most = most_mixtures(conditions, size)
+            if grid.drawn is not None and grid.drawn.number > most:
+                yield (
+                    f"training_sets.{name}.drawn.number: {grid.drawn.number} different mixtures of {size} are too many to draw "
+                    f"from {conditions} conditions; draw at most {most:,}."
+                )
 
 
 def _shares(campaign: Campaign) -> Iterator[str]:

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.packs import split_evenly
 from hrtem_ood.campaign.report_files import report_files
 from hrtem_ood.campaign.stage_table import FILE_STAGES, JOB_STAGES, STAGES, Artifact
 from hrtem_ood.errors import HrtemOodError
@@ -21,7 +22,8 @@ def artifact_ids(campaign: Campaign, stage: str) -> list[str]:
 
 def job_counts(campaign: Campaign) -> dict[str, int]:
     """Jobs of a run from scratch, by rule, in the order of the data's flow."""
-    return {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
+    counts = {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
+    return counts | {STAGES["datasets"].rule: len(image_batches(campaign, lambda *_: False))}
 
 
 def job_inputs(campaign: Campaign, stage: str, id_: str) -> list[Artifact]:
@@ -88,6 +90,27 @@ def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:
         return all(name in names(folder) for folder, _, name in paths)
 
     return exists
+
+
+def image_batches(campaign: Campaign, exists: ExistenceCheck) -> list[list[str]]:
+    """Return the ids of missing datasets, in groups that one job images each, from the same exit waves.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    exists : callable
+        Takes stage and id of an artifact.
+
+    Returns
+    -------
+    list of list of str
+    """
+    by_waves: dict[tuple[str, ...], list[str]] = {}
+    for id_, shards in campaign.exit_waves_of.items():
+        if not exists("datasets", id_):
+            by_waves.setdefault(tuple(shard.id for shard in shards), []).append(id_)
+    largest = campaign.config.execution.datasets_per_job
+    return [batch for ids in by_waves.values() for batch in split_evenly(ids, largest)]
 
 
 def missing_artifacts(

@@ -70,12 +70,17 @@ def domain_shifts(campaign: Campaign, training_sets: Sequence[str], datasets: Se
     inside = in_domain(campaign, training_sets, datasets)
     shifts = np.full(inside.shape, IN_DOMAIN, dtype=object)
     tested = [domain_of(campaign, id_) for id_ in datasets]
+    changes: dict[str, list[set[str]]] = {}  # of each training dataset to each test dataset: mixtures share them
     for row, name in enumerate(training_sets):
-        kinds = [domain_of(campaign, id_) for id_ in campaign.training_set_by_id[name].datasets]
+        trained = campaign.training_set_by_id[name].datasets
+        for id_ in trained:
+            if id_ not in changes:
+                condition = campaign.datasets[id_].condition
+                changes[id_] = [_changed_respects(condition, other) for _, other in tested]
+        recipes = {domain_of(campaign, id_)[0] for id_ in trained}
         for column in np.flatnonzero(~inside[row]):
-            recipe, condition = tested[column]
-            same = any(recipe == trained_recipe for trained_recipe, _ in kinds)
-            shifts[row, column] = classify_shift([trained for _, trained in kinds], condition, same_recipe=same)
+            changed = min((changes[id_][column] for id_ in trained), key=len)
+            shifts[row, column] = _shift(changed, same_recipe=tested[column][0] in recipes)
     return shifts
 
 
@@ -131,7 +136,13 @@ def classify_shift(trained: Iterable[Condition], tested: Condition, *, same_reci
     ValueError
         Where nothing changes.
     """
-    changed = min((_changed_respects(condition, tested) for condition in trained), key=len)
+    return _shift(
+        min((_changed_respects(condition, tested) for condition in trained), key=len), same_recipe=same_recipe
+    )
+
+
+def _shift(changed: set[str], *, same_recipe: bool) -> str:
+    """Name the shift with changes in some respects; see :func:`classify_shift`."""
     if not same_recipe:
         return "structure and imaging" if changed else "structure"
     if not changed:

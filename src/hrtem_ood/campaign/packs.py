@@ -1,6 +1,7 @@
 """Grouping networks into packs such that one more network changes one pack, not all."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from hrtem_ood.campaign.specs import NetworkSpec
 
@@ -37,3 +38,10 @@ def split_into_packs(networks: Sequence[NetworkSpec], largest: int, bit: int = 0
 def trie_key(network: NetworkSpec) -> str:
     """Sort key by which every group of :func:`split_into_packs` is a run of neighbours, for any size of groups."""
     return f"{int(network.id[-10:], 16):040b}"[::-1]
+
+
+def split_evenly(ids: Sequence[str], largest: int) -> list[list[str]]:
+    """Split a list into as few parts of about equal size as possible, none larger than ``largest``."""
+    parts = -(-len(ids) // largest)
+    ends = [len(ids) * number // parts for number in range(parts + 1)] if parts else []
+    return [list(ids[start:stop]) for start, stop in pairwise(ends)]

@@ -6,7 +6,7 @@ id, too, so that grouping structures into shards changes no dataset and no netwo
 """
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar
 
 from hrtem_ood.artifacts.identity import canonical_json, content_id, digest, id_from_canonical_json
@@ -158,6 +158,11 @@ class TrainingSetSpec(Spec):
     n_validation_structures: int
 
 
+@cache
+def _quoted(text: str) -> str:
+    return canonical_json(text)
+
+
 class NetworkSpec(Spec):
     """One network: training set, architecture, hyperparameters and seed. The unit of identity."""
 
@@ -178,23 +183,34 @@ class NetworkSpec(Spec):
     @cached_property
     def id(self) -> str:
         """Content id: as any spec's, but thousands of networks share the text of their hyperparameters."""
-        hyperparameters, training_set = self.hyperparameters.content_json, canonical_json(self.training_set)
+        hyperparameters, training_set = self.hyperparameters.content_json, _quoted(self.training_set)
         content = f'{{"hyperparameters":{hyperparameters},"training_set":{training_set}}}'
         return id_from_canonical_json(self.slug, f'["{self.stage}",{self.version},{content}]')
 
 
 class PackSpec(Spec):
-    """The networks that one training job trains on one training set."""
+    """The networks that one training job trains, on one training set or, of tiny networks, on several."""
 
     stage: ClassVar[str] = "packs"
     version: ClassVar[int] = 1
     training_set: TrainingSetSpec
     networks: tuple[NetworkSpec, ...]
+    further_training_sets: tuple[TrainingSetSpec, ...] = ()
 
     @property
     def slug(self) -> str:
         """Number of networks."""
         return f"{len(self.networks)}networks"
+
+    @property
+    def training_sets(self) -> tuple[TrainingSetSpec, ...]:
+        """All training sets."""
+        return (self.training_set, *self.further_training_sets)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Ids of the datasets of all training sets, each once."""
+        return tuple(dict.fromkeys(id_ for training_set in self.training_sets for id_ in training_set.datasets))
 
     def content(self) -> Any:
         """Return the ids of the networks."""
@@ -215,7 +231,7 @@ class SuiteSpec(Spec):
 
 
 class EvaluationSpec(Spec):
-    """Per-image scores of networks of one training set on the datasets of a suite."""
+    """Per-image scores of networks on the datasets of a suite."""
 
     stage: ClassVar[str] = "evaluations"
     version: ClassVar[int] = STAGE_VERSIONS["evaluations"]

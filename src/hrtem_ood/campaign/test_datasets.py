@@ -1,7 +1,6 @@
 """Test datasets in the order of tables and figures, and those whose images are in the report. Light to import."""
 
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 
 COLUMNS = 12
 """Largest number of conditions of a structure set in the report."""
@@ -10,7 +9,7 @@ COLUMNS = 12
 def test_datasets(campaign: Campaign) -> list[str]:
     """Ids of all simulated test datasets, each once: by structure set, then by condition."""
     ids = campaign.test_dataset_ids
-    labels, sets = ConditionLabels(campaign.transfer.conditions), list(campaign.used_structure_sets)
+    labels, sets = campaign.condition_labels, list(campaign.used_structure_sets)
     return sorted(
         ids,
         key=lambda id_: (

@@ -105,15 +105,22 @@ def simulate(id_: str, config: tuple[Path, ...], results: Path) -> None:
 
 
 @stage.command()
-@_artifact
-def image(id_: str, config: tuple[Path, ...], results: Path) -> None:
-    """Form images of exit waves under one condition."""
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@config_option
+@results_option
+def image(ids: tuple[str, ...], config: tuple[Path, ...], results: Path) -> None:
+    """Form images of exit waves under one condition, or under one after the other."""
+    from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.execution.gpu_slots import gpu_slot
+    from hrtem_ood.execution.job import load_job
 
-    with _job("datasets", id_, config, results) as job, gpu_slot("image", job.execution):
-        from hrtem_ood.stages.image import image as run
+    campaign = load_campaign_from_files(config)
+    with gpu_slot("image", campaign.config.execution):
+        for id_ in ids:
+            with load_job("datasets", id_, config, results, campaign=campaign) as job:
+                from hrtem_ood.stages.image import image as run
 
-        run(job.campaign.datasets[id_], job.inputs, job.output, device=job.execution.device)
+                run(campaign.datasets[id_], job.inputs, job.output, device=job.execution.device)
 
 
 @stage.command()

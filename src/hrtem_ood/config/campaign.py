@@ -3,6 +3,8 @@
 ``schema.json`` and ``docs/configuration.md`` are generated from these models.
 """
 
+from typing import Annotated
+
 from pydantic import Field
 
 from hrtem_ood.base_model import Model, Name, grid_of
@@ -40,6 +42,13 @@ class CampaignConfig(Model):
     )
     training_sets: dict[Name, TrainingSetGrid] = Field(min_length=1, description="Training sets by name.")
     networks: dict[Name, NetworkGrid] = Field(min_length=1, description="Named grids of networks.")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="Part of the networks that are trained and tested, of each entry under `networks`; conditions all stay. A "
+        "larger fraction has every network of a smaller one. First come, on all training sets, the first values of all keys, "
+        "then more and more of the values of each list in the order in which they are written; training sets of each entry "
+        "join in a random order.",
+    )
     test_suites: dict[Name, AnySuite] = Field(
         min_length=1, description="Named groups of test datasets or, with `micrographs`, of labelled micrographs."
     )

@@ -16,13 +16,23 @@ class Execution(Model):
     networks_per_job: Annotated[int, Field(ge=1, le=100_000)] = Field(
         32, description="Largest number of networks in one training job."
     )
+    datasets_per_job: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1,
+        description="Datasets that one job of this machine images. More than 1 is for hundreds of small datasets, whose images "
+        "take less time than the start of a process. Jobs on SLURM image one each.",
+    )
+    training_sets_per_job: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1,
+        description="Largest number of training sets whose networks one job trains, or tests. More than 1 is for thousands of "
+        "tiny networks, whose training takes less time than the start of a process.",
+    )
     network_jobs: Literal["grouped", "individual"] = Field(
         "grouped",
         description="How jobs train and test networks. `grouped`: one after the other. `individual`, for long trainings: each "
         "network is a task of a SLURM array or, without SLURM, a process on this machine.",
     )
     networks_per_evaluation: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        64, description="Largest number of networks that one job tests on a suite; all have one training set."
+        64, description="Largest number of networks that one job tests on a suite."
     )
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="`auto`: a GPU if available, else the CPU.")
     jobs_per_gpu: Annotated[int, Field(ge=1, le=64)] = Field(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from hrtem_ood.base_model import Model, Name, NameOrNames, Names, names_of
+from hrtem_ood.base_model import Model, Name, NameOrNames, Names, grid_of, names_of
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -23,8 +23,22 @@ Counts = Annotated[
 ]
 
 
+class MixtureDraw(Model):
+    """Mixtures of conditions that are drawn at random, all different."""
+
+    n_conditions: grid_of(Annotated[int, Field(ge=2, le=1000)]) = Field(  # type: ignore[valid-type]  # a type built at import
+        description="Number of conditions of a mixture; a list gives `number` mixtures of each size."
+    )
+    number: Annotated[int, Field(ge=1, le=10_000)] = Field(description="Number of mixtures of each size.")
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(
+        0,
+        description="Seed of the draw. A mixture changes when a condition that it draws is added to those under `conditions`; "
+        "most stay.",
+    )
+
+
 class TrainingSetGrid(Model):
-    """Training sets over conditions: one per condition, or one mixture of all."""
+    """Training sets over conditions: one per condition, one mixture of all, or mixtures that are drawn from them."""
 
     structure_set: NameOrNames = Field(
         description="A name under `structure_sets`. With `mixture`, it may be a list: the training set then has every one of "
@@ -34,6 +48,10 @@ class TrainingSetGrid(Model):
     mixture: bool = Field(
         False,
         description="false: one training set per condition. true: one training set of all conditions in equal shares.",
+    )
+    drawn: MixtureDraw | None = Field(
+        None,
+        description="With `mixture`: instead of one mixture of all conditions, several of a few each, drawn at random.",
     )
     n_images: Counts = Field(
         description="Training images per training set, divided equally among its conditions. With `mixture`, it may be a "
@@ -54,4 +72,6 @@ class TrainingSetGrid(Model):
             raise ValueError(
                 "a list under `structure_set` needs `mixture: true`; without it, write an entry per structure set"
             )
+        if self.drawn is not None and not (self.mixture and isinstance(self.n_images, int)):
+            raise ValueError("`drawn` needs `mixture: true`, and one number for `n_images`")
         return self

@@ -37,7 +37,15 @@ class Job:
 
 
 @contextmanager
-def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, record: bool = True) -> Iterator[Job]:
+def load_job(
+    stage: str,
+    id_: str,
+    configs: Sequence[Path],
+    results: Path,
+    *,
+    record: bool = True,
+    campaign: Campaign | None = None,
+) -> Iterator[Job]:
     """Find an artifact in a campaign, and keep a record of its job while the block runs.
 
     Parameters
@@ -50,6 +58,8 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
         The results folder.
     record : bool
         Whether to keep a record; False for a task of a job, which has a record itself.
+    campaign : Campaign, optional
+        Of these configurations, where it is loaded already.
 
     Yields
     ------
@@ -64,7 +74,7 @@ def load_job(stage: str, id_: str, configs: Sequence[Path], results: Path, *, re
     HrtemOodError
         Where the campaign has no such artifact.
     """
-    campaign = load_campaign_from_files(configs)
+    campaign = campaign or load_campaign_from_files(configs)
     try:
         inputs = dag.job_inputs(campaign, stage, id_)
     except KeyError:

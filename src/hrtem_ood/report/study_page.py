@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from hrtem_ood.analysis.correlation import spearman
+from hrtem_ood.analysis.earlier_forecast import earlier_forecast
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
+from hrtem_ood.analysis.mixture_law import mixture_law
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.published_cells import write_cells
 from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES, bootstrap_stream, cell_subsets
 from hrtem_ood.analysis.results import CampaignResults, analyse_campaign
+from hrtem_ood.analysis.variance_components import LARGE, variance_components
 from hrtem_ood.artifacts.store import write_bytes, write_text
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import REPORT, figures_of, has_several_recipes
@@ -30,7 +33,7 @@ from hrtem_ood.report.forecast_claims import (
     rho_claim,
 )
 from hrtem_ood.report.study_claims import comparisons, forecast_coverage, predictor_correlations, rho_differences
-from hrtem_ood.report.study_text import limitations, training_sets, varied_parameters
+from hrtem_ood.report.study_text import limitations, planned_networks, training_sets, varied_parameters
 from hrtem_ood.report.study_trends import trends
 from hrtem_ood.report.templates import load_template
 from hrtem_ood.transfer.predictors.registry import PREDICTORS
@@ -144,6 +147,11 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         software={name: software[name] for name in PACKAGES if name in software},
         limits=limitations(campaign, results),
         published=published,
+        spread=variance_components(results.metrics, results.outcomes, analysis),
+        law=mixture_law(campaign, results.outcomes),
+        earlier=earlier_forecast(campaign, data.folder, results.outcomes),
+        large=LARGE,
+        planned=planned_networks(campaign),
         trends=trends(results, campaign, data.structure_matrix if has_several_recipes(campaign) else None),
     )
 

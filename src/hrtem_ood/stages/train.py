@@ -53,7 +53,7 @@ def train(
     ----------
     spec : PackSpec
     datasets : sequence of Path
-        ``datasets/<id>.zarr.zip``, as ``spec.training_set.datasets`` names them.
+        ``datasets/<id>.zarr.zip``, as ``spec.datasets`` names them.
     networks : Path
         Folder of networks: ``<id>.ckpt`` of each is read if it exists, else written. ``<id>.resume`` holds the state of an
         interrupted training.
@@ -73,10 +73,8 @@ def train(
     """
     begin, where = time.monotonic(), torch_device(device)
     ids = tuple(store.artifact_id_of(path) for path in datasets)
-    if ids != spec.training_set.datasets:
-        raise ArtifactError(
-            f"{output} needs the datasets {', '.join(spec.training_set.datasets)}, not {', '.join(ids)}."
-        )
+    if ids != spec.datasets:
+        raise ArtifactError(f"{output} needs the datasets {', '.join(spec.datasets)}, not {', '.join(ids)}.")
     log(f"device: {device_name(where)}")
     graphs = StepGraphs() if where.type == "cuda" else None
     settings = TrainingSettings(
@@ -89,7 +87,7 @@ def train(
     )
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
-        entries = _train_all(wanted, spec.training_set, datasets, networks, output, settings._replace(stop=stop))
+        entries = _train_sets(spec, wanted, datasets, networks, output, settings._replace(stop=stop))
     if only is not None:
         return
     seconds = time.monotonic() - begin
@@ -100,22 +98,45 @@ def train(
     store.write_json(output, content)
 
 
-def _train_all(
+def _train_sets(
+    spec: PackSpec,
     wanted: Sequence[NetworkSpec],
-    training_set: TrainingSetSpec,
     datasets: Sequence[Path],
     networks: Path,
     output: Path,
     settings: TrainingSettings,
 ) -> dict[str, dict[str, Any]]:
-    """Train what is missing, and return the entries of all networks."""
+    """Train what is missing, one training set after the other, and return the entries of all networks."""
+    entries: dict[str, dict[str, Any]] = {}
+    failed: dict[str, str] = {}
+    paths = dict(zip(spec.datasets, datasets, strict=True))
+    for training_set in spec.training_sets:
+        own = [each for each in wanted if not spec.further_training_sets or each.training_set == training_set.id]
+        files = [paths[id_] for id_ in training_set.datasets]
+        entries |= _train_all(own, training_set, files, networks, settings, failed)
+    if failed:
+        messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
+        raise HrtemOodError(
+            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {messages}"
+        )
+    return entries
+
+
+def _train_all(
+    wanted: Sequence[NetworkSpec],
+    training_set: TrainingSetSpec,
+    datasets: Sequence[Path],
+    networks: Path,
+    settings: TrainingSettings,
+    failed: dict[str, str],
+) -> dict[str, dict[str, Any]]:
+    """Train what is missing of a training set, note what failed and why, and return the entries of the others."""
     entries: dict[str, dict[str, Any]] = {}
     for network in wanted:
         if (path := networks / f"{network.id}.ckpt").exists():
             entries[network.id] = _entry(path)
             log(f"{network.id} is trained already")
     missing = [network for network in wanted if network.id not in entries]
-    failed: dict[str, str] = {}
     if missing:
         resampled = {network.hyperparameters.resample_noise for network in missing}
         shared = _read(datasets, training_set, resampled, networks, settings)
@@ -132,11 +153,6 @@ def _train_all(
                     failed[network.id] = str(error) if isinstance(error, HrtemOodError) else _unexpected(error)
                     log(f"{network.id} failed: {failed[network.id]}")
                 gc.collect()  # Trainer and network refer to each other, and hold much memory
-    if failed:
-        messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
-        raise HrtemOodError(
-            f"{len(failed)} of {len(wanted)} networks of {output} failed; the others are kept.\n  {messages}"
-        )
     return entries
 
 

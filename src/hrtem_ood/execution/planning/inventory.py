@@ -13,6 +13,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.specs import (
     ExitWaveShardSpec,
+    NetworkSpec,
     PackSpec,
     Spec,
     StructureShardSpec,
@@ -117,12 +118,20 @@ class CampaignArtifacts(ArtifactSource):
         if stage not in self._stages:
             specs = STAGES[stage].specs
             assert specs is not None, f"{stage} have no specs"
-            self._stages[stage] = {id_: _record(spec) for id_, spec in specs(self.campaign).items()}
+            shared: dict[int, dict[str, Any]] = {}
+            self._stages[stage] = {id_: _record(spec, shared) for id_, spec in specs(self.campaign).items()}
         return self._stages[stage]
 
 
-def _record(spec: Spec) -> ArtifactRecord:
-    return ArtifactRecord(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
+def _record(spec: Spec, shared: dict[int, dict[str, Any]]) -> ArtifactRecord:
+    """Make the record of a spec; thousands of networks share the parameters of their hyperparameters, by object."""
+    if not isinstance(spec, NetworkSpec):
+        return ArtifactRecord(spec.id, spec.version, spec.model_dump(mode="json"), {}, spec)
+    key = id(spec.hyperparameters)  # which live as long as the campaign
+    if key not in shared:
+        shared[key] = spec.hyperparameters.model_dump(mode="json")
+    parameters = {"training_set": spec.training_set, "hyperparameters": shared[key]}
+    return ArtifactRecord(spec.id, spec.version, parameters, {}, spec)
 
 
 class StoredArtifacts(ArtifactSource):
@@ -176,13 +185,13 @@ class StoredArtifacts(ArtifactSource):
         existing = Results(self.results).ids("networks")
         for pack in self.of("packs").values():
             assert isinstance(pack.spec, PackSpec)
-            content, entries = pack.parameters["training_set"], pack.attributes["networks"]
+            known, entries = _training_sets(pack), pack.attributes["networks"]
             for id_, parameters in zip(entries, pack.parameters["networks"], strict=True):
                 name = parameters["training_set"]
                 if name not in training_sets:
-                    training_sets[name] = ArtifactRecord(
-                        name, _version(name, pack.spec.training_set), content, {}, pack.spec.training_set
-                    )
+                    version, spec = known[name]
+                    content = spec.model_dump(mode="json")
+                    training_sets[name] = ArtifactRecord(name, version, content, {}, spec)
                 if id_ in existing:
                     attributes = {"device": pack.attributes["device"], **entries[id_]}
                     networks[id_] = ArtifactRecord(id_, training_sets[name].version, parameters, attributes)
@@ -199,7 +208,16 @@ VERSIONS = 100
 """Largest number of versions of a stage that are tried."""
 
 
-def _version(id_: str, spec: TrainingSetSpec) -> int:
-    """Return the version of a stage that gives a training set its id; 0 where none does."""
-    stage, content = spec.stage, spec.content()
-    return next((v for v in range(1, VERSIONS) if content_id(stage, [stage, v, content]) == id_), 0)
+def _training_sets(pack: ArtifactRecord) -> dict[str, tuple[int, TrainingSetSpec]]:
+    """Return version and spec of the training sets of a pack, by id; the version is 0 where none gives the id."""
+    assert isinstance(pack.spec, PackSpec)
+    ids = dict.fromkeys(parameters["training_set"] for parameters in pack.parameters["networks"])
+    known: dict[str, tuple[int, TrainingSetSpec]] = dict.fromkeys(ids, (0, pack.spec.training_set))
+    for spec in pack.spec.training_sets:
+        stage, content = spec.stage, spec.content()
+        for version in (spec.version, *range(1, VERSIONS)):  # today's first, which is that of most
+            id_ = content_id(stage, [stage, version, content])
+            if id_ in ids:
+                known[id_] = (version, spec)
+                break
+    return known

@@ -157,11 +157,18 @@ class _Planning:
             yield self._networks()
         wanted, missing = dag.artifact_ids(self.campaign, stage), self.missing[stage]
         existing = sum(self.exists(stage, id_) for id_ in wanted)
-        files = sum(len(dag.job_outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * len(missing)
+        jobs = self._number_of_jobs(stage)
+        files = sum(len(dag.job_outputs(stage, id_, self.campaign)) for id_ in missing) + FILES_PER_JOB * jobs
         why = Counter(self._why(stage, id_) for id_ in missing)
         estimate = self.costs.estimate(stage, self._jobs(stage, missing)) if STAGES[stage].cost else Estimate()
         absent = len(wanted) - existing - len(missing)
-        yield StagePlan(stage, len(wanted), existing, len(missing), absent, len(missing), _sorted(why), estimate, files)
+        yield StagePlan(stage, len(wanted), existing, len(missing), absent, jobs, _sorted(why), estimate, files)
+
+    def _number_of_jobs(self, stage: str) -> int:
+        missing = self.missing[stage]
+        if stage != "datasets" or self.campaign.config.execution.datasets_per_job == 1:
+            return len(missing)
+        return sum(not set(missing).isdisjoint(batch) for batch in dag.image_batches(self.campaign, self.exists))
 
     def _networks(self) -> StagePlan:
         packs = [self.campaign.packs[id_] for id_ in self.missing["packs"]]

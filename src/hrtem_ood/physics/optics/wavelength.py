@@ -2,8 +2,6 @@
 
 import math
 
-from scipy import constants
-
 
 def electron_wavelength_A(energy_eV: float) -> float:  # the unit keeps its case
     """Relativistic de Broglie wavelength.
@@ -25,6 +23,8 @@ def electron_wavelength_A(energy_eV: float) -> float:  # the unit keeps its case
     >>> round(electron_wavelength_A(300e3), 6)
     0.019687
     """
+    from scipy import constants  # a third of the time in which the workflow imports what checks a configuration
+
     rest_eV = constants.m_e * constants.c**2 / constants.e
     hc_eVA = constants.h * constants.c / constants.e * 1e10
     return float(hc_eVA / math.sqrt(energy_eV * (2 * rest_eV + energy_eV)))

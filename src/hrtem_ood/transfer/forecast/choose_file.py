@@ -1,6 +1,6 @@
 """Which forecaster is used where none is named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,11 @@ def forecaster_of(results: Path, metrics_id: str) -> tuple[Path, Forecaster] | N
 def _stored(results: Path) -> Iterator[tuple[Path, Forecaster]]:
     """Yield the forecasters of a results folder, the newest first, then those of the package."""
     stored = sorted((results / FOLDER).glob("*.json"), key=lambda path: -path.lstat().st_mtime_ns)
-    for path in (*stored, *sorted(SHIPPED.glob("*.json"))):
+    yield from _readable((*stored, *sorted(SHIPPED.glob("*.json"))))
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Forecaster]]:
+    for path in paths:
         try:
             yield path, read_forecaster(path)
         except ArtifactError as error:
@@ -65,6 +69,14 @@ def choose_forecaster(
     for path, forecaster in _stored(results):
         if energy_eV is not None and (forecaster.objects is None or forecaster.objects.energy_eV != energy_eV):
             continue
+        if forecaster.metric == metric and np.isclose(forecaster.pixel_size_A, pixel_size_A, rtol=1e-6, atol=0):
+            return path, forecaster
+    return None
+
+
+def shipped_forecaster(*, pixel_size_A: float, metric: str) -> tuple[Path, Forecaster] | None:
+    """Return the forecaster that comes with the package for images of a pixel [Å] and for a score, or None."""
+    for path, forecaster in _readable(sorted(SHIPPED.glob("*.json"))):
         if forecaster.metric == metric and np.isclose(forecaster.pixel_size_A, pixel_size_A, rtol=1e-6, atol=0):
             return path, forecaster
     return None

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hrtem_ood.artifacts import store
-from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
+from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
 from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError, ConfigError, DeviceError, HrtemOodError
 from hrtem_ood.learning import torch_device as torch_devices
@@ -299,3 +299,26 @@ def test_validation_batches_add_up_to_the_mean_over_images(lab: Any) -> None:
     network = build(pack.networks[0].hyperparameters.architecture)
     network.load_state_dict(trained.weights or {})
     assert trained.best_validation_loss == pytest.approx(validation_loss(network, validation), rel=1e-5)
+
+
+def test_a_pack_of_several_training_sets_trains_the_same_networks(lab: Any) -> None:
+    first = lab.pack(0)
+    other_set = TrainingSetSpec(
+        datasets=("b-dataset",), n_structures=first.training_set.n_structures, n_images=(5,), n_validation_structures=3
+    )
+    again = [NetworkSpec(training_set=other_set.id, hyperparameters=each.hyperparameters) for each in first.networks]
+    other = PackSpec(training_set=other_set, networks=tuple(again))
+    alone = lab.at("alone")
+    expected = alone.run(first)["networks"]
+    alone.datasets = lab.datasets[1:]
+    expected |= alone.run(other)["networks"]
+    both = PackSpec(
+        training_set=first.training_set,
+        networks=(*first.networks, *other.networks),
+        further_training_sets=(other_set,),
+    )
+    entries = lab.run(both)["networks"]
+    assert len(expected) == 2
+    assert {id_: entry["sha256_of_weights"] for id_, entry in entries.items()} == {
+        id_: entry["sha256_of_weights"] for id_, entry in expected.items()
+    }
