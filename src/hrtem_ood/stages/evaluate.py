@@ -340,11 +340,11 @@ def group_scores(
     results: list[dict[str, NetworkScores]] = [{} for _ in group]
     for id_, computed in parts.items():
         values, features = zip(*computed, strict=True)
-        score, feature = torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy()
+        all_scores, all_features = torch.cat(values, dim=1).cpu().numpy(), torch.cat(features).cpu().numpy()
         stop = 0
-        for images, result in zip(group, results, strict=True):
-            start, stop = stop, stop + len(images.counts)
-            result[id_] = NetworkScores(score[:, start:stop], feature[start:stop])
+        for dataset, result in zip(group, results, strict=True):
+            start, stop = stop, stop + len(dataset.counts)
+            result[id_] = NetworkScores(all_scores[:, start:stop], all_features[start:stop])
     return results
 
 
