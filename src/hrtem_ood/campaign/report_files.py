@@ -74,6 +74,7 @@ FIGURES = (
     FigureRow("power", "Power transfer of the conditions", "Conditions"),
     FigureRow("ood_matrix", "Every training set under every test condition", "Generalisation", on_study_page=True),
     FigureRow("ood_gap", "The gap against its predictors", "Generalisation", on_study_page=True),
+    FigureRow("network_views", "What networks see", "Generalisation"),
     FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
     FigureRow(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 import yaml
+from markupsafe import Markup
 
 from hrtem_ood.analysis.diagnostics import diverged
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
@@ -18,6 +19,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import figures_of, table_names
 from hrtem_ood.report.answer import answer, by_topic
 from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.explorer import explorer, json_text, policy, scripts
 from hrtem_ood.report.figures.catalogue import captions
 from hrtem_ood.report.templates import load_template
 
@@ -50,12 +52,17 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
     """
     results, tables = data.results, data.results.tables
     stages, software = campaign_provenance(data.campaign, data.folder)
+    interactive = explorer(data)
     return load_template("report.html.j2", html=True).render(
         campaign=data.campaign.name,
         answer=by_topic(answer(data.campaign, results)),
         numbers=key_numbers(results.cells),
         over=varied_hyperparameters(results.metrics),
         sections=_sections(data, figures),
+        policy=policy(scripts()),
+        scripts=[Markup(text) for text in scripts()],  # noqa: S704  # of packages, not of data
+        explorer=Markup(json_text(interactive.content)),  # noqa: S704  # ends no element
+        blocks=interactive.blocks,
         long=LONG,
         predictors=_predictor_rows(tables["predictors"]),
         rankings=_rankings(tables["predictor_ranking"]),
