@@ -100,7 +100,7 @@ def weighted_share(flags: Bools) -> Statistic:
 
     def share(weights: Floats) -> Floats:
         total = weights.sum(axis=1)
-        return np.divide(weights @ flags, total, out=np.full(len(weights), np.nan), where=total > 0)
+        return np.asarray(np.divide(weights @ flags, total, out=np.full(len(weights), np.nan), where=total > 0))
 
     return share
 

@@ -27,7 +27,7 @@ from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.study_text import varied_parameters
 from hrtem_ood.report.templates import format_interval, format_score
 
-Topic = Literal["Asked", "Trust", "Train on", "Forecast", "Weakest", "Not measured"]
+Topic = Literal["Asked", "Trust", "Foresight", "Train on", "Expected", "Weakest", "Not measured"]
 
 WEAKEST = 3
 """Test conditions that are named as the weakest."""
@@ -100,12 +100,16 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}".replace("-", "−")
+
+
 def _range(value: Estimate, *, percent: bool = False) -> str:
     """Write the interval of an estimate in brackets; without one, that there is none."""
     if not value.has_interval:
         return "[no interval]"
     if percent:
-        return f"[{100 * value.low:.0f}, {100 * value.high:.0f}]"
+        return f"[{_percent(value.low)}, {_percent(value.high)}]"
     return f"[{format_score(value.low)}, {format_score(value.high)}]"
 
 
@@ -120,7 +124,7 @@ def _asked(campaign: Campaign, scores: CampaignScores) -> Statement:
 
 
 def _shifted(scores: CampaignScores, kinds: tuple[str, ...]) -> Bools:
-    return np.isin(scores.cells["shift"].values, kinds) & np.isfinite(scores.cells.gap.values)
+    return np.asarray(np.isin(scores.cells["shift"].values, kinds) & np.isfinite(scores.cells.gap.values))
 
 
 def _places(scores: CampaignScores) -> NDArray[np.integer]:
@@ -179,7 +183,7 @@ def _forecast(campaign: Campaign, scores: CampaignScores) -> Statement:
     analysis, outcomes, forecast = campaign.config.analysis, scores.outcomes, scores.forecast
     use = np.isfinite(forecast.low) & np.isfinite(forecast.high) & np.isfinite(outcomes.score.values)
     if not use.any():
-        return Statement("Forecast", f"{NOTHING} about forecasts: too few pairs for one.", "forecast")
+        return Statement("Foresight", f"{NOTHING} about forecasts: too few pairs for one.", "forecast")
     statistic = explained_variance(outcomes.score.values[use], forecast.predicted[use])
     skill = estimate(use, outcomes.place.values, statistic, analysis, "answer: forecast")
     half = float(np.median((forecast.high - forecast.low)[use])) / 2
@@ -188,7 +192,7 @@ def _forecast(campaign: Campaign, scores: CampaignScores) -> Statement:
         f"intervals, ± {format_score(half)} at the median"
     )
     name = METRICS[analysis.metric].long_name
-    share = f"{100 * skill.value:.0f} % {_range(skill, percent=True)} of the variance of {name}"
+    share = f"{_percent(skill.value)} % {_range(skill, percent=True)} of the variance of {name}"
     source = (
         "the forecaster explains"
         if scores.fitted is not None
@@ -198,7 +202,7 @@ def _forecast(campaign: Campaign, scores: CampaignScores) -> Statement:
         text = f"Failures can be foreseen: before any test, {source} {share}; {held}."
     else:
         text = f"{NOTHING} of foresight: before any test, {source} {share}, which may be none; {held}."
-    return Statement("Forecast", text, "forecast")
+    return Statement("Foresight", text, "forecast")
 
 
 def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice], statistic: str) -> Statement:
@@ -253,9 +257,11 @@ def _expected(campaign: Campaign, scores: CampaignScores, choices: dict[str, Cho
             f"{format_score(worst)} (over {_plural(int(some.sum()), 'condition')} other than its own)"
         )
     if not parts or all(part.endswith(": none") for part in parts):
-        return Statement("Forecast", f"{NOTHING} about what the training set of choice will reach.", "forecast")
+        return Statement("Expected", f"{NOTHING} about what the training set of choice will reach.", "forecast")
     name = METRICS[analysis.metric].long_name
-    return Statement("Forecast", f"{name}, from other conditions' scores: {'; '.join(parts)}.", "forecast")
+    return Statement(
+        "Expected", f"{name}, forecast from the scores under other conditions: {'; '.join(parts)}.", "forecast"
+    )
 
 
 def _weakest(campaign: Campaign, scores: CampaignScores) -> Statement:
@@ -288,11 +294,11 @@ def _not_measured(campaign: Campaign, scores: CampaignScores) -> Statement:
     materials = sorted({str(each.material) for each in used if hasattr(each, "material")})
     seeds = {network.hyperparameters.seed for network in campaign.networks.values()}
     sides = sorted({sum(spec.n_images) for spec in campaign.training_set_by_id.values()})
-    parts = [f"other structures than {', '.join(materials) or 'those of the files'}"]
+    parts = [f"Other structures than {', '.join(materials) or 'those of the files'}"]
     if scores.measured is None:
         parts.append("micrographs (all images are simulated)")
     parts += [
-        "parameters not varied",
+        "parameters that do not vary",
         f"more than {_plural(max(sides), 'training image')}",
         f"more than {_plural(len(seeds), 'seed')}",
     ]

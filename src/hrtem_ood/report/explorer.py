@@ -23,7 +23,7 @@ from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, parameter_unit
 from hrtem_ood.report.answer import training_set_titles
 from hrtem_ood.report.data import ReportData
-from hrtem_ood.report.explorer_blocks import counts_png, encode, encode_codes, error_png, grey_png
+from hrtem_ood.report.explorer_blocks import LEVELS, counts_png, encode, encode_codes, error_png, grey_png
 from hrtem_ood.report.network_views import errors, in_order_of_cells, read_image
 from hrtem_ood.report.style import palette
 
@@ -33,8 +33,11 @@ COLOURS = 64
 DIVERGING = "vlag"
 """Seaborn's colour map of differences: blue to red, equally light, which all common kinds of colour blindness tell apart."""
 
-NETWORK_BYTES = 22_000_000
+NETWORK_BYTES = 13_000_000
 """Scores of single networks take at most so many bytes of the page; scores for which there is no room are left out."""
+
+NETWORK_LEVELS = 4095
+"""Steps between the smallest and the largest score of single networks: 0.0002 of F1."""
 
 IMAGE_BYTES = 3_000_000
 """Likewise test images of cells without a view."""
@@ -61,7 +64,7 @@ class Explorer:
 
     def add(self, key: str, label: str, kind: str, values: Floats, **more: Any) -> dict[str, Any]:
         """Add an array, and return how it is described."""
-        text, low, step = encode(values)
+        text, low, step = encode(values, more.pop("levels", LEVELS))
         name = f"{more.pop('prefix', 'cells')}-{key}"
         self.blocks[name] = text
         return {"key": key, "label": label, "kind": kind, "block": name, "low": low, "step": step} | more
@@ -182,9 +185,7 @@ def _scores(made: Explorer, data: ReportData) -> list[dict[str, Any]]:
 def _forecasts(made: Explorer, data: ReportData) -> list[dict[str, Any]]:
     results, sign = data.results, BETTER[data.analysis.metric]
     ends = (results.forecast.low, results.forecast.high)[::sign]
-    predicted, low, high = (
-        sign * in_order_of_cells(results, values) for values in (results.forecast.predicted, *ends)
-    )
+    predicted, low, high = (sign * in_order_of_cells(results, values) for values in (results.forecast.predicted, *ends))
     name = METRICS[data.analysis.metric].long_name
     measured = sign * in_order_of_cells(results, results.outcomes.score.values)
     return [
@@ -202,9 +203,10 @@ def _predictors(made: Explorer, data: ReportData) -> list[dict[str, Any]]:
         unit = str(values.attrs["units"])
         label = f"{values.attrs['long_name']} ({name})" + ("" if unit == "1" else f" [{unit}]")
         added.append(made.add(f"predictor_{name}", label, "predictor", in_order_of_cells(results, values.values)))
-    for name in MEASURES:
-        values = in_order_of_cells(results, results.outcomes[name].values)
-        added.append(made.add(f"predictor_{name}", f"{results.metrics[name].attrs['long_name']} ({name})", "predictor", values))
+    for measure in MEASURES:
+        shown = in_order_of_cells(results, results.outcomes[measure].values)
+        label = f"{results.metrics[measure].attrs['long_name']} ({measure})"
+        added.append(made.add(f"predictor_{measure}", label, "predictor", shown))
     return added
 
 
@@ -215,25 +217,27 @@ def _networks(made: Explorer, data: ReportData) -> dict[str, Any]:
     rows = np.array([place[str(id_)] for id_ in metrics.training_id.values])
     varied = [name for name in varied_hyperparameters(metrics).split(", ") if name and name != "seed"]
     described = {name: [str(value) for value in metrics[name].values] for name in varied}
-    values, used, left_out = [], 0, []
+    sets = list(dict.fromkeys(str(name) for name in metrics.structure_set.values))
+    group = np.array([sets.index(str(name)) for name in metrics.structure_set.values])
+    values: list[dict[str, Any]] = []
+    used = 0
     for name in _ordered_metrics(data):
-        for key, stored, kind in ((name, f"mean_{name}", "score"), (f"gap_{name}", f"gap_{name}", "difference")):
-            if left_out:
-                left_out.append(key)
-                continue
-            scores = np.where(metrics.diverged.values[:, None], np.nan, metrics[stored].values)
-            added = made.add(key, "", kind, scores, prefix="networks")
-            used += len(made.blocks[added["block"]])
-            if used > NETWORK_BYTES and values:
-                del made.blocks[added["block"]]
-                left_out.append(key)
-            else:
-                values.append(added)
+        scores = np.where(metrics.diverged.values[:, None], np.nan, metrics[f"mean_{name}"].values)
+        reference = scores - metrics[f"gap_{name}"].values  # the same for all test datasets of a structure set
+        first = [int(np.flatnonzero(group == index)[0]) for index in range(len(sets))]
+        added = made.add(name, "", "score", scores, prefix="networks", levels=NETWORK_LEVELS)
+        used += len(made.blocks[added["block"]])
+        if used > NETWORK_BYTES and values:
+            del made.blocks[added["block"]]
+            break
+        own = made.add(f"{name}_reference", "", "score", reference[:, first], prefix="networks")
+        values.append(added | {"reference": own})
     return {
         "rows": rows.tolist(),
         "seeds": [int(seed) for seed in metrics.seed.values],
         "hyperparameters": described,
         "values": values,
+        "sets": group.tolist(),
     }
 
 

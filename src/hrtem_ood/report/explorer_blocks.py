@@ -3,6 +3,7 @@
 import base64
 import io
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,18 @@ MOST_PX = 192
 """Of larger images, the middle is shown, of this side."""
 
 
-def encode(values: NDArray[np.floating]) -> tuple[str, float, float]:
+LEVELS = UNKNOWN - 1
+"""Steps between the smallest and the largest value, unless fewer will do and take less room."""
+
+
+def encode(values: NDArray[np.floating], levels: int = LEVELS) -> tuple[str, float, float]:
     """Write numbers as base64 of zlib of 16-bit codes, the high bytes of all first.
 
     Parameters
     ----------
     values : float array
         NaN and infinite values become unknown.
+    levels : int
 
     Returns
     -------
@@ -34,7 +40,7 @@ def encode(values: NDArray[np.floating]) -> tuple[str, float, float]:
     flat = np.asarray(values, np.float64).ravel()
     some = np.isfinite(flat)
     low, high = (float(flat[some].min()), float(flat[some].max())) if some.any() else (0.0, 0.0)
-    step = (high - low) / (UNKNOWN - 1) or 1.0
+    step = (high - low) / levels or 1.0
     codes = np.full(flat.size, UNKNOWN, np.uint16)
     codes[some] = np.round((flat[some] - low) / step)
     planes = np.concatenate([codes >> 8, codes & 255]).astype(np.uint8)
@@ -48,7 +54,7 @@ def encode_codes(codes: NDArray[np.integer]) -> str:
     return base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode()
 
 
-def middle(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def middle(values: NDArray[Any]) -> NDArray[Any]:
     """Cut out the middle of an image that is larger than :data:`MOST_PX`, and turn it such that y points upwards."""
     cut = tuple(slice(max(0, (size - MOST_PX) // 2), max(0, (size - MOST_PX) // 2) + MOST_PX) for size in values.shape)
     return values[cut][::-1]

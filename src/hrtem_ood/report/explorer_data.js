@@ -41,9 +41,17 @@ async function load(keys) {
   }
 }
 
+// Scores of single networks come last in the page, after these scripts.
+const whole = new Promise((resolve) => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true }); else resolve();
+});
+
 async function loadNetworks(key) {
-  const each = NETWORK_VALUES.get(key);
-  if (each && !loaded.networks.has(key)) loaded.networks.set(key, await decode(each.block, each.low, each.step));
+  await whole;
+  const each = NETWORK_VALUES.get(key.replace(/^gap_/, ""));
+  if (!each || loaded.networks.has(each.key)) return;
+  const references = await decode(each.reference.block, each.reference.low, each.reference.step);
+  loaded.networks.set(each.key, { values: await decode(each.block, each.low, each.step), references });
 }
 
 const cellValue = (key, row, column) => loaded.cells.get(key)[row * COLUMNS + column];
@@ -52,9 +60,16 @@ const shiftName = (row, column) => DATA.shifts[loaded.shift[row * COLUMNS + colu
 const networksOfRow = DATA.rows.titles.map(() => []);
 DATA.networks.rows.forEach((row, network) => networksOfRow[row].push(network));
 
+const SETS = Math.max(...DATA.networks.sets) + 1;
+
+// Whether single networks have values of their own: predictors and forecasts are those of the training set.
+const hasNetworks = (key) => NETWORK_VALUES.has(key.replace(/^gap_/, "")) || !["score", "difference"].includes(VALUES.get(key).kind) || /^forecast|^surprise/.test(key);
+
 function networkValue(key, network, column) {
-  const values = loaded.networks.get(key);
-  return values ? values[network * COLUMNS + column] : cellValue(key, DATA.networks.rows[network], column);
+  const own = loaded.networks.get(key.replace(/^gap_/, ""));
+  if (!own) return cellValue(key, DATA.networks.rows[network], column);
+  const value = own.values[network * COLUMNS + column];
+  return key.startsWith("gap_") ? value - own.references[network * SETS + DATA.networks.sets[column]] : value;
 }
 
 function median(values) {
@@ -63,12 +78,14 @@ function median(values) {
   return known.length % 2 ? known[half] : (known[half - 1] + known[half]) / 2;
 }
 
-function number(value, signed = false) {
+// Scores and gaps have two digits; other numbers, of any size, three.
+function number(value, signed = false, plain = true) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
-  const text = size && (size < 0.01 || size >= 1000) ? String(+value.toPrecision(3)) : value.toFixed(2);
+  const text = plain ? value.toFixed(2).replace(/^-0\.00$/, "0.00") : String(+value.toPrecision(3));
   return (signed && value > 0 ? "+" : "") + text.replace("-", "−");
 }
+
+const textOf = (key, value) => number(value, VALUES.get(key).kind === "difference", VALUES.get(key).kind !== "predictor");
 
 // What rows and columns can be sorted and filtered by: [key, label].
 const ROW_KEYS = DATA.rows.keys.map((each) => [`own:${each.key}`, each.label]);
@@ -124,7 +141,7 @@ function grouped(indices, groups, labels) {
 async function arrange(state) {
   const keys = [state.row.sort, state.column.sort, state.row.key, state.column.key];
   await load([state.value, "f1", "gap_f1", "forecast", "forecast_low", "forecast_high", ...neededBy(...keys)]);
-  if (state.level === "networks") await loadNetworks(state.value);
+  if (state.level === "networks") await Promise.all([loadNetworks(state.value), loadNetworks("f1")]);
   const all = (count) => Array.from({ length: count }, (_, i) => i);
   let rows = kept("row", state, all(COLUMNS)), columns = kept("column", state, all(ROWS));
   if (state.trainingSet !== null) rows = rows.filter((row) => row === state.trainingSet);
@@ -176,7 +193,7 @@ function describe(state, row, column) {
     const count = (some, noun) => `${some.length} ${noun}${some.length === 1 ? "" : "s"}`;
     facts[0][1] += ` (${count(row.members, "training set")})`;
     facts[1][1] += ` (${count(column.members, "test dataset")})`;
-    return [...facts, [`${shown}, median`, number(shownValue(state, row, column))]];
+    return [...facts, [`${shown}, median`, textOf(state.value, shownValue(state, row, column))]];
   }
   const i = row.members[0], j = column.members[0];
   const [f1, gap] = ["f1", "gap_f1"].map((key) => (row.networks ? networkValue(key, row.networks[0], j) : cellValue(key, i, j)));
@@ -184,13 +201,13 @@ function describe(state, row, column) {
   const [forecast, low, high] = ["forecast", "forecast_low", "forecast_high"].map((key) => cellValue(key, i, j));
   const interval = `${number(forecast)} [${number(low)}, ${number(high)}]`;
   facts.push([`forecast ${VALUES.get(DATA.metric).label}`, Number.isFinite(forecast) ? interval : "none"]);
-  if (!["f1", "gap_f1", "forecast"].includes(state.value)) facts.push([shown, number(shownValue(state, row, column))]);
+  if (!["f1", "gap_f1", "forecast"].includes(state.value)) facts.push([shown, textOf(state.value, shownValue(state, row, column))]);
   facts.push(row.networks ? ["network", networkTitle(row.networks[0])] : ["seeds", seedsText(i, j)]);
   return facts;
 }
 
 function seedsText(row, column) {
-  const networks = networksOfRow[row], scores = networks.map((network) => [network, loaded.networks.get("f1")?.[network * COLUMNS + column]]);
+  const networks = networksOfRow[row], scores = networks.map((network) => [network, loaded.networks.has("f1") ? networkValue("f1", network, column) : NaN]);
   const diverged = DATA.rows.diverged[row] ? `, ${DATA.rows.diverged[row]} diverged` : "";
   const known = scores.filter(([, score]) => Number.isFinite(score));
   if (!known.length) return `${networks.length} networks${diverged}`;

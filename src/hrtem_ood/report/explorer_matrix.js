@@ -41,7 +41,7 @@ class MatrixPlot {
     this.cursor = [0, 0];
     this.image = new Bokeh.ColumnDataSource({ data: { image: [], x: [], y: [], dw: [], dh: [] } });
     this.frames = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
-    this.numbers = new Bokeh.ColumnDataSource({ data: { x: [], y: [], text: [], colour: [] } });
+    this.numbers = ["#000000", "#ffffff"].map(() => new Bokeh.ColumnDataSource({ data: { x: [], y: [], text: [] } }));
     this.marks = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
     this.pinned = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
     this.mapper = new Bokeh.LinearColorMapper({ palette: DATA.palettes.score, low: 0, high: 1, nan_color: "#d9d9d9" });
@@ -62,7 +62,10 @@ class MatrixPlot {
     this.plot.add_glyph(new Bokeh.Image({ image: field("image"), ...glyph, dw: field("dw"), dh: field("dh"), color_mapper: this.mapper }), this.image);
     const rect = (source, line) => this.plot.add_glyph(new Bokeh.Rect({ ...glyph, width: 0.96, height: 0.96, fill_alpha: 0, ...line }), source);
     rect(this.frames, { line_color: "#D55E00", line_width: 1.6 });
-    this.plot.add_glyph(new Bokeh.Text({ ...glyph, text: field("text"), text_color: field("colour"), text_align: "center", text_baseline: "middle", text_font_size: "11px" }), this.numbers);
+    const font = { text_align: "center", text_baseline: "middle", text_font_size: "11px" };
+    ["#000000", "#ffffff"].forEach((colour, index) => (
+      this.plot.add_glyph(new Bokeh.Text({ ...glyph, text: field("text"), text_color: colour, ...font }), this.numbers[index])
+    ));
     rect(this.pinned, { line_color: "#000000", line_width: 3.5 });
     rect(this.marks, { line_color: "#000000", line_width: 2, line_dash: "dashed" });
     this.plot.add_layout(new Bokeh.ColorBar({ color_mapper: this.mapper, width: 12, padding: 6, location: [0, 0] }), "right");
@@ -136,6 +139,7 @@ class MatrixPlot {
 
   draw(table, key) {
     this.table = table;
+    this.shownKey = key;
     const { rows, columns, values } = table, m = rows.length, n = columns.length;
     const { ndarray } = Bokeh.require("core/util/ndarray");
     const colours = coloured(key, values);
@@ -145,7 +149,6 @@ class MatrixPlot {
       ? { image: [ndarray(values, { dtype: "float32", shape: [m, n] })], x: [-0.5], y: [-0.5], dw: [n], dh: [m] }
       : { image: [], x: [], y: [], dw: [], dh: [] };
     this.frames.data = { x: [], y: [] };
-    this.numbers.data = { x: [], y: [], text: [], colour: [] };
     if (m * n <= MOST_FRAMES) this.frame();
     this.fits = m * n <= MOST_NUMBERS;
     this.numbered = colours;
@@ -167,18 +170,18 @@ class MatrixPlot {
   }
 
   write() {
-    const data = { x: [], y: [], text: [], colour: [] }, { palette, low, high } = this.numbered, n = this.table.columns.length;
+    const dark = { x: [], y: [], text: [] }, light = { x: [], y: [], text: [] }, { palette, low, high } = this.numbered, n = this.table.columns.length;
     const wide = this.host.clientWidth / Math.max(n, 1) > 44;
     if (this.fits && wide) this.table.values.forEach((value, index) => {
       if (!Number.isFinite(value)) return;
       const place = Math.floor((palette.length * (value - low)) / (high - low));
       const colour = palette[Math.max(0, Math.min(palette.length - 1, place))];
+      const data = brightness(colour) > 0.55 ? dark : light;
       data.x.push(index % n);
       data.y.push(Math.floor(index / n));
-      data.text.push(number(value));
-      data.colour.push(brightness(colour) > 0.55 ? "#000000" : "#ffffff");
+      data.text.push(textOf(this.shownKey, value));
     });
-    this.numbers.data = data;
+    [this.numbers[0].data, this.numbers[1].data] = [dark, light];
   }
 
   // Labels for as many rows and columns as there is room for.

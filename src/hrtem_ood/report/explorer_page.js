@@ -142,14 +142,15 @@ async function matrix(section) {
     trail();
     const unit = { groups: "groups of training sets", sets: "training sets", networks: "networks" }[state.level];
     note.textContent = `${table.rows.length} ${unit} × ${table.columns.length} ${state.level === "groups" ? "groups of conditions" : "test datasets"}: `
-      + `${VALUES.get(state.value).label}${state.level === "networks" ? "" : ", median over networks"}. Orange frames: in-domain. `
+      + `${VALUES.get(state.value).label}${state.level === "networks" && hasNetworks(state.value) ? "" : ", median over networks"}. `
+      + `${state.level === "networks" && !hasNetworks(state.value) ? "There was no room for this score of single networks. " : ""}Orange frames: in-domain. `
       + (table.rows.length && table.columns.length ? "" : "Nothing fits the filters.");
     section.dataset.drawn = String(turn);
     scatter.redraw?.();
   };
 
   const go = (change) => { Object.assign(state, change.state); Object.assign(state.row, change.row); Object.assign(state.column, change.column); texts.clear(); redraw(); };
-  const whole = { row: { group: null }, column: { group: null } };
+  const all = { row: { group: null }, column: { group: null } };
 
   function trail() {
     const step = (text, level, change) => {
@@ -159,9 +160,9 @@ async function matrix(section) {
       return button;
     };
     path.replaceChildren(
-      step("groups", "groups", { state: { level: "groups", trainingSet: null }, ...whole }),
-      step("training sets", "sets", { state: { level: "sets", trainingSet: null }, ...whole }),
-      step("single networks", "networks", { state: { level: "networks", trainingSet: null }, ...whole }),
+      step("groups", "groups", { state: { level: "groups", trainingSet: null }, ...all }),
+      step("training sets", "sets", { state: { level: "sets", trainingSet: null }, ...all }),
+      step("single networks", "networks", { state: { level: "networks", trainingSet: null }, ...all }),
     );
     const where = [state.row.group, state.column.group, state.trainingSet === null ? null : DATA.rows.titles[state.trainingSet]];
     const text = where.filter((each) => each !== null).join(" › ");
@@ -176,7 +177,7 @@ async function matrix(section) {
 
   function back() {
     if (state.level === "networks" && state.trainingSet !== null) go({ state: { level: "sets", trainingSet: null } });
-    else if (state.level === "sets" && (state.row.group ?? state.column.group) !== null) go({ state: { level: "groups" }, ...whole });
+    else if (state.level === "sets" && (state.row.group ?? state.column.group) !== null) go({ state: { level: "groups" }, ...all });
     else { texts.clear(); plot.pin(null); }
   }
 
@@ -208,8 +209,8 @@ async function matrix(section) {
   const unused = (key) => ["forecast_low", "forecast_high"].includes(key);
   controls.append(
     choice("Colour shows", valueOptions().filter(([key]) => !unused(key)), state.value, (value) => { state.value = value; redraw(); }),
-    axisControls("row", "training sets", redraw),
-    axisControls("column", "test conditions", redraw),
+    element("details", { open: section.clientWidth > 700 }, element("summary", { textContent: "Sort and filter" }),
+      axisControls("row", "training sets", redraw), axisControls("column", "test conditions", redraw)),
   );
   plot.draw(await arrange(state), state.value);
   await plot.show();
@@ -266,7 +267,8 @@ async function gaps(section) {
 
   const facts = (point) => [
     ...describe(state, { title: DATA.rows.titles[point.row], members: [point.row], networks: null }, { title: DATA.columns.titles[point.column], members: [point.column] }),
-    [label(axes.x), number(point.x)], [label(axes.y), number(point.y)],
+    ...[["x", axes.x], ["y", axes.y]].filter(([, key]) => !["cell:f1", "cell:gap_f1"].includes(key))
+      .map(([axis, key]) => [label(key), key.startsWith("cell:") ? textOf(key.slice(5), point[axis]) : number(point[axis], false, false)]),
   ];
   const plot = new ScatterPlot(host, (kind, point, event) => {
     if (kind === "leave") texts.leave();
@@ -289,11 +291,12 @@ async function gaps(section) {
 
 // Static figures stay where scripts fail: they are hidden only once the interactive ones are drawn.
 async function start() {
+  const begin_ms = performance.now();
   const section = document.getElementById("matrix-explorer");
   section.hidden = false;
   window.explorer = await matrix(section);
   document.documentElement.classList.add("scripted");
-  window.explorer.usable_ms = performance.now();
+  Object.assign(window.explorer, { begin_ms, usable_ms: performance.now() });
   const other = document.getElementById("scatter-explorer");
   other.hidden = false;
   await gaps(other);

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 import yaml
-from markupsafe import Markup
 
 from hrtem_ood.analysis.diagnostics import diverged
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
@@ -60,8 +59,8 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
         over=varied_hyperparameters(results.metrics),
         sections=_sections(data, figures),
         policy=policy(scripts()),
-        scripts=[Markup(text) for text in scripts()],  # noqa: S704  # of packages, not of data
-        explorer=Markup(json_text(interactive.content)),  # noqa: S704  # ends no element
+        scripts=scripts(),
+        explorer=json_text(interactive.content),
         blocks=interactive.blocks,
         long=LONG,
         predictors=_predictor_rows(tables["predictors"]),

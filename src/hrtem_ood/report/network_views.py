@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hrtem_ood.analysis.results import CampaignScores
 from hrtem_ood.analysis.ranking.outcomes import BETTER
+from hrtem_ood.analysis.results import CampaignScores
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
@@ -161,7 +161,8 @@ def read_views(campaign: Campaign, results: Path, scores: CampaignScores) -> Net
     if finite.size <= MOST_CELLS:
         wanted += [(int(row), int(column)) for row, column in np.argwhere(finite) if (row, column) not in wanted]
     rules = {(each.row, each.column): each.rule for each in reversed(chosen)}
-    views, absent = {}, {}
+    views: dict[tuple[int, int], NetworkView] = {}
+    absent: dict[tuple[int, int], str] = {}
     metric = campaign.config.analysis.metric
     with Results(results).open("metrics", campaign.metrics_id) as stored:
         of_network: dict[str, list[tuple[int, int]]] = {}

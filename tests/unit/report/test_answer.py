@@ -38,7 +38,7 @@ def test_statistics_with_weights_are_those_of_repeated_cells() -> None:
     drawn = [np.repeat(values, row.astype(int)) for row in weights[:3]]
     np.testing.assert_allclose(weighted_median(values)(weights)[:3], [np.median(each) for each in drawn])
     np.testing.assert_allclose(weighted_share(values > 2)(weights)[:3], [(each > 2).mean() for each in drawn])
-    predicted = values + [0.5, 0, -1, 2]
+    predicted = values + np.array([0.5, 0, -1, 2])
     ours = explained_variance(values, predicted)(weights)
     for row, part in zip(ours[:2], weights[:2].astype(int), strict=True):
         score, guess = np.repeat(values, part), np.repeat(predicted, part)
@@ -62,7 +62,7 @@ def test_cells_of_one_training_set_or_condition_give_no_interval() -> None:
 
 def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
     found = answered(synthetic)
-    assert list(found) == ["Asked", "Trust", "Forecast", "Train on", "Weakest", "Not measured"]
+    assert list(found) == ["Asked", "Trust", "Foresight", "Train on", "Expected", "Weakest", "Not measured"]
     assert "6 networks on 3 training sets, 3 test conditions; varied: Δf −100 to 100 Å." in found["Asked"][0].text
     inside, outside = (each.text for each in found["Trust"])
     assert inside.startswith("Tested as they were trained, networks reach F1 0.90 [0.90, 0.90] (median of 4 pairs")
@@ -70,7 +70,7 @@ def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
     assert re.search(
         r"F1 changes by −0\.20 \[−0\.\d\d, −0\.20\] at the median, and 100 % \[100, 100\] of 5 pairs", outside
     )
-    assert found["Forecast"][0].text.startswith("Nothing shown")
+    assert found["Foresight"][0].text.startswith("Nothing shown")
     by_mean, by_worst = (each.text for each in found["Train on"])
     # the mixture has 0.9, 0.7, 0.9; single sets 0.9, 0.7, 0.5
     assert by_mean.startswith("By mean over 3 test datasets: mixed (2 conditions), F1 0.83, best of 3 sets; ")
@@ -82,7 +82,7 @@ def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
         "Δf −100 Å (0.50), Δf +100 Å (0.50), Δf 0 Å (0.70); trained under the first, at most 0.90."
         in found["Weakest"][0].text
     )
-    assert "other structures than CdSe, micrographs (all images are simulated)" in found["Not measured"][0].text
+    assert "Other structures than CdSe, micrographs (all images are simulated)" in found["Not measured"][0].text
 
 
 def test_a_lead_is_shown_only_by_its_interval(make: Callable[..., Any], config: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ def test_without_other_conditions_nothing_is_shown(make: Callable[..., Any], con
     config["test_suites"]["test"]["conditions"] = "only"
     found = answered(make(config))
     assert "0.90 [no interval]" in found["Trust"][0].text
-    texts = [found["Trust"][1], *found["Forecast"], *found["Train on"], *found["Weakest"]]
+    texts = [found["Trust"][1], *found["Foresight"], *found["Expected"], *found["Train on"], *found["Weakest"]]
     assert all("nothing shown" in each.text.lower() for each in texts), texts
     assert "nan" not in " ".join(each.text for each in texts)
 

@@ -40,7 +40,9 @@ def draw(data: ReportData) -> Figure:
     rows = list(shown_views(data.views))
     if not rows:
         figure = new_figure(6, 1.6)
-        figure.text(0.5, 0.5, "No network of the chosen cells has weights and images to show.", ha="center", va="center")
+        figure.text(
+            0.5, 0.5, "No network of the chosen cells has weights and images to show.", ha="center", va="center"
+        )
         return figure
     cells = data.results.cells
     titles = training_set_titles(data.campaign, [str(id_) for id_ in cells.training_set.values])
@@ -49,7 +51,9 @@ def draw(data: ReportData) -> Figure:
     axes = figure.subplots(len(rows), len(PANELS), squeeze=False)
     for line, (cell, view) in zip(axes, rows, strict=True):
         low, high = np.percentile(view.counts, (1, 99))
-        line[0].imshow(view.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest", origin="lower")
+        line[0].imshow(
+            view.counts, cmap="gray", vmin=low, vmax=max(high, low + 1), interpolation="nearest", origin="lower"
+        )
         line[1].imshow(view.label, cmap="gray", vmin=0, vmax=1, interpolation="nearest", origin="lower")
         line[2].imshow(view.probability, cmap="gray", vmin=0, vmax=1, interpolation="nearest", origin="lower")
         line[3].imshow(
