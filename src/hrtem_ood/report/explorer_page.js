@@ -154,8 +154,7 @@ async function matrix(section) {
 
   function trail() {
     const step = (text, level, change) => {
-      const current = state.level === level && (level !== "networks" || change.state.trainingSet === state.trainingSet);
-      const button = element("button", { type: "button", textContent: text, ariaPressed: String(current) });
+      const button = element("button", { type: "button", textContent: text, ariaPressed: String(state.level === level) });
       button.addEventListener("click", () => go(change));
       return button;
     };

@@ -39,10 +39,11 @@ def draw(data: ReportData) -> Figure:
     """Draw one row per chosen cell that has a view."""
     rows = list(shown_views(data.views))
     if not rows:
-        figure = new_figure(6, 1.6)
-        figure.text(
-            0.5, 0.5, "No network of the chosen cells has weights and images to show.", ha="center", va="center"
-        )
+        figure = new_figure(6, 1.8)
+        axes = figure.subplots()
+        axes.set(xticks=[], yticks=[])
+        text = "No network of the chosen cells has weights and images to show."
+        axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, fontsize=9)
         return figure
     cells = data.results.cells
     titles = training_set_titles(data.campaign, [str(id_) for id_ in cells.training_set.values])
