@@ -62,6 +62,12 @@ class Explorer:
     content: dict[str, Any] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def first(self) -> list[str]:
+        """Names of the blocks that the page needs at once, each once."""
+        keys = (self.content["metric"], "f1", "gap_f1", "forecast", "forecast_low", "forecast_high")
+        return ["shift", *dict.fromkeys(f"cells-{key}" for key in keys)]
+
     def add(self, key: str, label: str, kind: str, values: Floats, **more: Any) -> dict[str, Any]:
         """Add an array, and return how it is described."""
         text, low, step = encode(values, more.pop("levels", LEVELS))

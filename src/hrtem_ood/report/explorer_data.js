@@ -19,7 +19,13 @@ function decode(block, low, step) {
   return decoded.get(block);
 }
 
+// What is not needed at once comes last in the page, after these scripts.
+const whole = new Promise((resolve) => {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true }); else resolve();
+});
+
 async function unpack(block) {
+  if (!document.getElementById(`block-${block}`)) await whole;
   const text = atob(document.getElementById(`block-${block}`).textContent.trim());
   const packed = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
@@ -41,13 +47,7 @@ async function load(keys) {
   }
 }
 
-// Scores of single networks come last in the page, after these scripts.
-const whole = new Promise((resolve) => {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true }); else resolve();
-});
-
 async function loadNetworks(key) {
-  await whole;
   const each = NETWORK_VALUES.get(key.replace(/^gap_/, ""));
   if (!each || loaded.networks.has(each.key)) return;
   const references = await decode(each.reference.block, each.reference.low, each.reference.step);

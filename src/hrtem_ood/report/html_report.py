@@ -62,6 +62,7 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
         scripts=scripts(),
         explorer=json_text(interactive.content),
         blocks=interactive.blocks,
+        first=interactive.first,
         long=LONG,
         predictors=_predictor_rows(tables["predictors"]),
         rankings=_rankings(tables["predictor_ranking"]),
