@@ -31,6 +31,7 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.stage_versions import STAGE_VERSIONS
 from hrtem_ood.campaign.campaign import Campaign, EvaluationJob
 from hrtem_ood.campaign.load import load_campaign, merge, read_yaml
+from hrtem_ood.campaign.report_files import REPORT
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.test_datasets import report_datasets
 from hrtem_ood.learning.architectures.static_complexity import convolutions
@@ -224,6 +225,7 @@ def main() -> None:
             "evaluations [GB]": stored(results / "evaluations"),
             "metrics [GB]": stored(Results(results).path("metrics", campaign.metrics_id)),
             "writing evaluations and all else [s]": written,
+            "report.html [MB]": 1e3 * stored(Results(results).path("reports", campaign.report_id) / REPORT),
         }
     for verb, process in (("metrics", metrics), ("report", report_)):
         figures |= {f"{verb} [s]": process.seconds, f"{verb}, CPU [s]": process.cpu, f"{verb} [MiB]": process.mebibytes}
@@ -238,6 +240,7 @@ def main() -> None:
             Budget("metrics [MiB]", 2048, "max"),
             Budget("report [MiB]", 2048, "max"),
             Budget("metrics and report [s]", 120, "max"),
+            Budget("report.html [MB]", 40, "max"),
         ],
         [
             f"{len(campaign.evaluations)} evaluations of {len(campaign.networks)} networks on "

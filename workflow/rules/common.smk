@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hrtem_ood.campaign import dag
 from hrtem_ood.campaign.load import load_campaign, read_yaml
+from hrtem_ood.campaign.report_files import CAPTION, figure_of_file
 from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.gpu_slots import can_use_gpu, slot_count
 from hrtem_ood.execution.signals import forward_signals
@@ -112,6 +113,15 @@ def inputs_of(stage):
         return paths(needed) if forced() or not exists(stage, wildcards.id) else []
 
     return of
+
+
+def captioned(path):
+    """Output of a report; a figure is part of `snakemake --report`, with the caption that is beside it."""
+    figure = figure_of_file(path)
+    if figure is None:
+        return path
+    caption = Path(path.replace("{id}", campaign.report_id)).with_suffix(f".{CAPTION}").absolute()
+    return report(path, caption=str(caption), category=figure.section, labels={"figure": figure.title})
 
 
 @cache

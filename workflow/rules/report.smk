@@ -2,7 +2,7 @@ rule report:
     input:
         inputs_of("reports"),
     output:
-        [f"{RESULTS}/{path}" for path in dag.job_outputs("reports", "{id}", campaign)],
+        [captioned(f"{RESULTS}/{path}") for path in dag.job_outputs("reports", "{id}", campaign)],
     log:
         log_of("reports"),
     benchmark:

@@ -23,8 +23,8 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
-class CampaignResults:
-    """Results of a campaign.
+class CampaignScores:
+    """Scores of a campaign, and their forecast.
 
     Attributes
     ----------
@@ -42,14 +42,8 @@ class CampaignResults:
         The forecaster.
     no_forecaster : str
         Why there is none; else empty.
-    compared : list of TrainingSetScores
-        Empty if the configuration names none.
-    curves : Curves
-        Of some networks.
     measured : Measured or None
         Scores on labelled micrographs; None where the campaign has none.
-    tables : dict of str to pandas.DataFrame
-        By the names in :func:`hrtem_ood.campaign.report_files.table_names`.
     """
 
     metrics: xr.Dataset
@@ -59,14 +53,58 @@ class CampaignResults:
     forecast: Forecast
     fitted: CampaignForecast | None
     no_forecaster: str
+    measured: Measured | None
+
+
+@dataclass(frozen=True)
+class CampaignResults(CampaignScores):
+    """Results of a campaign: its scores, and what tables and figures are made from.
+
+    Attributes
+    ----------
+    compared : list of TrainingSetScores
+        Empty if the configuration names none.
+    curves : Curves
+        Of some networks.
+    tables : dict of str to pandas.DataFrame
+        By the names in :func:`hrtem_ood.campaign.report_files.table_names`.
+    """
+
     compared: list[TrainingSetScores]
     curves: Curves
     tables: dict[str, pd.DataFrame]
-    measured: Measured | None = None
+
+
+def read_scores(campaign: Campaign, results: Path) -> CampaignScores:
+    """Reduce the scores of a campaign to cells, and forecast them.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    results : Path
+        The results folder: metrics and predictors are read.
+
+    Returns
+    -------
+    CampaignScores
+    """
+    metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
+    cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
+    stored = read_predictors(campaign, results)
+    fitted, no_forecaster = try_to_fit(campaign, outcomes, stored)
+    if fitted is None:
+        forecast_of_cells = forecasts(stored.predictors, outcomes, analysis)[1]
+    else:
+        use = cell_subsets(outcomes)["imaging"]
+        forecast_of_cells = fitted.as_forecast(outcomes, use, analysis.forecast_level)
+    measured = measured_scores(campaign, results, cells) if campaign.labelled_sets else None
+    return CampaignScores(
+        metrics, cells, stored.predictors, outcomes, forecast_of_cells, fitted, no_forecaster, measured
+    )
 
 
 def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
-    """Reduce the scores of a campaign.
+    """Reduce the scores of a campaign, and make its tables.
 
     Parameters
     ----------
@@ -78,34 +116,26 @@ def analyse_campaign(campaign: Campaign, results: Path) -> CampaignResults:
     -------
     CampaignResults
     """
-    metrics, analysis = read_metrics(campaign, results), campaign.config.analysis
-    cells, outcomes = aggregate_by_training_set(campaign, metrics), training_set_outcomes(campaign, metrics)
-    stored = read_predictors(campaign, results)
-    values = stored.predictors
-    fitted, no_forecaster = try_to_fit(campaign, outcomes, stored)
-    use = cell_subsets(outcomes)["imaging"]
+    scores, analysis = read_scores(campaign, results), campaign.config.analysis
+    metrics, cells, values, outcomes = scores.metrics, scores.cells, scores.predictors, scores.outcomes
+    fitted, measured = scores.fitted, scores.measured
     if fitted is None:
-        forecast_of_cells = forecasts(values, outcomes, analysis)[1]
         coverage = calibration(values, outcomes, analysis)
     else:
-        forecast_of_cells = fitted.as_forecast(outcomes, use, analysis.forecast_level)
-        coverage = fitted.calibration(use)
+        coverage = fitted.calibration(cell_subsets(outcomes)["imaging"])
     compared, curves = score_training_sets(campaign, metrics), read_learning_curves(results, metrics, cells)
     tables = all_tables(metrics, cells, analysis) | {
         "predictor_ranking": rank_predictors(
             values, outcomes, analysis, {} if fitted is None else fitted.outcomes(outcomes)
         ),
-        "forecast": forecast_table(outcomes, forecast_of_cells, analysis),
+        "forecast": forecast_table(outcomes, scores.forecast, analysis),
         "calibration": coverage,
         "learning_curves": curves.table(),
     }
     tables |= compare_tables(compared, analysis)
-    measured = measured_scores(campaign, results, cells) if campaign.labelled_sets else None
     if measured is not None:
         tables |= {"ood_matrix": with_measured(tables["ood_matrix"], measured.cells), "measured": measured.table}
-    return CampaignResults(
-        metrics, cells, values, outcomes, forecast_of_cells, fitted, no_forecaster, compared, curves, tables, measured
-    )
+    return CampaignResults(**vars(scores), compared=compared, curves=curves, tables=tables)
 
 
 def calibration(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) -> pd.DataFrame:

@@ -179,7 +179,7 @@ def compare_table(compared: list[TrainingSetScores], *, resamples: int, level: f
             "worst": float(one.worst.mean()) if sound else np.nan,
         }
         both = sound and one is not compared[0] and bool(compared[0].networks)
-        drawn = _differences(one, compared[0], resamples) if both else np.full((1, 2), np.nan)
+        drawn = resampled_differences(one, compared[0], resamples) if both else np.full((1, 2), np.nan)
         for column, name in enumerate(("mean", "worst")):
             low, high = percentile_interval(drawn[:, column], level)
             difference = row[name] - rows[0][name] if both else np.nan
@@ -188,7 +188,7 @@ def compare_table(compared: list[TrainingSetScores], *, resamples: int, level: f
     return pd.DataFrame(rows)
 
 
-def _differences(one: TrainingSetScores, first: TrainingSetScores, resamples: int) -> Floats:
+def resampled_differences(one: TrainingSetScores, first: TrainingSetScores, resamples: int) -> Floats:
     """Draw differences of mean and worst score from the first, float64 array, (resample, 2).
 
     Test conditions are drawn with replacement, the same for both, and the networks of each. The worst score is that of

@@ -16,6 +16,9 @@ REPORT = "report.html"
 KINDS = ("png", "svg")
 """File formats of every figure."""
 
+CAPTION = "rst"
+"""Format of the caption of every figure, for `snakemake --report`."""
+
 
 def _always(_: "Campaign") -> bool:
     return True
@@ -74,6 +77,7 @@ FIGURES = (
     FigureRow("power", "Power transfer of the conditions", "Conditions"),
     FigureRow("ood_matrix", "Every training set under every test condition", "Generalisation", on_study_page=True),
     FigureRow("ood_gap", "The gap against its predictors", "Generalisation", on_study_page=True),
+    FigureRow("network_views", "What networks see", "Generalisation"),
     FigureRow("predictor_ranking", "Ranking of predictors", "What predicts it", on_study_page=True),
     FigureRow("forecast", "Forecasts and measured scores", "What predicts it", on_study_page=True),
     FigureRow(
@@ -132,5 +136,11 @@ def table_names(campaign: "Campaign | None" = None) -> tuple[str, ...]:
 
 def report_files(campaign: "Campaign | None" = None) -> list[str]:
     """Return the names of all files, below the folder of the report; the report, which is written last, comes first."""
-    figures = [f"figures/{name}.{kind}" for name in figure_names(campaign) for kind in KINDS]
+    figures = [f"figures/{name}.{kind}" for name in figure_names(campaign) for kind in (*KINDS, CAPTION)]
     return [REPORT, *figures, *(f"tables/{name}.csv" for name in table_names(campaign))]
+
+
+def figure_of_file(path: str) -> FigureRow | None:
+    """Return the figure whose vector graphic a file of a report is; None of any other file."""
+    rows = {f"figures/{row.name}.svg": row for row in FIGURES}
+    return next((row for name, row in rows.items() if path.endswith(f"/{name}")), None)

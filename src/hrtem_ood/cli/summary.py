@@ -12,16 +12,18 @@ from hrtem_ood.cli.output import print_text
 @configs_argument
 @results_option
 def summary(configs: tuple[Path, ...], results: Path) -> None:
-    """Show the scores of a finished campaign."""
+    """Show the answer of a finished campaign in ten lines, and its scores."""
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.campaign.report_files import REPORT
     from hrtem_ood.campaign.results import Results
     from hrtem_ood.cli.render.console import print_on_terminal
-    from hrtem_ood.cli.render.summary import forecaster_lines, measured_tables, summary_table
+    from hrtem_ood.cli.render.summary import answer_lines, forecaster_lines, measured_tables, summary_table
 
     campaign, folder = load_campaign_from_files(configs), Results(results)
     check_finished(campaign, configs, results)
-    print_on_terminal(summary_table(campaign, results), *measured_tables(campaign, results))
+    for line in answer_lines(campaign, results):
+        print_text(line)
+    print_on_terminal("", summary_table(campaign, results), *measured_tables(campaign, results))
     print_text("\n".join(forecaster_lines(campaign, results)))
     print_text(f"Metrics: {folder.path('metrics', campaign.metrics_id)}")
     print_text(f"Report: {folder.path('reports', campaign.report_id) / REPORT}")

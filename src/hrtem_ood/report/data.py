@@ -9,6 +9,7 @@ from hrtem_ood.analysis.structure_matrix import Matrix, structure_matrix
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.config.analysis import Analysis
+from hrtem_ood.report.network_views import NetworkViews, read_views
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class ReportData:
     def structure_matrix(self) -> Matrix:
         """Scores by structure recipe of training and test."""
         return structure_matrix(self.campaign, self.results.outcomes)
+
+    @cached_property
+    def views(self) -> NetworkViews:
+        """What networks see, of some cells."""
+        return read_views(self.campaign, self.folder, self.results)
 
     @property
     def default_note(self) -> str:

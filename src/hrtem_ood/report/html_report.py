@@ -16,7 +16,9 @@ from hrtem_ood.analysis.tables import varied_hyperparameters
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import figures_of, table_names
+from hrtem_ood.report.answer import answer, by_topic
 from hrtem_ood.report.data import ReportData
+from hrtem_ood.report.explorer import explorer, json_text, policy, scripts
 from hrtem_ood.report.figures.catalogue import captions
 from hrtem_ood.report.templates import load_template
 
@@ -49,11 +51,18 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
     """
     results, tables = data.results, data.results.tables
     stages, software = campaign_provenance(data.campaign, data.folder)
+    interactive = explorer(data)
     return load_template("report.html.j2", html=True).render(
         campaign=data.campaign.name,
+        answer=by_topic(answer(data.campaign, results)),
         numbers=key_numbers(results.cells),
         over=varied_hyperparameters(results.metrics),
         sections=_sections(data, figures),
+        policy=policy(scripts()),
+        scripts=scripts(),
+        explorer=json_text(interactive.content),
+        blocks=interactive.blocks,
+        first=interactive.first,
         long=LONG,
         predictors=_predictor_rows(tables["predictors"]),
         rankings=_rankings(tables["predictor_ranking"]),

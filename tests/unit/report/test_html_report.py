@@ -1,7 +1,12 @@
 """Tables, figures and the report of synthetic campaigns."""
 
+import base64
+import hashlib
+import html
 import io
+import json
 import re
+import zlib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,9 +21,11 @@ from tests.unit.synthetic import trained_on
 
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.results import read_scores
 from hrtem_ood.campaign.report_files import REPORT, figure_names, report_files, table_names
 from hrtem_ood.cli.render.summary import summary_table
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.report import explorer, explorer_blocks, network_views
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.report import report as run_report
 
@@ -68,15 +75,21 @@ def check_outputs(made: Any) -> str:
             image = matplotlib.image.imread(io.BytesIO(content))
             assert min(image.shape[:2]) > 100
             assert np.ptp(image[..., :3]) > 0.5
+        elif name.endswith(".rst"):
+            assert content.decode().count("\n") == 1
         else:
             assert content.startswith(b"<?xml")
             assert not re.search(rb'href="(?!#|data:)', content)
-    text = (folder / REPORT).read_text()
+    whole = (folder / REPORT).read_text()
     page = References()
-    page.feed(text)
+    page.feed(whole)
     assert page.opened == []
-    assert not {"script", "link", "iframe", "object"} & set(page.tags)
-    assert page.tags.count("img") == len(figure_names(made.campaign))
+    assert not {"link", "iframe", "object"} & set(page.tags)
+    # scripts are two, which the page's policy names, and data
+    assert re.findall(r"<script>", whole) == ["<script>"] * 2
+    assert "default-src &#39;none&#39;" in whole
+    text = re.sub(r"<script[^>]*>.*?</script>", "", whole, flags=re.DOTALL)
+    assert text.count("<img ") == len(figure_names(made.campaign))
     assert all(target.startswith(("data:image/", "#")) for target in page.targets)
     assert "://" not in text
     assert "url(" not in text
@@ -262,6 +275,48 @@ def test_text_from_the_configuration_is_escaped(make: Callable[..., Any], config
     config["materials"]["CdSe"] = {"file": "<script>x</script>.cif", "sha256": "0"}
     text = check_outputs(reported(make(config)))
     assert "&lt;script&gt;x&lt;/script&gt;.cif" in text
+
+
+def test_data_of_the_page_end_no_element() -> None:
+    content = {"</script><script>alert(1)</script>": ["<!--", "&lt;", "]]>", "\u2028", 'a"b', "\\u003c"]}
+    text = explorer.json_text(content)
+    assert not set(text) & set("<>&")
+    assert json.loads(text) == content
+
+
+def test_the_pages_policy_names_its_scripts(folder: Path) -> None:
+    text = (folder / REPORT).read_text()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    allowed = re.findall(r"'sha256-([^']*)'", html.unescape(policy))
+    run = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    assert [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in run] == allowed
+    assert "unsafe-eval" not in policy
+    assert "http" not in policy
+
+
+def test_numbers_of_the_page_can_be_read_back() -> None:
+    values = np.array([[0.25, np.nan], [-1.5, np.inf]])
+    text, low, step = explorer_blocks.encode(values)
+    planes = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).astype(int)
+    codes = (planes[:4] << 8) | planes[4:]
+    assert list(codes == explorer_blocks.UNKNOWN) == [False, True, False, True]
+    np.testing.assert_allclose(low + step * codes[[0, 2]], [0.25, -1.5], atol=1e-4)
+
+
+def test_cells_that_are_shown_are_chosen_by_rule(folder: Path, synthetic: Any) -> None:  # noqa: ARG001  # it is read
+    scores = read_scores(synthetic.campaign, synthetic.results)
+    chosen = {each.rule: (each.row, each.column) for each in network_views.choose_cells(scores)}
+    f1, inside = scores.cells.f1.values, scores.cells.in_domain.values
+    assert inside[chosen["in-domain"]]
+    assert not inside[chosen["median"]]
+    assert f1[chosen["median"]] == np.median(f1[~inside])
+    assert f1[chosen["worst"]] == f1[~inside].min()
+    error = np.abs(network_views.forecast_error(scores))
+    assert ("furthest from its forecast" in chosen) == bool(np.isfinite(error).any())
+    # no network of this campaign has weights: no view, and the reason
+    views = network_views.read_views(synthetic.campaign, synthetic.results, scores)
+    assert views.views == {}
+    assert all("is missing" in each for each in views.absent.values())
 
 
 def test_an_unknown_palette_is_a_configuration_error(make: Callable[..., Any], config: dict[str, Any]) -> None:

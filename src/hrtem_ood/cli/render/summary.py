@@ -9,13 +9,34 @@ from hrtem_ood.analysis.campaign_forecast import check_forecaster
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
 from hrtem_ood.analysis.measured import measured_scores
+from hrtem_ood.analysis.results import read_scores
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.report.answer import answer
 from hrtem_ood.report.templates import format_interval, format_score
 from hrtem_ood.transfer.forecast.choose_file import choose_forecaster, forecaster_of
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
+
+
+def answer_lines(campaign: Campaign, results: Path) -> list[str]:
+    """Return the answer as ten lines: a heading, and the sentences with which the report begins.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A finished one.
+    results : Path
+        The results folder.
+
+    Returns
+    -------
+    list of str
+    """
+    statements = answer(campaign, read_scores(campaign, results))
+    width = max(len(each.topic) for each in statements)
+    return [f"Campaign {campaign.name}", *(f"{each.topic:<{width}}  {each.text}" for each in statements)]
 
 
 def forecaster_lines(campaign: Campaign, results: Path) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Drawing all figures of a campaign: each row of the catalogue has a module here that draws and describes it."""
 
 import importlib
+import re
 from typing import Protocol, cast
 
 from matplotlib.figure import Figure
 
-from hrtem_ood.campaign.report_files import KINDS, figure_names
+from hrtem_ood.campaign.report_files import CAPTION, KINDS, figure_names
+from hrtem_ood.errors import printable
 from hrtem_ood.plotting import render
 from hrtem_ood.progress import track
 from hrtem_ood.report.data import ReportData
@@ -45,7 +47,22 @@ def all_figures(data: ReportData) -> dict[str, bytes]:
             figure = figure_module(name).draw(data)
             for kind, content in zip(KINDS, render(figure, KINDS, data.campaign.config.report.dpi), strict=True):
                 files[f"figures/{name}.{kind}"] = content
+    for name, text in captions(data).items():
+        files[f"figures/{name}.{CAPTION}"] = f"{caption_rst(text)}\n".encode()
     return files
+
+
+def caption_rst(text: str) -> str:
+    r"""Write plain text such that reStructuredText, and the template engine of Snakemake before it, show it as it is.
+
+    Examples
+    --------
+    >>> caption_rst("gap_f1 {{ x }}\n.. raw:: html")
+    "gap\\_f1 {{ '{' }}{{ '{' }} x \\}\\} \\.\\. raw\\:\\: html"
+    """
+    line = " ".join(printable(text).split())
+    escaped = re.sub(r"([!-/:-@\[-`|}~])", r"\\\1", line)
+    return escaped.replace("{", "{{ '{' }}")
 
 
 def captions(data: ReportData) -> dict[str, str]:
