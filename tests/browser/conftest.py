@@ -38,7 +38,9 @@ def find_browser(playwright: Any) -> str | None:
     found = next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None and os.getuid() == 0 and shutil.which("apt-get"):
         for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-            done = subprocess.run(["apt-get", *words], capture_output=True, timeout=400, check=False)
+            # tests of the cluster install packages, too, perhaps at this moment
+            locked = ["flock", "/tmp/hrtem-ood-apt.lock", "apt-get", *words]
+            done = subprocess.run(locked, capture_output=True, timeout=400, check=False)
             if done.returncode:
                 return None
         found = shutil.which("chromium")
