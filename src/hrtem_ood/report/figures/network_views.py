@@ -39,12 +39,7 @@ def draw(data: ReportData) -> Figure:
     """Draw one row per chosen cell that has a view."""
     rows = list(shown_views(data.views))
     if not rows:
-        figure = new_figure(6, 1.8)
-        axes = figure.subplots()
-        axes.set(xticks=[], yticks=[])
-        text = "No network of the chosen cells has weights and images to show."
-        axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, fontsize=9)
-        return figure
+        return _draw_nothing()
     cells = data.results.cells
     titles = training_set_titles(data.campaign, [str(id_) for id_ in cells.training_set.values])
     side = 1.75
@@ -78,4 +73,14 @@ def draw(data: ReportData) -> Figure:
         for colour, text in zip(ERROR_COLOURS[1:], ("particle found", "missed", "none there"), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower right", frameon=False, ncols=3)
+    return figure
+
+
+def _draw_nothing() -> Figure:
+    """Say that there is no view, in a frame that keeps its size."""
+    figure = new_figure(6, 1.8)
+    axes = figure.subplots()
+    axes.set(xticks=[], yticks=[])
+    text = "No network of the chosen cells has weights and images to show."
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, fontsize=9)
     return figure
