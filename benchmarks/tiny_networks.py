@@ -75,7 +75,7 @@ def against_bare_loop(folder: Path) -> dict[str, float]:
         loops = alternate(
             {
                 "bare": partial(training.bare_loop, long, *prepared),
-                "ours": partial(fit, long, *read, TrainingSettings(CPU, math.inf), folder / "none.resume"),
+                "ours": partial(fit, long, read[0], read[1], TrainingSettings(CPU, math.inf), folder / "none.resume"),
             },
             REPEATS,
             process_time,
