@@ -22,18 +22,22 @@ demo: env  ## run the laptop campaign (config/config.yaml) and show its results
 	@$(BIN)/snakemake
 	@$(BIN)/hrtem-ood summary
 
-# Three processes on two cores: one of them begins with the SLURM cluster, whose tests wait most of their time.
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# The tests on the cluster run beside the others: they wait most of their time. What they print is shown when all is over.
 test: env lint  ## lint, type check, and all tests, those on a SLURM cluster too (as root on Debian; else they are skipped)
-	$(PARALLEL) -n 3
+	@mkdir -p build
+	@$(BIN)/python -m pytest -m cluster > build/cluster-tests.txt 2>&1 & cluster=$$!; \
+	others=0; $(PARALLEL) -m "not cluster" || others=$$?; \
+	cluster_code=0; wait $$cluster || cluster_code=$$?; cat build/cluster-tests.txt; \
+	test $$others = 0 && test $$cluster_code = 0
 
 test-fast: env  ## unit and physics tests only: no lint, no workflows, no cluster
-	$(PARALLEL) -n 2 tests/unit tests/physics
+	$(PARALLEL) tests/unit tests/physics
 
 test-python:  ## unit tests under another Python, in an environment of its own: make test-python PYTHON=python3.13
 	$(MAKE) env VENV=build/$(notdir $(PYTHON))
-	OMP_NUM_THREADS=1 build/$(notdir $(PYTHON))/bin/python -m pytest -n 2 --dist loadgroup tests/unit
+	OMP_NUM_THREADS=1 build/$(notdir $(PYTHON))/bin/python -m pytest -n 2 --dist loadfile tests/unit
 
 lint: env  ## ruff, mypy, snakefmt, import-linter and codespell, changing nothing
 	$(BIN)/ruff check .

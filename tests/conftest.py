@@ -12,21 +12,15 @@ SECONDS = {"workflow": 900, "robustness": 900, "cluster": 1200}
 
 
 LONGEST = ("cluster", "workflow", "robustness")
-"""Folders with which the processes of a parallel run begin: what takes minutes must not be left to one of them at the end."""
+"""Folders with which a parallel run begins: what takes minutes must not be left to one of its processes at the end."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give tests their time; in a process of ``--dist loadgroup``, keep files together, and all that needs the cluster."""
-    parallel = hasattr(config, "workerinput")
     for item in items:
         folder = folder_of(item)
         if folder in SECONDS:
             item.add_marker(pytest.mark.timeout(SECONDS[folder]))
-        if parallel:
-            item.add_marker(
-                pytest.mark.xdist_group("cluster" if folder == "cluster" else item.nodeid.partition("::")[0])
-            )
-    if parallel:
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist
         items.sort(key=lambda item: (*LONGEST, folder_of(item)).index(folder_of(item)))
 
 

@@ -32,8 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.timeout(900)
             )  # the first test waits for all that it needs, and for its neighbours
+    places = [place for place, item in enumerate(items) if HERE in item.path.parents]
     mine.sort(key=lambda item: "running" not in getattr(item, "fixturenames", ()))
-    items[:] = [item for item in items if HERE not in item.path.parents] + mine
+    for place, item in zip(places, mine, strict=True):
+        items[place] = item
 
 
 def daemons(*words: str, accounting: bool = True) -> None:
