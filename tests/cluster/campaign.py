@@ -186,6 +186,10 @@ class Campaign:
             if Path(where) == self.folder and not name.startswith("hrtem-ood-")
         }
 
+    def no_jobs(self) -> None:
+        """Wait until SLURM lists none: those that were cancelled stay in the queue for a moment."""
+        wait(lambda: not self.jobs(), "the last job to leave the queue", 60)
+
     def over(self, job: str) -> None:
         """Wait for a SLURM job to end."""
         wait(lambda: job not in slurm("squeue", "--noheader", "--format=%A").split(), f"job {job} to end", 900)

@@ -106,7 +106,7 @@ def cancel(campaign: Campaign) -> None:
     assert campaign.hrtem_ood("cancel") == "cancelled: 1 head, 1 jobs\n"
     for each in (head, job):
         campaign.over(each)
-    assert not campaign.jobs()
+    campaign.no_jobs()
     assert "No job is running" in campaign.hrtem_ood("status")
     assert list((campaign.folder / "results/networks").glob("*.resume")), "what was reached is kept"
 
@@ -139,7 +139,7 @@ def refused_for_good(campaign: Campaign) -> None:
         assert text in out
         assert "hrtem-ood: SLURM refuses jobs of this campaign" in out
         assert "Traceback" not in out.split("hrtem-ood: SLURM refuses")[1]
-        assert not campaign.jobs()
+        campaign.no_jobs()
 
 
 def never_starts(campaign: Campaign) -> None:
@@ -150,7 +150,7 @@ def never_starts(campaign: Campaign) -> None:
     campaign.over(head)
     out = (campaign.folder / f"results/logs/head/{head}_0_log.out").read_text()
     assert "set-resources.train.runtime: 9999" in out
-    assert not campaign.jobs()
+    campaign.no_jobs()
 
 
 def neighbours(campaign: Campaign) -> None:

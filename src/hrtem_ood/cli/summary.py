@@ -12,7 +12,7 @@ from hrtem_ood.cli.output import print_text
 @configs_argument
 @results_option
 def summary(configs: tuple[Path, ...], results: Path) -> None:
-    """Show the answer of a finished campaign in ten lines, and its scores."""
+    """Show the answer and the scores of a finished campaign."""
     from hrtem_ood.campaign.load import load_campaign_from_files
     from hrtem_ood.campaign.report_files import REPORT
     from hrtem_ood.campaign.results import Results

@@ -72,7 +72,7 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     assert f"entropy {found.entropy:.4f} nat per pixel (validation loss: 0.2500)" in said
     assert "64 × 96 px of 0.4 Å, not resampled" in said
     assert "Δf −100 Å" in said
-    assert "state it to compare it with the training: --condition 'defocus_A=" in said
+    assert "state it to compare it with the training, and for a forecast: --condition 'defocus_A=" in said
 
 
 def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
