@@ -191,7 +191,8 @@ def head_is_killed(campaign: Campaign) -> None:
 
 
 def head_reaches_its_limit(campaign: Campaign) -> None:
-    campaign.change({"networks": {"unet": {"seed": list(range(5))}}})  # longer than the head
+    # longer than the head lives
+    campaign.change({"networks": {"unet": {"seed": list(range(5))}}, "execution": {"networks_per_job": 5}})
     head = campaign.submit(minutes=3)  # and is warned 90 seconds before it
     job = campaign.training()
     campaign.over(head)
