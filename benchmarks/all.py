@@ -15,7 +15,15 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_BENCHMARKS = {"all", "report", "gpu", "gpu_physics", "gpu_learning", "gpu_evaluation"}  # GPUs: gpu/accept.sh
+NOT_BENCHMARKS = {
+    "all",
+    "report",
+    "gpu",
+    "gpu_physics",
+    "gpu_learning",
+    "gpu_evaluation",
+    "gpu_timing",
+}  # GPUs: gpu/accept.sh
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 

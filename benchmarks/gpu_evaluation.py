@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_learning import CASES, SMALL, VALIDATION, Case, discs, measured, seconds_of
+from gpu_learning import CASES, SMALL, VALIDATION, Case, discs, measured
+from gpu_timing import seconds_of
 from report import report
 from torch import Tensor, nn
 

@@ -8,10 +8,8 @@ network is what a pack takes beyond the bare loop's time for the same steps.
     python benchmarks/gpu_learning.py [--cpu]
 """
 
-import contextlib
 import json
 import math
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from gpu_timing import REPEATS, seconds_of, utilisation, wait_for
 from report import report
 from torch import Tensor, nn
 from training import TRAINING_SET, write_dataset
@@ -39,7 +38,7 @@ from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.training_data import epoch_batches
 from hrtem_ood.stages.train import train
 
-REPEATS, PACK, PACK_STEPS, VALIDATION = 2, 16, 4, 16
+PACK, PACK_STEPS, VALIDATION = 16, 4, 16
 WORKER_S = 4.0
 """Time that processes train side by side [s]."""
 
@@ -94,12 +93,6 @@ def discs(images: int, side: int, seed: int = 0) -> Images:
     centre = rng.uniform(0.25 * side, 0.75 * side, (2, images, 1, 1))
     label = (np.hypot(y - centre[0], x - centre[1]) < 0.2 * side).astype(np.uint8)
     return Images(torch.from_numpy(rng.poisson(8 + 8 * label).astype(np.uint8)), torch.from_numpy(label))
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until the device has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 class Loop:
@@ -181,41 +174,6 @@ class Loop:
                     for image, label in Batches(self.validation, self.spec.hyperparameters.batch_size, self.device):
                         self._forward(image, label)
         wait_for(self.device)
-
-
-def seconds_of(work: Callable[[], object], device: torch.device, repeats: int = REPEATS) -> float:
-    """Return the median wall time of some work [s], after it has run once."""
-    measured = []
-    for round_ in range(repeats + 1):
-        wait_for(device)
-        begin = perf_counter()
-        work()
-        wait_for(device)
-        if round_:
-            measured.append(perf_counter() - begin)
-    return median(measured)
-
-
-@contextlib.contextmanager
-def utilisation() -> Iterator[list[float]]:
-    """Collect the card's utilisation [%] five times a second, where `nvidia-smi` tells it.
-
-    One process for all: each start of one would take the driver's locks, and the host's time, from what is measured.
-    """
-    found: list[float] = []
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        yield found
-        return
-    command = [program, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id=0", "--loop-ms=200"]
-    watch = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603  # fixed
-    try:
-        yield found
-    finally:
-        watch.terminate()
-        for line in watch.communicate()[0].splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(float(line))
 
 
 def _draw_epoch(spec: NetworkSpec, images: Images, device: torch.device) -> None:

@@ -51,7 +51,11 @@ from hrtem_ood.physics.optics.wavelength import electron_wavelength_A
 ROOT = Path(__file__).parents[1]
 CPU = array_module("cpu")
 CONDITIONS, IMAGES = 16, 12
+KNOWN_ALONE = ("peers", "consensus", "self_dice")
 LEAST_F1 = 0.7
+IN_A_CELL = 4
+"""Images of a pair of network and dataset in the calibration."""
+
 ALONE = ("consensus", "consistency", "twins", "self_dice")
 """Evidence that ranks alone, for comparison."""
 
@@ -164,6 +168,30 @@ def judge(
     return row
 
 
+def cross_validated(estimator: F1Estimator) -> dict[str, float]:
+    """Score the calibration by itself: each pair of network and dataset by a fit that saw neither network nor condition."""
+    rows = estimator.table.assign(estimate=estimator.held_out).dropna(subset=["estimate"])
+    means = rows.groupby(["dataset", "network"])[["estimate", "f1", *KNOWN_ALONE]].mean().reset_index()
+    by_dataset = [each for _, each in means.groupby("dataset")]
+
+    def ranked(by: str) -> tuple[pd.Series, pd.Series]:
+        rho: list[float] = [float(spearmanr(each[by], each.f1).statistic) for each in by_dataset]
+        loss: list[float] = [float(each.f1.max() - each.f1.iloc[int(each[by].argmax())]) for each in by_dataset]
+        return pd.Series(rho), pd.Series(loss)
+
+    rho, loss = ranked("estimate")
+    alone = {f"cross-validated: rho of {name} alone, median": ranked(name)[0].median() for name in KNOWN_ALONE}
+    return {
+        "cross-validated: Spearman's rho, median over datasets": rho.median(),
+        "cross-validated: the same, lowest decile": rho.quantile(0.1),
+        "cross-validated: F1 of the best network less that of the picked one, median": loss.median(),
+        "cross-validated: the same, worst": loss.max(),
+        "cross-validated: r.m.s. error of the estimated F1": float(np.sqrt(((means.estimate - means.f1) ** 2).mean())),
+        "half width of the interval, one image": estimator.half_width(1),
+        "half width of the interval, four images": estimator.half_width(IN_A_CELL),
+    } | alone
+
+
 def main() -> None:
     """Measure and report."""
     torch.set_num_threads(1)
@@ -183,7 +211,7 @@ def main() -> None:
         )
     table = pd.DataFrame(rows)
     offered = table["ensemble gain"].dropna() if "ensemble gain" in table else pd.Series(dtype=float)
-    figures = {
+    figures = cross_validated(estimator) | {
         "Spearman's rho of estimated and true F1, median over conditions": table.rho.median(),
         "the same, lowest decile": table.rho.quantile(0.1),
         "rho of the true F1 on half of the images and on the others, median": table["rho of halves"].median(),

@@ -24,7 +24,7 @@ from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
 
 # All objects of Snakemake's graph of jobs are alive; frequent garbage collection costs a quarter of a dry run.
-gc.disable()
+gc.set_threshold(1_000_000, 50, 100)
 
 RESULTS = "results"
 

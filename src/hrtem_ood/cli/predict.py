@@ -81,6 +81,7 @@ def predict(
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.cli.render.image_estimates import estimate_lines, pixel_lines, trust_lines
     from hrtem_ood.learning.inference import predict_micrographs, segment_micrographs
+    from hrtem_ood.learning.inference.condition_assessment import assess_condition
     from hrtem_ood.learning.inference.condition_option import parse_condition
     from hrtem_ood.learning.inference.image_estimates.estimates import estimate_micrograph
     from hrtem_ood.learning.inference.image_trust import assess_image, suspected_pixel
@@ -94,7 +95,7 @@ def predict(
     trained = segment_micrographs.load(network, architecture_file)
     print_text("\n".join([*text.network_lines(trained), *([] if network == words[0] else text.shipped_lines(network))]))
     if stated is not None:
-        assessment, path = segment_micrographs.assess_condition(trained, stated, results, output)
+        assessment, path = assess_condition(trained, stated, results, output)
         print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))
     particles = ParticleOptions(min_diameter_A, fill_holes, split_touching)
     options = {**particles._asdict(), "pixel_size_A": pixel_size_A, "condition": condition, "repair": repair}

@@ -21,7 +21,6 @@ from hrtem_ood.analysis.trust import (
     weighted_share,
 )
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.study_text import varied_parameters
@@ -83,7 +82,7 @@ def answer(campaign: Campaign, scores: CampaignScores) -> list[Statement]:
 
 def training_set_titles(campaign: Campaign, ids: list[str]) -> list[str]:
     """Name training sets by their name in the configuration and their condition, or how many they have."""
-    labels = ConditionLabels(campaign.transfer.conditions)
+    labels = campaign.condition_labels
     names: dict[str, str] = {}
     for name, group in campaign.training_sets.items():
         for training_set in group:
@@ -97,7 +96,7 @@ def training_set_titles(campaign: Campaign, ids: list[str]) -> list[str]:
 
 
 def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _percent(share: float) -> str:
@@ -230,7 +229,7 @@ def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice
 
 def _condition_title(campaign: Campaign, scores: CampaignScores, column: int) -> str:
     """Name a test dataset by its condition; by its structures, too, where there are several."""
-    labels, tested = ConditionLabels(campaign.transfer.conditions), scores.outcomes.condition.values.astype(str)
+    labels, tested = campaign.condition_labels, scores.outcomes.condition.values.astype(str)
     sets = {campaign.structure_set_of_dataset[id_] for id_ in tested}
     title = labels.title(campaign.datasets[tested[column]].condition)
     return title if len(sets) == 1 else f"{title} on {campaign.structure_set_of_dataset[tested[column]]}"

@@ -38,10 +38,10 @@ class ReportData:
         """Name of the colour map of matrices."""
         return self.campaign.config.report.palette
 
-    @cached_property
+    @property
     def labels(self) -> ConditionLabels:
         """Short labels of all conditions."""
-        return ConditionLabels(self.campaign.transfer.conditions)
+        return self.campaign.condition_labels
 
     @cached_property
     def structure_matrix(self) -> Matrix:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.tables import varied_hyperparameters
-from hrtem_ood.campaign.condition_labels import ConditionLabels
 from hrtem_ood.campaign.test_datasets import test_datasets
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
@@ -123,7 +122,7 @@ def _parameters(data: ReportData, known: Any, prefix: str) -> list[dict[str, Any
             "label": f"{PARAMETER_SYMBOLS[name]} [{parameter_unit(name)}]",
             "values": _numbers(known[f"{prefix}{name}"].values),
         }
-        for name in ConditionLabels(data.campaign.transfer.conditions).varying
+        for name in data.labels.varying
         if f"{prefix}{name}" in known.coords
     ]
 

@@ -83,7 +83,6 @@ def train(
         compile,
         graphs=graphs,
         resume_on_other_gpu=resume_on_other_gpu,
-        prepared=PreparedImages(),
     )
     wanted = [network for network in spec.networks if only in (None, network.id)]
     with catch_stop_signals() as stop:
@@ -113,7 +112,9 @@ def _train_sets(
     for training_set in spec.training_sets:
         own = [each for each in wanted if not spec.further_training_sets or each.training_set == training_set.id]
         files = [paths[id_] for id_ in training_set.datasets]
-        entries |= _train_all(own, training_set, files, networks, settings, failed)
+        # images of one training set at a time: those of the last one are of no use any more
+        each_set = settings._replace(prepared=PreparedImages())
+        entries |= _train_all(own, training_set, files, networks, each_set, failed)
     if failed:
         messages = "\n  ".join(f"{id_}: {message}" for id_, message in failed.items())
         raise HrtemOodError(

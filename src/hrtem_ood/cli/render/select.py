@@ -17,7 +17,7 @@ MAX_LINES = 10
 
 NO_FORECAST = (
     "estimated F1 is read off the masks of these very images. It is no forecast: `hrtem-ood predict --condition` gives that, "
-    "from the conditions alone. Where they differ, the estimate counts more."
+    "from the conditions alone. On real micrographs, estimates were too high, and the ranking was of more use."
 )
 """Said with every ranking, so that nobody takes one number for the other."""
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.learning.inference.condition_assessment import ASSESSMENT_FILE
 from hrtem_ood.learning.inference.figures import draw_segmentation
-from hrtem_ood.learning.inference.segment_micrographs import ASSESSMENT_FILE, Segmentation
+from hrtem_ood.learning.inference.segment_micrographs import Segmentation
 
 ENDINGS: Mapping[str, str] = {
     "probability": ".tif",

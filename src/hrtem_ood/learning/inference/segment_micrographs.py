@@ -1,4 +1,4 @@
-"""Segmentation of micrographs: a network from its file, its results for an image, and how far they can be trusted."""
+"""Segmentation of micrographs: a network from its file, and its results for an image."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hrtem_ood.array_module import Device
-from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.checkpoint import (
@@ -21,10 +20,6 @@ from hrtem_ood.learning.checkpoint import (
     read_network,
     training_domain,
 )
-from hrtem_ood.learning.inference.condition_forecast import forecast_condition
-from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, assess_distance
-from hrtem_ood.learning.inference.figures import draw_assessment
-from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
 from hrtem_ood.learning.inference.micrograph import STATE_IT, Micrograph
 from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 from hrtem_ood.learning.inference.particles import ParticleMeasurements, confidence_map, measure_particles
@@ -32,17 +27,12 @@ from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
 from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
 from hrtem_ood.learning.torch_device import torch_device
-from hrtem_ood.physics.optics.condition import Condition
-from hrtem_ood.transfer.parameters import Transfer
 
 LARGEST_PX = 2**27
 """Images that would have more pixels (11,585² of them) on the network's pixel are refused: most likely theirs is wrong."""
 
 MOST_GROWTH = 16
 """Images that would have more times as many pixels on the network's pixel are refused."""
-
-ASSESSMENT_FILE = "trust.png"
-"""The picture of a stated condition."""
 
 
 @dataclass(frozen=True)
@@ -325,39 +315,6 @@ def image_probability(
 def smallest_side(network: TrainedNetwork) -> int:
     """Fewest pixels each way: of fewer, reflection and the network's lowest level would make most of the result."""
     return 2 * stride_of(network.network)
-
-
-def assess_condition(
-    network: TrainedNetwork, condition: Condition, results: Path, output: Path
-) -> tuple[ConditionAssessment, Path]:
-    """Tell how far a condition lies from training and what was measured there, and draw it.
-
-    Parameters
-    ----------
-    network : TrainedNetwork
-    condition : Condition
-    results : Path
-        The results folder, where campaigns' metrics are looked for.
-    output : Path
-        Folder.
-
-    Returns
-    -------
-    ConditionAssessment
-    Path
-        Its picture, ``trust.png``.
-    """
-    measured = find_measured(results, network.id, network.sha256_of_weights)
-    distance = assess_distance(condition, network.training_domain, measured.transfer if measured else Transfer())
-    result = ConditionAssessment(
-        distance,
-        measured,
-        expected_f1(measured.points, distance.sigma, condition) if measured else None,
-        forecast_condition(condition, network.training_domain, results),
-    )
-    path = output / ASSESSMENT_FILE
-    store.write_bytes(path, draw_assessment(result, network.id))
-    return result, path
 
 
 def refusal(shape: tuple[int, int], pixel_size_A: float, network: TrainedNetwork) -> str | None:

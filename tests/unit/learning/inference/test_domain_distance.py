@@ -20,11 +20,12 @@ from hrtem_ood.cli.render import predict
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
+from hrtem_ood.learning.inference.condition_assessment import assess_condition
 from hrtem_ood.learning.inference.condition_forecast import ConditionForecast, forecast_condition
 from hrtem_ood.learning.inference.condition_option import parse_condition
 from hrtem_ood.learning.inference.domain_distance import assess_distance
 from hrtem_ood.learning.inference.measured_f1 import expected_f1, find_measured
-from hrtem_ood.learning.inference.segment_micrographs import assess_condition, load
+from hrtem_ood.learning.inference.segment_micrographs import load
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages.metrics import metrics
 from hrtem_ood.transfer.forecast.descriptors import PLACE
