@@ -1,11 +1,11 @@
-"""Keeps Snakemake from running expressions that a configuration holds.
+"""Keeps Snakemake from running expressions that a configuration holds, and its scheduler from working in vain.
 
 Snakemake hands every YAML configuration to the template engine YTE, which runs the Python expressions in it where it has
 the key ``__use_yte__``. Files of ``--configfile`` are read before the Snakefile is, also for a dry run, so a check in the
 Snakefile comes too late. But Snakemake's command line first imports the plugins that are installed, which it recognises
 by their names. This is one, of the kind that changes nothing unless it is chosen; importing it lets Snakemake read
 configurations as data only. That holds for all workflows that run in this Python environment. Profiles are still read
-by YTE: they hold expressions and commands anyway.
+by YTE: they hold expressions and commands anyway. The scheduler: see :mod:`~snakemake_logger_plugin_hrtem_ood.scheduling`.
 """
 
 import json
@@ -20,6 +20,8 @@ import snakemake.common.configfile
 import yaml
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+from snakemake_logger_plugin_hrtem_ood.scheduling import let_sleep
 
 KEY = "__use_yte__"
 SAFE_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -86,3 +88,4 @@ if not hasattr(snakemake.common.configfile, "_load_configfile"):
         "in envs/cpu.lock."
     )
 snakemake.common.configfile._load_configfile = read_as_data
+let_sleep()

@@ -92,7 +92,7 @@ def test_pointing_at_a_cell_tells_of_it(opened: Watched) -> None:
     page.mouse.move(*place(page, 0, 2))
     shown = facts(page, f"{MATRIX} .tip:visible")
     # trained at −100 Å, tested at +100 Å: 0.905 − 0.005 − 0.4
-    assert shown["trained on"] == "single (Δf −100 Å)"
+    assert shown["trained on"] == "Δf −100 Å"
     assert (shown["tested under"], shown["shift"]) == ("Δf +100 Å", "defocus")
     assert (shown["F1"], shown["F1 gap"]) == ("0.50", "−0.40")
     assert re.fullmatch(r"0: F1 0\.5[01]; 1: F1 0\.(49|50)", shown["seeds"])  # 0.505 and 0.495, rounded
@@ -120,18 +120,14 @@ def test_keys_move_show_zoom_and_go_back(opened: Watched) -> None:
     page.locator(f"{MATRIX} .plot").focus()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):
         page.keyboard.press(key)
-    assert facts(page, f"{MATRIX} .tip:visible")["trained on"] == "single (Δf +100 Å)"
-    assert (
-        page.locator(f"{MATRIX} .live")
-        .inner_text()
-        .startswith("trained on: single (Δf +100 Å); tested under: Δf +100 Å; ")
-    )
+    assert facts(page, f"{MATRIX} .tip:visible")["trained on"] == "Δf +100 Å"
+    assert page.locator(f"{MATRIX} .live").inner_text().startswith("trained on: Δf +100 Å; tested under: Δf +100 Å; ")
     page.keyboard.press("Enter")
     assert facts(page, f"{MATRIX} .details")["shift"] == "in-domain"
     before = page.get_attribute(MATRIX, "data-drawn")
     page.keyboard.press("+")
     page.wait_for_selector(f"{MATRIX}:not([data-drawn='{before}'])", state="attached")
-    assert labels(page)[0] == ["single (Δf +100 Å), seed 0", "single (Δf +100 Å), seed 1"]
+    assert labels(page)[0] == ["Δf +100 Å, seed 0", "Δf +100 Å, seed 1"]
     before = page.get_attribute(MATRIX, "data-drawn")
     page.keyboard.press("Escape")
     page.wait_for_selector(f"{MATRIX}:not([data-drawn='{before}'])", state="attached")

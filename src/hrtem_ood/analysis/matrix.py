@@ -123,6 +123,17 @@ def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[s
     return sorted(used, key=lambda id_: keys[id_])
 
 
+def training_set_titles(campaign: Campaign) -> dict[str, str]:
+    """Name every training set where it stands alone, by its id: the condition with symbol and unit, or a mixture's name."""
+    names: dict[str, str] = {}
+    for name, group in campaign.training_sets.items():
+        for training_set in group:
+            names.setdefault(training_set.id, name)
+    ids = list(names)
+    titles = _row_labels(campaign, campaign.condition_labels.title, ids, np.array(list(names.values())))
+    return dict(zip(ids, titles, strict=True))
+
+
 def _structures(campaign: Campaign, training_set: str) -> str:
     """Name of the structure set of a training set."""
     return campaign.structure_set_of_dataset[campaign.training_set_by_id[training_set].datasets[0]]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.key_numbers import key_numbers
+from hrtem_ood.analysis.matrix import training_set_titles
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.results import CampaignScores
 from hrtem_ood.analysis.trust import (
@@ -21,8 +22,9 @@ from hrtem_ood.analysis.trust import (
     weighted_share,
 )
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.domain import IMAGING_SHIFTS, STRUCTURE_SHIFTS
+from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS
 from hrtem_ood.report.study_text import varied_parameters
 from hrtem_ood.report.templates import format_interval, format_score
 
@@ -30,6 +32,10 @@ Topic = Literal["Asked", "Trust", "Foresight", "Train on", "Expected", "Weakest"
 
 WEAKEST = 3
 """Test conditions that are named as the weakest."""
+
+FEWEST_PAIRS = 4
+LEAST_HELD = 2 / 3
+"""A test condition is named whose intervals hold at most this share of at least :data:`FEWEST_PAIRS` pairs."""
 
 NOTHING = "Nothing shown"
 """How a sentence begins whose interval contains no effect, or that has none."""
@@ -78,21 +84,6 @@ def answer(campaign: Campaign, scores: CampaignScores) -> list[Statement]:
         _weakest(campaign, scores),
         _not_measured(campaign, scores),
     ]
-
-
-def training_set_titles(campaign: Campaign, ids: list[str]) -> list[str]:
-    """Name training sets by their name in the configuration and their condition, or how many they have."""
-    labels = campaign.condition_labels
-    names: dict[str, str] = {}
-    for name, group in campaign.training_sets.items():
-        for training_set in group:
-            names.setdefault(training_set.id, name)
-    titles = []
-    for id_ in ids:
-        conditions = {campaign.datasets[each].condition for each in campaign.training_set_by_id[id_].datasets}
-        kind = labels.title(next(iter(conditions))) if len(conditions) == 1 else f"{len(conditions)} conditions"
-        titles.append(f"{names[id_]} ({kind})")
-    return titles
 
 
 def _plural(count: int, noun: str) -> str:
@@ -154,12 +145,18 @@ def _trust(campaign: Campaign, scores: CampaignScores) -> list[Statement]:
     failing = estimate(other, place, weighted_share(gaps < -LOSS), analysis, "answer: failing")
     second = (
         f"Under other imaging conditions F1 changes by {format_interval(change.value, change.low, change.high)} at the "
-        f"median, and {100 * failing.value:.0f} % {_range(failing, percent=True)} of {_plural(failing.n, 'pair')} lose "
-        f"more than {LOSS:g}{_structures(campaign, scores)}."
+        f"median; {100 * failing.value:.0f} % {_range(failing, percent=True)} of {_plural(failing.n, 'pair')} lose "
+        f"more than {LOSS:g}{_depth(gaps)}{_structures(campaign, scores)}."
     )
     if not change.has_interval:
         second = second.replace("+–", "–") + f" {NOTHING} beyond these pairs: too few for an interval."
     return [Statement("Trust", first, "ood_matrix"), Statement("Trust", second, "ood_gap")]
+
+
+def _depth(gaps: NDArray[np.float64]) -> str:
+    """Say how much the pairs that fail lose: often all, which a median over all pairs hides."""
+    lost = -gaps[gaps < -LOSS]
+    return f" (half of these {format_score(float(np.median(lost)))} or more)" if lost.size else ""
 
 
 def _structures(campaign: Campaign, scores: CampaignScores) -> str:
@@ -195,13 +192,36 @@ def _forecast(campaign: Campaign, scores: CampaignScores) -> Statement:
     source = (
         "the forecaster explains"
         if scores.fitted is not None
-        else f"{analysis.forecast_predictor} and the score in-domain explain"
+        else f"{_forecast_symbol(campaign, scores)} and the score in-domain explain"
     )
     if skill.low > 0:
-        text = f"Failures can be foreseen: before any test, {source} {share}; {held}."
+        text = f"Failures can be foreseen: before any test, {source} {share}"
+    elif skill.value > 0:
+        text = (
+            f"It is not shown that failures can be foreseen: before any test, {source} {share}, which may be none, as few "
+            "conditions decide it"
+        )
     else:
-        text = f"{NOTHING} of foresight: before any test, {source} {share}, which may be none; {held}."
-    return Statement("Foresight", text, "forecast")
+        text = f"{NOTHING} of foresight: before any test, {source} {share}"
+    return Statement("Foresight", f"{text}; {held}{_least_held(campaign, scores)}.", "forecast")
+
+
+def _forecast_symbol(campaign: Campaign, scores: CampaignScores) -> str:
+    """Symbol of the predictor of the forecast, or its words with an article."""
+    symbol = str(scores.predictors[campaign.config.analysis.forecast_predictor].attrs["long_name"])
+    return f"the {symbol}" if symbol[:2].isalpha() else symbol
+
+
+def _least_held(campaign: Campaign, scores: CampaignScores) -> str:
+    """Name the test condition whose scores lie outside their intervals most often, where it is no accident of few."""
+    forecast, score = scores.forecast, scores.outcomes.score.values
+    some = np.isfinite(forecast.low) & np.isfinite(forecast.high) & np.isfinite(score)
+    held = some & (score >= forecast.low) & (score <= forecast.high)
+    share = np.where(some.sum(axis=0) >= FEWEST_PAIRS, held.sum(axis=0) / np.maximum(some.sum(axis=0), 1), 1.0)
+    column = int(share.argmin())
+    if share[column] > LEAST_HELD:
+        return ""
+    return f", but only {held[:, column].sum()} of {some[:, column].sum()} under {_condition_title(campaign, scores, column)}"
 
 
 def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice], statistic: str) -> Statement:
@@ -211,12 +231,16 @@ def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice
             "Train on", f"{NOTHING} by {statistic}: no training set has a score everywhere.", "training-sets"
         )
     choice, metric = choices[statistic], campaign.config.analysis.metric
-    ids = [str(id_) for id_ in scores.outcomes.training_set.values]
-    titles = training_set_titles(campaign, [ids[row] for row in (choice.row, choice.next_row) if row is not None])
+    every = training_set_titles(campaign)
+    titles = [
+        every[str(scores.outcomes.training_set.values[row])] for row in (choice.row, choice.next_row) if row is not None
+    ]
+    own = int((scores.outcomes["shift"].values[choice.row] == IN_DOMAIN).sum())
     worst = "" if statistic == "mean" else f", under {_condition_title(campaign, scores, choice.at)}"
     text = (
         f"By {statistic} over {_plural(scores.outcomes.sizes['condition'], 'test dataset')}: {titles[0]}, "
-        f"{METRICS[metric].long_name} {format_score(choice.score)}{worst}, best of {_plural(choice.candidates, 'set')}"
+        f"{METRICS[metric].long_name} {format_score(choice.score)}{worst}, best of {_plural(choice.candidates, 'set')} "
+        f"({own} of the tests as it was trained)"
     )
     if choice.next_row is None:
         return Statement("Train on", f"{text}: {NOTHING.lower()}, there is no other.", "training-sets")
@@ -236,30 +260,31 @@ def _condition_title(campaign: Campaign, scores: CampaignScores, column: int) ->
 
 
 def _expected(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice]) -> Statement:
-    """Say what the training sets of choice are forecast to reach, without their own scores under the same conditions."""
-    analysis, parts = campaign.config.analysis, []
-    sign = BETTER[analysis.metric]
+    """Say what the training sets of choice are forecast to reach elsewhere, beside what they reached."""
+    metric = METRICS[campaign.config.analysis.metric].long_name
     rows = dict.fromkeys(choice.row for choice in choices.values())
-    ids = [str(id_) for id_ in scores.outcomes.training_set.values]
-    for row in rows:
-        ends = np.stack([scores.forecast.predicted[row], scores.forecast.low[row], scores.forecast.high[row]])
-        some = np.isfinite(ends).all(axis=0)
-        (title,) = training_set_titles(campaign, [ids[row]])
-        if not some.any():
-            parts.append(f"{title}: none")
-            continue
-        value, *limits = sign * ends[:, some].mean(axis=1)
-        low, high = sorted(limits)
-        worst = sign * ends[0, some].min()
-        parts.append(
-            f"{title}: mean {format_score(value)}, single conditions {format_score(low)} to {format_score(high)}, worst "
-            f"{format_score(worst)} (over {_plural(int(some.sum()), 'condition')} other than its own)"
-        )
-    if not parts or all(part.endswith(": none") for part in parts):
+    parts = [part for row in rows if (part := _expected_of(campaign, scores, row))]
+    if not parts:
         return Statement("Expected", f"{NOTHING} about what the training set of choice will reach.", "forecast")
-    name = METRICS[analysis.metric].long_name
-    return Statement(
-        "Expected", f"{name}, forecast from the scores under other conditions: {'; '.join(parts)}.", "forecast"
+    text = f"{metric} where these were not trained, forecast without a test there"
+    return Statement("Expected", f"{text}: {'; '.join(parts)}.", "forecast")
+
+
+def _expected_of(campaign: Campaign, scores: CampaignScores, row: int) -> str:
+    """Return the mean and the lowest forecast of one training set, each with the measured score; empty where it has none."""
+    forecast, sign = scores.forecast, BETTER[campaign.config.analysis.metric]
+    some = np.flatnonzero(np.isfinite([forecast.predicted[row], forecast.low[row], forecast.high[row]]).all(axis=0))
+    if not some.size:
+        return ""
+    title = training_set_titles(campaign)[str(scores.outcomes.training_set.values[row])]
+    predicted, measured = sign * forecast.predicted[row], sign * scores.outcomes.score.values[row]
+    column = int(some[np.argmin(forecast.predicted[row, some])])
+    low, high = sorted((sign * forecast.low[row, column], sign * forecast.high[row, column]))
+    return (
+        f"{title}, mean over {_plural(some.size, 'condition')} {format_score(predicted[some].mean())} (measured "
+        f"{format_score(measured[some].mean())}), lowest {format_score(predicted[column])} "
+        f"[{format_score(low)}, {format_score(high)}] under {_condition_title(campaign, scores, column)} (measured "
+        f"{format_score(measured[column])})"
     )
 
 
@@ -292,12 +317,14 @@ def _not_measured(campaign: Campaign, scores: CampaignScores) -> Statement:
     used = [config.structure_sets[name] for name in campaign.used_structure_sets]
     materials = sorted({str(each.material) for each in used if hasattr(each, "material")})
     seeds = {network.hyperparameters.seed for network in campaign.networks.values()}
+    architectures = [each for grid in config.networks.values() for each in grid.architecture]
     sides = sorted({sum(spec.n_images) for spec in campaign.training_set_by_id.values()})
     parts = [f"Other structures than {', '.join(materials) or 'those of the files'}"]
     if scores.measured is None:
         parts.append("micrographs (all images are simulated)")
     parts += [
-        "parameters that do not vary",
+        *_untried_conditions(campaign),
+        f"other architectures than {', '.join(sorted({each.label for each in architectures}))}",
         f"more than {_plural(max(sides), 'training image')}",
         f"more than {_plural(len(seeds), 'seed')}",
     ]
@@ -309,6 +336,20 @@ def _not_measured(campaign: Campaign, scores: CampaignScores) -> Statement:
         f"{', '.join(parts)}. Intervals take training sets and conditions as drawn at random.",
         "parameters",
     )
+
+
+def _untried_conditions(campaign: Campaign) -> list[str]:
+    """Say which conditions a campaign leaves out, though its parameters suggest them."""
+    labels, parts = campaign.condition_labels, ["parameters that do not vary"]
+    trained = {
+        campaign.datasets[id_].condition for each in campaign.training_set_by_id.values() for id_ in each.datasets
+    }
+    tested_only = [name for name in labels.varying if len({getattr(each, name) for each in trained}) == 1]
+    if tested_only:
+        parts.append(f"training at other {' or '.join(PARAMETER_SYMBOLS[name] for name in tested_only)}")
+    if len(labels.common_values) > 1:
+        parts.append("combinations of parameters, which vary one at a time")
+    return parts
 
 
 def by_topic(statements: list[Statement]) -> list[tuple[str, list[Statement]]]:

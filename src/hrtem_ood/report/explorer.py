@@ -14,13 +14,13 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.feature_shift import MEASURES
+from hrtem_ood.analysis.matrix import training_set_titles
 from hrtem_ood.analysis.ranking.outcomes import BETTER
 from hrtem_ood.analysis.tables import varied_hyperparameters
 from hrtem_ood.campaign.test_datasets import test_datasets
 from hrtem_ood.errors import HrtemOodError
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, parameter_unit
-from hrtem_ood.report.answer import training_set_titles
 from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.explorer_blocks import LEVELS, counts_png, encode, encode_codes, error_png, grey_png
 from hrtem_ood.report.network_views import errors, in_order_of_cells, read_image
@@ -131,7 +131,7 @@ def _rows(data: ReportData) -> dict[str, Any]:
     cells, metrics = data.results.cells, data.results.metrics
     ids = [str(id_) for id_ in cells.training_set.values]
     first = [int(np.flatnonzero(metrics.training_id.values.astype(str) == id_)[0]) for id_ in ids]
-    own = metrics.isel(network=first)
+    own, titles = metrics.isel(network=first), training_set_titles(data.campaign)
     inside = np.where(cells.in_domain.values, cells.f1.values.astype(float), np.nan)
     keys = _parameters(data, own, "training_")
     keys += [
@@ -140,7 +140,7 @@ def _rows(data: ReportData) -> dict[str, Any]:
         {"key": "in_domain", "label": "F1 in-domain", "values": _numbers(pd.DataFrame(inside.T).mean().to_numpy())},
     ]
     return {
-        "titles": training_set_titles(data.campaign, ids),
+        "titles": [titles[id_] for id_ in ids],
         "labels": [str(label) for label in cells.tick_label.values],
         "groups": [str(name) for name in cells.row_group.values],
         "diverged": [int(count) for count in cells.diverged.values],

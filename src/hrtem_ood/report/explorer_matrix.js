@@ -2,11 +2,20 @@
 // The interactive OOD matrix, drawn by Bokeh.
 
 const SMALLEST_TICK = 13;  // [px] between labels
-const LONGEST = { narrow: 12, wide: 30 };  // characters of a label
+const LONGEST = { narrow: 14, wide: 30 };  // characters of a label
+const TAIL = 9;  // characters from the end of a label whose beginning others share
 const MOST_NUMBERS = 300;  // cells with their value written into them
 const MOST_FRAMES = 3000;
 
-const shortened = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+// Labels cut at the end; in the middle, where others begin alike.
+function shortened(labels, most) {
+  const begin = (text) => text.slice(0, most - 1), shared = new Map();
+  labels.forEach((text) => shared.set(begin(text), (shared.get(begin(text)) || 0) + 1));
+  return labels.map((text) => {
+    if (text.length <= most) return text;
+    return shared.get(begin(text)) > 1 ? `${text.slice(0, most - TAIL - 1)}…${text.slice(-TAIL)}` : `${begin(text)}…`;
+  });
+}
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -193,9 +202,10 @@ class MatrixPlot {
       const from = Math.max(0, Math.ceil(Math.min(range.start, range.end))), to = Math.min(lines.length - 1, Math.floor(Math.max(range.start, range.end)));
       const step = Math.max(1, Math.ceil(((to - from + 1) * SMALLEST_TICK) / size)), ticks = [];
       for (let i = from; i <= to; i += step) ticks.push(i);
+      const texts = shortened(ticks.map((tick) => lines[tick].label), most);
       axis.setv({
         ticker: new Bokeh.FixedTicker({ ticks, minor_ticks: [] }),
-        major_label_overrides: new Map(ticks.map((tick) => [tick, shortened(lines[tick].label, most)])),
+        major_label_overrides: new Map(ticks.map((tick, index) => [tick, texts[index]])),
       });
       axis.major_label_text_font_size = narrow ? "10px" : "11.5px";
     };

@@ -115,6 +115,7 @@ class Texts {
     this.leave();
     const shown = row === null ? [] : pictures(row, column);
     this.details.replaceChildren(factList(facts), ...more, ...shown);
+    this.details.scrollIntoView({ block: "nearest" });
     this.say(facts);
   }
 

@@ -123,11 +123,15 @@ class ScatterPlot {
     return { image: [image], x: [x0], y: [y0], dw: [x1 - x0], dh: [y1 - y0] };
   }
 
-  // Medians of eight bins of as many points each.
+  // Medians of eight bins of about as many points each; points of one x are in one bin.
   medians(points) {
     const bins = points.length >= 40 ? 8 : 0, x = [], y = [];
-    for (let k = 0; k < bins; k++) {
-      const part = points.slice(Math.floor((k * points.length) / bins), Math.floor(((k + 1) * points.length) / bins));
+    for (let k = 0, start = 0; k < bins; k++) {
+      let stop = Math.max(start, Math.floor(((k + 1) * points.length) / bins));
+      while (stop > start && stop < points.length && points[stop].x === points[stop - 1].x) stop++;
+      const part = points.slice(start, stop);
+      start = stop;
+      if (!part.length) continue;
       x.push(median(part.map((p) => p.x)));
       y.push(median(part.map((p) => p.y)));
     }

@@ -81,6 +81,7 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
         uncertainty=rows_as_dicts(tables["uncertainty"]),
         labels=data.labels,
         minimum_contrast=MINIMUM_CONTRAST,
+        energy_keV=data.campaign.config.simulation.energy_eV / 1e3,
         tables=[f"tables/{name}.csv" for name in table_names(data.campaign)],
         config=config_yaml(data.campaign),
         stages=stages,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hrtem_ood.analysis.key_numbers import rows_as_dicts
 from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
+from hrtem_ood.analysis.ranking.outcomes import oriented_bounds
 from hrtem_ood.analysis.ranking.predictor_ranking import cell_subsets, orient, outcome_subset
 from hrtem_ood.analysis.ranking.predictor_scores import score_predictors
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
@@ -188,6 +189,7 @@ def _forecast_without_predictor(results: CampaignResults, analysis: Analysis) ->
         folds=analysis.folds,
         level=analysis.forecast_level,
         stream="folds of the forecast",
+        bounds=oriented_bounds(analysis.metric),
     )
 
 

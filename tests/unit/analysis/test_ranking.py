@@ -10,7 +10,7 @@ from scipy import stats
 from hrtem_ood.analysis.matrix import read_metrics
 from hrtem_ood.analysis.ranking.forecast import forecast
 from hrtem_ood.analysis.ranking.isotonic import fit_monotone, leave_group_out
-from hrtem_ood.analysis.ranking.outcomes import training_set_outcomes
+from hrtem_ood.analysis.ranking.outcomes import oriented_bounds, training_set_outcomes
 from hrtem_ood.analysis.ranking.predictor_ranking import rank_predictors
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
 from hrtem_ood.analysis.ranking.weighted_spearman import WeightedSpearman
@@ -150,6 +150,22 @@ def test_forecasts_cover_what_they_say(level: float) -> None:
         assert made.n == x.size
         covered.append(made.coverage)
     assert np.mean(covered) == pytest.approx(level, abs=0.02)
+
+
+@pytest.mark.parametrize("metric", ["f1", "cross_entropy"])
+def test_forecasts_and_intervals_stay_within_what_a_score_can_be(metric: str) -> None:
+    rng = np.random.default_rng(2)
+    x, base = rng.uniform(0, 1, (8, 9)), rng.uniform(0.8, 1, 8)
+    score_ = np.clip(base[:, None] + 0.2 * rng.standard_normal(x.shape), 0, 1) - (metric == "cross_entropy")
+    settings = {"folds": 5, "level": 0.9, "stream": "test"}
+    free = forecast(score_, base, x, np.ones(x.shape, bool), np.arange(9), **settings)
+    kept = forecast(score_, base, x, np.ones(x.shape, bool), np.arange(9), bounds=oriented_bounds(metric), **settings)
+    least, most = (0, 1) if metric == "f1" else (-np.inf, 0)
+    assert np.nanmax(free.high) > most
+    for before, after in zip(vars(free).values(), vars(kept).values(), strict=True):
+        if isinstance(before, np.ndarray):
+            np.testing.assert_array_equal(after, np.clip(before, least, most))
+    assert kept.coverage == free.coverage  # no score lies in what is cut off
 
 
 def test_a_forecast_uses_neither_its_row_nor_its_column() -> None:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from hrtem_ood.analysis.trust import (
 from hrtem_ood.campaign.report_files import REPORT
 from hrtem_ood.cli.render.summary import answer_lines
 from hrtem_ood.config.analysis import Analysis
-from hrtem_ood.report.answer import Statement, answer
+from hrtem_ood.report.answer import Statement, _least_held, answer
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.report import report as run_report
 
@@ -68,15 +69,20 @@ def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
     assert inside.startswith("Tested as they were trained, networks reach F1 0.90 [0.90, 0.90] (median of 4 pairs")
     # gaps −0.2, −0.4, −0.2, −0.4, −0.2: all lose more than 0.1
     assert re.search(
-        r"F1 changes by −0\.20 \[−0\.\d\d, −0\.20\] at the median, and 100 % \[100, 100\] of 5 pairs", outside
+        r"F1 changes by −0\.20 \[−0\.\d\d, −0\.20\] at the median; 100 % \[100, 100\] of 5 pairs lose more than 0\.1 "
+        r"\(half of these 0\.20 or more\)",
+        outside,
     )
     assert found["Foresight"][0].text.startswith("Nothing shown")
     by_mean, by_worst = (each.text for each in found["Train on"])
     # the mixture has 0.9, 0.7, 0.9; single sets 0.9, 0.7, 0.5
-    assert by_mean.startswith("By mean over 3 test datasets: mixed (2 conditions), F1 0.83, best of 3 sets; ")
+    assert by_mean.startswith(
+        "By mean over 3 test datasets: mixed (2 conditions), F1 0.83, best of 3 sets (2 of the tests as it was trained); "
+    )
     assert "+0.13 [" in by_mean
     assert by_worst.startswith(
-        "By worst over 3 test datasets: mixed (2 conditions), F1 0.70, under Δf 0 Å, best of 3 sets;"
+        "By worst over 3 test datasets: mixed (2 conditions), F1 0.70, under Δf 0 Å, best of 3 sets (2 of the tests as it "
+        "was trained);"
     )
     assert (
         "Δf −100 Å (0.50), Δf +100 Å (0.50), Δf 0 Å (0.70); trained under the first, at most 0.90."
@@ -96,11 +102,46 @@ def test_a_lead_is_shown_only_by_its_interval(make: Callable[..., Any], config: 
     names = {each.id: name for name, group in made.campaign.training_sets.items() for each in group}
     made = make(config, rule=rule)
     texts = [each.text for each in answered(made)["Train on"]]
-    assert all("nothing shown" not in text and "; +0.20 [+0.20, +0.20] ahead of single" in text for text in texts)
+    assert all("nothing shown" not in text and "; +0.20 [+0.20, +0.20] ahead of Δf" in text for text in texts)
     one = make(config | {"networks": {"unet": config["networks"]["unet"] | {"seed": 0}}}, rule=rule)
     texts = [each.text for each in answered(one)["Train on"]]
-    assert all("nothing shown of its lead, +0.20 ahead of single" in text for text in texts)
+    assert all("nothing shown of its lead, +0.20 ahead of Δf" in text for text in texts)
     assert all("without an interval" in text for text in texts)
+
+
+def test_what_is_forecast_stands_beside_what_was_measured_and_within_what_a_score_can_be(synthetic: Any) -> None:
+    run_metrics(synthetic.campaign, synthetic.results)
+    scores = read_scores(synthetic.campaign, synthetic.results)
+    made = scores.forecast
+    made.predicted[:], made.low[:], made.high[:] = np.nan, np.nan, np.nan
+    mixed = list(scores.outcomes.mixed.values).index(True)
+    place = [synthetic.campaign.datasets[str(id_)].condition.defocus_A for id_ in scores.outcomes.condition.values]
+    zero = place.index(0)
+    made.predicted[mixed, zero], made.low[mixed, zero], made.high[mixed, zero] = 0.61, 0.5, 0.72
+    (found,) = (each.text for each in answer(synthetic.campaign, scores) if each.topic == "Expected")
+    assert found == (
+        "F1 where these were not trained, forecast without a test there: mixed (2 conditions), mean over 1 condition 0.61 "
+        "(measured 0.70), lowest 0.61 [0.50, 0.72] under Δf 0 Å (measured 0.70)."
+    )
+
+
+def test_a_condition_whose_scores_leave_their_intervals_is_named(synthetic: Any) -> None:
+    run_metrics(synthetic.campaign, synthetic.results)
+    scores = read_scores(synthetic.campaign, synthetic.results)
+    score, rows = scores.outcomes.score.values, 6
+    many = scores.outcomes.isel(training_set=np.resize(np.arange(len(score)), rows))
+    values = many.score.values
+    wide = np.full(values.shape, 0.1)
+    wide[:4, 1] = -0.1  # four of six intervals lie beside the score
+    forecast = replace(scores.forecast, predicted=values, low=values - wide, high=values + 0.2)
+    found = _least_held(synthetic.campaign, replace(scores, outcomes=many, forecast=forecast))
+    title = synthetic.campaign.condition_labels.title(
+        synthetic.campaign.datasets[str(many.condition.values[1])].condition
+    )
+    assert found == f", but only 2 of 6 under {title}"
+    wide[:] = 0.1
+    inside = replace(scores.forecast, predicted=values, low=values - wide, high=values + 0.2)
+    assert _least_held(synthetic.campaign, replace(scores, outcomes=many, forecast=inside)) == ""
 
 
 def test_choices_are_in_the_metrics_own_sign(make: Callable[..., Any], config: dict[str, Any]) -> None:

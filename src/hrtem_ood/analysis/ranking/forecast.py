@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.isotonic import fit_monotone
 from hrtem_ood.artifacts.identity import seed_sequence
+from hrtem_ood.transfer.forecast.cross_validation import Bounds, clipped
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ def forecast(
     folds: int,
     level: float,
     stream: str,
+    bounds: Bounds = (None, None),
 ) -> Forecast:
     """Forecast every cell from cells of other training sets under other test conditions.
 
@@ -70,6 +72,8 @@ def forecast(
     level : float
     stream : str
         Names the random stream that deals rows and columns into groups.
+    bounds : tuple of float or None
+        What scores can be at least and at most; forecasts and their intervals are clipped to it.
 
     Returns
     -------
@@ -98,12 +102,13 @@ def forecast(
             reach[inside[block]] = errors[rank - 1]
     complete = np.isfinite(predicted) & np.isfinite(reach)
     hit = error[complete] <= reach[complete]
+    found = clipped(predicted, reach, bounds)
     return Forecast(
-        predicted,
-        predicted - reach,
-        predicted + reach,
+        found.predicted,
+        found.low,
+        found.high,
         coverage=float(hit.mean()) if hit.size else float("nan"),
-        rmse=float(np.sqrt(np.mean(error[complete] ** 2))) if hit.size else float("nan"),
+        rmse=float(np.sqrt(np.mean((score - found.predicted)[complete] ** 2))) if hit.size else float("nan"),
         n=int(complete.sum()),
     )
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hrtem_ood.analysis.feature_shift import MEASURES
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.domain import IN_DOMAIN, condition_groups, domain_shifts
+from hrtem_ood.transfer.forecast.cross_validation import Bounds, metric_bounds
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +17,12 @@ BETTER = {"f1": 1, "iou": 1, "cross_entropy": -1}
 
 LABEL_FREE = {"entropy": "mean_entropy", "confidence": "mean_confidence"} | {name: name for name in MEASURES}
 """Outputs of networks that need no labels, and their names in the metrics."""
+
+
+def oriented_bounds(metric: str) -> Bounds:
+    """Return what a score can be at least and at most, with the sign by which larger is better."""
+    low, high = metric_bounds(metric)
+    return (low, high) if BETTER[metric] > 0 else (None if high is None else -high, None if low is None else -low)
 
 
 def training_set_outcomes(campaign: Campaign, metrics: xr.Dataset) -> xr.Dataset:

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from hrtem_ood.analysis.ranking.forecast import Forecast, forecast
-from hrtem_ood.analysis.ranking.outcomes import BETTER
+from hrtem_ood.analysis.ranking.outcomes import BETTER, oriented_bounds
 from hrtem_ood.analysis.ranking.predictor_scores import CellSubset, score_predictors
 from hrtem_ood.campaign.domain import BETWEEN, IMAGING_SHIFTS, IN_DOMAIN, STRUCTURE_SHIFTS
 from hrtem_ood.config.analysis import FORECAST, Analysis
@@ -219,6 +219,7 @@ def forecasts(predictors: xr.Dataset, outcomes: xr.Dataset, analysis: Analysis) 
     result = forecast(
         outcomes.score.values, outcomes.in_domain_score.values, values, use, outcomes.place.values,
         folds=analysis.folds, level=analysis.forecast_level, stream="folds of the forecast",
+        bounds=oriented_bounds(analysis.metric),
     )  # fmt: skip
     return forecast_table(outcomes, result, analysis), result
 

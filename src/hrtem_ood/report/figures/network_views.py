@@ -7,8 +7,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from hrtem_ood.analysis.matrix import training_set_titles
 from hrtem_ood.plotting import BLUE, VERMILION, draw_scale_bar, new_figure
-from hrtem_ood.report.answer import training_set_titles
 from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.network_views import RULES, errors, reasons, shown_views
 
@@ -41,7 +41,7 @@ def draw(data: ReportData) -> Figure:
     if not rows:
         return _draw_nothing()
     cells = data.results.cells
-    titles = training_set_titles(data.campaign, [str(id_) for id_ in cells.training_set.values])
+    titles = training_set_titles(data.campaign)
     side = 1.75
     figure = new_figure(len(PANELS) * side + 2.9, len(rows) * side + 0.7)
     axes = figure.subplots(len(rows), len(PANELS), squeeze=False)
@@ -60,7 +60,7 @@ def draw(data: ReportData) -> Figure:
         draw_scale_bar(line[0], view.counts.shape[1] * view.pixel_size_A)
         text = [
             f"{cell.rule}:",
-            f"trained: {titles[cell.row]}",
+            f"trained: {titles[str(cells.training_set.values[cell.row])]}",
             f"tested: {cells.condition_short_label.values[cell.column]}",
             f"F1 of this image {view.score:.2f}, of the cell {float(cells.f1.values[cell.row, cell.column]):.2f}",
         ]
