@@ -239,12 +239,6 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_if_absent(path: Path, text: str) -> None:
-    """Write a text file whose name determines its content, unless it exists."""
-    if not path.exists():
-        write_text(path, text)
-
-
 def write_if_different(path: Path, text: str) -> None:
     """Write a text file, unless a regular file with the same text exists."""
     try:

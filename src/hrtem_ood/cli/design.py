@@ -1,5 +1,6 @@
 """`hrtem-ood design`: choice of training conditions."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,16 +105,16 @@ def design(
 
     With --output, writes the experiment that tests the choice.
     """
-    from hrtem_ood.artifacts.store import write_if_absent
+    from hrtem_ood.artifacts.store import write_text
     from hrtem_ood.campaign.load import load_campaign, merge, read_configs
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.design.experiment import experiment, yaml_text
     from hrtem_ood.design.recommendation import DesignRequest
     from hrtem_ood.design.request import Options, resolve_options
-    from hrtem_ood.errors import ConfigError, HrtemOodError
+    from hrtem_ood.errors import ConfigError
 
-    if output is not None and output.exists():
-        raise HrtemOodError(f"{output} exists and is not overwritten. Give another --output, or move it away.")
+    if output is not None:
+        _check_free(output)
     if images < n_conditions:
         raise ConfigError(f"--images: {images} are too few for {n_conditions} conditions; give {n_conditions} or more.")
     raw = read_configs(configs)
@@ -160,11 +161,20 @@ def design(
         "Run it on top of the configurations that it was written for:",
         f"    {run}",
     ]
-    write_if_absent(output, yaml_text(content, head))
+    _check_free(output)  # still
+    write_text(output, yaml_text(content, head))
     print_text(
         f"{output}: {len(choice.choices) * network_seeds} networks; run {run}\n"
         "and see tables/compare.csv, the figure `design` of the report, or the page of `hrtem-ood study-page`."
     )
+
+
+def _check_free(output: Path) -> None:
+    """Raise an error where a path exists, also as a link to nothing."""
+    from hrtem_ood.errors import HrtemOodError
+
+    if os.path.lexists(output):
+        raise HrtemOodError(f"{output} exists and is not overwritten. Give another --output, or move it away.")
 
 
 def _forecaster(path: Path | None, results: Path, pixel_size_A: float) -> "Forecaster | None":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ Floats = NDArray[np.float64]
 ALIKE = 0.02
 """Intervals whose ends are no farther apart than this overlap entirely."""
 
+Verdict = Literal["recommended", "alone", "outside", "alike"]
+
 MORE_IS_BETTER = ("f1", "iou")
 
 
@@ -39,6 +42,8 @@ class ChoiceForecast:
         Score under each condition of use, with the interval; outside the forecaster's domain, those at its edge.
     outside : tuple of str
         What lies outside, see :func:`hrtem_ood.transfer.forecast.wording.outside_texts`.
+    all_outside : bool
+        Whether every condition of use does, the number of images apart.
     """
 
     span: tuple[float, float]
@@ -46,6 +51,7 @@ class ChoiceForecast:
     low: Floats
     high: Floats
     outside: tuple[str, ...] = ()
+    all_outside: bool = False
 
     def over_targets(self, goal: str) -> tuple[float, float, float]:
         """Return the forecast for a goal, and the ends of its interval: mean or least of those of the targets.
@@ -88,11 +94,31 @@ class ForecastDesign:
     n_images: int
 
     @property
-    def recommended(self) -> bool:
-        """Whether the designed choice can be told from any other: not where all intervals overlap entirely."""
+    def verdict(self) -> Verdict:
+        """Whether the designed choice is recommended, or why not.
+
+        ``alone``: there is nothing to compare it with. ``outside``: every condition of use lies outside the forecaster's domain,
+        so that choices are compared at its edge only. ``alike``: it cannot be told from any other, because all intervals
+        overlap entirely.
+        """
         own = np.array(self.forecasts["designed"].over_targets(self.request.goal))
         others = [each.over_targets(self.request.goal) for name, each in self.forecasts.items() if name != "designed"]
-        return any(np.abs(own - other).max() > ALIKE for other in others)
+        if self.forecasts["designed"].all_outside:
+            return "outside"
+        if not others:
+            return "alone"
+        return "recommended" if any(np.abs(own - other).max() > ALIKE for other in others) else "alike"
+
+    @property
+    def ties(self) -> list[str]:
+        """Names of the choices whose forecast is that of the designed one, to three digits."""
+        goal, own = self.request.goal, self.forecasts["designed"]
+        value = f"{own.over_targets(goal)[0]:.3f}"
+        return [
+            name
+            for name, each in self.forecasts.items()
+            if each is not own and f"{each.over_targets(goal)[0]:.3f}" == value
+        ]
 
     @property
     def weakest(self) -> Condition:
@@ -169,5 +195,9 @@ def forecast_choice(goal: ForecastGoal, chosen: tuple[int, ...]) -> ChoiceForeca
     described = goal.table.describe(np.array([chosen]), goal.n_images)[0]
     each = goal.forecaster.at_edge(described, LEVEL)
     log_cnr = goal.table.candidates[list(chosen), 0]
-    outside = outside_texts(goal.forecaster.domain, described)
-    return ChoiceForecast((float(log_cnr.min()), float(log_cnr.max())), each.predicted, each.low, each.high, outside)
+    domain = goal.forecaster.domain
+    optical = [name != "log_n_images" for name in domain.names]
+    all_outside = bool(domain.outside(described)[:, optical].any(axis=1).all())
+    span = (float(log_cnr.min()), float(log_cnr.max()))
+    outside = outside_texts(domain, described)
+    return ChoiceForecast(span, each.predicted, each.low, each.high, outside, all_outside)

@@ -163,8 +163,8 @@ def check_choice(n_conditions: int, candidates: int) -> None:
     """
     if n_conditions >= candidates:
         raise ConfigError(
-            f"--n-conditions: {n_conditions} of {candidates} candidates leave nothing to choose; "
-            f"give {candidates - 1} at most, or more --candidates."
+            f"--n-conditions: {n_conditions} of {candidates} candidates leave nothing to choose; give "
+            f"{f'{candidates - 1} at most, or ' if candidates > 1 else ''}more --candidates."
         )
 
 

@@ -17,6 +17,8 @@ from hrtem_ood.execution import job_records
 from hrtem_ood.execution.planning.garbage import referenced_artifacts
 from hrtem_ood.execution.recorded_digests import RecordedDigests
 from hrtem_ood.progress import track
+from hrtem_ood.transfer.forecast.choose_file import FOLDER as FORECASTERS
+from hrtem_ood.transfer.forecast.forecaster_files import read_forecaster
 
 RESUME = ".resume"
 """End of the names of files that hold the state of a network whose training was interrupted."""
@@ -111,6 +113,9 @@ def _files(results: Path) -> Iterator[tuple[str, Path, bool]]:
             if not path.name.startswith("."):
                 is_state = stage == "networks" and path.name.endswith(RESUME)
                 yield stage, path, path.name.endswith(row.suffix) or is_state
+    for path in sorted((results / FORECASTERS).glob("*")):
+        if not path.name.startswith("."):
+            yield FORECASTERS, path, path.suffix == ".json"
     for path in sorted((results / job_records.FOLDER).glob("*/*")):
         if not path.name.startswith("."):
             yield job_records.FOLDER, path, path.suffix == ".json"
@@ -168,6 +173,7 @@ _CHECKS: dict[str, Callable[[Path], Any]] = {
     "datasets": _check_dataset,
     "networks": _check_network,
     "configs": _check_config,
+    FORECASTERS: read_forecaster,
     job_records.FOLDER: job_records.load,
     ".zip": _check_zarr,
     ".extxyz": _check_structures,

@@ -130,6 +130,8 @@ class ForecastCoverage:
         From the 5th to the 95th percentile of the scores that were forecast.
     rmse, plain_rmse : float
         Of the forecast, and of one by the in-domain score without a predictor.
+    deviation : float
+        Standard deviation of the scores: the error of their mean, which is known afterwards only.
     n : int
     """
 
@@ -141,6 +143,7 @@ class ForecastCoverage:
     spread: float
     rmse: float
     plain_rmse: float
+    deviation: float
     n: int
 
     @property
@@ -173,6 +176,7 @@ def forecast_coverage(results: CampaignResults, analysis: Analysis) -> ForecastC
         spread=float(ends[1] - ends[0]),
         rmse=result.rmse,
         plain_rmse=_forecast_without_predictor(results, analysis).rmse,
+        deviation=float(np.std(scores[complete])),
         n=result.n,
     )
 

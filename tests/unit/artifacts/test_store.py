@@ -1,7 +1,9 @@
 """Artifacts are whole, are what their names say, or are refused."""
 
+import errno
 import importlib.metadata
 import json
+import os
 import zipfile
 from itertools import pairwise
 
@@ -287,3 +289,22 @@ def test_a_store_is_opened_once_and_no_metadata_is_read_twice(tmp_path, monkeypa
         np.testing.assert_array_equal(dataset.x, [0, 1, 2])
     assert opened == [path]
     assert sorted(name for name in read if name.endswith("zarr.json")) == ["x/zarr.json", "y/zarr.json", "zarr.json"]
+
+
+@pytest.mark.parametrize(
+    ("code", "where"),
+    [(errno.ENOSPC, None), (errno.EDQUOT, None), (errno.EACCES, "temporary"), (errno.ENOENT, "other")],
+)
+def test_an_error_of_writing_names_the_file_that_was_to_be_written(tmp_path, code, where):
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match=os.strerror(code)) as raised, store.atomic_replace(path) as temporary:
+        raise OSError(code, os.strerror(code), *{"temporary": [str(temporary)], "other": ["b"]}.get(where, []))
+    assert (raised.value.errno, raised.value.filename) == (code, "b" if where == "other" else str(path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(NotADirectoryError) as raised, store.atomic_replace(tmp_path / "a/b.json"):
+        raise AssertionError
+    assert raised.value.filename == str(tmp_path / "a/b.json")

@@ -76,7 +76,8 @@ def made(forecaster: Forecaster, choices: dict[str, tuple[int, ...]], log_cnr: n
 def test_it_says_why(forecaster: Forecaster) -> None:
     design = made(forecaster, {"designed": (0, 8), "uniform": (3, 4)})
     text = "\n".join(forecast_design_summary(design))
-    assert design.recommended
+    assert design.verdict == "recommended"
+    assert "beat uniform ones is not shown yet" in text
     assert "here -0.80 to 2.20" in text
     assert f"weakest condition of use is {design.weakest.label}" in text
     assert "No choice is recommended" not in text
@@ -116,6 +117,14 @@ def test_where_forecasts_of_that_size_failed_it_is_told(forecaster: Forecaster) 
     text = "\n".join(
         forecast_design_summary(made(dataclasses.replace(forecaster, performance=performance), design.choices))
     )
+    # bins are of single forecasts: means of choices lie in others
+    own = design.forecasts["designed"].predicted
+    narrow = dataclasses.replace(weak, least=float(own.max()) - 1e-6, most=float(own.max()) + 1e-6)
+    performance = dataclasses.replace(forecaster.performance, bins=(narrow,))
+    text_of_one = "\n".join(
+        forecast_design_summary(made(dataclasses.replace(forecaster, performance=performance), design.choices))
+    )
+    assert f"Of its forecasts from {own.max():.2f} to {own.max():.2f}, only 75 %" in text_of_one
     said = "Of its forecasts from -1.00 to 2.00, only 75 % of the scores lay within the 90 % intervals"
     assert text.count(f"{said}, and they were 0.07 too high on average.") == 1
 
@@ -127,5 +136,23 @@ def test_a_choice_names_no_candidate_twice() -> None:
 
 def test_where_intervals_overlap_entirely_nothing_is_recommended(forecaster: Forecaster) -> None:
     design = made(forecaster, {"designed": (0, 8), "uniform": (0, 7, 8)[::2], "random_1": (1, 8)}, np.full(9, 0.5))
-    assert not design.recommended
+    assert design.verdict == "alike"
     assert "Any spread-out choice will do" in forecast_design_summary(design)[0]
+    assert "to three digits, as the designed choice: uniform, random_1." in forecast_design_summary(design)[1]
+
+
+def test_without_another_choice_there_is_nothing_to_compare(forecaster: Forecaster) -> None:
+    design = made(forecaster, {"designed": (0, 8)})
+    assert design.verdict == "alone"
+    text = "\n".join(forecast_design_summary(design))
+    assert "there is no other to compare it with" in text
+    assert "overlap" not in text
+
+
+def test_where_every_condition_of_use_lies_outside_the_domain_nothing_is_recommended(forecaster: Forecaster) -> None:
+    choices = {"designed": (0, 8), "uniform": (3, 4)}
+    far = np.array([*LOG_CNR[:1], *np.full(7, 40.0), *LOG_CNR[-1:]])
+    assert made(forecaster, choices, far).verdict == "recommended"  # two conditions of use lie within
+    beyond = made(forecaster, choices, LOG_CNR + 40)
+    assert beyond.verdict == "outside"
+    assert "which knows nothing there" in forecast_design_summary(beyond)[0]

@@ -114,6 +114,15 @@ def test_an_existing_file_is_not_overwritten(design):
     assert "advice.yaml exists and is not overwritten" in done.output
 
 
+@pytest.mark.parametrize("target", ["nowhere.yaml", "advice.yaml"])
+def test_a_link_is_not_replaced_wherever_it_leads(design, target):
+    Path("advice.yaml").symlink_to(target)
+    done = design(*WIDE, "2", "--output", "advice.yaml")
+    assert done.exit_code == 1
+    assert "advice.yaml exists and is not overwritten" in done.output
+    assert str(Path("advice.yaml").readlink()) == target
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

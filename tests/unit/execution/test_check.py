@@ -12,6 +12,7 @@ from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.execution import check as checks
 from hrtem_ood.execution.check import check
 from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
+from hrtem_ood.transfer.forecast.choose_file import SHIPPED
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,22 @@ def test_an_error_of_one_file_is_named(tmp_path, monkeypatch, error, message):
     assert list(checked.damaged) == [str(paths[0])]
     assert checked.damaged[str(paths[0])].startswith(str(paths[0]))
     assert message in checked.damaged[str(paths[0])]
+
+
+def test_forecasters_are_checked_too(tmp_path):
+    shipped = next(SHIPPED.glob("*.json"))
+    (tmp_path / "forecasters").mkdir()
+    path = tmp_path / "forecasters" / shipped.name
+    path.write_bytes(shipped.read_bytes())
+    assert (check(tmp_path).files, check(tmp_path).damaged) == ({"forecasters": 1}, {})
+    for content in (shipped.read_text().replace("0.7089", "0.9899"), shipped.read_text()[:500]):
+        path.write_text(content)
+        (message,) = check(tmp_path).damaged.values()
+        assert message.startswith(f"{path}")
+        assert "damaged" in message
+        # no job of the workflow has it as its output
+        assert message.endswith("delete the campaign's report there, too, and run snakemake.")
+        assert "to create it anew" not in message
 
 
 SPEC = NetworkSpec(training_set="t", hyperparameters={"epochs": 1})

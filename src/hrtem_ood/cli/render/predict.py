@@ -12,7 +12,14 @@ from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.inference.condition_forecast import ConditionForecast
 from hrtem_ood.learning.inference.condition_option import EXAMPLE
 from hrtem_ood.learning.inference.domain_distance import ConditionAssessment, DomainDistance
-from hrtem_ood.learning.inference.measured_f1 import FEWEST, NEAR_DEFOCUS_A, NEAR_DOSE, ExpectedF1, MeasuredPerformance
+from hrtem_ood.learning.inference.measured_f1 import (
+    FEWEST,
+    FEWEST_NEAR,
+    NEAR_DEFOCUS_A,
+    NEAR_DOSE,
+    ExpectedF1,
+    MeasuredPerformance,
+)
 from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
 from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
@@ -163,15 +170,20 @@ def assessment_lines(assessment: ConditionAssessment, network: TrainedNetwork) -
     yield f"condition {distance.condition.label}"
     yield from expectation_lines(assessment)
     yield from _distances(distance, network)
-    yield from forecast_lines(assessment.forecast)
+    yield from forecast_lines(assessment.forecast, network)
     if assessment.measured is None or assessment.expected is None:
         yield "  measured F1: unknown, as no campaign in the results folder has tested this network"
         if assessment.expectation.source == "none":
             yield from (f"  note: {note}" for note in _dose(distance))
         return
     measured, expected = assessment.measured, assessment.expected
-    near = f"this one, and others within {NEAR_DEFOCUS_A:g} Å and a factor of {NEAR_DOSE:g} in dose:"
-    which = near if expected.measured else "those nearest in σ:"
+    which = (
+        f"those within {NEAR_DEFOCUS_A:g} Å and a factor of {NEAR_DOSE:g} in dose:"
+        if expected.near
+        else "those nearest in σ:"
+    )
+    if expected.at_exactly_this:
+        which = f"this one, and {which}"
     yield f"  measured in campaign {measured.campaign} at {len(measured.points)} test conditions; {which}"
     several = measured.points.structure_set.nunique() > 1
     for one in expected.points.itertuples():
@@ -191,10 +203,10 @@ def expectation_lines(assessment: ConditionAssessment) -> Iterator[str]:
     if expectation.source == "measured":
         if expectation.has_range:
             assert measured is not None
-            yield (
-                f"{value}, range {within}: measured with this network on simulated images under this condition "
-                f"({measured.at_condition:.2f}) and those near it; their median"
+            here = (
+                f"this condition ({measured.at_condition:.2f}) and those" if measured.at_exactly_this else "conditions"
             )
+            yield f"{value}, range {within}: measured with this network on simulated images under {here} near it; their median"
         else:
             yield (
                 f"{value}, measured with this network on simulated images under exactly this condition; how far it varies is "
@@ -208,7 +220,9 @@ def expectation_lines(assessment: ConditionAssessment) -> Iterator[str]:
     elif expectation.source == "forecast":
         assert forecast is not None
         other = (
-            "has tested this network" if assessment.measured is None else "has tested this network near this condition"
+            "has tested this network"
+            if assessment.measured is None
+            else f"has tested this network under {FEWEST_NEAR} conditions near this one"
         )
         star = " *" if forecast.outside else ""
         yield (
@@ -230,11 +244,13 @@ def micrograph_lines(measured: MeasuredPerformance) -> Iterator[str]:
         yield f"  F1 on labelled micrographs, {suite} of campaign {measured.campaign}: {f1:.2f} (mean over images)"
 
 
-def forecast_lines(forecast: ConditionForecast | None) -> Iterator[str]:
+def forecast_lines(forecast: ConditionForecast | None, network: TrainedNetwork) -> Iterator[str]:
     """Yield the forecast score under a condition and what is known of its error, or why there is none."""
     if forecast is None:
+        domain = network.training_domain
         yield (
-            "  forecast F1: none, as no forecaster, in the results folder or of the package, is for this pixel and beam energy"
+            "  forecast F1: none, as no forecaster, in the results folder or of the package, is for this network's pixel of "
+            f"{domain.pixel_size_A:g} Å and {domain.energy_eV / 1e3:g} keV"
         )
         return
     star = " *" if forecast.outside else ""
@@ -263,7 +279,7 @@ def _distances(distance: DomainDistance, network: TrainedNetwork) -> Iterator[st
 
 def expectation_notes(expected: ExpectedF1, points: pd.DataFrame, distance: DomainDistance) -> Iterator[str]:
     """Yield reasons not to rely on an F1 that was measured under near conditions, or under those nearest in σ."""
-    if expected.measured:
+    if expected.near:
         if expected.points.label.nunique() > 1:
             yield "a stated defocus counts from minimum contrast, and is seldom known better than to 50 Å: take the range."
         return

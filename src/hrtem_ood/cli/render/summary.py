@@ -17,6 +17,7 @@ from hrtem_ood.report.answer import answer
 from hrtem_ood.report.templates import format_interval, format_score
 from hrtem_ood.transfer.forecast.choose_file import choose_forecaster, forecaster_of
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
+from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
 
 
@@ -47,8 +48,7 @@ def forecaster_lines(campaign: Campaign, results: Path) -> Iterator[str]:
         name = METRICS[forecaster.metric].long_name
         yield f"Forecaster: {path}"
         yield f"  forecast {name}, from information transfer alone: {performance_text(forecaster.performance)}"
-        every = [each.most for each in forecaster.performance.bins]
-        yield from (f"  {text}" for text in weakness_texts(forecaster.performance, every))
+        yield from _weak_bins(forecaster)
         return
     yield "Forecaster: none of this campaign; the report says how many cells and conditions one needs."
     config = campaign.config
@@ -62,6 +62,7 @@ def forecaster_lines(campaign: Campaign, results: Path) -> Iterator[str]:
         yield "  There is no other one for its pixel, beam energy and score: `predict` and `design` have no forecast for it."
         return
     yield f"  `predict --condition` and `design` use {other[0]}, of the campaign {other[1].origin.get('campaign', 'unknown')}."
+    yield from _weak_bins(other[1])
     checked = check_forecaster(campaign, results, other[1])
     if checked is not None:
         star = " *" if checked.outside else ""
@@ -72,6 +73,11 @@ def forecaster_lines(campaign: Campaign, results: Path) -> Iterator[str]:
         )
         if checked.outside:
             yield f"  * outside its domain: {'; '.join(checked.outside)}; {AT_EDGE}"
+
+
+def _weak_bins(forecaster: Forecaster) -> Iterator[str]:
+    every = [each.most for each in forecaster.performance.bins]
+    yield from (f"  {text}" for text in weakness_texts(forecaster.performance, every))
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:

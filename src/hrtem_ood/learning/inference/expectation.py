@@ -50,7 +50,7 @@ def expect_f1(measured: ExpectedF1 | None, forecast: ConditionForecast | None) -
     -------
     Expectation
     """
-    if measured is not None and measured.measured:
+    if measured is not None and measured.near:
         if measured.points.label.nunique() > 1:
             return Expectation("measured", measured.median, measured.low, measured.high)
         return Expectation("measured", measured.at_condition)

@@ -184,7 +184,7 @@ def draw_assessment(trust: ConditionAssessment, network: str) -> bytes:
             axes.scatter(points.sigma[inside], points.f1[inside], s=40, color=ORANGE, marker="D", label="in-domain")
             axes.scatter(
                 expected.points.sigma, expected.points.f1, s=110, facecolors="none", edgecolors=GREY, linewidths=0.9,
-                label="near the stated one" if expected.measured else "nearest in σ",
+                label="near the stated one" if expected.near else "nearest in σ",
             )  # fmt: skip
             axes.set_title(f"{network}\nmeasured in {trust.measured.campaign}", fontsize=8.5)
         else:

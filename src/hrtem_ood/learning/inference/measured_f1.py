@@ -29,6 +29,9 @@ NEAR_DEFOCUS_A, NEAR_DOSE = 100.0, 2.0
 """Measured conditions count as near a stated one within this defocus [Å] and this factor in dose: nobody knows the defocus of
 an image from minimum contrast better than to some 50 Å."""
 
+FEWEST_NEAR = 2
+"""Of fewer conditions near a stated one that was not itself measured, nothing is known of how far F1 varies there."""
+
 FEWEST = 4
 """With fewer measured conditions, no order can be told from chance."""
 
@@ -69,8 +72,8 @@ class ExpectedF1:
     Attributes
     ----------
     points : pandas.DataFrame
-        The measured conditions nearest in σ, the nearest first: :data:`NEAREST` of them, and those as near as the last. Where
-        the very condition was measured, it and those near it, see :data:`NEAR_DEFOCUS_A`.
+        Where :attr:`near` says so, the measured conditions near the stated one, see :data:`NEAR_DEFOCUS_A`. Else those nearest
+        in σ, the nearest first: :data:`NEAREST` of them, and those as near as the last.
     median, low, high : float, [1]
         Of their F1.
     rho : float
@@ -81,6 +84,8 @@ class ExpectedF1:
         Whether σ lies within the measured range.
     at_condition : float
         F1 measured under the very condition, median over structure sets; NaN where it was not measured.
+    near : bool
+        Whether the very condition was measured, or at least :data:`FEWEST_NEAR` conditions near it.
     """
 
     points: pd.DataFrame
@@ -91,9 +96,10 @@ class ExpectedF1:
     orders: bool
     inside: bool
     at_condition: float = np.nan
+    near: bool = False
 
     @property
-    def measured(self) -> bool:
+    def at_exactly_this(self) -> bool:
         """Whether the very condition was measured."""
         return not np.isnan(self.at_condition)
 
@@ -221,7 +227,7 @@ def _points(metrics: xr.Dataset) -> pd.DataFrame:
 
 
 def expected_f1(points: pd.DataFrame, sigma: float, condition: Condition | None = None) -> ExpectedF1:
-    """Tell what F1 the measured conditions nearest in σ had; where the very condition was measured, it and those near it.
+    """Tell what F1 the measured conditions near a stated one had; without such, those nearest in σ.
 
     Parameters
     ----------
@@ -238,23 +244,26 @@ def expected_f1(points: pd.DataFrame, sigma: float, condition: Condition | None 
     distance = (points.sigma - sigma).abs().round(6)  # the metrics keep σ in single precision
     order = distance.sort_values(kind="stable")
     last = order.iloc[min(NEAREST, len(order)) - 1]
-    nearest, at_condition = points.loc[order.index[order <= last]], np.nan
-    same = points.label == (condition.label if condition is not None else None)
-    if condition is not None and same.any():
-        at_condition = float(points.f1[same].median())
+    shown, at_condition, near = points.loc[order.index[order <= last]], np.nan, False
+    if condition is not None:
+        same = points.label == condition.label
+        at_condition = float(points.f1[same].median()) if same.any() else np.nan
         ratio = (points.dose_e_per_A2 / condition.dose_e_per_A2).to_numpy(float)
-        near = (points.defocus_A - condition.defocus_A).abs() <= NEAR_DEFOCUS_A
-        nearest = points[same | (near & (np.maximum(ratio, 1 / ratio) <= NEAR_DOSE))]
+        around = (points.defocus_A - condition.defocus_A).abs() <= NEAR_DEFOCUS_A
+        around = same | (around & (np.maximum(ratio, 1 / ratio) <= NEAR_DOSE))
+        near = bool(same.any() or points.label[around].nunique() >= FEWEST_NEAR)
+        shown = points[around] if near else shown
     rho, p = _spearman(points)
     return ExpectedF1(
-        points=nearest,
-        median=float(nearest.f1.median()),
-        low=float(nearest.f1.min()),
-        high=float(nearest.f1.max()),
+        points=shown,
+        median=float(shown.f1.median()),
+        low=float(shown.f1.min()),
+        high=float(shown.f1.max()),
         rho=rho,
         orders=len(points) >= FEWEST and rho > 0 and p < LEVEL,
         inside=bool(points.sigma.min() - 1e-6 <= sigma <= points.sigma.max() + 1e-6),
         at_condition=at_condition,
+        near=near,
     )
 
 

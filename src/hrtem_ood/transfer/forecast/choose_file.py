@@ -1,6 +1,7 @@
 """Which forecaster is used where none is named."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,12 @@ def _readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Forecaster]]:
         try:
             yield path, read_forecaster(path)
         except ArtifactError as error:
-            log(f"left out: {error}")
+            _tell_once(f"left out: {error}")
+
+
+@cache
+def _tell_once(text: str) -> None:
+    log(text)
 
 
 def choose_forecaster(

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+from hrtem_ood.artifacts.files import advice
 from hrtem_ood.artifacts.identity import content_id
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import quoted
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
+
+ADVICE = (
+    "Copy the file again from where it comes from. Those in a results folder are written by reports: delete the campaign's "
+    "report there, too, and run snakemake."
+)
+"""What to do about a damaged file."""
 
 LARGEST_BYTES = 2**20
 """Most bytes of a file that is read; a forecaster has some thousands."""
@@ -66,11 +73,12 @@ def read_forecaster(path: Path) -> Forecaster:
     """
     from hrtem_ood.artifacts import store
 
-    content = store.read_json(path, LARGEST_BYTES)
+    try:
+        content = store.read_json(path, LARGEST_BYTES)
+    except ArtifactError as error:  # no job has it as its output
+        raise ArtifactError(str(error).replace(advice(path), ADVICE)) from None
     id_ = content.pop("id")
     forecaster = Forecaster.from_dict(content, str(path))
     if id_ != forecaster_id(forecaster):
-        raise ArtifactError(
-            f"{path}: is damaged: its numbers are not those of `{quoted(id_)}`. Fit the forecaster again."
-        )
+        raise ArtifactError(f"{path}: is damaged: its numbers are not those of `{quoted(id_)}`. {ADVICE}")
     return forecaster

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -166,12 +167,19 @@ def test_a_condition_that_was_measured_is_not_interpolated():
     table["label"] = ["a", "b", stated.label, "c"]
     table["defocus_A"], table["dose_e_per_A2"] = [-50.0, 50.0, -50.0, 60.0], [201.0, 199.0, 100.0, 100.0]
     expected = expected_f1(table, 1.0, stated)
-    assert expected.measured
+    assert (expected.at_exactly_this, expected.near) == (True, True)
     assert expected.at_condition == 0.15
     # within 100 Å and a factor of 2: nobody knows the condition exactly
     assert list(expected.points.label) == ["b", stated.label]
     assert (expected.low, expected.high) == (0.15, 0.9)
-    assert not expected_f1(table, 1.0, new).measured
+    # beside it, one near condition tells nothing of how far F1 varies; two do
+    beside = expected_f1(table.drop(index=1), 1.0, new)
+    assert (beside.at_exactly_this, beside.near) == (False, False)
+    table.loc[1, "defocus_A"] = 30.0
+    beside = expected_f1(table, 1.0, new)
+    assert (beside.at_exactly_this, beside.near) == (False, True)
+    assert list(beside.points.label) == ["b", stated.label]
+    assert (beside.low, beside.median, beside.high) == (0.15, 0.525, 0.9)
     (note,) = predict.expectation_notes(expected, table, None)
     assert "seldom known better" in note
 
@@ -328,16 +336,18 @@ def test_the_forecast_under_a_condition_is_that_of_its_descriptors(
     assert "99 training images (domain: 8)" in outside.outside
     assert (outside.predicted, outside.low, outside.high) == (inside.predicted, inside.low, inside.high)
     assert inside.low < inside.predicted < inside.high
-    lines = list(predict.forecast_lines(outside))
+    lines = list(predict.forecast_lines(outside, None))
     assert f"forecast F1: {inside.predicted:.2f}, 90 % interval {inside.low:.2f} to {inside.high:.2f} *" in lines[0]
     assert "* outside the domain of the forecaster: " in lines[1]
     assert "99 training images (domain: 8)" in lines[1]
     assert "their intervals do not cover what lies beyond it" in lines[1]
-    assert " *" not in next(predict.forecast_lines(dataclasses.replace(inside, outside=())))
+    assert " *" not in next(predict.forecast_lines(dataclasses.replace(inside, outside=()), None))
     # another beam energy or pixel has none
     other = TrainingDomain(training_domain.conditions, 2e5, 0.4, 64)
     assert forecast_condition(chi(dose_e_per_A2=300), other, tmp_path) is None
-    assert next(predict.forecast_lines(None)).startswith("  forecast F1: none")
+    line = next(predict.forecast_lines(None, SimpleNamespace(training_domain=other)))
+    assert line.startswith("  forecast F1: none")
+    assert line.endswith("is for this network's pixel of 0.4 Å and 200 keV")
 
 
 BINS = (ForecastBin(0.0, 0.8, 45, 0.95, 0.0, 0.4, 0.1), ForecastBin(0.8, 1.0, 45, 0.75, 0.07, 0.2, 0.1))
