@@ -265,7 +265,7 @@ def test_without_metrics_only_the_distance_is_told(users, tmp_path):
 def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_path):
     user = next(iter(users.values()))
     judged, path = assess_condition(
-        user, Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20), campaign.results, tmp_path
+        user, Condition(defocus_A=55, dose_e_per_A2=20, focal_spread_A=20), campaign.results, tmp_path
     )
     judged = dataclasses.replace(judged, forecast=None)  # that of the package is for this pixel and beam energy
     text = "\n".join(predict.assessment_lines(judged, user))
@@ -276,6 +276,21 @@ def test_with_metrics_the_nearest_conditions_are_listed(campaign, users, tmp_pat
     assert "σ does not include the dose" in text
     assert path.name == "trust.png"
     assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_with_metrics_conditions_near_the_stated_one_count_before_a_forecast(campaign, users, tmp_path):
+    user = next(iter(users.values()))
+    stated = Condition(defocus_A=55, dose_e_per_A2=130, focal_spread_A=20)
+    judged, _ = assess_condition(user, stated, campaign.results, tmp_path)
+    text = "\n".join(predict.assessment_lines(judged, user))
+    assert judged.forecast is not None
+    assert (judged.expectation.source, judged.expected.at_exactly_this) == ("measured", False)
+    points = judged.measured.points
+    near = points[(points.defocus_A - 55).abs().le(100) & points.dose_e_per_A2.between(65, 260)]
+    assert (judged.expectation.low, judged.expectation.high) == (near.f1.min(), near.f1.max())
+    assert "with this network on simulated images under conditions near it; their median" in text
+    assert "those within 100 Å and a factor of 2 in dose:" in text
+    assert "take the range" in text
 
 
 def test_a_stated_condition_is_read():
@@ -377,7 +392,7 @@ def test_there_is_one_f1_to_expect_and_it_is_said_what_it_is_from(campaign, user
         return judged, text
 
     known = Condition(defocus_A=60, dose_e_per_A2=100, focal_spread_A=20)
-    new = Condition(defocus_A=55, dose_e_per_A2=100, focal_spread_A=20)
+    new = Condition(defocus_A=55, dose_e_per_A2=20, focal_spread_A=20)
     judged, text = judge(True, known, forecast(5.0))
     assert judged.expectation.source == "measured"
     assert judged.expectation.value == judged.expected.median
