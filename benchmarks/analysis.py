@@ -13,6 +13,7 @@ With another configuration than config/paper.yaml, it is that campaign whose siz
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import numcodecs.blosc
@@ -44,6 +46,8 @@ from hrtem_ood.transfer.object_spectrum import UNIT_OBJECTS
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
+OPENED = 5
+"""How often the report is opened."""
 SIDE = 64
 """Pixels of the images that are shown, which are few and no part of what is measured."""
 
@@ -198,6 +202,31 @@ def lazily(path: Path) -> dict[str, float]:
     return seconds
 
 
+def opening(page: Path) -> dict[str, float]:
+    """Time opening a report from disk in Chromium, until its matrix can be used [s]; empty where there is no Chromium."""
+    chromium = next(
+        (path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None
+    )
+    if chromium is None:
+        return {}
+    from playwright.sync_api import sync_playwright
+
+    seconds = []
+    with sync_playwright() as playwright:
+        # root may not use Chromium's sandbox, and the page is our own
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"] if os.getuid() == 0 else []
+        )
+        for _ in range(OPENED):
+            tab = browser.new_page()
+            tab.goto(page.as_uri(), wait_until="commit")
+            tab.wait_for_function("window.explorer?.usable_ms", timeout=120_000)
+            seconds.append(tab.evaluate("window.explorer.usable_ms") / 1e3)
+            tab.close()
+        browser.close()
+    return {"opening the report [s]": median(seconds)}
+
+
 def stored(path: Path) -> float:
     """Size of a file, or of all files below a folder [GB]."""
     files = [path] if path.is_file() else path.rglob("*")
@@ -226,6 +255,7 @@ def main() -> None:
             "metrics [GB]": stored(Results(results).path("metrics", campaign.metrics_id)),
             "writing evaluations and all else [s]": written,
             "report.html [MB]": 1e3 * stored(Results(results).path("reports", campaign.report_id) / REPORT),
+            **opening((Results(results).path("reports", campaign.report_id) / REPORT).absolute()),
         }
     for verb, process in (("metrics", metrics), ("report", report_)):
         figures |= {f"{verb} [s]": process.seconds, f"{verb}, CPU [s]": process.cpu, f"{verb} [MiB]": process.mebibytes}
@@ -247,6 +277,7 @@ def main() -> None:
             f"{len(campaign.evaluations)} evaluations of {len(campaign.networks)} networks on "
             f"{len({id_ for suite in campaign.suites.values() for id_ in suite.datasets})} test datasets; whole processes.",
             "F1 of a network: of all images under all test conditions; of a test condition: of all networks on all its images.",
+            f"Opening: from the start of the navigation to a page from disk, until the matrix can be used; median of {OPENED}.",
             "Bound: zipfile and numcodecs on every chunk of every evaluation, one thread, what comes out dropped.",
         ],
     )
