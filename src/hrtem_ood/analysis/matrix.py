@@ -123,14 +123,18 @@ def ordered_training_sets(campaign: Campaign, labels: ConditionLabels) -> list[s
     return sorted(used, key=lambda id_: keys[id_])
 
 
-def training_set_titles(campaign: Campaign) -> dict[str, str]:
-    """Name every training set where it stands alone, by its id: the condition with symbol and unit, or a mixture's name."""
+def training_set_titles(campaign: Campaign, *, brief: bool = False) -> dict[str, str]:
+    """Name every training set where it stands alone, by its id: the condition with symbol and unit, or a mixture's name.
+
+    With ``brief``, a condition is named as in a sentence, see :meth:`ConditionLabels.brief`.
+    """
+    labels = campaign.condition_labels
     names: dict[str, str] = {}
     for name, group in campaign.training_sets.items():
         for training_set in group:
             names.setdefault(training_set.id, name)
     ids = list(names)
-    titles = _row_labels(campaign, campaign.condition_labels.title, ids, np.array(list(names.values())))
+    titles = _row_labels(campaign, labels.brief if brief else labels.title, ids, np.array(list(names.values())))
     return dict(zip(ids, titles, strict=True))
 
 
@@ -154,10 +158,30 @@ def _row_groups(campaign: Campaign, labels: ConditionLabels, order: list[str]) -
 def _row_labels(
     campaign: Campaign, label_of: Callable[[Condition], str], order: list[str], names: np.ndarray
 ) -> list[str]:
-    """Short labels of training sets: the condition, or a mixture's name; the name too where conditions repeat."""
-    result = []
-    for id_, name in zip(order, names, strict=True):
+    """Short labels of training sets: the condition, or a mixture's name; the name and its number too where they repeat.
+
+    The number counts the sets of that name in the configuration, whichever of them are labelled.
+    """
+    kinds = []
+    for id_ in order:
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
-        result.append(label_of(conditions[0]) if len(conditions) == 1 else f"{name} ({len(conditions)} conditions)")
-    repeated = {label for label, count in Counter(result).items() if count > 1}
-    return [f"{label} ({name})" if label in repeated else label for label, name in zip(result, names, strict=True)]
+        kinds.append(label_of(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions")
+    mixed = [len(campaign.training_set_by_id[id_].datasets) > 1 for id_ in order]
+    plain = [f"{name} ({kind})" if mix else kind for name, kind, mix in zip(names, kinds, mixed, strict=True)]
+    named = [
+        f"{name} ({kind})" if mix else f"{kind} ({name})" for name, kind, mix in zip(names, kinds, mixed, strict=True)
+    ]
+    numbered = [
+        f"{name} {_number_in_group(campaign, name, id_)} ({kind})"
+        for name, id_, kind in zip(names, order, kinds, strict=True)
+    ]
+    repeats = [Counter(plain), Counter(named)]
+    return [
+        one if repeats[0][one] == 1 else two if repeats[1][two] == 1 else three
+        for one, two, three in zip(plain, named, numbered, strict=True)
+    ]
+
+
+def _number_in_group(campaign: Campaign, name: str, training_set: str) -> int:
+    """Return the number of a training set among those of a name, from 1."""
+    return [each.id for each in campaign.training_sets[name]].index(training_set) + 1

@@ -9,6 +9,9 @@ from hrtem_ood.physics.optics.condition import PARAMETER_SYMBOLS, Condition, par
 SELF_EXPLAINING = ("dose_e_per_A2",)
 """Parameters that their unit identifies, so that their symbol is left out."""
 
+FEWEST_NAMED = 2
+"""Parameters that :meth:`ConditionLabels.brief` names at least: Δf and the dose, as a rule."""
+
 
 class ConditionLabels:
     """Names conditions by the parameters that distinguish them from the others of a campaign.
@@ -91,6 +94,21 @@ class ConditionLabels:
         if len(self.varying) == 1:
             return _text(self.varying[0], getattr(condition, self.varying[0]), named=True)
         return self.short_label(condition)
+
+    def brief(self, condition: Condition) -> str:
+        """Name of a condition in a sentence: where parameters vary jointly, as many of the first as tell it from all others."""
+        if not self.varies_jointly:
+            return self.title(condition)
+        values = [getattr(condition, name) for name in self.varying]
+        for count in range(FEWEST_NAMED, len(self.varying)):
+            same = [c for c in self.conditions if [getattr(c, name) for name in self.varying[:count]] == values[:count]]
+            if len(same) == 1:
+                texts = [
+                    _text(name, value, named=name not in SELF_EXPLAINING)
+                    for name, value in zip(self.varying[:count], values[:count], strict=True)
+                ]
+                return ", ".join([*texts, "…"])
+        return self.title(condition)
 
     def group(self, condition: Condition) -> str:
         """Name the parameters with uncommon values, an azimuth as its aberration; the leading parameter if there are none.

@@ -231,7 +231,7 @@ def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice
             "Train on", f"{NOTHING} by {statistic}: no training set has a score everywhere.", "training-sets"
         )
     choice, metric = choices[statistic], campaign.config.analysis.metric
-    every = training_set_titles(campaign)
+    every = training_set_titles(campaign, brief=True)
     titles = [
         every[str(scores.outcomes.training_set.values[row])] for row in (choice.row, choice.next_row) if row is not None
     ]
@@ -255,7 +255,7 @@ def _condition_title(campaign: Campaign, scores: CampaignScores, column: int) ->
     """Name a test dataset by its condition; by its structures, too, where there are several."""
     labels, tested = campaign.condition_labels, scores.outcomes.condition.values.astype(str)
     sets = {campaign.structure_set_of_dataset[id_] for id_ in tested}
-    title = labels.title(campaign.datasets[tested[column]].condition)
+    title = labels.brief(campaign.datasets[tested[column]].condition)
     return title if len(sets) == 1 else f"{title} on {campaign.structure_set_of_dataset[tested[column]]}"
 
 
@@ -276,7 +276,7 @@ def _expected_of(campaign: Campaign, scores: CampaignScores, row: int) -> str:
     some = np.flatnonzero(np.isfinite([forecast.predicted[row], forecast.low[row], forecast.high[row]]).all(axis=0))
     if not some.size:
         return ""
-    title = training_set_titles(campaign)[str(scores.outcomes.training_set.values[row])]
+    title = training_set_titles(campaign, brief=True)[str(scores.outcomes.training_set.values[row])]
     predicted, measured = sign * forecast.predicted[row], sign * scores.outcomes.score.values[row]
     column = int(some[np.argmin(forecast.predicted[row, some])])
     low, high = sorted((sign * forecast.low[row, column], sign * forecast.high[row, column]))

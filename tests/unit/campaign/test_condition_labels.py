@@ -108,3 +108,25 @@ def test_conditions_that_vary_jointly_are_one_group_in_the_order_of_the_leading_
     assert labels.axis_label == "condition: Δf [Å] · dose [e/Å²] · C12 [Å]"
     grid = ConditionLabels([condition(defocus, dose) for dose in (100, 400) for defocus in (-50, 50)])
     assert not grid.varies_jointly
+
+
+def test_in_a_sentence_a_condition_has_as_many_parameters_as_tell_it_apart() -> None:
+    jointly = [
+        Condition(defocus_A=defocus, dose_e_per_A2=dose, C30=c30, focal_spread_A=spread)
+        for defocus, dose, c30, spread in [
+            (10, 100, 1e4, 20),
+            (10, 200, 2e4, 30),
+            (30, 300, 3e4, 40),
+            (30, 300, 4e4, 50),
+        ]
+    ]
+    labels = ConditionLabels(jointly)
+    assert labels.varies_jointly
+    assert [labels.brief(each) for each in jointly] == [
+        "Δf +10 Å, 100 e/Å², …",
+        "Δf +10 Å, 200 e/Å², …",
+        "Δf +30 Å, 300 e/Å², focal spread 40 Å, …",
+        "Δf +30 Å, 300 e/Å², focal spread 50 Å, …",
+    ]
+    apart = ConditionLabels([Condition(defocus_A=each, dose_e_per_A2=400) for each in (-100, 0, 100)])
+    assert apart.brief(apart.conditions[2]) == "Δf +100 Å"

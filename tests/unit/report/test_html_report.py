@@ -20,7 +20,7 @@ from rich.console import Console
 from tests.unit.synthetic import trained_on
 
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers
-from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics, training_set_titles
 from hrtem_ood.analysis.results import read_scores
 from hrtem_ood.campaign.report_files import REPORT, figure_names, report_files, table_names
 from hrtem_ood.cli.render.summary import summary_table
@@ -226,6 +226,23 @@ def test_training_sets_that_share_conditions_keep_their_names_apart(
     run_metrics(made.campaign, made.results)
     reduced = aggregate_by_training_set(made.campaign, read_metrics(made.campaign, made.results))
     assert list(reduced.short_label.values) == ["−100 (single)", "−100 (fewer)", "+100 (single)", "+100 (fewer)"]
+
+
+def test_mixtures_of_one_name_are_numbered_as_in_the_configuration(
+    make: Callable[..., Any], config: dict[str, Any]
+) -> None:
+    config["training_sets"]["drawn"] = config["training_sets"]["mixed"] | {
+        "drawn": {"n_conditions": 2, "number": 2, "seed": 0}
+    }
+    config["training_sets"]["drawn"]["conditions"] = ["trained", "focus"]
+    config["training_sets"]["drawn"]["n_images"] = 2
+    config["networks"]["unet"]["training_sets"] = ["drawn", "single"]
+    campaign = make(config).campaign
+    titles = training_set_titles(campaign)
+    drawn = [each.id for each in campaign.training_sets["drawn"]]
+    assert len(drawn) == 2
+    assert [titles[id_] for id_ in drawn] == ["drawn 1 (2 conditions)", "drawn 2 (2 conditions)"]
+    assert len(set(titles.values())) == len(titles)
 
 
 def test_without_any_gap(make: Callable[..., Any], config: dict[str, Any]) -> None:

@@ -113,7 +113,14 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
     -------
     OutOfFold
     """
-    blocks = list(crossed_blocks(cells, folds))
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it; only fits need it
+
+    # thousands of small decompositions: threads take five times the processor time, and more where other jobs run
+    with threadpool_limits(1):
+        return _cross_validate(cells, features, list(crossed_blocks(cells, folds)))
+
+
+def _cross_validate(cells: Cells, features: Features, blocks: list[Block]) -> OutOfFold:
     predicted = np.full(len(cells), np.nan)
     for block in blocks:
         if block.others.sum() >= fewest_cells(features):
