@@ -48,4 +48,4 @@ def pretend(campaign, results, *, seconds=36.0, device="cpu"):
         *dag.job_outputs("indexes", campaign.index_id),
     ]:
         store.write_text(results / path, "pretended")
-    store.write_if_absent(Results(results).path("configs", campaign.config_id), campaign.config_json)
+    store.write_text(Results(results).path("configs", campaign.config_id), campaign.config_json)

@@ -95,6 +95,7 @@ class _Rate(NamedTuple):
     card: str
     kind: str
     precision: str
+    amount: float
     seconds: float
     bytes: float
 
@@ -163,11 +164,14 @@ class CostEstimator:
         card = self._card(stage) if device == "gpu" else "cpu"
         same = (device, card, work.precision)
         rates = [rate for rate in self._rates(stage) if (rate.device, rate.card, rate.precision) == same]
-        alike = [rate.seconds for rate in rates if rate.kind == work.kind] or [rate.seconds for rate in rates]
+        alike = [rate for rate in rates if rate.kind == work.kind] or rates
         if not alike:
             return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
+        # the time of small ones is that of the start of a job
+        largest = max(rate.amount for rate in alike)
+        seconds = [rate.seconds for rate in alike if rate.amount >= largest / 2]
         # evaluations can copy scores of others; the slowest ones computed all of theirs
-        return max(alike) if stage == "evaluations" else median(alike)
+        return max(seconds) if stage == "evaluations" else median(seconds)
 
     def _read_rates(self, stage: str) -> list[_Rate]:
         rates = []
@@ -186,6 +190,7 @@ class CostEstimator:
                     device,
                     work.kind,
                     work.precision,
+                    work.amount,
                     seconds / work.amount,
                     size / work.content,
                 )

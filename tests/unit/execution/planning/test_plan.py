@@ -222,9 +222,18 @@ def test_gpu_hours_name_their_card_or_what_they_assume(changed, tmp_path):
 def test_rates_of_unlike_cards_are_not_mixed(lived):
     estimator = CostEstimator(StoredArtifacts(lived), lived, "auto")
     rates = [("NVIDIA T4", 100.0), ("NVIDIA H100", 1.0), ("NVIDIA H100", 3.0)]
-    estimator._rates = lambda _stage: [_Rate("gpu", card, "", "", seconds, 1.0) for card, seconds in rates]
+    estimator._rates = lambda _stage: [_Rate("gpu", card, "", "", 1.0, seconds, 1.0) for card, seconds in rates]
     estimate = estimator.estimate("datasets", [Job(Workload(3600.0, 1.0))])
     assert (estimate.gpu_hours, estimate.cpu_hours, estimate.card) == (2.0, None, "NVIDIA H100")
+
+
+@pytest.mark.parametrize(("stage_", "rate"), [("evaluations", 2.0), ("networks", 1.5)])
+def test_the_time_of_small_artifacts_which_is_that_of_the_start_of_a_job_does_not_count(lived, stage_, rate):
+    estimator = CostEstimator(StoredArtifacts(lived), lived, "cpu")
+    # amount, and seconds per unit: most are small and took 20 s, whatever is in them
+    rates = [(100.0, 1.0), (90.0, 2.0), (10.0, 2.0), (1.0, 20.0), (1.0, 20.0), (1.0, 20.0)]
+    estimator._rates = lambda _stage: [_Rate("cpu", "cpu", "", "", amount, seconds, 1.0) for amount, seconds in rates]
+    assert estimator.estimate(stage_, [Job(Workload(3600.0, 1.0))]).cpu_hours == pytest.approx(rate)
 
 
 def test_scores_of_another_precision_are_computed_anew(changed, lived):
