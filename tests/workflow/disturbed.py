@@ -216,7 +216,8 @@ def main() -> None:
         with own_disk(runs[1].results) as can_fill:
             happens = [KILLS[number % len(KILLS)] for number in range(chosen.times)]
             happens[len(happens) // 2 : 0] = [fill_the_disk] * can_fill
-            disturb(runs[1], happens, [rng.choice(STAGES[:5]) for _ in happens])
+            # in the order of the data's way: once a late stage has begun, nothing happens to an early one
+            disturb(runs[1], happens, sorted((rng.choice(STAGES[:5]) for _ in happens), key=STAGES.index))
             found = differences(*(Results(run.results).path("metrics", metrics) for run in runs))
     sys.stdout.write(f"{len(runs[1].happened)} times: {'; '.join(runs[1].happened)}\n")
     sys.stdout.write(f"different: {', '.join(found)}\n" if found else "The metrics are the same, bit for bit.\n")
