@@ -48,6 +48,8 @@ ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"
 OPENED = 5
 """How often the report is opened."""
+LONGEST_MS = 120_000
+"""So long a report may take to be usable."""
 SIDE = 64
 """Pixels of the images that are shown, which are few and no part of what is measured."""
 
@@ -220,8 +222,12 @@ def opening(page: Path) -> dict[str, float]:
         for _ in range(OPENED):
             tab = browser.new_page()
             tab.goto(page.as_uri(), wait_until="commit")
-            tab.wait_for_function("window.explorer?.usable_ms", timeout=120_000)
-            seconds.append(tab.evaluate("window.explorer.usable_ms") / 1e3)
+            tab.wait_for_load_state("load", timeout=LONGEST_MS)
+            usable = None
+            # not wait_for_function, which evaluates text within the page: its policy forbids that
+            while usable is None and tab.evaluate("performance.now()") < LONGEST_MS:
+                usable = tab.evaluate("window.explorer?.usable_ms")
+            seconds.append(float("nan") if usable is None else usable / 1e3)
             tab.close()
         browser.close()
     return {"opening the report [s]": median(seconds)}

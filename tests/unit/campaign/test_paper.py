@@ -153,10 +153,10 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
 
 
 def test_jobs_are_neither_tiny_nor_endless(campaign):
-    assert 8 <= campaign.config.execution.structures_per_shard <= 16
+    assert 32 <= campaign.config.execution.structures_per_shard <= 64
     sizes = [len(pack.networks) for pack in campaign.packs.values()]
-    assert max(sizes) <= 32
-    assert sum(sizes) / len(sizes) > 16
+    assert max(sizes) <= 64
+    assert sum(sizes) / len(sizes) > 32
     assert all(len(job.packs) <= 8 for job in campaign.evaluations.values())
 
 
