@@ -227,6 +227,7 @@ def opening(page: Path) -> dict[str, float]:
             # not wait_for_function, which evaluates text within the page: its policy forbids that
             while usable is None and tab.evaluate("performance.now()") < LONGEST_MS:
                 usable = tab.evaluate("window.explorer?.usable_ms")
+                tab.wait_for_timeout(20)  # not to keep the page from its work
             seconds.append(float("nan") if usable is None else usable / 1e3)
             tab.close()
         browser.close()

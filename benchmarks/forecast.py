@@ -21,6 +21,7 @@ Machine Learning 63 (2006) 3) of all descriptors. It shows what a model without 
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import process_time
 
@@ -149,8 +150,7 @@ def campaign_tables(campaign: Campaign, results: Path) -> None:
     conditions = int(chosen.cells.touched.any(axis=0).sum())
     write(f"\n{campaign.config.campaign}: {len(chosen.cells)} cells under {conditions} conditions\n")
     models: dict[str, Callable[[], Forecasts]] = {
-        name: lambda features=features: forecast_campaign(chosen, features, analysis.metric)  # type: ignore[misc]
-        for name, features in MODELS.items()
+        name: partial(forecast_campaign, chosen, features, analysis.metric) for name, features in MODELS.items()
     }
     forecasts = {}
     for name, make in (models | {"forest": lambda: forest(chosen, analysis.metric)}).items():

@@ -28,6 +28,7 @@ from report import report
 from torch import Tensor, nn
 from training import TRAINING_SET, write_dataset
 
+from hrtem_ood.array_module import Device
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec
 from hrtem_ood.learning.architectures.registry import build
 from hrtem_ood.learning.batches import Batches, Images, read_images
@@ -302,7 +303,8 @@ def packs(device: torch.device, folder: Path) -> dict[str, float]:
         case.spec(seed, epochs=None, steps=PACK_STEPS).model_copy(update={"training_set": TRAINING_SET.id})
         for seed in range(PACK)
     )
-    pack, where = PackSpec(training_set=TRAINING_SET, networks=networks), "gpu" if device.type == "cuda" else "cpu"
+    pack = PackSpec(training_set=TRAINING_SET, networks=networks)
+    where: Device = "gpu" if device.type == "cuda" else "cpu"
     images = read_images(dataset).to_device_if_fits(device)
     taken = Images(*(tensor[: PACK_STEPS * case.batch] for tensor in images))
     checked = Images(*(tensor[-VALIDATION:] for tensor in images))
@@ -312,7 +314,7 @@ def packs(device: torch.device, folder: Path) -> dict[str, float]:
     for round_ in range(3):
         results = folder / f"round-{round_}"
         begin = perf_counter()
-        train(pack, [dataset], results / "networks", results / "packs" / f"{pack.id}.json", device=where)  # type: ignore[arg-type]
+        train(pack, [dataset], results / "networks", results / "packs" / f"{pack.id}.json", device=where)
         measured.append((perf_counter() - begin) / PACK)
     wall = median(measured[1:])
     return {

@@ -25,7 +25,7 @@ from snakemake_logger_plugin_hrtem_ood.scheduling import let_sleep
 
 KEY = "__use_yte__"
 SAFE_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where there is one: it reads a configuration ten times as fast."""
+"""libyaml's where there is one: it reads a configuration several times as fast."""
 
 
 class LogHandler(LogHandlerBase):

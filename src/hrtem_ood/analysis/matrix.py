@@ -162,26 +162,18 @@ def _row_labels(
 
     The number counts the sets of that name in the configuration, whichever of them are labelled.
     """
-    kinds = []
-    for id_ in order:
+    number = {
+        (name, each.id): place for name, group in campaign.training_sets.items() for place, each in enumerate(group, 1)
+    }
+    rows: list[tuple[str, ...]] = []
+    for id_, name in zip(order, map(str, names), strict=True):
         conditions = training_conditions(campaign, campaign.training_set_by_id[id_])
-        kinds.append(label_of(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions")
-    mixed = [len(campaign.training_set_by_id[id_].datasets) > 1 for id_ in order]
-    plain = [f"{name} ({kind})" if mix else kind for name, kind, mix in zip(names, kinds, mixed, strict=True)]
-    named = [
-        f"{name} ({kind})" if mix else f"{kind} ({name})" for name, kind, mix in zip(names, kinds, mixed, strict=True)
-    ]
-    numbered = [
-        f"{name} {_number_in_group(campaign, name, id_)} ({kind})"
-        for name, id_, kind in zip(names, order, kinds, strict=True)
-    ]
-    repeats = [Counter(plain), Counter(named)]
-    return [
-        one if repeats[0][one] == 1 else two if repeats[1][two] == 1 else three
-        for one, two, three in zip(plain, named, numbered, strict=True)
-    ]
-
-
-def _number_in_group(campaign: Campaign, name: str, training_set: str) -> int:
-    """Return the number of a training set among those of a name, from 1."""
-    return [each.id for each in campaign.training_sets[name]].index(training_set) + 1
+        numbered = f"{name} {number[name, id_]}"
+        if len(conditions) > 1:
+            kind = f"{len(conditions)} conditions"
+            rows.append((f"{name} ({kind})", f"{numbered} ({kind})"))
+        else:
+            kind = label_of(conditions[0])
+            rows.append((kind, f"{kind} ({name})", f"{kind} ({numbered})"))
+    counts = Counter(text for row in rows for text in row)
+    return [next((text for text in row if counts[text] == 1), row[-1]) for row in rows]

@@ -75,12 +75,14 @@ def answer(campaign: Campaign, scores: CampaignScores) -> list[Statement]:
         Nine.
     """
     choices = choose_training_sets(scores.outcomes, scores.metrics, campaign.config.analysis)
+    every = training_set_titles(campaign, brief=True)
+    titles = [every[str(id_)] for id_ in scores.outcomes.training_set.values]
     return [
         _asked(campaign, scores),
         *_trust(campaign, scores),
         _forecast(campaign, scores),
-        *(_train(campaign, scores, choices, statistic) for statistic in ("mean", "worst")),
-        _expected(campaign, scores, choices),
+        *(_train(campaign, scores, choices, statistic, titles) for statistic in ("mean", "worst")),
+        _expected(campaign, scores, choices, titles),
         _weakest(campaign, scores),
         _not_measured(campaign, scores),
     ]
@@ -224,29 +226,27 @@ def _least_held(campaign: Campaign, scores: CampaignScores) -> str:
     return f", but only {held[:, column].sum()} of {some[:, column].sum()} under {_condition_title(campaign, scores, column)}"
 
 
-def _train(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice], statistic: str) -> Statement:
+def _train(
+    campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice], statistic: str, titles: list[str]
+) -> Statement:
     """Name the training set to use, and whether it is shown to be better than the next."""
     if statistic not in choices:
         return Statement(
             "Train on", f"{NOTHING} by {statistic}: no training set has a score everywhere.", "training-sets"
         )
     choice, metric = choices[statistic], campaign.config.analysis.metric
-    every = training_set_titles(campaign, brief=True)
-    titles = [
-        every[str(scores.outcomes.training_set.values[row])] for row in (choice.row, choice.next_row) if row is not None
-    ]
     own = int((scores.outcomes["shift"].values[choice.row] == IN_DOMAIN).sum())
     worst = "" if statistic == "mean" else f", under {_condition_title(campaign, scores, choice.at)}"
     text = (
-        f"By {statistic} over {_plural(scores.outcomes.sizes['condition'], 'test dataset')}: {titles[0]}, "
+        f"By {statistic} over {_plural(scores.outcomes.sizes['condition'], 'test dataset')}: {titles[choice.row]}, "
         f"{METRICS[metric].long_name} {format_score(choice.score)}{worst}, best of {_plural(choice.candidates, 'set')} "
         f"({own} of the tests as it was trained)"
     )
     if choice.next_row is None:
         return Statement("Train on", f"{text}: {NOTHING.lower()}, there is no other.", "training-sets")
-    lead = f"{format_interval(choice.lead, choice.low, choice.high)} ahead of {titles[1]}"
+    lead = f"{format_interval(choice.lead, choice.low, choice.high)} ahead of {titles[choice.next_row]}"
     if not np.isfinite(choice.low):
-        lead = f"{format_score(choice.lead, signed=True)} ahead of {titles[1]}, without an interval"
+        lead = f"{format_score(choice.lead, signed=True)} ahead of {titles[choice.next_row]}, without an interval"
     text += f"; {lead}." if choice.lead_is_shown else f"; {NOTHING.lower()} of its lead, {lead}."
     return Statement("Train on", text, "training-sets")
 
@@ -259,24 +259,23 @@ def _condition_title(campaign: Campaign, scores: CampaignScores, column: int) ->
     return title if len(sets) == 1 else f"{title} on {campaign.structure_set_of_dataset[tested[column]]}"
 
 
-def _expected(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice]) -> Statement:
+def _expected(campaign: Campaign, scores: CampaignScores, choices: dict[str, Choice], titles: list[str]) -> Statement:
     """Say what the training sets of choice are forecast to reach elsewhere, beside what they reached."""
     metric = METRICS[campaign.config.analysis.metric].long_name
     rows = dict.fromkeys(choice.row for choice in choices.values())
-    parts = [part for row in rows if (part := _expected_of(campaign, scores, row))]
+    parts = [part for row in rows if (part := _expected_of(campaign, scores, row, titles[row]))]
     if not parts:
         return Statement("Expected", f"{NOTHING} about what the training set of choice will reach.", "forecast")
     text = f"{metric} where these were not trained, forecast without a test there"
     return Statement("Expected", f"{text}: {'; '.join(parts)}.", "forecast")
 
 
-def _expected_of(campaign: Campaign, scores: CampaignScores, row: int) -> str:
+def _expected_of(campaign: Campaign, scores: CampaignScores, row: int, title: str) -> str:
     """Return the mean and the lowest forecast of one training set, each with the measured score; empty where it has none."""
     forecast, sign = scores.forecast, BETTER[campaign.config.analysis.metric]
     some = np.flatnonzero(np.isfinite([forecast.predicted[row], forecast.low[row], forecast.high[row]]).all(axis=0))
     if not some.size:
         return ""
-    title = training_set_titles(campaign, brief=True)[str(scores.outcomes.training_set.values[row])]
     predicted, measured = sign * forecast.predicted[row], sign * scores.outcomes.score.values[row]
     column = int(some[np.argmin(forecast.predicted[row, some])])
     low, high = sorted((sign * forecast.low[row, column], sign * forecast.high[row, column]))

@@ -85,7 +85,8 @@ class ExpectedF1:
     at_condition : float
         F1 measured under the very condition, median over structure sets; NaN where it was not measured.
     near : bool
-        Whether the very condition was measured, or at least :data:`FEWEST_NEAR` conditions near it.
+        Whether the very condition was measured, or at least :data:`FEWEST_NEAR` conditions near it that differ from it in
+        defocus and dose only.
     """
 
     points: pd.DataFrame
@@ -251,7 +252,7 @@ def expected_f1(points: pd.DataFrame, sigma: float, condition: Condition | None 
         ratio = (points.dose_e_per_A2 / condition.dose_e_per_A2).to_numpy(float)
         around = (points.defocus_A - condition.defocus_A).abs() <= NEAR_DEFOCUS_A
         around = same | (around & (np.maximum(ratio, 1 / ratio) <= NEAR_DOSE))
-        near = bool(same.any() or points.label[around].nunique() >= FEWEST_NEAR)
+        near = bool(same.any() or points.label[around & _alike(points, condition)].nunique() >= FEWEST_NEAR)
         shown = points[around] if near else shown
     rho, p = _spearman(points)
     return ExpectedF1(
@@ -265,6 +266,15 @@ def expected_f1(points: pd.DataFrame, sigma: float, condition: Condition | None 
         at_condition=at_condition,
         near=near,
     )
+
+
+def _alike(points: pd.DataFrame, condition: Condition) -> pd.Series:
+    """Return which measured conditions differ from a stated one in defocus and dose only."""
+    labels = [
+        condition.model_copy(update={"defocus_A": float(defocus_A), "dose_e_per_A2": float(dose_e_per_A2)}).label
+        for defocus_A, dose_e_per_A2 in zip(points.defocus_A, points.dose_e_per_A2, strict=True)
+    ]
+    return points.label == pd.Series(labels, index=points.index)
 
 
 def _spearman(points: pd.DataFrame) -> tuple[float, float]:

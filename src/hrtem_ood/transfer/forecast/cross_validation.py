@@ -115,7 +115,7 @@ def cross_validate(cells: Cells, features: Features, *, folds: int = FOLDS) -> O
     """
     from threadpoolctl import threadpool_limits  # scikit-learn brings it; only fits need it
 
-    # thousands of small decompositions: threads take five times the processor time, and more where other jobs run
+    # thousands of small decompositions: threads would wait for one another, the more where other jobs run
     with threadpool_limits(1):
         return _cross_validate(cells, features, list(crossed_blocks(cells, folds)))
 

@@ -176,10 +176,15 @@ def test_a_condition_that_was_measured_is_not_interpolated():
     beside = expected_f1(table.drop(index=1), 1.0, new)
     assert (beside.at_exactly_this, beside.near) == (False, False)
     table.loc[1, "defocus_A"] = 30.0
-    beside = expected_f1(table, 1.0, new)
-    assert (beside.at_exactly_this, beside.near) == (False, True)
-    assert list(beside.points.label) == ["b", stated.label]
-    assert (beside.low, beside.median, beside.high) == (0.15, 0.525, 0.9)
+    for aberrations, near in (({}, True), ({"C12": 50.0}, False)):
+        other = Condition(defocus_A=30, dose_e_per_A2=199, **aberrations).label
+        table.loc[1, "label"] = other
+        beside = expected_f1(table, 1.0, new)
+        # what differs in more than defocus and dose is not near
+        assert (beside.at_exactly_this, beside.near) == (False, near)
+        if near:
+            assert list(beside.points.label) == [other, stated.label]
+            assert (beside.low, beside.median, beside.high) == (0.15, 0.525, 0.9)
     (note,) = predict.expectation_notes(expected, table, None)
     assert "seldom known better" in note
 
