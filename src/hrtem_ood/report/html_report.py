@@ -16,6 +16,7 @@ from hrtem_ood.analysis.tables import varied_hyperparameters
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.report_files import figures_of, table_names
+from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.answer import answer, by_topic
 from hrtem_ood.report.data import ReportData
 from hrtem_ood.report.explorer import explorer, json_text, policy, scripts
@@ -71,6 +72,8 @@ def report_html(data: ReportData, figures: dict[str, bytes]) -> str:
         fitted=results.fitted is not None,
         no_forecaster=results.no_forecaster,
         analysis=data.analysis,
+        score_name=METRICS[data.analysis.metric].long_name,
+        forecast_symbol=results.predictors[data.analysis.forecast_predictor].attrs["long_name"],
         training_sets=rows_as_dicts(by_training_set(results.cells)),
         conditions=_condition_rows(results.cells),
         architectures=rows_as_dicts(tables["architectures"]),
