@@ -4,7 +4,8 @@
 
     python -m tests.workflow.disturbed --times 12 config/experiments/thousands.yaml build/fraction-0.01.yaml
 
-It runs the campaign twice below the temporary folder, which needs room for both.
+It runs the campaign twice below the temporary folder, which needs room for both; with ``--folder``, below that one, where
+the undisturbed run stays, so that a larger fraction can go on from it.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,16 +203,17 @@ def main() -> None:
     parser.add_argument("configs", nargs="+", type=Path)
     parser.add_argument("--times", type=int, default=12, help="kills, besides one full disk")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where the runs are made; otherwise a temporary folder")
     chosen = parser.parse_args()
     configs = [str(path.resolve()) for path in chosen.configs]
     words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", *configs]
     words += ["--workflow-profile", str(ROOT / "profiles/default")]
     metrics = load_campaign_from_files(chosen.configs).metrics_id
     rng = random.Random(chosen.seed)
-    with tempfile.TemporaryDirectory() as name:
-        runs = [Run(Path(name) / each, words, rng) for each in ("alone", "disturbed")]
+    with nullcontext(chosen.folder) if chosen.folder else tempfile.TemporaryDirectory() as name:
+        runs = [Run(Path(name).resolve() / each, words, rng) for each in ("alone", "disturbed")]
         for run in runs:
-            shutil.copytree(ROOT / "config", run.folder / "config")
+            shutil.copytree(ROOT / "config", run.folder / "config", dirs_exist_ok=True)
         runs[0].finish()
         with own_disk(runs[1].results) as can_fill:
             happens = [KILLS[number % len(KILLS)] for number in range(chosen.times)]
