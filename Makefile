@@ -32,8 +32,8 @@ test: env lint  ## lint, type check, and all tests, those on a SLURM cluster too
 	cluster_code=0; wait $$cluster || cluster_code=$$?; cat build/cluster-tests.txt; \
 	test $$others = 0 && test $$cluster_code = 0
 
-test-fast: env  ## unit and physics tests only: no lint, no workflows, no cluster
-	$(PARALLEL) tests/unit tests/physics
+test-fast: env  ## unit and physics tests only, but those marked slow: no lint, no workflows, no cluster
+	$(PARALLEL) -m "not slow" tests/unit tests/physics
 
 test-python:  ## unit tests under another Python, in an environment of its own: make test-python PYTHON=python3.13
 	$(MAKE) env VENV=build/$(notdir $(PYTHON))

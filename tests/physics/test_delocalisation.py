@@ -70,6 +70,7 @@ def test_a_point_is_spread_as_far_as_estimated(parameters, q_max_per_A):
     assert estimate_A / 3 - width_A < reach_A < estimate_A + 2 * width_A
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q_max_per_A", [0.6, 1.0])
 @pytest.mark.parametrize("parameters", CONDITIONS.values(), ids=CONDITIONS)
 def test_images_are_wrong_where_details_leave_half_of_the_cell(parameters, q_max_per_A):

@@ -37,6 +37,7 @@ def focus(waves):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("sigma_A", [0.0, 0.1, 0.4])
 @pytest.mark.parametrize("z", [0.0, 1e-9, 10.2, 19.999, 20.0])

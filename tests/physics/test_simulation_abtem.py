@@ -83,6 +83,7 @@ def test_the_stored_band_holds_all_that_the_wave_carries(scene):
     assert theirs[POINTS // 2 + 32].sum() > 1e-8 * theirs.sum()
 
 
+@pytest.mark.slow
 def test_wave_is_the_same_in_every_process():
     """To the last bit: counting noise is drawn from it. Here, FFTW has planned by timing before; there, it has not."""
     program = """

@@ -214,6 +214,7 @@ def test_texture_of_flat_spectra_by_hand() -> None:
     assert texture_detector.accuracy(train, test) == pytest.approx((ndtr(within) + ndtr(without)) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("train", "test"), [(400.0, 400.0), (50.0, 400.0), (400.0, 50.0), (100.0, 150.0)])
 def test_texture_accuracy_is_that_of_the_detector_on_gaussian_textures(
     train: float, test: float, monkeypatch: pytest.MonkeyPatch

@@ -124,6 +124,7 @@ def test_sigma_of_two_defoci_against_adaptive_quadrature(one: float, two: float)
     assert sigma_of(condition(one), condition(two), settings()) == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_sigma_of_unrelated_fast_oscillations_is_that_of_independent_phases() -> None:
     """Mean |sin|² over mean sin² of independent phases: (2/π)² / (1/2) = 8/π²."""
     found = sigma_of(condition(3000), condition(3000 * np.sqrt(2)), settings(radial_points=4096, azimuthal_points=1))

@@ -19,6 +19,7 @@ from hrtem_ood.campaign.specs import DatasetSpec, ExitWaveShardSpec, NetworkSpec
 from hrtem_ood.config.campaign import CampaignConfig
 from hrtem_ood.learning.checkpoint import TrainingDomain, TrainingOutcome, write_network
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.report.figures import catalogue
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.predictors import predictors
 from hrtem_ood.stages.transfer import transfer
@@ -220,6 +221,12 @@ def write_network_file(made: Written, id_: str, *, diverged: bool = False) -> No
 def config() -> dict[str, Any]:
     """Configuration of the synthetic campaign, for tests to change."""
     return base_config()
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the figures of reports without turning them into pictures, for tests of what stands beside them."""
+    monkeypatch.setattr(catalogue, "render", lambda _figure, kinds, _dpi: [b"" for _ in kinds])
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def test_cupy_that_computes_is_used(monkeypatch, tmp_path):
     assert am.software == {"cupy-cuda13x": "14.2.0", "CUDA of CuPy": "13.2", "NVIDIA driver": "580.65.06"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cards")
 @pytest.mark.parametrize("package", ["cupy", "cupy_cuda12x", "cupy_cuda13x"])
 def test_cupy_is_found_whatever_its_package_is_called(monkeypatch, tmp_path, package):

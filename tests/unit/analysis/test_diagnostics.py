@@ -31,6 +31,8 @@ def test_every_architecture_tells_its_cost(make: Make, config: dict[str, Any]) -
     assert set(found.flops_per_image) == {5_000_000}
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, Any]) -> None:
     config["networks"]["unet"] |= {"lr_schedule": ["one_cycle", "exponential"], "seed": 0}
     lost = next(iter(make(config).campaign.networks))

@@ -74,6 +74,7 @@ def expected_in_domain(campaign: Any, training_set: str, dataset: str) -> bool:
     return tested in materials and campaign.datasets[dataset].condition.defocus_A in defoci
 
 
+@pytest.mark.slow
 def test_another_material_under_a_training_condition_is_off_domain_everywhere(two_recipes: Any) -> None:
     campaign = two_recipes.campaign
     sets, tested = campaign.training_set_ids, campaign.test_dataset_ids
@@ -146,6 +147,7 @@ def test_training_without_an_in_domain_test_is_warned_of(two_materials: dict[str
     assert warned() == {"training_sets.silver"}
 
 
+@pytest.mark.slow
 def test_the_gap_to_another_recipe_refers_to_the_in_domain_score(two_recipes: Any) -> None:
     stored = read_metrics(two_recipes.campaign, two_recipes.results)
     for network in stored.network.values:
@@ -154,6 +156,8 @@ def test_the_gap_to_another_recipe_refers_to_the_in_domain_score(two_recipes: An
         np.testing.assert_allclose(row.gap_f1, row.mean_f1 - inside, atol=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_counts_imaging_shifts_apart_from_structure_shifts(two_recipes: Any) -> None:
     report(two_recipes.campaign, two_recipes.results)
     gap = pd.read_csv(two_recipes.folder / "tables/ood_gap.csv")

@@ -129,6 +129,7 @@ def test_feature_shift_without_reference_spread_or_numbers() -> None:
     assert np.isnan(found.feature_cka[1])
 
 
+@pytest.mark.slow
 def test_metrics_and_ranking_have_the_label_free_predictors(make: Callable[..., Any], config: dict[str, Any]) -> None:
     """Another structure set of the same recipe has no pairs; another material is nobody's domain."""
     sets = config["structure_sets"]

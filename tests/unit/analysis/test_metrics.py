@@ -160,6 +160,7 @@ def test_networks_without_an_in_domain_test_have_no_gap(
     assert "6 networks of training sets mixed, single are tested on no in-domain dataset" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_diverged_networks_are_left_out_of_cells(make: Callable[..., Any], config: dict[str, Any]) -> None:
     campaign = make(config).campaign
     single = campaign.training_sets["single"]
@@ -181,18 +182,19 @@ def test_diverged_networks_are_left_out_of_cells(make: Callable[..., Any], confi
     assert reduced.diverged.sel(training_set=single[1].id) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tested_together", [1, 3, 64])
 def test_scores_per_image_are_those_of_the_evaluations_however_networks_are_grouped(
     make: Callable[..., Any], config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tested_together: int
 ) -> None:
     monkeypatch.setattr(metrics_module, "NETWORKS", 4)
-    config["networks"]["unet"]["seed"] = list(range(5))
+    config["networks"]["unet"]["seed"] = list(range(3))
     config["structure_sets"]["other"] = config["structure_sets"]["test"] | {"n_structures": 2, "seed": 3}
     config["test_suites"]["other"] = {"structure_set": "other", "conditions": ["focus"]}
     config["execution"]["networks_per_evaluation"] = tested_together
     made = make(config)
     found = made.gathered()
-    assert found.sizes["network"] == 15
+    assert found.sizes["network"] == 9
     assert list(found.network.values) == network_order(made.campaign), "the same for every grouping"
     assert set(found.network.values) == set(made.campaign.networks)
     seen = 0

@@ -41,6 +41,7 @@ def test_the_forecaster_of_the_designs_follows_from_the_published_cells() -> Non
     assert path.name in (ROOT / "config/experiments/confirm.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_the_forecaster_of_the_package_follows_from_the_published_cells() -> None:
     (path,) = SHIPPED.glob("*.json")
     stored = read_forecaster(path)
@@ -122,6 +123,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes | None) -> N
         read_published(path)
 
 
+@pytest.mark.slow
 def test_cells_survive_publication(config: dict[str, Any], make: Callable[..., Any], tmp_path: Path) -> None:
     written = make(config)
     metrics(written.campaign, written.results)
@@ -141,6 +143,7 @@ def test_cells_survive_publication(config: dict[str, Any], make: Callable[..., A
     assert paths[0].read_bytes() == first
 
 
+@pytest.mark.slow
 def test_too_many_cells_are_not_published(
     config: dict[str, Any], make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,7 @@ def test_a_forecast_of_little_says_nothing() -> None:
 # --- outcomes of a campaign ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_outcomes_of_two_materials(config: dict[str, Any], make: Callable[..., Any]) -> None:
     """Gap and regret from a rule: another material costs 0.2, each Å of defocus 0.001, and whoever trained there knows."""
     sets = config["structure_sets"]

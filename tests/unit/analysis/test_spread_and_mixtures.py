@@ -73,6 +73,7 @@ def test_without_replicates_there_are_no_components() -> None:
     assert variance_components(metrics.isel(network=metrics.seed.values == 0), outcomes, Analysis()) is None
 
 
+@pytest.mark.slow
 def test_the_law_of_mixtures_is_the_one_that_scores_were_made_by(config: dict[str, Any], make: Any) -> None:
     defoci = [-150, -100, -50, 50, 100, 150]
     config["conditions"] = {"many": {"defocus_A": defoci, "dose_e_per_A2": 400, "focal_spread_A": 20}}

@@ -120,6 +120,7 @@ with Leases() as leases:
 """
 
 
+@pytest.mark.slow
 def test_of_all_who_find_a_holder_dead_one_takes_over(tmp_path: Path) -> None:
     with held_by_another(tmp_path / "killed") as process:
         process.kill()

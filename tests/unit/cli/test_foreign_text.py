@@ -79,6 +79,7 @@ def test_verbs_show_text_and_obey_none(run, name, tmp_path):
     assert run("validate", "wrong.yaml").exit_code == 2
 
 
+@pytest.mark.slow
 def test_the_table_of_architectures_shows_their_parameters(run, name):
     done = run("architectures", f"{name}.yaml")
     assert done.exit_code == 0, done.output

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[3]
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "NO_COLOR": "1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
 def test_validate_reads_utf8_and_prints_in_any_locale(tmp_path, encoding):
     text = (ROOT / "config/config.yaml").read_text(encoding="utf-8")

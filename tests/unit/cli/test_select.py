@@ -60,6 +60,7 @@ def test_the_ranking_is_written_and_shown(run, tmp_path, results):
     assert "wrote selection/select.csv" in said
 
 
+@pytest.mark.slow
 def test_it_says_when_none_will_do_and_which_to_take_else(run):
     said = run("day1", "--least-f1", "1")
     assert "None of these: the best estimate is" in said
@@ -78,6 +79,7 @@ def test_json_is_one_object(run):
     assert found["problems"] == []
 
 
+@pytest.mark.slow
 def test_networks_may_be_named(run, results):
     names = sorted(path.name for path in (results / "networks").glob("*.ckpt"))
     one = results / "networks" / names[0]
@@ -97,6 +99,7 @@ def test_one_bad_file_does_not_end_the_rest(run, tmp_path):
     assert set(pd.read_csv("selection/images.csv").micrograph) == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_nothing_is_written_over_unasked_and_inputs_never(run, tmp_path):
     run("day1/a.tif")
     (tmp_path / "selection/select.csv").write_text("mine")

@@ -189,6 +189,7 @@ def test_each_target_is_served_by_the_nearest_chosen_candidate(raw):
     assert design.predicted("designed")["worst"] >= design.predicted("uniform")["worst"]
 
 
+@pytest.mark.slow
 def test_the_command_in_the_study_s_comment_writes_such_sets(tmp_path, monkeypatch):
     """From the exit waves that the study reads, in shards of their own.
 

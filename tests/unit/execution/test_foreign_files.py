@@ -16,6 +16,8 @@ from tests.unit.conftest import CONFIG
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.integrity import json_with_digest
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = {
     "structures": ".extxyz", "exit_waves": ".zarr.zip", "datasets": ".zarr.zip", "networks": ".ckpt", "packs": ".json",
     "suites": ".json", "evaluations": ".zarr.zip", "transfer": ".zarr.zip", "predictors": ".zarr.zip",

@@ -83,6 +83,7 @@ def test_the_stand_in_counts():
     assert calls == {"upload": 1, "fft": 3, "elementwise": 2, "download": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side_A", "species"), [(6.4, 1), (7.5, 2), (9.6, 3)])
 def test_exit_waves(side_A, species):
     """To rounding those of the compiled form, at even and odd sizes, and the same again."""
@@ -217,6 +218,7 @@ def pretended(monkeypatch):
         monkeypatch.setattr(stage, "array_module", lambda device: GPU if device == "gpu" else CPU)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pretended")
 @pytest.mark.parametrize("threads", ["1", "3", "no number"])
 def test_stages(tmp_path, monkeypatch, threads):

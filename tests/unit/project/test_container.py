@@ -42,6 +42,7 @@ def test_the_environment_is_made_by_make(image):
     assert "--requirement envs/cpu.lock" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_package_can_be_built_from_what_is_copied(image, tmp_path):
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     done = subprocess.run([*pip, tmp_path, "."], cwd=image, capture_output=True, text=True, timeout=120, check=False)

@@ -85,6 +85,7 @@ def test_a_key_that_is_added_to_every_model_moves_no_id():
     assert moved(ADD) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "field", "old", "new"),
     [

@@ -34,6 +34,7 @@ def test_the_grammar_is_that_of_the_oldest():
         ast.parse(path.read_text(), path, feature_version=oldest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_sources_compile_without_a_warning(version):
     python = _found(version)

@@ -1,1 +1,1 @@
-from tests.unit.synthetic import config, make, synthetic  # noqa: F401  # fixtures
+from tests.unit.synthetic import config, make, synthetic, undrawn  # noqa: F401  # fixtures

@@ -61,6 +61,7 @@ def test_cells_of_one_training_set_or_condition_give_no_interval() -> None:
     assert estimate(use & False, place, weighted_median(np.array([])), analysis, "x").n == 0
 
 
+@pytest.mark.slow
 def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
     found = answered(synthetic)
     assert list(found) == ["Asked", "Trust", "Foresight", "Train on", "Expected", "Weakest", "Not measured"]
@@ -91,6 +92,7 @@ def test_sentences_have_the_numbers_of_the_campaign(synthetic: Any) -> None:
     assert "Other structures than CdSe, micrographs (all images are simulated)" in found["Not measured"][0].text
 
 
+@pytest.mark.slow
 def test_a_lead_is_shown_only_by_its_interval(make: Callable[..., Any], config: dict[str, Any]) -> None:
     config["networks"]["unet"]["seed"] = [0, 1, 2, 3]
 
@@ -167,6 +169,8 @@ def test_without_other_conditions_nothing_is_shown(make: Callable[..., Any], con
     assert "nan" not in " ".join(each.text for each in texts)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_report_and_terminal_say_the_same(synthetic: Any) -> None:
     run_metrics(synthetic.campaign, synthetic.results)
     run_report(synthetic.campaign, synthetic.results)

@@ -47,6 +47,7 @@ def grid(make: Make, config: dict[str, Any]) -> Any:
     return make(config)
 
 
+@pytest.mark.slow
 def test_the_gap_is_drawn_against_the_predictor_of_the_forecast(grid: Any) -> None:
     found, name = of(grid), "texture_gap"
     figure = ood_gap.draw_gap(
@@ -67,6 +68,7 @@ def test_the_gap_is_drawn_against_the_predictor_of_the_forecast(grid: Any) -> No
     assert len(two.axes) == 3  # σ has a panel anyway
 
 
+@pytest.mark.slow
 def test_the_forecast_is_checked_at_several_levels(grid: Any) -> None:
     found = of(grid)
     table = found.tables["calibration"].set_index("nominal")
@@ -98,6 +100,7 @@ def test_naive_predictors_are_always_in_the_ranking(monkeypatch: pytest.MonkeyPa
     assert "without ρ: b." in told
 
 
+@pytest.mark.slow
 def test_structures_are_compared_under_conditions_that_all_recipes_share(make: Make, config: dict[str, Any]) -> None:
     larger = config["structure_sets"]["train"] | {"particles": {"radius_A": [4, 4], "separation_A": 2}}
     config["structure_sets"] |= {"larger": larger | {"seed": 5}, "larger-test": larger | {"n_structures": 3, "seed": 6}}
@@ -156,6 +159,7 @@ def test_figures_do_not_grow_without_bound() -> None:
     assert len(figure.axes[1].get_yticks()) == 40
 
 
+@pytest.mark.slow
 def test_learning_curves_are_of_a_sample(make: Make, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curves_module, "MAX_NETWORKS", 4)
     config["networks"]["unet"]["seed"] = [0, 1, 2]

@@ -80,6 +80,7 @@ def rule_of(campaign: Campaign) -> Callable[..., float]:
     return rule
 
 
+@pytest.mark.slow
 def test_claims_are_answered_from_the_numbers(confirm: dict[str, Any], make: Callable[..., Any]) -> None:
     made = Campaign(CampaignConfig.model_validate(confirm))
     written = make(confirm, rule=rule_of(made))

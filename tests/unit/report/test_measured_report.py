@@ -20,6 +20,8 @@ from hrtem_ood.report.figures import measured as figure
 from hrtem_ood.report.figures import ood_matrix
 from hrtem_ood.stages.report import report
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 5
 """More than the simulated datasets have; the last has no particle."""
 
@@ -142,6 +144,7 @@ def test_tables_figures_and_page(tested, monkeypatch):
     assert [("mine" in titles[0]), ("others" in titles[1])] == [True, True]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_is_written(tested):
     from tests.unit.synthetic import write_network_file
 

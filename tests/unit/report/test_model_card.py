@@ -74,6 +74,7 @@ def test_scores_are_those_of_the_network_on_each_suite(finished: Written) -> Non
     assert table.conditions.to_dict() == {"choice": 1, "exam": 2}
 
 
+@pytest.mark.slow
 def test_the_network_is_copied_in_the_place_of_another_and_described(finished: Written, tmp_path: Path) -> None:
     choice = choose_network(finished.campaign, finished.results, ["choice"])
     source = network_file(finished, choice.network)
@@ -101,6 +102,7 @@ def test_the_network_is_copied_in_the_place_of_another_and_described(finished: W
     assert "defocus" in text.lower()
 
 
+@pytest.mark.slow
 def test_a_large_network_is_not_shipped(finished: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choice = choose_network(finished.campaign, finished.results, ["choice"])
     network_file(finished, choice.network)

@@ -90,6 +90,7 @@ def rule_of(written_config: dict[str, Any], by: Callable[[Any, Any], float]) -> 
     return rule
 
 
+@pytest.mark.slow
 def test_scores_that_follow_the_change_of_defocus_refute_the_claim(two_materials, make, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where there is no laptop campaign to merge with
     rule = rule_of(two_materials, lambda one, other: 0.9 - abs(one.defocus_A - other.defocus_A) / 500)
@@ -154,6 +155,7 @@ def test_the_study_has_the_claims_that_its_comments_state():
     assert all(claim.better_than == ("abs_delta_defocus_A", "sigma", "delta_log_dose") for claim in claims)
 
 
+@pytest.mark.slow
 def test_scores_that_follow_the_texture_gap_show_the_claim(two_materials, make, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written = make(two_materials)  # for its predictors

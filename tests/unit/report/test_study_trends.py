@@ -47,6 +47,7 @@ def test_structures_by_hand() -> None:
     assert study_trends._structures(None, "says").verdict == "not measured"
 
 
+@pytest.mark.slow
 def test_trends_of_a_campaign(config: dict[str, Any], make: Any) -> None:
     from hrtem_ood.analysis.results import analyse_campaign
     from hrtem_ood.stages.metrics import metrics

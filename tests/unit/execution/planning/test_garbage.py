@@ -343,6 +343,7 @@ def test_temporary_files_of_networks_stay_beside_a_lease(small, results):
     assert path in found_in(garbage([small], results))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"id": "x"}', "\0" * 99])
 def test_a_record_that_cannot_be_read_keeps_everything(small, changed, results, content):
     pretend(changed(ADDED), results)

@@ -546,6 +546,7 @@ def test_table_tries_a_users_architecture(raw, own):
         architectures_table(with_file(raw, own, "OneLogit"))
 
 
+@pytest.mark.slow
 def test_command_shows_the_table_or_the_mistake(raw, own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.yaml").write_text(json.dumps(raw))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from tests.unit.learning.architectures.gradients import WIDTHS
 
@@ -22,6 +23,7 @@ def instruction_sets() -> list[str]:
     return ["DEFAULT", "AVX2"] if torch.backends.cpu.get_cpu_capability() == "AVX512" else ["DEFAULT"]
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_float64() -> None:
     # threads that wait for each other sleep, where cores are busy with other tests
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}

@@ -37,6 +37,8 @@ from hrtem_ood.transfer.forecast.reference_objects import ReferenceObjects
 from hrtem_ood.transfer.object_spectrum import ObjectSpectrum
 from hrtem_ood.transfer.parameters import Transfer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory):

@@ -92,6 +92,7 @@ def test_words_that_describe_no_architecture_are_told(run, make_network, archite
         assert "describes no architecture" in done.output or "weights of another architecture" in done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["architecture", "trained_on", "state_dict", "weights_dropped", "diverged"])
 @pytest.mark.parametrize("value", [None, 3, "x", [1], {"a": {}}])
 def test_other_values_anywhere_are_told(run, make_network, key, value):
@@ -107,6 +108,7 @@ def test_a_file_that_is_not_needed_is_refused(run, make_network):
         assert "is of the built-in architecture `unet`, which needs no file" in done.output
 
 
+@pytest.mark.slow
 def test_an_architecture_of_ones_own_is_predicted_with(run, make_network, tmp_path):
     own = tmp_path / "moved.py"
     shutil.copy(DILATED, own)

@@ -238,6 +238,7 @@ def test_arguments_are_checked():
         estimate_image(image, pixel_size_A=0.0, energy_eV=3e5)
 
 
+@pytest.mark.slow
 def test_predict_prints_what_an_image_tells(make_network, write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = write("sample.mrc", counts(film(150.0, shape=(200, 200)), 250).astype(np.float32), PIXEL_A)

@@ -18,6 +18,8 @@ from hrtem_ood.learning.inference import onnx_export as module
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
 from hrtem_ood.physics.optics.condition import Condition
 
+pytestmark = pytest.mark.slow
+
 TRAINED_ON = TrainingDomain(
     ((Condition(defocus_A=0, dose_e_per_A2=400), 1),), energy_eV=300e3, pixel_size_A=0.4, side_px=64
 )

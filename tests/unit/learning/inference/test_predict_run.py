@@ -112,6 +112,7 @@ def test_a_folder_that_is_written_to_as_well(run, write, counts, tmp_path):
     assert [one["name"] for one in record["images"]] == ["a"]
 
 
+@pytest.mark.slow
 def test_results_are_not_written_over_unasked(run, write, counts, tmp_path, monkeypatch):
     image, stack = write("a.mrc", counts(64, 64)), write("s.mrc", counts(2, 64, 64))
     run(image)
@@ -138,6 +139,7 @@ def test_only_files_that_fail(run, tmp_path):
     assert not (tmp_path / "predictions").exists()
 
 
+@pytest.mark.slow
 def test_many_images_have_a_line_each(run, write, counts):
     for number in range(6):
         write(f"in/m{number}.mrc", counts(32, 32))

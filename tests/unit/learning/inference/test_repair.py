@@ -18,6 +18,7 @@ def micrograph(dose=60.0, seed=0, side=SIDE, amplitude=0.3):
     return np.random.default_rng(seed).poisson(mean).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dose", [0.3, 1, 1.25, 3, 10, 60, 300])
 def test_images_without_defects_stay(dose):
     """Noise is taken for dead pixels in one image of a thousand, by definition."""

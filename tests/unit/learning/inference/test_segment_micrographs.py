@@ -132,6 +132,7 @@ def test_large_images_are_tiled(run, write, counts, monkeypatch):
     np.testing.assert_allclose(tifffile.imread("predictions/sample.tif"), whole, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_images_of_a_stack_and_of_several_files(run, write, counts, tmp_path):
     said = run(write("a.mrc", counts(3, 64, 64)), write("b.tif", counts(64, 64)))
     names = ["a_0", "a_1", "a_2", "b"]
@@ -255,6 +256,7 @@ def test_what_is_left_out_of_a_file_is_named(run, tmp_path, counts):
     assert sorted(path.name for path in (tmp_path / "there").glob("a*_mask.tif")) == ["a_0_mask.tif"]
 
 
+@pytest.mark.slow
 def test_defects_are_repaired_before_segmentation(run, write, tmp_path):
     values = np.random.default_rng(3).poisson(60, (64, 96)).astype(np.int16)
     run(write("clean.mrc", values, 0.4))

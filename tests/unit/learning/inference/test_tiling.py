@@ -25,6 +25,7 @@ def network(request, make_network):
     return load(make_network(**request.param)).network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(496, 328), (261, 500)])
 def test_tiles_give_what_one_piece_gives(network, counts, shape):
     image = counts(*shape).astype(np.float32)

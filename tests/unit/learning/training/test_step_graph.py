@@ -41,6 +41,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> list[StepGraph]:
     return graphs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

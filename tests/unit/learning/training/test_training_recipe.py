@@ -63,6 +63,7 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
     return weights, curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

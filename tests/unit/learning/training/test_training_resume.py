@@ -46,6 +46,7 @@ RECIPES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_job_that_is_asked_to_stop_goes_on_later(lab: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     pack = lab.pack(0, 1, epochs=4)
@@ -65,6 +66,7 @@ def test_a_job_that_is_asked_to_stop_goes_on_later(lab: Any, monkeypatch: pytest
     assert not list((lab.results / "networks").glob("*.resume"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_weights_and_curves_are_those_of_one_run(
@@ -143,6 +145,7 @@ train(PackSpec.model_validate_json(pack), paths, Path(networks), Path(output), d
 """
 
 
+@pytest.mark.slow
 def test_a_killed_job_goes_on_after_the_last_save(lab: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a process of its own, without any chance to tidy up."""
     (tmp_path / "killed.py").write_text(KILLED)

@@ -179,6 +179,7 @@ def test_a_file_that_is_no_crystal_is_refused(tmp_path: Path, crystal: Atoms, me
         unit_cell(Material(file=str(path)))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     skew=st.tuples(*[st.floats(-2.5, 2.5)] * 3),

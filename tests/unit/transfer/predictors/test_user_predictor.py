@@ -55,6 +55,7 @@ def ranked(campaign: Campaign, results: Path) -> tuple[pd.DataFrame, set[str]]:
     return table, set(np.unique(found["shift"]))
 
 
+@pytest.mark.slow
 def test_the_documented_example_is_ranked(here: Path, make: Callable[..., Any], config: dict[str, Any]) -> None:
     (here / "mine.py").write_text(block("python"))
     told = yaml.safe_load(block("yaml"))
@@ -179,6 +180,7 @@ def test_a_file_that_changed_since_is_refused(here: Path, config: dict[str, Any]
         predictors(campaign, made.results)
 
 
+@pytest.mark.slow
 def test_scenes_of_ones_own_have_predictors(here: Path, config: dict[str, Any], make: Callable[..., Any]) -> None:
     """Every file is a recipe of its own: nothing is in-domain, and objects are compared by their spectra."""
     for name, shift in (("train", 0.0), ("test", 1.0)):
