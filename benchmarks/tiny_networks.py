@@ -39,7 +39,10 @@ CPU = torch.device("cpu")
 SIDE, IMAGES, VALIDATION = 64, 64, 16
 ARCHITECTURE: dict[str, Any] = {"name": "unet", "base_channels": 4, "depth": 1}
 PACK, EPOCHS, REPEATS = 10, 2, 3
-NETWORKS, DATASETS, TEST_IMAGES = 40, 24, 4
+LOOPS = 11
+"""Rounds of the loops, whose ratio is near 1 and differs by a tenth from round to round."""
+
+NETWORKS, DATASETS, TEST_IMAGES = 40, 100, 4
 IMPORTS = {"training": "hrtem_ood.stages.train", "evaluation": "hrtem_ood.stages.evaluate"}
 TRAINING_SET = TrainingSetSpec(
     datasets=("d",), n_structures=IMAGES + VALIDATION, n_images=(IMAGES,), n_validation_structures=VALIDATION
@@ -77,7 +80,7 @@ def against_bare_loop(folder: Path) -> dict[str, float]:
                 "bare": partial(training.bare_loop, long, *prepared),
                 "ours": partial(fit, long, read[0], read[1], TrainingSettings(CPU, math.inf), folder / "none.resume"),
             },
-            REPEATS,
+            LOOPS,
             process_time,
         )
     files = [path.stat().st_size for path in (folder / "networks").iterdir()]
@@ -131,7 +134,8 @@ def main() -> None:
             f"unet of {ARCHITECTURE['base_channels']} channels and depth {ARCHITECTURE['depth']} on images of {SIDE} px.",
             f"Packs of {PACK} networks, {EPOCHS} epochs of {IMAGES} images; evaluations of {NETWORKS} networks on {DATASETS} "
             f"datasets of {TEST_IMAGES} images.",
-            f"One CPU thread; processor time; medians of {REPEATS} rounds in turn.",
+            f"One CPU thread; processor time; medians of {REPEATS} rounds in turn, of the loops {LOOPS}, of evaluations "
+            f"{evaluation.REPEATS}.",
         ],
     )
 
