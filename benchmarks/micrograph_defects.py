@@ -21,9 +21,9 @@ from hrtem_ood.campaign.load import load_campaign_from_files
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.learning.batches import standardise
 from hrtem_ood.learning.evaluation.metrics import confusion, f1
-from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, own_pixel_probability
 from hrtem_ood.learning.inference.shipped_network import shipped_network
+from hrtem_ood.learning.repair import repair_image
 from hrtem_ood.physics.optics.condition import Condition
 
 Image = NDArray[np.float32]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hrtem_ood.errors import ArgumentError, ArtifactError, ConfigError, DeviceError, HrtemOodError
     from hrtem_ood.learning.inference.micrograph import Micrograph
     from hrtem_ood.learning.inference.segment_micrographs import Segmentation, TrainedNetwork, segment
+    from hrtem_ood.learning.repair import RepairedImage, repair_image
     from hrtem_ood.physics.optics.condition import Condition
     from hrtem_ood.transfer.parameters import Transfer
 
@@ -35,6 +36,7 @@ __all__ = [
     "DeviceError",
     "HrtemOodError",
     "Micrograph",
+    "RepairedImage",
     "Results",
     "Segmentation",
     "TrainedNetwork",
@@ -51,6 +53,7 @@ __all__ = [
     "rank_predictors",
     "read_cells",
     "read_micrographs",
+    "repair_image",
     "segment",
     "sigma",
 ]
@@ -72,6 +75,7 @@ _MODULES = {
     "errors": ("ArgumentError", "ArtifactError", "ConfigError", "DeviceError", "HrtemOodError"),
     "learning.inference.micrograph": ("Micrograph",),
     "learning.inference.segment_micrographs": ("Segmentation", "TrainedNetwork", "segment"),
+    "learning.repair": ("RepairedImage", "repair_image"),
     "physics.optics.condition": ("Condition",),
     "transfer.parameters": ("Transfer",),
 }

@@ -2,16 +2,18 @@
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from hrtem_ood.cli.output import print_text
 from hrtem_ood.errors import ArtifactError
 
 if TYPE_CHECKING:
     from hrtem_ood.campaign.campaign import Campaign
+    from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 
 
 class FiniteRange(click.FloatRange):
@@ -63,6 +65,16 @@ repair_option = click.option(
     show_default=True,
     help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
 )
+
+
+def tell_unrepaired(networks: "Iterable[TrainedNetwork]", *, repair: bool) -> None:
+    """Say which networks were trained on repaired images, where micrographs are not repaired."""
+    ids = [] if repair else [network.id for network in networks if network.repair]
+    if ids:
+        print_text(
+            f"note: {', '.join(ids)} learned from repaired images, and --no-repair leaves the micrographs as they are",
+            err=True,
+        )
 
 
 def check_finished(campaign: "Campaign", configs: Sequence[Path], results: Path) -> None:

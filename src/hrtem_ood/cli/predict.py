@@ -16,6 +16,7 @@ from hrtem_ood.cli.options import (
     pixel_size_option,
     repair_option,
     results_option,
+    tell_unrepaired,
 )
 from hrtem_ood.cli.output import print_text
 from hrtem_ood.errors import ArtifactError, ConfigError
@@ -94,6 +95,7 @@ def predict(
     files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     trained = segment_micrographs.load(network, architecture_file)
     print_text("\n".join([*text.network_lines(trained), *([] if network == words[0] else text.shipped_lines(network))]))
+    tell_unrepaired([trained], repair=repair)
     if stated is not None:
         assessment, path = assess_condition(trained, stated, results, output)
         print_text("\n".join([*text.assessment_lines(assessment, trained), f"  wrote {path}"]))

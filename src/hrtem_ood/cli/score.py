@@ -12,6 +12,7 @@ from hrtem_ood.cli.options import (
     device_option,
     pixel_size_option,
     repair_option,
+    tell_unrepaired,
 )
 from hrtem_ood.cli.output import print_text
 
@@ -90,6 +91,7 @@ def score(
         networks = (shipped_network(),)
         print_text("\n".join(shipped_lines(networks[0])))
     loaded, problems = load_networks(networks, architecture_file)
+    tell_unrepaired((each.trained for each in loaded), repair=repair)
     scored = score_micrographs(loaded, pairs, pixel_size_A=pixel_size_A, repair=repair, device=device)
     problems += scored.problems
     if len(scored.table):

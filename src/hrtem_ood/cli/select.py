@@ -15,6 +15,7 @@ from hrtem_ood.cli.options import (
     pixel_size_option,
     repair_option,
     results_option,
+    tell_unrepaired,
 )
 from hrtem_ood.cli.output import print_json, print_text
 from hrtem_ood.errors import ConfigError
@@ -106,6 +107,7 @@ def select(
         calibration = _calibrate(campaign_files, results, output / CALIBRATION_FILE, architecture_file, device)
     estimator = read_calibration(calibration)
     loaded, problems = load_networks(candidates, architecture_file)
+    tell_unrepaired((each.trained for each in loaded), repair=repair)
     selection = select_networks(
         loaded, files, estimator,
         least_f1=least_f1, most_images=most_images, pixel_size_A=pixel_size_A, repair=repair, device=device,

@@ -128,6 +128,11 @@ class Hyperparameters(Model):
         description="Further changes of training images, by name; drawn anew every epoch, after noise, before "
         "standardisation. Validation and test images stay as they are.",
     )
+    repair: bool = Field(
+        False,
+        description="true: training, validation and test images are repaired as `hrtem-ood predict` repairs micrographs, "
+        "after augmentations and before standardisation. On CPUs, in milliseconds per image.",
+    )
     resample_noise: bool = Field(
         False,
         description="false: train on the datasets' counts. true: draw new Poisson counts every epoch from the noise-free "
@@ -151,6 +156,11 @@ class Hyperparameters(Model):
     def slug(self) -> str:
         """Architecture, learning rate and seed."""
         return f"{self.architecture.name}-lr{self.learning_rate:g}-s{self.seed}"
+
+    @property
+    def repairs_batches(self) -> bool:
+        """Whether training images are repaired batch by batch, as every epoch changes them; else once, when they are read."""
+        return self.repair and (self.resample_noise or bool(self.augmentations))
 
     @property
     def content(self) -> dict[str, Any]:

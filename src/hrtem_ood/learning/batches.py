@@ -39,6 +39,31 @@ class Images(NamedTuple):
         needed = sum(tensor.numel() * tensor.element_size() for tensor in self)
         return Images(self.counts.to(device), self.label.to(device)) if fits(needed, free_memory(device)) else self
 
+    def repaired(self) -> "Images":
+        """Repair every image, see :func:`repaired_counts`; labels stay."""
+        return Images(repaired_counts(self.counts), self.label)
+
+
+def repaired_counts(counts: Tensor) -> Tensor:
+    """Repair every image as a micrograph is repaired before it is segmented.
+
+    It takes far longer than to standardise an image, and runs on the CPU wherever the images are.
+
+    Parameters
+    ----------
+    counts : real tensor, (image, y, x)
+
+    Returns
+    -------
+    float32 tensor, (image, y, x)
+        See :func:`hrtem_ood.learning.repair.repair_image`.
+    """
+    # its packages take a while to import, and few networks need them
+    from hrtem_ood.learning.repair import repair_image
+
+    images = counts.to("cpu", torch.float32).numpy()
+    return torch.from_numpy(np.stack([repair_image(image).image for image in images])).to(counts.device)
+
 
 def fits(needed: int, free: int) -> bool:
     """Whether ``needed`` bytes may be kept on a device with ``free`` free bytes."""
@@ -245,8 +270,10 @@ class Batches:
     augment : callable, optional
         Changes a batch of counts and labels, given its place in the order; see
         :class:`hrtem_ood.learning.training.augmentations.EpochAugmentations`.
+    repair : bool, optional
+        Whether images are repaired after that, see :func:`repaired_counts`.
     standardised : StandardisedImages, optional
-        Of ``images``; used where neither ``noise`` nor ``augment`` changes counts.
+        Of ``images``; used where neither ``noise`` nor ``augment`` nor ``repair`` changes counts.
 
     Yields
     ------
@@ -264,14 +291,15 @@ class Batches:
         element: Tensor | None = None,
         noise: int | None = None,
         augment: Callable[[Tensor, Tensor, slice], tuple[Tensor, Tensor]] | None = None,
+        repair: bool = False,
         standardised: StandardisedImages | None = None,
     ) -> None:
         self.images, self.size, self.device, self.noise = images, size, device, noise
         self.order = (torch.arange(len(images.counts)) if order is None else order).to(images.counts.device)
         # sent at once: a copy for every batch would keep the host waiting
         self.element = element if element is None or device.type == "cpu" else element.to(device)
-        self.augment = augment
-        self.standardised = standardised if noise is None and augment is None else None
+        self.augment, self.repair = augment, repair
+        self.standardised = standardised if noise is None and augment is None and not repair else None
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.size)
@@ -292,6 +320,8 @@ class Batches:
                 counts = torch.poisson(counts, generator)
             if self.augment is not None:
                 counts, label = self.augment(counts, label, part)
+            if self.repair:
+                counts = repaired_counts(counts)
             yield standardise(counts).unsqueeze(1), label.long()
 
     def _gather(self, tensor: Tensor, rows: Tensor) -> Tensor:

@@ -130,6 +130,7 @@ def write_network(
         "curves": trained.curves,
         "numeric_precision": trained.numeric_precision,
         "architecture": spec.hyperparameters.architecture.model_dump(),
+        "repair": spec.hyperparameters.repair,
         "parameter_count": trained.parameter_count,
         "flops_per_image": trained.flops_per_image,
         "trained_on": {
@@ -185,6 +186,17 @@ def training_domain(content: Mapping[str, Any]) -> TrainingDomain:
     domain = content["trained_on"]
     conditions = tuple((Condition(**values), images) for values, images in domain["conditions"])
     return TrainingDomain(conditions, domain["energy_eV"], domain["pixel_size_A"], domain["side_px"])
+
+
+def sees_repaired(content: Mapping[str, Any]) -> bool:
+    """Whether the images that a network was trained on were repaired, so that those it is used on must be.
+
+    Parameters
+    ----------
+    content : mapping
+        See :func:`read_network`.
+    """
+    return content.get("repair") is True
 
 
 def pack_entry(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from hrtem_ood.config.training import Architecture
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import check_size
 from hrtem_ood.learning.batches import Batches, Images, read_images
-from hrtem_ood.learning.checkpoint import described_architecture, load_network, read_network, training_domain
+from hrtem_ood.learning.checkpoint import (
+    described_architecture,
+    load_network,
+    read_network,
+    sees_repaired,
+    training_domain,
+)
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook, ScoredNetwork
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metrics import scores
@@ -171,7 +177,7 @@ def _compute(
     stages = {name: _stage_of(entry) for name, entry in store.read_json(suite)["datasets"].items()}
     sources = {id_: _Source(digest, packs[id_], architectures.get(id_)) for id_, digest in missing.items()}
     networks: dict[str, ScoredNetwork] = {}
-    waiting = _Waiting(cells, device)
+    waiting = {repair: _Waiting(cells, device) for repair in (False, True)}
     for column in track(columns, "test datasets", len(columns)):
         path = Results(results).path(stages[names[column]], names[column])
         _check_dataset(path, cells.datasets[names[column]], suite)
@@ -179,12 +185,16 @@ def _compute(
         if not networks:
             networks = _networks(sources, results, None if images is None else images.counts.shape[-1], device)
         unknown = {id_: network for id_, network in networks.items() if not cells.filled[ids.index(id_), column]}
-        if images is not None:
-            waiting.add(column, images, {id_: network.hook for id_, network in unknown.items()})
+        if images is None:
+            for id_, each in _micrograph_scores(unknown, path, device, cells.precision).items():
+                cells.fill(ids.index(id_), column, each)
             continue
-        for id_, each in _micrograph_scores(unknown, path, device, cells.precision).items():
-            cells.fill(ids.index(id_), column, each)
-    waiting.score()
+        for repair, group in waiting.items():
+            hooks = {id_: network.hook for id_, network in unknown.items() if network.repair == repair}
+            if hooks:
+                group.add(column, images.repaired() if repair else images, hooks)
+    for group in waiting.values():
+        group.score()
 
 
 class _Waiting:
@@ -264,7 +274,8 @@ def _networks(
         try:
             architecture = source.architecture or described_architecture(content)
             network = load_network(content, architecture)
-            networks[id_] = ScoredNetwork(FeatureHook(network), training_domain(content).side_px)
+            side_px = training_domain(content).side_px
+            networks[id_] = ScoredNetwork(FeatureHook(network), side_px, sees_repaired(content))
         except ArtifactError as error:
             raise ArtifactError(f"{source.pack}: {error}") from error
         if side is not None:

@@ -3,7 +3,7 @@
 import gc
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from hrtem_ood.array_module import Device
 from hrtem_ood.artifacts import store
 from hrtem_ood.artifacts.leases import Leases
 from hrtem_ood.campaign.specs import NetworkSpec, PackSpec, TrainingSetSpec
+from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.batches import Images
 from hrtem_ood.learning.checkpoint import TrainingDomain, pack_entry, read_network, write_network
@@ -23,7 +24,7 @@ from hrtem_ood.learning.torch_device import (
     torch_device,
 )
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
-from hrtem_ood.learning.training.image_selection import select_images
+from hrtem_ood.learning.training.image_selection import ImageSelection, select_images
 from hrtem_ood.learning.training.prepared_images import PreparedImages
 from hrtem_ood.learning.training.step_graph import StepGraphs
 from hrtem_ood.learning.training.stop_signal import catch_stop_signals
@@ -139,8 +140,8 @@ def _train_all(
             log(f"{network.id} is trained already")
     missing = [network for network in wanted if network.id not in entries]
     if missing:
-        resampled = {network.hyperparameters.resample_noise for network in missing}
-        shared = _read(datasets, training_set, resampled, networks, settings)
+        wishes = [network.hyperparameters for network in missing]
+        shared = _read(datasets, training_set, wishes, networks, settings)
         gc.freeze()  # the collector need not scan after every network what lives as long as the process
         with Leases() as leases:
             turns = leases.iterate_exclusively(
@@ -169,32 +170,42 @@ class _Shared:
     Attributes
     ----------
     training : dict of Images
-        By ``resample_noise``.
-    validation : Images
+        By ``resample_noise``, and whether they are repaired.
+    validation : dict of Images
+        By whether they are repaired.
     domain : TrainingDomain
     folder : Path
         Of networks.
     settings : TrainingSettings
     """
 
-    training: dict[bool, Images]
-    validation: Images
+    training: dict[tuple[bool, bool], Images]
+    validation: dict[bool, Images]
     domain: TrainingDomain
     folder: Path
     settings: TrainingSettings
 
 
 def _read(
-    datasets: Sequence[Path], spec: TrainingSetSpec, resampled: Iterable[bool], folder: Path, settings: TrainingSettings
+    datasets: Sequence[Path],
+    spec: TrainingSetSpec,
+    wishes: Sequence[Hyperparameters],
+    folder: Path,
+    settings: TrainingSettings,
 ) -> _Shared:
-    """Read the images of a training set, once for all networks."""
+    """Read the images of a training set, once for all networks, and repair what no epoch changes."""
     pairs, validation_pairs = select_images(spec)
+
+    def read(of: ImageSelection, variable: str, *, repair: bool) -> Images:
+        images = read_pairs(datasets, of, variable=variable)
+        return (images.repaired() if repair else images).to_device_if_fits(settings.device)
+
     with explain_out_of_memory(f"reading the training set {spec.id}", "Use fewer images, or give the job more memory."):
-        training = {
-            resample: read_pairs(datasets, pairs, variable=VARIABLE[resample]).to_device_if_fits(settings.device)
-            for resample in resampled
+        training = {key: read(pairs, VARIABLE[key[0]], repair=key[1]) for key in {_kind_of(each) for each in wishes}}
+        validation = {
+            repair: read(validation_pairs, VARIABLE[False], repair=repair)
+            for repair in {each.repair for each in wishes}
         }
-        validation = read_pairs(datasets, validation_pairs).to_device_if_fits(settings.device)
     label = next(iter(training.values())).label
     some, all_ = bool(label.any()), bool(label.all())
     if all_ or not some:
@@ -204,6 +215,11 @@ def _read(
             f"use a {'larger' if some else 'smaller'} threshold (or another labels.blur_A)."
         )
     return _Shared(training, validation, domain_of_datasets(datasets, spec), folder, settings)
+
+
+def _kind_of(wish: Hyperparameters) -> tuple[bool, bool]:
+    """Return which training images a network reads: by ``resample_noise``, and whether they are repaired."""
+    return wish.resample_noise, wish.repair and not wish.repairs_batches
 
 
 def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
@@ -217,7 +233,8 @@ def _train_one(spec: NetworkSpec, shared: _Shared) -> dict[str, Any]:
         "or smaller images; or give the job more memory."
     )
     with reproducible(), explain_out_of_memory(f"training {spec.id}", advice):
-        trained = fit(spec, shared.training[hyper.resample_noise], shared.validation, shared.settings, resume)
+        training, validation = shared.training[_kind_of(hyper)], shared.validation[hyper.repair]
+        trained = fit(spec, training, validation, shared.settings, resume)
     seconds = trained.earlier_s + time.monotonic() - begin
     if trained.diverged:
         log(f"{spec.id} diverged in epoch {len(trained.curves['train_loss'])}: a smaller learning_rate may help")

@@ -21,10 +21,10 @@ from hrtem_ood.learning.inference.measured_f1 import (
     MeasuredPerformance,
 )
 from hrtem_ood.learning.inference.predict_micrographs import SegmentationResult
-from hrtem_ood.learning.inference.repair import RepairedImage
 from hrtem_ood.learning.inference.run_record import FailedFile, ImageRecord, RunRecord
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.shipped_network import shipped_scores
+from hrtem_ood.learning.repair import RepairedImage
 from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
 
 MAX_LINES = 10

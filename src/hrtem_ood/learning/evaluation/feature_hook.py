@@ -63,7 +63,10 @@ class ScoredNetwork(NamedTuple):
         In evaluation mode, on the device.
     training_side_px : int, [px]
         Of the training images.
+    repair : bool
+        Whether the images that it sees are repaired.
     """
 
     hook: FeatureHook
     training_side_px: int
+    repair: bool = False

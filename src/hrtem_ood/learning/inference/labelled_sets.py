@@ -13,10 +13,10 @@ from hrtem_ood.campaign.specs import LabelledSetSpec
 from hrtem_ood.config.test_suites import LabelledFile
 from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.inference.micrograph import Micrograph
-from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.score_micrographs import MicrographScores, labelled_micrographs
 from hrtem_ood.learning.inference.segment_micrographs import size_problem
+from hrtem_ood.learning.repair import repair_image
 from hrtem_ood.user_files import FileKind, content_sha256
 
 

@@ -22,6 +22,7 @@ OPSET = 18
 """The oldest that PyTorch's exporter writes, so that the most programs can read it."""
 
 INPUT = "electron counts, or what is linear in them; float32 (image, 1, y, x); y and x are multiples of the stride"
+REPAIRED = "repaired before, as hrtem_ood.repair_image does: the network was trained on such images"
 OUTPUT = "probability of particle; float32 (image, 1, y, x)"
 
 
@@ -128,7 +129,7 @@ def _with_facts(model: Any, network: TrainedNetwork) -> bytes:
         "stride": str(stride_of(network.network)),
         "training_side_px": str(domain.side_px),
         "training_conditions": json.dumps(conditions),
-        "input": INPUT,
+        "input": f"{INPUT}; {REPAIRED}" if network.repair else INPUT,
         "output": OUTPUT,
     }
     for key, value in facts.items():

@@ -19,9 +19,9 @@ from hrtem_ood.learning.evaluation.metrics import confusion, f1, iou, precision,
 from hrtem_ood.learning.inference.label_images import ParticleLabel, particle_label, read_label_planes
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.particles import threshold
-from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
 from hrtem_ood.learning.inference.run_record import FailedFile
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, segment
+from hrtem_ood.learning.repair import RepairedImage, repair_image
 from hrtem_ood.learning.torch_device import torch_device
 from hrtem_ood.progress import track
 

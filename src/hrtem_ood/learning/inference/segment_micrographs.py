@@ -18,14 +18,15 @@ from hrtem_ood.learning.checkpoint import (
     described_architecture,
     load_network,
     read_network,
+    sees_repaired,
     training_domain,
 )
 from hrtem_ood.learning.inference.micrograph import STATE_IT, Micrograph
 from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 from hrtem_ood.learning.inference.particles import ParticleMeasurements, confidence_map, measure_particles
-from hrtem_ood.learning.inference.repair import RepairedImage, repair_image
 from hrtem_ood.learning.inference.resample import interpolate, resample, resampled_side, same_pixel
 from hrtem_ood.learning.inference.tiling import TILE_PX, Tiling, particle_probability, tiling
+from hrtem_ood.learning.repair import RepairedImage, repair_image
 from hrtem_ood.learning.torch_device import torch_device
 
 LARGEST_PX = 2**27
@@ -49,6 +50,8 @@ class TrainedNetwork:
         After the best epoch: mean cross-entropy per pixel [nat], plus the Dice loss if that was trained on.
     sha256_of_weights : str
         With which evaluations name the weights that they tested; empty for a network that is not of a file.
+    repair : bool
+        Whether it was trained on images that were repaired, so that micrographs must be.
 
     Examples
     --------
@@ -66,6 +69,7 @@ class TrainedNetwork:
     training_domain: TrainingDomain
     validation_loss: float
     sha256_of_weights: str = ""
+    repair: bool = False
 
     @cached_property
     def tiles(self) -> Tiling:
@@ -182,8 +186,8 @@ def load(path: Path, architecture_file: Path | None = None) -> TrainedNetwork:
     content = read_network(path)
     try:
         network = load_network(content, described_architecture(content, architecture_file))
-        domain, digest = training_domain(content), content["sha256_of_weights"]
-        return TrainedNetwork(content["id"], network, domain, content["best_val_loss"], digest)
+        domain, digest, loss = training_domain(content), content["sha256_of_weights"], content["best_val_loss"]
+        return TrainedNetwork(content["id"], network, domain, loss, digest, sees_repaired(content))
     except KeyError as error:
         raise ArtifactError(
             f"{path} does not tell its {error.args[0]!s:.80}: an older version of hrtem-ood wrote it. Train it again."
@@ -212,7 +216,7 @@ def segment(
     network : TrainedNetwork
     micrograph : Micrograph
     repair : bool, optional
-        Whether defects of the image are removed, see :func:`hrtem_ood.learning.inference.repair.repair_image`; dead pixels
+        Whether defects of the image are removed, see :func:`hrtem_ood.learning.repair.repair_image`; dead pixels
         then are no particle.
     device : {"auto", "cpu", "gpu"}
     min_diameter_A : float, optional, [Å]

@@ -107,6 +107,7 @@ def epoch_batches(
     Parameters
     ----------
     images : Images
+        Repaired, if the network wants that and epochs do not change them.
     spec : NetworkSpec
         Its id seeds order, augmentation and noise.
     epoch : int
@@ -131,6 +132,7 @@ def epoch_batches(
         element=torch.from_numpy(element[:n_images]) if hyper.augmentation == "dihedral" else None,
         noise=torch_seed(spec, 3, epoch) if hyper.resample_noise else None,
         augment=EpochAugmentations(chosen, spec.id, epoch, order[:n_images], n) if chosen else None,
+        repair=hyper.repairs_batches,
         standardised=standardised,
     )
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from hrtem_ood.learning.checkpoint import (
 from hrtem_ood.learning.evaluation.drop_weights import drop_scored_weights, networks_used_elsewhere
 from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metric_names import METRICS
+from hrtem_ood.learning.repair import repair_image
 from hrtem_ood.learning.torch_device import reproducible
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.stages import evaluate as stage
@@ -58,7 +60,7 @@ class Project:
         store.write_zarr(self.path("datasets", name), xr.Dataset(data, coords={"image": np.arange(IMAGES)}), attributes)
         return name
 
-    def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = (), weights: str = "float32") -> list[str]:
+    def pack(self, name: str, *seeds: int, diverged: tuple[int, ...] = (), **hyperparameters: Any) -> list[str]:
         entries = {}
         for seed in seeds:
             spec = NetworkSpec(
@@ -67,8 +69,8 @@ class Project:
                     "epochs": 1,
                     "architecture": {"base_channels": 2, "depth": 1},
                     "seed": seed,
-                    "stored_dtype": weights,
-                },
+                }
+                | hyperparameters,
             )
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
@@ -156,6 +158,28 @@ def test_scores_are_those_of_each_network_on_each_image(project: Project) -> Non
                 assert value == pytest.approx(expected_f1(project, network, dataset, image), abs=1e-6)
     assert found.f1.std() > 0.05, "scores differ, or this test would show little"
     np.testing.assert_allclose(found.iou, found.f1 / (2 - found.f1), rtol=1e-5)
+
+
+def test_networks_that_learned_from_repaired_images_are_tested_on_such(project: Project, tmp_path: Path) -> None:
+    (plain,), (mended,) = project.pack("p", 0), project.pack("q", 0, repair=True)
+    path = project.path("datasets", project.dataset("d"))
+    whole = store.read_zarr(path)
+    counts = whole.counts.values.astype(np.uint16)
+    counts[:, 2, 3], counts[1, 7] = 3000, 0
+
+    def written(values: Any) -> None:
+        attributes = {"id": "d", "sha256_of_images": store.arrays_sha256(values, whole.label.values)}
+        path.unlink()
+        store.write_zarr(path, whole.assign(counts=(whole.counts.dims, values)).drop_encoding(), attributes)
+
+    written(counts)
+    found = project.evaluate(("p", "q"), project.suite("d"))
+    shutil.rmtree(tmp_path / "evaluations")
+    written(np.stack([repair_image(image.astype(np.float32)).image for image in counts]))
+    by_hand = project.evaluate("p", project.suite("d"))
+    for name in (*METRICS, "feature"):
+        np.testing.assert_array_equal(found[name].sel(network=mended), by_hand[name].sel(network=plain))
+    assert (found.f1.sel(network=plain) != found.f1.sel(network=mended)).any()
 
 
 def test_scores_do_not_depend_on_how_networks_are_packed(project: Project) -> None:
@@ -543,7 +567,7 @@ def test_each_dataset_scores_alike_alone_and_beside_others(project: Project, mon
 
 def test_weights_of_half_precision_are_tested_as_they_are_stored(project: Project) -> None:
     suite = project.suite(project.dataset("d"))
-    (network,) = project.pack("p", 0, weights="bfloat16")
+    (network,) = project.pack("p", 0, stored_dtype="bfloat16")
     content = read_network(project.path("networks", network, ".ckpt"))
     assert {tensor.dtype for tensor in content["state_dict"].values() if tensor.ndim > 1} == {torch.bfloat16}
     found = project.evaluate("p", suite)

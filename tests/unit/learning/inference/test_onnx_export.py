@@ -106,6 +106,13 @@ def test_the_model_tells_what_its_user_needs(exported):
     assert dims == ["image", 1, "y", "x"]
     assert [entry.version for entry in model.opset_import if not entry.domain] == [module.OPSET]
     assert module.__file__.encode() not in path.read_bytes(), "no paths of this machine"
+    assert facts["input"] == module.INPUT
+
+
+def test_the_model_of_a_network_that_learned_from_repaired_images_says_so():
+    content = module.onnx_bytes(TrainedNetwork("mended", Logistic(), TRAINED_ON, 0.1, repair=True))
+    facts = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    assert facts["input"] == f"{module.INPUT}; {module.REPAIRED}"
 
 
 def test_without_onnx_the_package_to_install_is_told(make_network, tmp_path, monkeypatch):

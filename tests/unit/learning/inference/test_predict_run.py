@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from tests.unit.learning.inference.conftest import random_network
 
 from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.cli import main
 from hrtem_ood.learning.checkpoint import weights_sha256
 from hrtem_ood.learning.inference.figures import draw_segmentation
@@ -110,6 +111,27 @@ def test_a_folder_that_is_written_to_as_well(run, write, counts, tmp_path):
     run("in", "--output", "in", "--overwrite")
     record = json.loads((tmp_path / "in/run.json").read_text())
     assert [one["name"] for one in record["images"]] == ["a"]
+
+
+def test_who_leaves_micrographs_as_they_are_is_told_of_networks_that_learned_from_repaired_ones(
+    run, write, counts, tmp_path
+):
+    image = write("a.mrc", counts(64, 64))
+    assert "learned from" not in run(image, "--no-repair", "--output", "plain")
+    spec = NetworkSpec(
+        training_set="t",
+        hyperparameters={
+            "epochs": 1,
+            "repair": True,
+            "architecture": {"name": "unet", "base_channels": 3, "depth": 2},
+        },
+    )
+    network = str(random_network(tmp_path / "mended", spec=spec))
+    for words, told in (((), False), (("--no-repair",), True)):
+        done = CliRunner().invoke(main, ["predict", network, str(image), "--output", f"out{told}", *words])
+        assert done.exit_code == 0, done.output
+        note = f"note: {spec.id} learned from repaired images, and --no-repair leaves the micrographs as they are"
+        assert (note in " ".join(done.output.split())) == told
 
 
 @pytest.mark.slow

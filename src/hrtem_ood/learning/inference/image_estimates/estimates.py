@@ -14,7 +14,7 @@ from hrtem_ood.learning.inference.image_estimates.quantities import Estimate, Qu
 from hrtem_ood.learning.inference.image_estimates.spectra import cut_tiles
 from hrtem_ood.learning.inference.image_estimates.thon_rings import estimate_defocus
 from hrtem_ood.learning.inference.micrograph import Micrograph
-from hrtem_ood.learning.inference.repair import dead_pixels
+from hrtem_ood.learning.repair import dead_pixels
 from hrtem_ood.physics.optics.condition import Condition
 
 SMALLEST_SIDE_PX = 64
@@ -85,7 +85,7 @@ def estimate_image(
         Value without electrons; of counts, 0.
     dead : bool array, (y, x), optional
         Pixels that do not count; by default those that
-        :func:`hrtem_ood.learning.inference.repair.dead_pixels` finds.
+        :func:`hrtem_ood.learning.repair.dead_pixels` finds.
     C30_A : float, [Å]
         Spherical aberration; by default corrected. With it, rings tell over- from underfocus where they differ.
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from hrtem_ood.array_module import Device
 from hrtem_ood.learning.inference.micrograph import Micrograph
-from hrtem_ood.learning.inference.repair import repair_image
 from hrtem_ood.learning.inference.run_record import FailedFile
 from hrtem_ood.learning.inference.score_micrographs import NetworkFile
 from hrtem_ood.learning.inference.segment_micrographs import refusal
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, image_condition
 from hrtem_ood.learning.inference.selection.evidence import EVIDENCE, View, gather_evidence, recipe, view
+from hrtem_ood.learning.repair import repair_image
 
 CROP_PX = 256
 """Side of the middle of an image that is used, on the coarser of its own and the networks' pixels."""

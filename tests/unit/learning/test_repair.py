@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from hrtem_ood.learning.inference.repair import dead_pixels, fit_background, repair_image
+from hrtem_ood.learning.repair import dead_pixels, fit_background, repair_image
 
 SIDE = 96
 

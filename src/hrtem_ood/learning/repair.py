@@ -73,6 +73,15 @@ class RepairedImage:
         Peak-to-peak variation of the background, relative to its mean, which was divided out; 0 where none was.
     bright : float, [1]
         Share of the pixels in regions beyond a step of the background, such as holes in the film.
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> image = np.random.default_rng(0).poisson(60, (64, 64)).astype(np.float32)
+    >>> image[20] = 0
+    >>> repaired = hrtem_ood.repair_image(image)
+    >>> int(repaired.dead.sum()), bool(repaired.dead[20].all()), repaired.spikes, repaired.bright
+    (64, True, 0, 0.0)
     """
 
     image: NDArray[np.float32]
@@ -85,6 +94,9 @@ class RepairedImage:
 def repair_image(image: NDArray[np.float32], *, zero: float = 0.0) -> RepairedImage:
     """Remove spikes, background and bright regions of an image, and find its dead pixels.
 
+    `predict` does this before segmentation, and networks with ``repair: true`` are trained and tested on such images. A program
+    that runs an exported network does it itself.
+
     Parameters
     ----------
     image : float32 array, (y, x), [counts]
@@ -95,6 +107,17 @@ def repair_image(image: NDArray[np.float32], *, zero: float = 0.0) -> RepairedIm
     Returns
     -------
     RepairedImage
+
+    Examples
+    --------
+    >>> import hrtem_ood, numpy as np
+    >>> image = np.random.default_rng(0).poisson(60, (64, 64)).astype(np.float32)
+    >>> bool((hrtem_ood.repair_image(image).image == image).all())
+    True
+    >>> image[30, 40] = 5000
+    >>> repaired = hrtem_ood.repair_image(image)
+    >>> repaired.spikes, bool(repaired.image[30, 40] < 100)
+    (1, True)
     """
     dead = dead_pixels(image)
     live = ~dead
