@@ -1,7 +1,8 @@
 """Ids that must not move: specs of the tiny and of the full-size campaign with every parameter written out, and their ids.
 
-``python -m tests.golden_ids`` writes ``tests/golden_ids.json`` anew. Do that only after a key was renamed or the version
-of a stage was raised, and say so in CHANGELOG.md: everything that users have made is then made again.
+``python -m tests.golden_ids`` writes ``tests/golden_ids.json`` anew. Do that after a key was added or renamed, a
+configuration that it draws on was changed, or the version of a stage was raised. Where the id of a spec has moved, say so in
+CHANGELOG.md: everything that users have made is then made again.
 """
 
 import json

@@ -27,6 +27,7 @@ from hrtem_ood.config.test_suites import Suite
 from hrtem_ood.config.training import Hyperparameters
 from hrtem_ood.config.training_sets import TrainingSetGrid
 from hrtem_ood.physics.optics.condition import Condition
+from hrtem_ood.transfer.predictors.registry import PREDICTORS
 
 
 @dataclass(frozen=True)
@@ -261,10 +262,10 @@ class Campaign(SimulatedData):
 
     @cached_property
     def predictors_id(self) -> str:
-        """Id of everything that determines the predictors."""
+        """Id of everything that determines the predictors, of which new built-in ones are computed, too."""
         users = {name: identity_parameters(entry, exclude={"file"}) for name, entry in self.config.predictors.items()}
         waves = sorted([shards[0].series, number] for shards, number in self.exit_waves_for_recipe.values())
-        content = [self.transfer.id, self.training_set_ids, self.test_dataset_ids, waves, users]
+        content = [self.transfer.id, self.training_set_ids, self.test_dataset_ids, waves, users, sorted(PREDICTORS)]
         return content_id(f"{len(self.training_set_ids)}sets", ["predictors", STAGE_VERSIONS["predictors"], content])
 
     @cached_property

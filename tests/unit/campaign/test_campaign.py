@@ -26,6 +26,7 @@ from hrtem_ood.campaign.specs import (
 )
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.transfer.predictors import registry
 
 MADE_BY = {
     StructureShardSpec: "structures",
@@ -258,6 +259,7 @@ CHANGES: list[dict[str, object]] = [
     {"gradient_clip": 1},
     {"augmentation": "none"},
     {"augmentations": {"blur": {}}},
+    {"repair": True},
     {"numeric_precision": "bf16-mixed"},
     {"stored_dtype": "bfloat16"},
     {"seed": 7},
@@ -542,3 +544,21 @@ def test_structure_sets_that_cannot_be_mixed_are_told(raw, change, said):
     raw["training_sets"]["mixed"] |= {"structure_set": ["train", "more"]} | change
     with pytest.raises(ConfigError, match=said):
         load_campaign(raw)
+
+
+def test_a_new_built_in_predictor_is_computed_for_finished_campaigns(raw, monkeypatch):
+    def read():
+        campaign = load_campaign(raw)
+        return (campaign.predictors_id, campaign.report_id), (campaign.metrics_id, campaign.index_id)
+
+    (before, kept) = read()
+    monkeypatch.setitem(registry.PREDICTORS, "another", registry.PREDICTORS["sigma"])
+    assert not set(before) & set(read()[0])
+    assert read()[1] == kept
+
+
+@pytest.mark.parametrize("detector", [None, {}, {"gain": 1}, {"mtf": None, "apply_pixel_mtf": False}])
+def test_a_detector_at_its_defaults_is_none(raw, detector):
+    plain, given_ = load_campaign(raw), load_campaign(merge(raw, {"imaging": {"detector": detector}}))
+    assert list(given_.datasets) == list(plain.datasets)
+    assert list(load_campaign(merge(raw, {"imaging": {"detector": {"gain": 2}}})).datasets) != list(plain.datasets)

@@ -8,7 +8,7 @@ import typing
 
 import pytest
 from pydantic import BaseModel
-from tests.golden_ids import FILE, ROOT, SPECS, VARIED, ids_of
+from tests.golden_ids import FILE, ROOT, SPECS, VARIED, golden, ids_of
 
 from hrtem_ood.campaign.load import load_campaign
 
@@ -75,6 +75,11 @@ def test_campaigns_keep_their_ids():
     ]
 
 
+def test_the_file_is_the_one_that_is_written_today():
+    """Otherwise the next one who adds a key finds changes that are none of theirs."""
+    assert golden() == GOLDEN, "run `python -m tests.golden_ids`; its difference shows whether an id has moved"
+
+
 def test_every_stage_is_there():
     assert {each["stage"] for each in GOLDEN["specs"]} == set(SPECS)
     assert {each["campaign"] for each in GOLDEN["specs"]} == {"tiny", "paper", "own", *VARIED}
@@ -109,7 +114,7 @@ def test_every_default_stands_in_some_golden_spec():
         for name, field in model.model_fields.items()
         if not field.is_required() and not any(holds(each["parameters"], model, name) for each in GOLDEN["specs"])
     }
-    assert unseen == set()
+    assert not unseen, f"run `python -m tests.golden_ids`, which adds specs that hold {', '.join(sorted(unseen))}"
 
 
 def models_in(annotation):

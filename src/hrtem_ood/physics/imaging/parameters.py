@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hrtem_ood.base_model import Model
 
@@ -97,3 +97,9 @@ class Imaging(Model):
         None,
         description="Left out: every electron is counted in the pixel where it lands.",
     )
+
+    @field_validator("detector")
+    @classmethod
+    def _drop_ideal(cls, detector: Detector | None) -> Detector | None:
+        """Take a detector at all its defaults for none: the images are the same, so their ids must be."""
+        return None if detector == Detector() else detector
