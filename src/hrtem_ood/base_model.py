@@ -72,7 +72,11 @@ def identity_parameters(model: BaseModel, *, exclude: Any = None) -> dict[str, A
     return model.model_dump(mode="json", exclude_defaults=True, exclude=exclude)
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=40)]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+PYTHON_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=40)]
 
 
 def _as_pair(value: Any) -> Any:
@@ -181,10 +185,17 @@ def zero_or_from(least: float, unit: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+LARGEST_INTEGER = 2**63 - 1
+"""Of configurations: no key needs a larger one, and NumPy has no type for it. Every larger float is whole, hence an integer in
+canonical JSON."""
+
+
 def _scalar(value: Any) -> Any:
     # one message instead of one for each type of the union
     if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"must be a number, text, true or false, not {quoted(value)}")
+    if not isinstance(value, bool | str) and abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"is too large a number; at most {LARGEST_INTEGER} is stored")
     # as in canonical JSON, which jobs receive
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

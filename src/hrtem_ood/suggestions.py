@@ -26,8 +26,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     --------
     >>> did_you_mean("sigmo", ["epsilon", "sigma"])
     'did you mean `sigma`? '
+    >>> did_you_mean("dose", ["defocus_A", "dose_e_per_A2"])
+    'did you mean `dose_e_per_A2`? '
     """
-    similar = difflib.get_close_matches(word, list(choices), n=1)
+    names = list(choices)
+    # a name without its unit is not similar enough to the whole
+    without_unit = [name for name in names if name.lower().startswith(f"{word.lower()}_")]
+    similar = difflib.get_close_matches(word, names, n=1) or without_unit
     return f"did you mean `{similar[0]}`? " if similar else ""
 
 

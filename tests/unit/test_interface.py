@@ -56,3 +56,14 @@ def test_campaigns_load_without_what_is_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("energy_eV", [300, 0, float("nan"), 1e9])
+def test_an_energy_that_no_microscope_has_is_refused(energy_eV):
+    condition = hrtem_ood.Condition(defocus_A=50, dose_e_per_A2=400)
+    with pytest.raises(
+        hrtem_ood.ArgumentError, match=r"energy_eV: must be from 10000 to 3e\+06 eV, .* 300 keV are 300e3"
+    ):
+        hrtem_ood.epsilon(condition, energy_eV=energy_eV, pixel_size_A=0.4)
+    with pytest.raises(hrtem_ood.ArgumentError, match="energy_eV"):
+        hrtem_ood.sigma(condition, condition, energy_eV=energy_eV, pixel_size_A=0.4)

@@ -9,6 +9,7 @@ from hrtem_ood.artifacts.store import open_zarr_until_closed
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArgumentError, ArtifactError
+from hrtem_ood.physics.simulation.parameters import LEAST_ENERGY_EV, MOST_ENERGY_EV
 from hrtem_ood.suggestions import valid_names
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ def check_positive(**numbers: float) -> None:
     for name, value in numbers.items():
         if not 0 < value < float("inf"):
             raise ArgumentError(f"{name}: must be a number above 0, not {value!r}.")
+
+
+def check_energy(energy_eV: float) -> None:
+    """Check that an energy is one of the configuration's `simulation.energy_eV`: others are most likely in keV.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not LEAST_ENERGY_EV <= energy_eV <= MOST_ENERGY_EV:
+        raise ArgumentError(
+            f"energy_eV: must be from {LEAST_ENERGY_EV:g} to {MOST_ENERGY_EV:g} eV, not {energy_eV!r}; 300 keV are 300e3."
+        )
 
 
 def check_exists(campaign: Campaign, results: FolderPath, stage: str, id_: str) -> Path:

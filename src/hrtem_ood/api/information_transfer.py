@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hrtem_ood.api.arguments import check_positive
+from hrtem_ood.api.arguments import check_energy, check_positive
 from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.parameters import Transfer
 
@@ -31,6 +31,8 @@ def epsilon(condition: Condition, *, energy_eV: float, pixel_size_A: float, tran
 
     Raises
     ------
+    ArgumentError
+        Where the energy is none of a microscope's (it may be in keV), or the pixel is no positive number.
     ConfigError
         Where the band is empty.
 
@@ -74,6 +76,8 @@ def sigma(
 
     Raises
     ------
+    ArgumentError
+        Where the energy is none of a microscope's (it may be in keV), or the pixel is no positive number.
     ConfigError
         Where the band is empty.
 
@@ -99,6 +103,7 @@ def _sampled_transfer(
     from hrtem_ood.transfer.ctf_sampling import transfer_of
     from hrtem_ood.transfer.polar_grid import polar_grid
 
-    check_positive(energy_eV=energy_eV, pixel_size_A=pixel_size_A)
+    check_energy(energy_eV)
+    check_positive(pixel_size_A=pixel_size_A)
     grid, wavelength = polar_grid(transfer or Transfer(), pixel_size_A=pixel_size_A), electron_wavelength_A(energy_eV)
     return [transfer_of(condition, grid, wavelength_A=wavelength) for condition in conditions], grid.weight

@@ -169,7 +169,7 @@ class Campaign(SimulatedData):
         """Labelled sets by the name of their suite in the configuration."""
         return {
             name: LabelledSetSpec(
-                files=suite.files,
+                files=tuple(sorted(suite.files, key=lambda file: file.digests)),  # names of files have no meaning
                 pixel_size_A=suite.pixel_size_A,
                 repair=suite.repair,
                 network_pixel_size_A=self.config.imaging.pixel_size_A,

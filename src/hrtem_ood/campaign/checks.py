@@ -30,7 +30,18 @@ def config_errors(campaign: Campaign) -> list[str]:
         (_name, _simulated_suites, _references, _predictors, _palette),
         (user_file_errors, size_errors),
         (_cells, _shares, _drawn, _compared, apart_errors, draw_errors),
-        (_particles, _sampling, _training_sizes, _strides, _fresh_noise, _detector, _overlaps, _band, count_errors),
+        (
+            _particles,
+            _sampling,
+            _training_sizes,
+            _strides,
+            _fresh_noise,
+            _detector,
+            _same_structures,
+            _overlaps,
+            _band,
+            count_errors,
+        ),
         (_cycles,),
     )
     for group in groups:
@@ -351,6 +362,23 @@ def _strides(campaign: Campaign) -> Iterator[str]:
                         f"networks.{name}.architecture: images of {where} are {side} px wide, which depth = "
                         f"{architecture.depth} cannot halve {architecture.depth} times; choose cell_A, pixel_size_A or depth "
                         f"so that the width is a multiple, twice or more, of {stride}."
+                    )
+
+
+def _same_structures(campaign: Campaign) -> Iterator[str]:
+    """Check that no user of structure sets takes the same structures twice: its images would be counted as others."""
+    for kind, users in (
+        ("training_sets", campaign.config.training_sets),
+        ("test_suites", campaign.config.simulated_suites),
+    ):
+        for name, user in users.items():
+            found: dict[str, str] = {}
+            for chosen in user.structure_sets:
+                first = found.setdefault(campaign.recipe(chosen).series, chosen)
+                if first != chosen:
+                    yield (
+                        f"{kind}.{name}.structure_set: `{first}` and `{chosen}` have the same recipe and seed, so their "
+                        "structures are the same; name one of them, or give one another seed."
                     )
 
 

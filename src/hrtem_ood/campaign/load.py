@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hrtem_ood.artifacts.files import damaged
+from hrtem_ood.base_model import NAME_PATTERN, PYTHON_NAME_PATTERN, SHA256_PATTERN
 from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.checks import config_errors
 from hrtem_ood.campaign.micrograph_files import with_labelled_files
@@ -246,6 +247,13 @@ def _with_digest(entry: Any, key: str, kind: FileKind, what: str) -> Any:
 
 # --- error messages ---------------------------------------------------------------------------
 
+PATTERNS = {
+    NAME_PATTERN: "must be a letter from A to Z, then letters, digits, `_`, `.` or `-`",
+    PYTHON_NAME_PATTERN: "must be a name as Python has it: a letter or `_`, then letters, digits or `_`",
+    SHA256_PATTERN: "must be a sha256: 64 digits 0 to 9 and a to f",
+}
+"""What a text that does not match a pattern must be."""
+
 
 def _describe_error(details: ErrorDetails, written: Any) -> str:
     kind, given = details["type"], details["input"]
@@ -255,7 +263,7 @@ def _describe_error(details: ErrorDetails, written: Any) -> str:
     keys = tuple(part for part in path if isinstance(part, str))
     if kind == "extra_forbidden":
         new = renamed_key(keys)
-        if new is not None:
+        if new is not None and new in valid:  # else another key had that name
             return f"{key}: this key is called `{new}` now."
         return f"{key}: unknown key; {valid_names(str(path[-1]), valid, title='Valid keys')}"
     meaning = _meaning(path, written)
@@ -266,6 +274,8 @@ def _describe_error(details: ErrorDetails, written: Any) -> str:
     if kind in ("model_type", "dict_type"):
         return f"{key}: must be a mapping of keys to values, not {quoted(given)}. {meaning}".rstrip()
     message = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind == "string_pattern_mismatch":
+        message = PATTERNS.get(details["ctx"]["pattern"], message)
     # YAML has no tuples
     message = message.replace("a valid tuple", "a list").replace("Tuple should have", "must have")
     message = message.removesuffix(f", not {details.get('ctx', {}).get('actual_length')}").replace(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hrtem_ood.base_model import LARGEST_INTEGER
 from hrtem_ood.quoting import quoted, shortened
 
 DEEPEST = 32
@@ -14,9 +15,6 @@ MOST_VALUES = 700_000
 
 LONGEST_TEXT = 4096
 """Largest number of characters of one text, that of the longest path."""
-
-LARGEST_INTEGER = 2**63 - 1
-"""Largest integer: no key needs a larger one, and NumPy has no type for it."""
 
 
 def plain_value_errors(content: Mapping[Any, Any]) -> Iterator[str]:

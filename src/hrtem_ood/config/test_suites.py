@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from hrtem_ood.base_model import Model, NameOrNames, Names, grid_of, names_of
+from hrtem_ood.base_model import SHA256_PATTERN, Model, NameOrNames, Names, grid_of, names_of
 
 FilePattern = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -28,8 +28,8 @@ class LabelledFile(Model):
 
     micrographs: FilePattern = Field(description="Path of the file of micrographs.")
     labels: FilePattern = Field(description="Path of the file of their labels.")
-    micrographs_sha256: str = Field(description="Digest of the file of micrographs.", pattern="^[0-9a-f]{64}$")
-    labels_sha256: str = Field(description="Digest of the file of labels.", pattern="^[0-9a-f]{64}$")
+    micrographs_sha256: str = Field(description="Digest of the file of micrographs.", pattern=SHA256_PATTERN)
+    labels_sha256: str = Field(description="Digest of the file of labels.", pattern=SHA256_PATTERN)
 
     @property
     def digests(self) -> tuple[str, str]:

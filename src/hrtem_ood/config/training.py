@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.artifacts.stage_versions import ARCHITECTURE_VERSIONS
-from hrtem_ood.base_model import Model, Names, Scalar, identity_parameters
+from hrtem_ood.base_model import PYTHON_NAME_PATTERN, Model, Names, Scalar, identity_parameters
 from hrtem_ood.config.architectures import BUILT_IN, describe_each
 from hrtem_ood.config.augmentations import Augmentations
 from hrtem_ood.config.grids import grid_model
@@ -19,7 +19,7 @@ _DEPTHS = " and ".join(f"{row.depth} for `{name}`" for name, row in BUILT_IN.ite
 class Architecture(Model):
     """A segmentation network by name, with its parameters."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)] = Field(
+    name: Annotated[str, Field(pattern=PYTHON_NAME_PATTERN, max_length=40)] = Field(
         "unet",
         description=describe_each(lambda row: f": {row.description}.", " ")
         + " With `file`: the class of that name in the file.",

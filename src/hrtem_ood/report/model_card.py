@@ -249,9 +249,9 @@ def write_card(
         low=LOW,
         note=list(note),
     )
-    shipped = ship(path, about, folder)
-    store.write_text(page, text)
-    return shipped
+    with store.atomic_replace(page) as temporary:  # neither is written where the other cannot be
+        temporary.write_text(text, encoding="utf-8")
+        return ship(path, about, folder)
 
 
 def _structure_line(campaign: Campaign, name: str) -> str:

@@ -26,6 +26,7 @@ from hrtem_ood.campaign.specs import (
 )
 from hrtem_ood.config.training import Architecture, Hyperparameters
 from hrtem_ood.errors import ConfigError
+from hrtem_ood.physics.optics.condition import Condition
 from hrtem_ood.transfer.predictors import registry
 
 MADE_BY = {
@@ -562,3 +563,53 @@ def test_a_detector_at_its_defaults_is_none(raw, detector):
     plain, given_ = load_campaign(raw), load_campaign(merge(raw, {"imaging": {"detector": detector}}))
     assert list(given_.datasets) == list(plain.datasets)
     assert list(load_campaign(merge(raw, {"imaging": {"detector": {"gain": 2}}})).datasets) != list(plain.datasets)
+
+
+def test_negative_zero_is_zero_in_names_too(raw):
+    zero, negative = (
+        Condition(defocus_A=value, C12=10, phi12=value, dose_e_per_A2=400, C30=value) for value in (0.0, -0.0)
+    )
+    assert (negative.slug, negative.label) == (zero.slug, zero.label)
+    raw["conditions"]["defocus"]["defocus_A"] = [100, 0.0]
+    before = ids(raw)
+    raw["conditions"]["defocus"]["defocus_A"] = [100, -0.0]
+    assert ids(raw) == before
+
+
+@pytest.mark.parametrize("kind", ["training_sets", "test_suites"])
+def test_the_same_structures_by_two_names_are_refused(raw, kind):
+    """A mixture of them would have half of its images, and a suite would count its scores twice."""
+    raw["structure_sets"]["again"] = raw["structure_sets"]["train" if kind == "training_sets" else "test"]
+    name, user = next((name, each) for name, each in raw[kind].items() if each.get("mixture", kind == "test_suites"))
+    first = user["structure_set"]
+    user["structure_set"] = [first, "again"]
+    with pytest.raises(ConfigError, match=f"{kind}.{name}.structure_set: `{first}` and `again` have the same recipe"):
+        load_campaign(raw)
+    raw["structure_sets"]["again"] = raw["structure_sets"]["again"] | {"seed": 99}
+    load_campaign(raw)
+
+
+@pytest.mark.parametrize("value", [1e20, 2**63, -1e19])
+def test_a_number_that_jobs_could_not_read_is_refused_at_once(raw, value, tmp_path):
+    (tmp_path / "f.py").write_text("def f(train, test, scale): return scale\n")
+    raw["predictors"] = {"mine": {"file": str(tmp_path / "f.py"), "function": "f", "parameters": {"scale": value}}}
+    with pytest.raises(ConfigError, match="too large a number"):
+        load_campaign(raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (("networks", "unet", "channels"), r"networks\.unet\.channels: unknown key"),
+        (("networks", "unet", "architecture", "channels"), "this key is called `base_channels` now"),
+        (("conditions", "defocus", "dose"), "did you mean `dose_e_per_A2`"),
+    ],
+)
+def test_a_key_is_called_by_its_new_name_only_where_that_is_one(raw, path, message):
+    *parents, key = path
+    entry = raw
+    for parent in parents:
+        entry = entry.setdefault(parent, {})
+    entry[key] = 4
+    with pytest.raises(ConfigError, match=message):
+        load_campaign(raw)

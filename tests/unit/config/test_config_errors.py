@@ -171,10 +171,10 @@ MISTAKES = {
         {"structure_sets": {"test": {"particles": {"radius_A": [9, 8]}}}},
         ["particles.radius_A", "[8.0, 9.0]"],
     ),
-    "bad name": ({"campaign": "my campaign/1"}, ["campaign", "match pattern"]),
+    "bad name": ({"campaign": "my campaign/1"}, ["campaign", "must be a letter from A to Z"]),
     "bad name of an entry": (
         {"test_suites": {"a b": {"structure_set": "test", "conditions": "dose"}}},
-        ["suites.a b", "match pattern"],
+        ["suites.a b", "must be a letter from A to Z"],
     ),
     "unknown reference": (
         {"test_suites": {"test": {"conditions": ["defocsu"]}}},

@@ -102,6 +102,19 @@ def test_the_network_is_copied_in_the_place_of_another_and_described(finished: W
     assert "defocus" in text.lower()
 
 
+def test_where_the_page_cannot_be_written_the_package_keeps_its_network(finished: Written, tmp_path: Path) -> None:
+    network_file(finished, choose_network(finished.campaign, finished.results, ["choice"]).network)
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "old-0123456789.ckpt").write_bytes(b"an older network")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="file"):
+        write_card(
+            finished.campaign, finished.results, ["choice"], tmp_path / "file/card.md", "a command", folder=folder
+        )
+    assert [path.name for path in folder.iterdir()] == ["old-0123456789.ckpt"]
+
+
 @pytest.mark.slow
 def test_a_large_network_is_not_shipped(finished: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choice = choose_network(finished.campaign, finished.results, ["choice"])

@@ -181,7 +181,8 @@ class Condition(Model):
     @property
     def slug(self) -> str:
         """Short readable name, e.g. ``df100-dose400``."""
-        parts = [f"{_SHORT.get(name, name + '_')}{value:g}" for name, value in self.non_default().items()]
+        # + 0.0 turns -0.0 into 0.0, which canonical JSON does not tell apart
+        parts = [f"{_SHORT.get(name, name + '_')}{value + 0.0:g}" for name, value in self.non_default().items()]
         return "-".join(parts)
 
     @property

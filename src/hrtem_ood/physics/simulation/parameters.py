@@ -6,11 +6,16 @@ from pydantic import Field, model_validator
 
 from hrtem_ood.base_model import Model, zero_or_from
 
+LEAST_ENERGY_EV, MOST_ENERGY_EV = 10e3, 3e6
+"""Beam energies of transmission electron microscopes [eV]."""
+
 
 class Simulation(Model):
     """Frozen-phonon multislice: how exit waves are computed."""
 
-    energy_eV: Annotated[float, Field(ge=10e3, le=3e6)] = Field(300e3, description="Beam energy [eV].")
+    energy_eV: Annotated[float, Field(ge=LEAST_ENERGY_EV, le=MOST_ENERGY_EV)] = Field(
+        300e3, description="Beam energy [eV]."
+    )
     sampling_A: Annotated[float, Field(ge=0.01, le=0.5)] = Field(
         description="Pixel of the wave [Å]; must divide the cell."
     )
