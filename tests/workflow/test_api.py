@@ -156,7 +156,7 @@ def test_predictions_are_those_of_segmentation(campaign):
         (lambda c: hrtem_ood.open_exit_waves(c, "tarin"), r"structure set: there is no 'tarin'; did you mean `train`"),
         (
             lambda _: hrtem_ood.epsilon(_chi(), energy_eV=-1, pixel_size_A=1),
-            "energy_eV: must be a number above 0, not -1",
+            r"energy_eV: must be from 10000 to 3e\+06 eV, not -1",
         ),
         (lambda _: hrtem_ood.sigma(_chi(), _chi(), energy_eV=1e5, pixel_size_A=math.nan), "pixel_size_A: must be"),
         (lambda c: hrtem_ood.predict(_network(c), np.zeros((2, 2))), "images: have 2 × 2 px; the network needs 8"),

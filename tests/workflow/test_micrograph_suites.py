@@ -53,12 +53,12 @@ def campaign_of(project):
 def test_scores_are_those_of_the_verb_score(tested):
     results, campaign = Results(tested.folder / "results"), campaign_of(tested)
     networks, problems = load_networks([results.path("networks", id_) for id_ in campaign.networks], None)
-    files = [LabelPair(tested.folder / f"images/{n}.tif", tested.folder / f"labels/{n}.tif")
-             for n in ("empty", "one", "other_grid")]  # fmt: skip
+    ((column, labelled_set),) = campaign.labelled_sets.items()
+    files = [LabelPair(tested.folder / each.micrographs, tested.folder / each.labels) for each in labelled_set.files]
+    assert sorted(pair.micrographs.stem for pair in files) == ["empty", "one", "other_grid"]
     expected = score_micrographs(networks, files, device="cpu")
     assert not problems
     assert not expected.problems
-    (column,) = campaign.labelled_sets
     metrics = store.read_zarr(results.path("metrics", campaign.metrics_id)).sel(condition=column)
     for id_, rows in expected.table.groupby("network"):
         mine = metrics.sel(network=id_)

@@ -124,7 +124,10 @@ class DatasetSpec(Spec):
 
 
 class LabelledSetSpec(Spec):
-    """Labelled micrographs, repaired and on the pixel that the campaign's networks see, with labels on their own pixels."""
+    """Labelled micrographs, repaired and on the pixel that the campaign's networks see, with labels on their own pixels.
+
+    Files are in the order of their digests, so that their names have no meaning.
+    """
 
     stage: ClassVar[str] = "labelled_sets"
     version: ClassVar[int] = STAGE_VERSIONS["labelled_sets"]
