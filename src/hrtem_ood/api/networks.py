@@ -69,7 +69,8 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
     ----------
     network : TrainedNetwork
     images : real array, (y, x) or (image, y, x)
-        Electron counts or any other linear grey scale; each image is standardised.
+        Electron counts or any other linear grey scale; each image is standardised. For a network that learned from repaired
+        images, each is repaired before, where 0 must mean no electrons.
     device : {"auto", "cpu", "gpu"}
 
     Returns
@@ -97,6 +98,7 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
     import numpy as np
 
     from hrtem_ood.learning.inference.segment_micrographs import image_probability, smallest_side
+    from hrtem_ood.learning.repair import repair_image
 
     stack = np.asarray(images)
     least = smallest_side(network)
@@ -109,6 +111,8 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
     if not np.isfinite(stack).all():
         raise ArgumentError("images: hold NaN or infinite values.")
     planes = stack.reshape(-1, *stack.shape[-2:]).astype(np.float64)
+    if network.repair:
+        planes = np.stack([repair_image(plane.astype(np.float32)).image for plane in planes]).astype(np.float64)
     planes -= planes.min(axis=(1, 2), keepdims=True)  # single precision resolves no differences of large numbers
     probabilities = [image_probability(network, plane.astype(np.float32), device=device)[0] for plane in planes]
     return np.stack(probabilities).reshape(stack.shape)

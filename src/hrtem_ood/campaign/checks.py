@@ -132,7 +132,7 @@ def _predictors(campaign: Campaign) -> Iterator[str]:
     names_by_key |= {f"claims.{claim.outcome}": (claim.predictor, *claim.better_than) for claim in analysis.claims}
     for key, names in names_by_key.items():
         valid = [*PREDICTORS, *users, *((FORECAST,) if key.startswith("claims") else ())]
-        yield from _unknown(f"analysis.{key}", names, valid, "predictors, built-in or user-defined")
+        yield from _unknown(f"analysis.{key}", names, valid, "predictors")
     for key in ("baseline_predictor", "forecast_predictor"):
         if names_by_key[key][0] in excluded:
             yield f"analysis.exclude_predictors: `{names_by_key[key][0]}` is the {key}, which cannot be excluded."

@@ -1,5 +1,6 @@
 """A run over many files: inputs, outputs that replace nothing, files that fail, the record and the page."""
 
+import dataclasses
 import html
 import json
 import re
@@ -14,6 +15,7 @@ import tifffile
 from click.testing import CliRunner
 from tests.unit.learning.inference.conftest import random_network
 
+import hrtem_ood
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.cli import main
@@ -21,6 +23,7 @@ from hrtem_ood.learning.checkpoint import weights_sha256
 from hrtem_ood.learning.inference.figures import draw_segmentation
 from hrtem_ood.learning.inference.micrograph import read_micrographs
 from hrtem_ood.learning.inference.outputs import tiff
+from hrtem_ood.learning.inference.segment_micrographs import load
 from hrtem_ood.user_files import file_sha256
 
 
@@ -255,3 +258,14 @@ def test_patterns_reach_into_folders(run, write, counts, tmp_path):
     (tmp_path / "in/deep").mkdir(parents=True)
     write("in/deep/a.mrc", counts(64, 64), 0.4)
     assert "a (in/deep/a.mrc)" in run("in/**/*.mrc")
+
+
+def test_the_python_interface_repairs_images_for_networks_that_learned_from_such(counts, network):
+    plain = load(network)
+    image = counts(64, 64).astype(np.float32)
+    image[20] = 0
+    image[40, 41] = 100 * image.mean()
+    mended = dataclasses.replace(plain, repair=True)
+    expected = hrtem_ood.predict(plain, hrtem_ood.repair_image(image).image)
+    np.testing.assert_array_equal(hrtem_ood.predict(mended, image), expected)
+    assert (hrtem_ood.predict(plain, image) != expected).any()
