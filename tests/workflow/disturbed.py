@@ -34,7 +34,7 @@ SPARE = 2**16
 """Bytes that a full disk has left."""
 LARGE = "size=16g"
 LONGEST_S = 600.0
-"""Time in which Snakemake gives up after a job has failed: others go on."""
+"""Time in which Snakemake gives up after a job of a tiny campaign has failed: others go on."""
 
 
 @dataclass
@@ -48,6 +48,8 @@ class Run:
         Calls Snakemake on the campaign.
     rng : random.Random
         Chooses what happens, and when.
+    patience_s : float
+        Time that Snakemake has to end by itself after something has happened; then it is killed as well.
     happened : list of str
         What has happened so far.
     """
@@ -55,6 +57,7 @@ class Run:
     folder: Path
     command: Sequence[str]
     rng: random.Random
+    patience_s: float = LONGEST_S
     happened: list[str] = field(default_factory=list)
 
     @property
@@ -91,10 +94,10 @@ class Run:
         return None
 
 
-def kill_a_job(_run: Run, process: "subprocess.Popen[bytes]", job: Record) -> None:
+def kill_a_job(run: Run, process: "subprocess.Popen[bytes]", job: Record) -> None:
     """SIGKILL of a job; Snakemake goes on with others, and fails."""
     _kill(job.pid, signal.SIGKILL)
-    _end(process)
+    _end(run, process)
 
 
 def kill_snakemake(_run: Run, process: "subprocess.Popen[bytes]", _job: Record) -> None:
@@ -103,10 +106,10 @@ def kill_snakemake(_run: Run, process: "subprocess.Popen[bytes]", _job: Record) 
     process.wait()
 
 
-def press_ctrl_c(_run: Run, process: "subprocess.Popen[bytes]", _job: Record) -> None:
+def press_ctrl_c(run: Run, process: "subprocess.Popen[bytes]", _job: Record) -> None:
     """SIGINT to Snakemake and all its jobs."""
     os.killpg(process.pid, signal.SIGINT)
-    _end(process)
+    _end(run, process)
 
 
 def fill_the_disk(run: Run, process: "subprocess.Popen[bytes]", _job: Record) -> None:
@@ -114,7 +117,7 @@ def fill_the_disk(run: Run, process: "subprocess.Popen[bytes]", _job: Record) ->
     used = shutil.disk_usage(run.results).used
     _mount("remount", run.results, f"size={used + SPARE}")
     try:
-        _end(process)
+        _end(run, process)
     finally:
         _mount("remount", run.results, LARGE)
 
@@ -163,10 +166,10 @@ def _same(one: np.ndarray, two: np.ndarray) -> bool:
     return [str(each) for each in one.ravel()] == [str(each) for each in two.ravel()]
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(run: Run, process: "subprocess.Popen[bytes]") -> None:
     """Wait for Snakemake; one that does not end by itself is killed, which the campaign has to survive as well."""
     try:
-        process.wait(LONGEST_S)
+        process.wait(run.patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -203,6 +206,7 @@ def main() -> None:
     parser.add_argument("configs", nargs="+", type=Path)
     parser.add_argument("--times", type=int, default=12, help="kills, besides one full disk")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=float, default=30, help="seconds that Snakemake has to end after each")
     parser.add_argument("--folder", type=Path, help="where the runs are made; otherwise a temporary folder")
     chosen = parser.parse_args()
     configs = [str(path.resolve()) for path in chosen.configs]
@@ -211,7 +215,7 @@ def main() -> None:
     metrics = load_campaign_from_files(chosen.configs).metrics_id
     rng = random.Random(chosen.seed)
     with nullcontext(chosen.folder) if chosen.folder else tempfile.TemporaryDirectory() as name:
-        runs = [Run(Path(name).resolve() / each, words, rng) for each in ("alone", "disturbed")]
+        runs = [Run(Path(name).resolve() / each, words, rng, chosen.patience) for each in ("alone", "disturbed")]
         for run in runs:
             shutil.copytree(ROOT / "config", run.folder / "config", dirs_exist_ok=True)
         runs[0].finish()
