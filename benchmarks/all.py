@@ -29,7 +29,7 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "zarr", "snakemake", "abtem")
 
 def run(script: Path) -> tuple[str, dict[str, Any]]:
     """Run a benchmark, and return what it printed and its last line's figures."""
-    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, encoding="utf-8", check=False)  # noqa: S603  # our own
+    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if done.returncode:
         sys.exit(f"{script.name} ended with exit code {done.returncode}; docs/benchmarks.md is left as it was.")
     *table, last = done.stdout.splitlines()

@@ -67,7 +67,7 @@ def run(words: Sequence[str]) -> Process:
     """Run a verb to its end and measure it."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
         begin = perf_counter()
-        process = subprocess.Popen(  # noqa: S603  # our own words
+        process = subprocess.Popen(
             [sys.executable, "-m", "hrtem_ood", *words], stdout=told, stderr=subprocess.STDOUT, cwd=ROOT
         )
         _, status, usage = os.wait4(process.pid, 0)

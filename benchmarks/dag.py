@@ -128,7 +128,7 @@ def run(command: Sequence[str]) -> Process:
     """Run a process to its end and measure it."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
         begin = perf_counter()
-        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603  # our own words
+        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it again

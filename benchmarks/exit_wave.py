@@ -87,7 +87,7 @@ def at_once(folder: Path, number: int, phonons: int) -> list[list[float]]:
     """Let some workers simulate at the same time: seconds and GiB of each."""
     command = [sys.executable, "-m", Path(__file__).stem, "worker", str(folder), str(phonons)]
     workers = [
-        subprocess.Popen(  # noqa: S603  # our own
+        subprocess.Popen(
             [*command, *(["--quick"] if QUICK else [])],
             cwd=Path(__file__).parent,
             stdin=subprocess.PIPE,

@@ -40,7 +40,7 @@ def machine() -> dict[str, Any]:
             continue
     command = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
-        cards = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()  # noqa: S603  # fixed
+        cards = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         cards = []
     return {"gpu": gpu_name(), "cards": cards, "python": platform.python_version(), "packages": versions}

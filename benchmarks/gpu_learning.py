@@ -252,8 +252,7 @@ def processes(device: torch.device, numbers: tuple[int, ...] = (1, 2, 4, 8)) -> 
     for number in numbers:
         command = [sys.executable, __file__, "--worker", str(device)]
         workers = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own
-            for _ in range(number)
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
         ]
         for worker in workers:
             assert worker.stdout is not None

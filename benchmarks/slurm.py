@@ -57,18 +57,18 @@ class Cost:
 @contextmanager
 def cluster() -> Iterator[None]:
     """Start a cluster and wipe it away."""
-    subprocess.run([SCRIPT, "start"], check=True)  # noqa: S603  # our own
+    subprocess.run([SCRIPT, "start"], check=True)
     try:
         yield
     finally:
-        subprocess.run([SCRIPT, "stop"], check=True)  # noqa: S603  # our own
+        subprocess.run([SCRIPT, "stop"], check=True)
 
 
 def snakemake(folder: Path, *arguments: str) -> None:
     """Run Snakemake on the project in a folder."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment, check=False)  # noqa: S603  # our own
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
 
@@ -77,7 +77,7 @@ def slurm_cpu_s(since: str) -> float:
     """Processor time of all jobs that began after some time, as the database tells it."""
     time.sleep(3)  # it learns of a job's end a little later
     command = ["sacct", "--noheader", "--parsable2", "--starttime", since, "--format=JobID,TotalCPU"]
-    lines = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()  # noqa: S603  # our own
+    lines = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
     steps = [line.split("|") for line in lines if "." in line.split("|")[0]]
     return sum(_seconds(told) for _, told in steps)
 

@@ -109,7 +109,7 @@ def imports() -> dict[str, float]:
     for name, module in IMPORTS.items():
         code = f"import {module}, time; print(time.process_time())"
         runs = [
-            float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)  # noqa: S603  # our own words
+            float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
             for _ in range(REPEATS)
         ]
         figures[f"imports of {name} [s]"] = median(runs)

@@ -96,9 +96,10 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
     ((3, 32, 32), dtype('float32'))
     """
     import numpy as np
+    import torch
 
+    from hrtem_ood.learning.batches import repaired_counts
     from hrtem_ood.learning.inference.segment_micrographs import image_probability, smallest_side
-    from hrtem_ood.learning.repair import repair_image
 
     stack = np.asarray(images)
     least = smallest_side(network)
@@ -112,7 +113,7 @@ def predict(network: "TrainedNetwork", images: "ArrayLike", *, device: Device = 
         raise ArgumentError("images: hold NaN or infinite values.")
     planes = stack.reshape(-1, *stack.shape[-2:]).astype(np.float64)
     if network.repair:
-        planes = np.stack([repair_image(plane.astype(np.float32)).image for plane in planes]).astype(np.float64)
+        planes = repaired_counts(torch.from_numpy(planes)).numpy().astype(np.float64)
     planes -= planes.min(axis=(1, 2), keepdims=True)  # single precision resolves no differences of large numbers
     probabilities = [image_probability(network, plane.astype(np.float32), device=device)[0] for plane in planes]
     return np.stack(probabilities).reshape(stack.shape)

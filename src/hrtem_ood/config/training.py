@@ -131,7 +131,7 @@ class Hyperparameters(Model):
     repair: bool = Field(
         False,
         description="true: training, validation and test images are repaired as `hrtem-ood predict` repairs micrographs, "
-        "after augmentations and before standardisation. On CPUs, in milliseconds per image.",
+        "after augmentations and before standardisation. It runs on the CPU, some tens of milliseconds for an image of 128 px.",
     )
     resample_noise: bool = Field(
         False,
