@@ -65,6 +65,16 @@ repair_option = click.option(
     show_default=True,
     help="Remove spikes, dead pixels, slopes of the background and holes in the film before segmentation.",
 )
+min_diameter_option = click.option(
+    "--min-diameter-A",
+    "min_diameter_A",
+    type=FiniteRange(min=0),
+    default=0.0,
+    help="Drop particles whose circle of the same area is smaller [Å].",
+)
+fill_holes_option = click.option(
+    "--fill-holes", is_flag=True, help="Count background that a particle encloses as particle."
+)
 
 
 def tell_unrepaired(networks: "Iterable[TrainedNetwork]", *, repair: bool) -> None:

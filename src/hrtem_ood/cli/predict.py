@@ -10,9 +10,10 @@ import click
 from hrtem_ood.cli.options import (
     FOLDER,
     Device,
-    FiniteRange,
     architecture_file_option,
     device_option,
+    fill_holes_option,
+    min_diameter_option,
     pixel_size_option,
     repair_option,
     results_option,
@@ -43,14 +44,8 @@ if TYPE_CHECKING:
 )
 @architecture_file_option
 @repair_option
-@click.option(
-    "--min-diameter-A",
-    "min_diameter_A",
-    type=FiniteRange(min=0),
-    default=0.0,
-    help="Drop particles whose circle of the same area is smaller [Å].",
-)
-@click.option("--fill-holes", is_flag=True, help="Count background that a particle encloses as particle.")
+@min_diameter_option
+@fill_holes_option
 @click.option("--split-touching", is_flag=True, help="Separate particles that touch at a narrow neck.")
 @click.option("--overwrite", is_flag=True, help="Replace results of an earlier run.")
 @results_option

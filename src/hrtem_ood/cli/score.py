@@ -10,6 +10,8 @@ from hrtem_ood.cli.options import (
     Device,
     architecture_file_option,
     device_option,
+    fill_holes_option,
+    min_diameter_option,
     pixel_size_option,
     repair_option,
     tell_unrepaired,
@@ -56,6 +58,8 @@ class _SeveralFiles(click.Command):
 @pixel_size_option
 @architecture_file_option
 @repair_option
+@min_diameter_option
+@fill_holes_option
 @device_option
 @click.pass_context
 def score(
@@ -68,19 +72,22 @@ def score(
     pixel_size_A: float | None,
     architecture_file: Path | None,
     repair: bool,
+    min_diameter_A: float,
+    fill_holes: bool,
     device: Device,
 ) -> None:
     """Score trained networks on labelled micrographs.
 
-    Without a NETWORK, the one that comes with the package is scored. Micrographs are read and segmented as by `predict`, and
-    scored on their own pixels. A label is 0 on background, and 1
-    or 255 on particles, or the number of the particle. It has the name of its micrograph, or that with _label or _mask
-    after it. Writes scores.csv, networks.csv and scores.png. The exit code is 1 where something could not be scored.
+    Without a NETWORK, the one that comes with the package is scored. Micrographs are read and segmented as by `predict` with
+    the same options, and scored on their own pixels. A label is 0 on background, and 1 or 255 on particles, or the number
+    of the particle. It has the name of its micrograph, or that with _label or _mask after it. Writes scores.csv,
+    networks.csv and scores.png. The exit code is 1 where something could not be scored.
     """
     from hrtem_ood.campaign.label_pairs import expand, pair_files
     from hrtem_ood.cli.render import score as text
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.cli.render.predict import shipped_lines
+    from hrtem_ood.learning.inference.particle_labels import ParticleOptions
     from hrtem_ood.learning.inference.score_files import check_outputs, write_scores
     from hrtem_ood.learning.inference.score_micrographs import load_networks, score_micrographs, summarise
     from hrtem_ood.learning.inference.shipped_network import shipped_network
@@ -92,7 +99,10 @@ def score(
         print_text("\n".join(shipped_lines(networks[0])))
     loaded, problems = load_networks(networks, architecture_file)
     tell_unrepaired((each.trained for each in loaded), repair=repair)
-    scored = score_micrographs(loaded, pairs, pixel_size_A=pixel_size_A, repair=repair, device=device)
+    particles = ParticleOptions(min_diameter_A, fill_holes)
+    scored = score_micrographs(
+        loaded, pairs, pixel_size_A=pixel_size_A, repair=repair, particles=particles, device=device
+    )
     problems += scored.problems
     if len(scored.table):
         summary = summarise(scored.table)

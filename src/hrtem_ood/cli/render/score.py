@@ -74,6 +74,7 @@ def _interval(low: float, high: float) -> str:
 def score_notes(scored: MicrographScores, summary: pd.DataFrame) -> Iterator[str]:
     """Yield what to know of the numbers."""
     table = scored.table
+    yield from _particle_notes(table)
     empty = table[table.label_covered == 0].micrograph.unique().tolist()
     if empty:
         yield (
@@ -98,6 +99,14 @@ def score_notes(scored: MicrographScores, summary: pd.DataFrame) -> Iterator[str
     yield from (f"not scored: {each}" for each in scored.left_out[:MAX_LINES])
     if len(scored.left_out) > MAX_LINES:
         yield f"not scored: {len(scored.left_out) - MAX_LINES} more images of these files"
+
+
+def _particle_notes(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what was done to the particles of the masks."""
+    if len(table) and table.min_diameter_A.iloc[0] > 0:
+        yield f"particles of less than {table.min_diameter_A.iloc[0]:.3g} Å were dropped from the masks before they were scored."
+    if len(table) and table.fill_holes.iloc[0]:
+        yield "holes of the masks were filled before they were scored."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from hrtem_ood.errors import ArtifactError, ConfigError, HrtemOodError
 from hrtem_ood.learning.evaluation.metrics import confusion, f1, iou, precision, recall
 from hrtem_ood.learning.inference.label_images import ParticleLabel, particle_label, read_label_planes
 from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
+from hrtem_ood.learning.inference.particle_labels import AS_THEY_ARE, ParticleOptions, label_particles
 from hrtem_ood.learning.inference.particles import threshold
 from hrtem_ood.learning.inference.run_record import FailedFile
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load, segment
@@ -30,7 +31,7 @@ RATIOS = {"f1": f1, "iou": iou, "precision": precision, "recall": recall}
 
 COLUMNS = (
     "network", "network_file", "micrograph", "micrograph_file", "label_file", "pixel_size_A", "network_pixel_size_A",
-    *RATIOS, "covered", "label_covered", "particle_count",
+    *RATIOS, "covered", "label_covered", "particle_count", "min_diameter_A", "fill_holes",
 )  # fmt: skip
 """Columns of the table of scores."""
 
@@ -46,6 +47,14 @@ class NetworkFile(NamedTuple):
 
     path: Path
     trained: TrainedNetwork
+
+
+class _Options(NamedTuple):
+    """How micrographs are segmented; see :func:`score_micrographs`."""
+
+    repair: bool
+    particles: ParticleOptions
+    device: Device
 
 
 @dataclass
@@ -123,6 +132,7 @@ def score_micrographs(
     *,
     pixel_size_A: float | None = None,
     repair: bool = True,
+    particles: ParticleOptions = AS_THEY_ARE,
     device: Device = "auto",
 ) -> MicrographScores:
     """Segment labelled micrographs with networks, and score the masks on the micrographs' own pixels.
@@ -136,6 +146,8 @@ def score_micrographs(
         Of all micrographs; by default what their files say.
     repair : bool, optional
         As of :func:`hrtem_ood.learning.inference.segment_micrographs.segment`.
+    particles : ParticleOptions, optional
+        What is done to the particles of a mask before it is scored.
     device : {"auto", "cpu", "gpu"}
 
     Returns
@@ -148,12 +160,13 @@ def score_micrographs(
         Where there is no such device.
     """
     torch_device(device)  # what no image can mend ends all
+    segmented = _Options(repair, particles, device)
     scores = MicrographScores()
     rows: list[dict[str, Any]] = []
     for pair in track(pairs, "files scored", len(pairs)):
         try:
             for micrograph, label in labelled_micrographs(pair, pixel_size_A, scores):
-                rows += _score_image(networks, micrograph, pair.labels, label, repair, device, scores.problems)
+                rows += _score_image(networks, micrograph, pair.labels, label, segmented, scores.problems)
         except (HrtemOodError, MemoryError) as error:
             scores.problems.append(FailedFile(pair.micrographs, str(error) or "out of memory"))
     place = {trained.id: number for number, (_, trained) in enumerate(networks)}
@@ -217,16 +230,15 @@ def _score_image(
     micrograph: Micrograph,
     label_file: Path,
     label: ParticleLabel,
-    repair: bool,
-    device: Device,
+    options: _Options,
     problems: list[FailedFile],
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per network; the image is repaired once for all of them."""
-    repaired = repair_image(micrograph.image, zero=micrograph.zero) if repair else None
+    repaired = repair_image(micrograph.image, zero=micrograph.zero) if options.repair else None
     image = micrograph if repaired is None else replace(micrograph, image=repaired.image)
     for path, trained in networks:
         try:
-            mask = _mask(trained, image, repaired, device)
+            mask = _mask(trained, image, repaired, options)
         except (HrtemOodError, MemoryError) as error:
             problems.append(FailedFile(micrograph.path, f"network {trained.id}: {str(error) or 'out of memory'}"))
             continue
@@ -240,18 +252,24 @@ def _score_image(
             "network_pixel_size_A": trained.training_domain.pixel_size_A,
             **mask_scores(mask, label.mask),
             "particle_count": label.particle_count,
+            "min_diameter_A": options.particles.min_diameter_A,
+            "fill_holes": options.particles.fill_holes,
         }
 
 
 def _mask(
-    network: TrainedNetwork, micrograph: Micrograph, repaired: RepairedImage | None, device: Device
+    network: TrainedNetwork, micrograph: Micrograph, repaired: RepairedImage | None, options: _Options
 ) -> NDArray[np.bool_]:
     """Segment a repaired micrograph, on its own grid."""
-    segmentation = segment(network, micrograph, repair=False, device=device)
+    segmentation = segment(network, micrograph, repair=False, device=options.device)
     if not np.isfinite(segmentation.probability).all():
         raise ArtifactError(f"{micrograph.path}: it gives no number for pixels of {micrograph.name}. Use another.")
-    mask = threshold(segmentation.probability).astype(np.bool_)
-    return mask if repaired is None else mask & ~repaired.dead
+    mask = threshold(segmentation.probability)
+    if repaired is not None:
+        mask[repaired.dead] = 0
+    if options.particles != AS_THEY_ARE:
+        return label_particles(mask, micrograph.pixel_size_A, options.particles) > 0
+    return mask.astype(np.bool_)
 
 
 def mask_scores(mask: NDArray[np.bool_], label: NDArray[np.bool_]) -> dict[str, float]:

@@ -12,6 +12,8 @@ from hrtem_ood.errors import ArtifactError, ConfigError
 from hrtem_ood.learning.checkpoint import TrainingDomain
 from hrtem_ood.learning.inference import score_figure, segment_micrographs
 from hrtem_ood.learning.inference import score_micrographs as module
+from hrtem_ood.learning.inference.micrograph import Micrograph
+from hrtem_ood.learning.inference.particle_labels import ParticleOptions
 from hrtem_ood.learning.inference.score_figure import draw_scores
 from hrtem_ood.learning.inference.score_micrographs import (
     NetworkFile,
@@ -83,6 +85,38 @@ def test_particles_are_not_measured_for_scores(score, monkeypatch):
     monkeypatch.setattr(segment_micrographs, "measure_particles", measure)
     found = score((BRIGHT, LABEL))
     assert (len(found.table), found.problems) == (1, [])
+
+
+RING = np.zeros((12, 12), np.uint8)
+RING[2:9, 2:9] = 10
+RING[4:7, 4:7] = 0
+RING[10, 10] = 10
+"""40 bright pixels around a hole of 9, and a speck."""
+
+
+@pytest.mark.parametrize(
+    ("options", "f1"),
+    [
+        ({}, 2 * 40 / (41 + 49)),
+        ({"min_diameter_A": 0.5}, 2 * 40 / (40 + 49)),  # the circle of one pixel of 0.4 Å is 0.45 Å wide
+        ({"fill_holes": True}, 2 * 49 / (50 + 49)),
+        ({"min_diameter_A": 0.5, "fill_holes": True}, 1),
+    ],
+)
+def test_what_is_scored_is_the_mask_that_predict_writes_with_the_same_options(score, options, f1):
+    label = (RING > 0).astype(np.uint8)
+    label[4:7, 4:7] = 1
+    label[10, 10] = 0
+    found = score((RING, label), particles=ParticleOptions(**options))
+    (row,) = found.table.to_dict("records")
+    assert row["f1"] == pytest.approx(f1)
+    assert (row["min_diameter_A"], row["fill_holes"]) == (
+        options.get("min_diameter_A", 0),
+        options.get("fill_holes", False),
+    )
+    micrograph = Micrograph.from_array(RING, pixel_size_A=0.4)
+    written = segment_micrographs.segment(network().trained, micrograph, repair=False, **options)
+    assert row["covered"] == np.mean(written.labels > 0)
 
 
 def test_without_particles_in_the_label_scores_are_undefined(score):
