@@ -21,7 +21,7 @@ from hrtem_ood.learning.inference.score_micrographs import load_networks
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.selection import select_networks as module
 from hrtem_ood.learning.inference.selection.campaign_cells import SMALLEST_POOL, image_rows, pools
-from hrtem_ood.learning.inference.selection.collect import CROP_PX, Collected, prepare
+from hrtem_ood.learning.inference.selection.collect import CROP_PX, MEAN, Collected, prepare
 from hrtem_ood.learning.inference.selection.consensus import agreement, dice, weighted_consensus
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, defocus_gap, dose_gap, image_condition
 from hrtem_ood.learning.inference.selection.estimator import (
@@ -64,7 +64,7 @@ MATCHED = dict.fromkeys(MATCH, 0.5)
 def made_up(rng, networks=10, conditions=10, images=3):
     """Return a calibration whose F1 is the mean of two kinds of evidence, with noise."""
     rows = [
-        {"network": f"n{n}", "dataset": f"d{c}", "condition": f"c{c}", "image": i}
+        {"network": f"n{n}", "dataset": f"d{c}", "condition": f"c{c}", "image": i, "pool": 1000 * c + i}
         | dict.fromkeys(EVIDENCE, 0.5)
         | {"quality": quality}
         for n in range(networks)
@@ -300,26 +300,59 @@ def test_estimates_follow_the_evidence_and_never_fall_with_agreement(estimator):
     estimated = estimator.estimate(fresh)
     assert np.sqrt(np.mean((estimated - fresh.f1) ** 2)) < 0.12
     for name in RISING:
-        rising = pd.DataFrame([{**dict.fromkeys(EVIDENCE, 0.5), name: value} for value in np.linspace(0, 1, 21)])
+        rising = one_image_each([{name: value} for value in np.linspace(0, 1, 21)])
         assert (np.diff(estimator.estimate(rising)) >= 0).all()
+        assert (np.diff(estimator.estimate(rising.assign(pool=0))) >= 0).all()
     for name in FALLING:
-        rising = pd.DataFrame([{**dict.fromkeys(EVIDENCE, 0.5), name: value} for value in np.linspace(-3, 3, 21)])
+        rising = one_image_each([{name: value} for value in np.linspace(-3, 3, 21)])
         assert (np.diff(estimator.estimate(rising)) <= 0).all()
-    empty = pd.DataFrame([dict.fromkeys(EVIDENCE, np.nan)])
+        assert (np.diff(estimator.estimate(rising.assign(pool=0))) <= 0).all()
+    empty = one_image_each([dict.fromkeys(EVIDENCE, np.nan)])
     assert 0 <= estimator.estimate(empty)[0] <= 1
+
+
+def one_image_each(rows):
+    """Return evidence of one half each, but for what is stated, each row of an image of its own."""
+    return pd.DataFrame([{**dict.fromkeys(EVIDENCE, 0.5), "pool": pool} | row for pool, row in enumerate(rows)])
 
 
 def test_a_sum_of_curves_is_found_and_nothing_beyond_is_extrapolated():
     rng = np.random.default_rng(5)
-    table = pd.DataFrame(rng.uniform(0, 1, (3000, len(EVIDENCE))), columns=list(EVIDENCE))
+    table = pd.DataFrame(rng.uniform(0, 1, (3000, len(EVIDENCE))), columns=list(EVIDENCE)).assign(pool=np.arange(3000))
     table["f1"] = 0.1 + 0.4 * table.consensus + 0.2 * table.turn**2 + 0.2 * (1 - table["shift"])
     found = fit(table)
-    assert found.predict(table) == pytest.approx(table.f1.to_numpy(), abs=0.01)
-    edges = pd.DataFrame([dict.fromkeys(EVIDENCE, 0.5) | {"consensus": value} for value in (1.0, 1.5, 99.0, np.nan)])
-    at_edge, beyond, far, missing = found.predict(edges)
-    assert at_edge == pytest.approx(beyond, abs=1e-3)
-    assert beyond == far
-    assert missing == pytest.approx(found.predict(edges.assign(consensus=table.consensus.median()))[0], abs=1e-6)
+    assert np.sqrt(np.mean((found.predict(table) - table.f1) ** 2)) < 0.02  # of a standard deviation of 0.14
+    edges = one_image_each([{"consensus": value} for value in (1.0, 1.5, 99.0)])
+    at_edge, beyond, far = found.predict(edges)
+    assert at_edge == beyond == far
+
+
+def test_ranks_tell_good_networks_on_images_of_any_kind():
+    """Of a network the evidence says nothing, but its place among the others that saw the image does."""
+    rng = np.random.default_rng(7)
+    table = pd.DataFrame(
+        [
+            {"network": f"n{n}", "dataset": f"d{p}", "condition": f"c{p}", "image": 0, "pool": p}
+            | dict.fromkeys(EVIDENCE, 0.5)
+            | {"turn": rng.uniform(0, 5), "f1": 0.3 + 0.06 * n}
+            for p in range(60)
+            for n in range(10)
+        ]
+    )
+    level = table.groupby("pool").turn.transform("first")
+    table["turn"] = level + 0.01 * table.f1
+    fresh = table[table.pool < 20].assign(turn=lambda rows: rows.turn + 0.1)
+    estimated = F1Estimator(table[table.pool >= 20], "made up").estimate(fresh)
+    assert estimated == pytest.approx(fresh.f1.to_numpy(), abs=0.03)
+    shuffled = fresh.sample(frac=1, random_state=0)
+    again = F1Estimator(table[table.pool >= 20], "made up").estimate(shuffled)
+    assert again == pytest.approx(pd.Series(estimated, fresh.index)[shuffled.index].to_numpy())
+
+
+def test_a_single_network_has_no_rank(estimator):
+    rows = one_image_each([{"consensus": 0.9}, {"consensus": 0.2}])
+    alone = [estimator.estimate(rows.iloc[[place]])[0] for place in (0, 1)]
+    assert estimator.estimate(rows) == pytest.approx(alone)
 
 
 def test_evidence_that_a_calibration_lacks_does_not_count():
@@ -355,7 +388,7 @@ def test_held_out_estimates_saw_neither_network_nor_condition(estimator):
 
 
 def test_evidence_beyond_the_calibration_is_named(estimator):
-    row = pd.DataFrame([{**dict.fromkeys(EVIDENCE, 0.5), "shift": 7.0}])
+    row = one_image_each([{"shift": 7.0}])
     assert estimator.outside(row) == ["shift"]
     assert estimator.outside(row.assign(shift=-99.0, consensus=7.0)) == [], "these speak for the network"
     assert estimator.outside(row.assign(shift=0.5, consensus=-1.0)) == ["consensus"]
@@ -473,13 +506,15 @@ def test_an_ensemble_is_offered_only_where_it_is_estimated_to_be_better(estimato
 def test_the_mean_of_networks_is_judged_as_one(estimator):
     evidence = collected()
     rows = evidence.of_mean(["n0", "n1"])
+    assert rows.groupby("pool").size().tolist() == [6, 6]
+    assert estimator.estimate(rows).min() >= 0
+    rows = rows[rows.network == MEAN]
     assert len(rows) == 2
     micrograph = evidence._images[0].prepared.micrograph
     networks = [each.trained for each in evidence.networks]
     one, both = (view(networks[:number], micrograph, None, UNKNOWN, device="cpu") for number in (1, 2))
     assert rows.covered.iloc[0] == pytest.approx(float((both.probability > 0.5).mean()))
     assert rows.covered.iloc[0] < (one.probability > 0.5).mean()
-    assert estimator.estimate(rows).min() >= 0
 
 
 def test_networks_that_do_not_take_an_image_are_noted_and_rank_last(estimator, write):

@@ -65,10 +65,11 @@ def calibrate(
             f"{SMALLEST_POOL} or more. Run snakemake first."
         )
     tested = list(dict.fromkeys(id_ for suite in campaign.suites.values() for id_ in suite.datasets))
-    rows = []
+    rows: list[pd.DataFrame] = []
     for id_ in track(tested, "test datasets", len(tested)):
         condition = campaign.datasets[id_].slug
-        rows += [each.assign(dataset=id_, condition=condition) for each in _rows_of(folder, id_, networks, device)]
+        for each in _rows_of(folder, id_, networks, device):
+            rows.append(each.assign(dataset=id_, condition=condition, pool=len(rows)))
     return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
 
 

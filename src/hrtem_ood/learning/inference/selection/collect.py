@@ -20,6 +20,9 @@ from hrtem_ood.learning.repair import repair_image
 CROP_PX = 256
 """Side of the middle of an image that is used, on the coarser of its own and the networks' pixels."""
 
+MEAN = "mean"
+"""In the place of a network's id: the mean probability of several."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -121,20 +124,33 @@ class Collected:
             evidence.insert(0, "network", [each.id for each in trained_networks])
             evidence.insert(1, "micrograph", micrograph.name)
             evidence.insert(2, "micrograph_file", str(micrograph.path))
+            evidence.insert(3, "pool", len(self.rows))
             self.rows.append(evidence)
             kept = np.stack([np.rint(255 * each.probability).astype(np.uint8) for each in views.values()])
             self._images.append(_Image(prepared, list(views), kept))
 
     def of_mean(self, members: Sequence[str]) -> pd.DataFrame:
-        """Gather the evidence on the mean probability of some networks, one row per image that all of them take."""
+        """Gather the evidence on the mean probability of some networks, beside that of all networks that saw the image.
+
+        Parameters
+        ----------
+        members : sequence of str
+            Ids.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As in ``rows``, and of each image that all members take a last row of the mean, whose ``network`` is
+            :data:`MEAN`.
+        """
         numbers = [number for number, each in enumerate(self.networks) if each.trained.id in members]
         trained = [self.networks[number].trained for number in numbers]
-        rows = []
-        for image in self._images:
+        tables = [pd.DataFrame(columns=["network", "pool", *EVIDENCE])]
+        for row, image in zip(self.rows, self._images, strict=True):
             if set(numbers) <= set(image.networks):
                 given = image.prepared
                 mean = view(trained, given.micrograph, given.dead, given.condition, device=self.device)
                 others = [View(each / np.float32(255), mean.consistency, mean.match) for each in image.probabilities]
-                recipes = [*map(str, image.networks), "mean"]
-                rows.append(gather_evidence([*others, mean], recipes).tail(1))
-        return pd.concat(rows) if rows else pd.DataFrame(columns=list(EVIDENCE))
+                evidence = gather_evidence([*others, mean], [*map(str, image.networks), MEAN]).tail(1)
+                tables += [row, evidence.assign(network=MEAN, pool=row.pool.iloc[0])]
+        return pd.concat(tables[min(1, len(tables) - 1) :], ignore_index=True)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,9 @@ SHIPPED = Path(__file__).with_name("calibration.csv")
 CALIBRATION_FILE = "calibration.csv"
 """Name of the calibration of a campaign."""
 
-COLUMNS = ("network", "dataset", "condition", "image", *EVIDENCE, "f1")
-"""Of a calibration: ids of network and test dataset, name of the test condition, number of the image, evidence, and F1."""
+COLUMNS = ("network", "dataset", "condition", "image", "pool", *EVIDENCE, "f1")
+"""Of a calibration: ids of network and test dataset, name of the test condition, number of the image, number of the group of
+networks that saw it together, evidence, and F1."""
 
 CELL = ["network", "dataset"]
 """Columns whose values name a cell."""
@@ -41,8 +43,8 @@ RISING = {*CONSISTENCY, "consensus", "peers", "twins", "self_dice"}
 FALLING = {"shift", "dose_gap", "defocus_gap"}
 """Evidence with which the estimate never rises."""
 
-RIDGE = 3.0
-"""Penalty on the squares of coefficients, in images."""
+BOOSTING = {"max_iter": 100, "learning_rate": 0.1, "max_leaf_nodes": 16, "min_samples_leaf": 20}
+"""Of the fit: chosen by cross-validation of the package's calibration."""
 
 FEWEST_CELLS = 40
 """Pairs of network and test dataset that a calibration needs."""
@@ -55,8 +57,8 @@ MAKE_ONE = "`hrtem-ood select --campaign CONFIG` writes one."
 class F1Estimator:
     """Estimates F1 from evidence.
 
-    An additive model (T. Hastie and R. Tibshirani, *Generalized Additive Models* (1990)), monotone in :data:`RISING` and
-    :data:`FALLING`, is fitted to images of a calibration, see :class:`AdditiveFit`. Its hyperparameters are fixed here.
+    Gradient boosting of trees (J. H. Friedman, Ann. Stat. 29, 1189 (2001)), monotone in :data:`RISING` and :data:`FALLING`, is
+    fitted to images of a calibration, see :func:`fit`. Its hyperparameters are fixed here.
 
     Intervals are split-conformal with crossed folds (V. Vovk, A. Gammerman and G. Shafer, *Algorithmic Learning in a Random
     World* (2005); R. F. Barber et al., Ann. Stat. 49, 486 (2021)): each cell is estimated by a fit that saw neither its network
@@ -74,7 +76,7 @@ class F1Estimator:
     source: str
 
     @cached_property
-    def _fitted(self) -> "AdditiveFit":
+    def _fitted(self) -> "BoostedFit":
         return fit(self.table)
 
     def estimate(self, evidence: pd.DataFrame) -> Floats:
@@ -83,7 +85,8 @@ class F1Estimator:
         Parameters
         ----------
         evidence : pandas.DataFrame
-            With :data:`hrtem_ood.learning.inference.selection.evidence.EVIDENCE`.
+            With :data:`hrtem_ood.learning.inference.selection.evidence.EVIDENCE`, and ``pool``, equal for the networks that saw
+            an image together.
 
         Returns
         -------
@@ -132,33 +135,29 @@ class F1Estimator:
 
 
 @dataclass(frozen=True)
-class AdditiveFit:
-    """A sum of smooth functions, one of each kind of evidence.
-
-    Evidence x is brought to [0, 1] by the least and the largest value of the calibration; what lies beyond is cut, so that
-    nothing is extrapolated, and what is missing gets the calibration's median. Each function is a sum of x, x² and 2x − x² with
-    coefficients that are not negative, of 1 − x where the estimate is to fall, and of both where the sign is free.
+class BoostedFit:
+    """A sum of small trees.
 
     Attributes
     ----------
-    least, most, median : float64 array, (evidence,)
-        Of the calibration.
-    coefficients : float64 array, (column,)
-        See :func:`_columns`.
+    columns : int array, (column,)
+        Those of :func:`_columns` that the calibration has values of; the others count nothing.
+    model : sklearn.ensemble.HistGradientBoostingRegressor
     """
 
-    least: Floats
-    most: Floats
-    median: Floats
-    coefficients: Floats
+    columns: NDArray[np.integer]
+    model: Any
 
     def predict(self, evidence: pd.DataFrame) -> Floats:
         """Estimate the F1 of each row, within [0, 1]."""
-        return np.clip(_columns(evidence, self.least, self.most, self.median) @ self.coefficients, 0, 1)
+        return np.clip(self.model.predict(_columns(evidence)[:, self.columns]), 0, 1)
 
 
-def fit(table: pd.DataFrame) -> AdditiveFit:
-    """Fit F1 by least squares with coefficients that are not negative, and a ridge of :data:`RIDGE`.
+def fit(table: pd.DataFrame) -> BoostedFit:
+    """Fit F1 to evidence, and to the rank of each kind of evidence among the networks that saw the image together.
+
+    Ranks tell good networks from bad ones whatever the image is like; evidence itself tells how good the best can be. Trees say
+    the same of all that lies beyond the calibration as of its edge, and what is missing has a branch of its own.
 
     Parameters
     ----------
@@ -167,34 +166,24 @@ def fit(table: pd.DataFrame) -> AdditiveFit:
 
     Returns
     -------
-    AdditiveFit
+    BoostedFit
     """
-    from scipy.optimize import nnls
+    from sklearn.ensemble import HistGradientBoostingRegressor  # takes long to import
 
-    values = table[list(EVIDENCE)].to_numpy(float)
-    some = ~np.isnan(values).all(axis=0)
-    least, most, median = (np.zeros(len(EVIDENCE)) for _ in range(3))
-    for bound, function in ((least, np.nanmin), (most, np.nanmax), (median, np.nanmedian)):
-        bound[some] = function(values[:, some], axis=0)
-    columns = _columns(table, least, most, median)
-    penalty = math.sqrt(RIDGE) * np.eye(columns.shape[1])[1:]  # not of the constant
-    matrix, target = np.vstack([columns, penalty]), np.concatenate([table.f1.to_numpy(float), np.zeros(len(penalty))])
-    gram = np.linalg.cholesky(matrix.T @ matrix + 1e-9 * np.eye(matrix.shape[1]))
-    coefficients, _ = nnls(gram.T, np.linalg.solve(gram, matrix.T @ target))
-    return AdditiveFit(least, most, median, coefficients)
+    columns = _columns(table)
+    known = np.flatnonzero(~np.isnan(columns).all(axis=0))
+    sign = np.array([1 if name in RISING else -1 if name in FALLING else 0 for name in EVIDENCE] * 2)
+    model = HistGradientBoostingRegressor(**BOOSTING, early_stopping=False, monotonic_cst=sign[known], random_state=0)
+    return BoostedFit(known, model.fit(columns[:, known], table.f1.to_numpy(float)))
 
 
-def _columns(evidence: pd.DataFrame, least: Floats, most: Floats, median: Floats) -> Floats:
-    """Return the columns of an additive fit, (row, column); see :class:`AdditiveFit`."""
-    values = evidence[list(EVIDENCE)].to_numpy(float)
-    values = np.where(np.isnan(values), median, values)
-    # evidence that a calibration lacks, or that does not vary there, tells nothing
-    share = np.where(most > least, np.clip((values - least) / np.where(most > least, most - least, 1), 0, 1), 0)
-    columns = [np.ones(len(share))]
-    for name, rising in zip(EVIDENCE, share.T, strict=True):
-        for x in ([] if name in FALLING else [rising]) + ([] if name in RISING else [1 - rising]):
-            columns += [x, x**2, 2 * x - x**2]
-    return np.stack(columns, axis=1)
+def _columns(evidence: pd.DataFrame) -> Floats:
+    """Return evidence and its ranks in (0, 1), (row, column); a single network has no rank."""
+    values = evidence[list(EVIDENCE)].astype(float)
+    together = values.groupby(evidence.pool.to_numpy())
+    count = together.transform("count")
+    ranks = ((together.rank() - 0.5) / count).where(count > 1)
+    return np.hstack([values.to_numpy(), ranks.to_numpy()])
 
 
 def _folds(names: pd.Series, stream: str) -> NDArray[np.integer]:
@@ -250,7 +239,9 @@ def checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if missing:
         raise ArtifactError(f"{name} is no calibration: it lacks the columns {', '.join(missing)}. {MAKE_ONE}")
     try:
-        table = table.astype({**dict.fromkeys((*CELL, "condition"), str), **dict.fromkeys((*EVIDENCE, "f1"), float)})
+        table = table.astype(
+            {**dict.fromkeys((*CELL, "condition"), str), "pool": int, **dict.fromkeys((*EVIDENCE, "f1"), float)}
+        )
     except ValueError as error:
         raise ArtifactError(f"{name}: values are not numbers ({str(error)[:80]}). {MAKE_ONE}") from None
     if not table.f1.between(0, 1).all():

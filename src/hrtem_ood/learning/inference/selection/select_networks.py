@@ -12,7 +12,7 @@ from hrtem_ood.learning.inference.micrograph import Micrograph, read_micrographs
 from hrtem_ood.learning.inference.run_record import FailedFile
 from hrtem_ood.learning.inference.score_micrographs import NetworkFile
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
-from hrtem_ood.learning.inference.selection.collect import Collected, prepare
+from hrtem_ood.learning.inference.selection.collect import MEAN, Collected, prepare
 from hrtem_ood.learning.inference.selection.estimator import LEVEL, F1Estimator
 from hrtem_ood.learning.inference.selection.evidence import CONSISTENCY, EVIDENCE
 from hrtem_ood.learning.inference.selection.outcome import Ensemble, Selection
@@ -126,9 +126,9 @@ def conclude(evidence: Collected, estimator: F1Estimator, least_f1: float) -> Se
     ensemble = None
     if len(networks) > MEMBERS:
         of_mean = evidence.of_mean(members)
-        estimated = estimator.estimate(of_mean).mean() if len(of_mean) else 0.0
-        if estimated > networks.f1.iloc[0] + BETTER:
-            ensemble = Ensemble(members, *interval(float(estimated), estimator.half_width(len(of_mean))))
+        estimates = estimator.estimate(of_mean)[of_mean.network == MEAN] if len(of_mean) else np.zeros(1)
+        if estimates.mean() > networks.f1.iloc[0] + BETTER:
+            ensemble = Ensemble(members, *interval(float(estimates.mean()), estimator.half_width(len(estimates))))
     outside = estimator.outside(images[images.network == networks.index[0]])
     notes = list(_notes(networks))
     return Selection(networks, images, ensemble, least_f1, LEVEL, estimator.source, evidence.problems, notes, outside)
