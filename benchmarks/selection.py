@@ -13,8 +13,9 @@ Hypotheses, written before the first run on these conditions:
    image, agreement of two seeds, and the network's own confidence;
 4. 90 % of the intervals hold the true F1;
 5. where an ensemble is offered, its true F1 is above that of the picked network in most conditions.
-The second hypothesis holds. The first was refuted for an additive model, with the first calibration (0.83) and with one that has all
-the evidence (0.82); it holds for the boosted one, which cross-validation of the calibration had chosen. The fourth does not.
+The second hypothesis holds. The first was refuted for an additive model, with the first calibration (0.83) and with one that
+has all the evidence (0.82); it holds for the boosted one, which cross-validation of the calibration had chosen. The fourth
+does not.
 
 python benchmarks/selection.py
 """
