@@ -31,7 +31,7 @@ from hrtem_ood.learning.inference.selection.estimator import (
     RISING,
     F1Estimator,
     checked,
-    fit,
+    evidence_columns,
     read_calibration,
     write_calibration,
 )
@@ -320,10 +320,10 @@ def test_a_sum_of_curves_is_found_and_nothing_beyond_is_extrapolated():
     rng = np.random.default_rng(5)
     table = pd.DataFrame(rng.uniform(0, 1, (3000, len(EVIDENCE))), columns=list(EVIDENCE)).assign(pool=np.arange(3000))
     table["f1"] = 0.1 + 0.4 * table.consensus + 0.2 * table.turn**2 + 0.2 * (1 - table["shift"])
-    found = fit(table)
-    assert np.sqrt(np.mean((found.predict(table) - table.f1) ** 2)) < 0.02  # of a standard deviation of 0.14
+    found = F1Estimator(table, "made up")
+    assert np.sqrt(np.mean((found.estimate(table) - table.f1) ** 2)) < 0.02  # of a standard deviation of 0.14
     edges = one_image_each([{"consensus": value} for value in (1.0, 1.5, 99.0)])
-    at_edge, beyond, far = found.predict(edges)
+    at_edge, beyond, far = found.estimate(edges)
     assert at_edge == beyond == far
 
 
@@ -349,6 +349,16 @@ def test_ranks_tell_good_networks_on_images_of_any_kind():
     assert again == pytest.approx(pd.Series(estimated, fresh.index)[shuffled.index].to_numpy())
 
 
+def test_ranks_are_those_counted_by_hand():
+    rows = one_image_each([{"turn": 0.1}, {"turn": 0.4}, {"turn": 0.4}, {"turn": np.nan}, {"turn": 0.9}])
+    rows["pool"] = [0, 0, 0, 0, 1]
+    columns = evidence_columns(rows)
+    turn = EVIDENCE.index("turn")
+    np.testing.assert_array_equal(columns[:, turn], rows.turn)
+    ranks = columns[:, len(EVIDENCE) + turn]
+    np.testing.assert_allclose(ranks, [0.5 / 3, 2 / 3, 2 / 3, np.nan, np.nan])
+
+
 def test_a_single_network_has_no_rank(estimator):
     rows = one_image_each([{"consensus": 0.9}, {"consensus": 0.2}])
     alone = [estimator.estimate(rows.iloc[[place]])[0] for place in (0, 1)]
@@ -357,10 +367,10 @@ def test_a_single_network_has_no_rank(estimator):
 
 def test_evidence_that_a_calibration_lacks_does_not_count():
     table = made_up(np.random.default_rng(6)).assign(particle_sure=np.nan, covered=0.25)
-    found = fit(table)
+    found = F1Estimator(table, "made up")
     rows = table.head(9)
-    assert np.isfinite(found.predict(rows)).all()
-    assert (found.predict(rows) == found.predict(rows.assign(particle_sure=0.9, covered=0.8))).all()
+    assert np.isfinite(found.estimate(rows)).all()
+    assert (found.estimate(rows) == found.estimate(rows.assign(particle_sure=0.9, covered=0.8))).all()
 
 
 def test_intervals_hold_as_often_as_they_say_and_shrink_with_images(estimator):

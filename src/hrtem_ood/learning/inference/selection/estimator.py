@@ -58,7 +58,7 @@ class F1Estimator:
     """Estimates F1 from evidence.
 
     Gradient boosting of trees (J. H. Friedman, Ann. Stat. 29, 1189 (2001)), monotone in :data:`RISING` and :data:`FALLING`, is
-    fitted to images of a calibration, see :func:`fit`. Its hyperparameters are fixed here.
+    fitted to the images of a calibration, see :func:`evidence_columns`. Its hyperparameters are fixed here.
 
     Intervals are split-conformal with crossed folds (V. Vovk, A. Gammerman and G. Shafer, *Algorithmic Learning in a Random
     World* (2005); R. F. Barber et al., Ann. Stat. 49, 486 (2021)): each cell is estimated by a fit that saw neither its network
@@ -77,7 +77,7 @@ class F1Estimator:
 
     @cached_property
     def _fitted(self) -> "BoostedFit":
-        return fit(self.table)
+        return fit(evidence_columns(self.table), self.table.f1.to_numpy(float))
 
     def estimate(self, evidence: pd.DataFrame) -> Floats:
         """Estimate the F1 of each row of evidence.
@@ -92,18 +92,20 @@ class F1Estimator:
         -------
         float64 array, (row,), [1]
         """
-        return self._fitted.predict(evidence)
+        return self._fitted.predict(evidence_columns(evidence))
 
     @cached_property
     def held_out(self) -> Floats:
         """Estimates of the table's rows, each by a fit that saw neither its network nor its condition, (row,)."""
         networks, conditions = (_folds(self.table[key], key) for key in ("network", "condition"))
+        # a rank needs no F1: it is that among all networks that saw the image, as it is in use
+        columns, f1 = evidence_columns(self.table), self.table.f1.to_numpy(float)
         result = np.full(len(self.table), np.nan)
         for i in range(FOLDS):
             for j in range(FOLDS):
                 inside, others = (networks == i) & (conditions == j), (networks != i) & (conditions != j)
                 if inside.any() and others.any():
-                    result[inside] = fit(self.table[others]).predict(self.table[inside])
+                    result[inside] = fit(columns[others], f1[others]).predict(columns[inside])
         return result
 
     def outside(self, evidence: pd.DataFrame) -> list[str]:
@@ -140,29 +142,27 @@ class BoostedFit:
 
     Attributes
     ----------
-    columns : int array, (column,)
-        Those of :func:`_columns` that the calibration has values of; the others count nothing.
+    known : int array, (column,)
+        Columns that the calibration has values of; the others count nothing.
     model : sklearn.ensemble.HistGradientBoostingRegressor
     """
 
-    columns: NDArray[np.integer]
+    known: NDArray[np.integer]
     model: Any
 
-    def predict(self, evidence: pd.DataFrame) -> Floats:
-        """Estimate the F1 of each row, within [0, 1]."""
-        return np.clip(self.model.predict(_columns(evidence)[:, self.columns]), 0, 1)
+    def predict(self, columns: Floats) -> Floats:
+        """Estimate the F1 of each row of :func:`evidence_columns`, within [0, 1]."""
+        return np.asarray(np.clip(self.model.predict(columns[:, self.known]), 0, 1), np.float64)
 
 
-def fit(table: pd.DataFrame) -> BoostedFit:
-    """Fit F1 to evidence, and to the rank of each kind of evidence among the networks that saw the image together.
-
-    Ranks tell good networks from bad ones whatever the image is like; evidence itself tells how good the best can be. Trees say
-    the same of all that lies beyond the calibration as of its edge, and what is missing has a branch of its own.
+def fit(columns: Floats, f1: Floats) -> BoostedFit:
+    """Fit F1. Trees say the same of all that lies beyond the calibration as of its edge; what is missing has a branch of its own.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Of :data:`COLUMNS`.
+    columns : float64 array, (row, column)
+        Of :func:`evidence_columns`.
+    f1 : float64 array, (row,), [1]
 
     Returns
     -------
@@ -170,15 +170,27 @@ def fit(table: pd.DataFrame) -> BoostedFit:
     """
     from sklearn.ensemble import HistGradientBoostingRegressor  # takes long to import
 
-    columns = _columns(table)
     known = np.flatnonzero(~np.isnan(columns).all(axis=0))
     sign = np.array([1 if name in RISING else -1 if name in FALLING else 0 for name in EVIDENCE] * 2)
     model = HistGradientBoostingRegressor(**BOOSTING, early_stopping=False, monotonic_cst=sign[known], random_state=0)
-    return BoostedFit(known, model.fit(columns[:, known], table.f1.to_numpy(float)))
+    return BoostedFit(known, model.fit(columns[:, known], f1))
 
 
-def _columns(evidence: pd.DataFrame) -> Floats:
-    """Return evidence and its ranks in (0, 1), (row, column); a single network has no rank."""
+def evidence_columns(evidence: pd.DataFrame) -> Floats:
+    """Return evidence, and the rank of each kind among the networks that saw the image together.
+
+    Ranks tell good networks from bad ones whatever the image is like; evidence itself tells how good the best can be.
+
+    Parameters
+    ----------
+    evidence : pandas.DataFrame
+        As of :meth:`F1Estimator.estimate`.
+
+    Returns
+    -------
+    float64 array, (row, 2 × evidence)
+        :data:`EVIDENCE`, then the ranks, in (0, 1); NaN for a network alone, and where evidence is missing.
+    """
     values = evidence[list(EVIDENCE)].astype(float)
     together = values.groupby(evidence.pool.to_numpy())
     count = together.transform("count")
