@@ -40,9 +40,11 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.score_micrographs import NetworkFile
 from hrtem_ood.learning.inference.segment_micrographs import load, own_pixel_probability
+from hrtem_ood.learning.inference.selection.boosted_fit import TOGETHER
+from hrtem_ood.learning.inference.selection.calibration import read_calibration
 from hrtem_ood.learning.inference.selection.collect import Collected, prepare
 from hrtem_ood.learning.inference.selection.consensus import dice
-from hrtem_ood.learning.inference.selection.estimator import F1Estimator, read_calibration
+from hrtem_ood.learning.inference.selection.estimator import F1Estimator
 from hrtem_ood.learning.inference.selection.select_networks import conclude
 from hrtem_ood.physics.imaging.label_mask import label_mask
 from hrtem_ood.physics.imaging.microscope import Microscope
@@ -173,7 +175,18 @@ def judge(
 
 def cross_validated(estimator: F1Estimator) -> dict[str, float]:
     """Score the calibration by itself: each pair of network and dataset by a fit that saw neither network nor condition."""
-    rows = estimator.table.assign(estimate=estimator.held_out).dropna(subset=["estimate"])
+    by_deal = [_of_deal(estimator, name) for name in TOGETHER]
+    figures = {name: float(np.mean([each[name] for each in by_deal])) for name in by_deal[0]}
+    for who, alone in (("", False), (", of a network alone", True)):
+        for images in (1, IN_A_CELL):
+            figures[f"half width of the interval, {images} image(s){who}"] = estimator.half_width(
+                images, by_itself=alone
+            )
+    return figures
+
+
+def _of_deal(estimator: F1Estimator, name: str) -> dict[str, float]:
+    rows = estimator.table.assign(estimate=estimator.held_out[name]).dropna(subset=["estimate"])
     means = rows.groupby(["dataset", "network"])[["estimate", "f1", *KNOWN_ALONE]].mean().reset_index()
     by_dataset = [each for _, each in means.groupby("dataset")]
 
@@ -183,15 +196,13 @@ def cross_validated(estimator: F1Estimator) -> dict[str, float]:
         return pd.Series(rho), pd.Series(loss)
 
     rho, loss = ranked("estimate")
-    alone = {f"cross-validated: rho of {name} alone, median": ranked(name)[0].median() for name in KNOWN_ALONE}
+    alone = {f"cross-validated: rho of {each} alone, median": ranked(each)[0].median() for each in KNOWN_ALONE}
     return {
         "cross-validated: Spearman's rho, median over datasets": rho.median(),
         "cross-validated: the same, lowest decile": rho.quantile(0.1),
         "cross-validated: F1 of the best network less that of the picked one, median": loss.median(),
         "cross-validated: the same, worst": loss.max(),
         "cross-validated: r.m.s. error of the estimated F1": float(np.sqrt(((means.estimate - means.f1) ** 2).mean())),
-        "half width of the interval, one image": estimator.half_width(1),
-        "half width of the interval, four images": estimator.half_width(IN_A_CELL),
     } | alone
 
 

@@ -72,6 +72,11 @@ min_diameter_option = click.option(
     default=0.0,
     help="Drop particles whose circle of the same area is smaller [Å].",
 )
+split_touching_option = click.option(
+    "--split-touching",
+    is_flag=True,
+    help="Separate particles that touch at a narrow neck, before small ones are dropped.",
+)
 fill_holes_option = click.option(
     "--fill-holes", is_flag=True, help="Count background that a particle encloses as particle."
 )

@@ -17,6 +17,7 @@ from hrtem_ood.cli.options import (
     pixel_size_option,
     repair_option,
     results_option,
+    split_touching_option,
     tell_unrepaired,
 )
 from hrtem_ood.cli.output import print_text
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 @repair_option
 @min_diameter_option
 @fill_holes_option
-@click.option("--split-touching", is_flag=True, help="Separate particles that touch at a narrow neck.")
+@split_touching_option
 @click.option("--overwrite", is_flag=True, help="Replace results of an earlier run.")
 @results_option
 @device_option
@@ -87,8 +88,8 @@ def predict(
 
     network, images = split_network(words)
     stated = None if condition is None else parse_condition(condition)
-    files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     trained = segment_micrographs.load(network, architecture_file)
+    files = predict_micrographs.prepare(images, output, overwrite=overwrite, assessed=stated is not None)
     print_text("\n".join([*text.network_lines(trained), *([] if network == words[0] else text.shipped_lines(network))]))
     tell_unrepaired([trained], repair=repair)
     if stated is not None:
@@ -124,8 +125,8 @@ def predict(
         print_on_terminal(text.run_table(record))
     if record.images:
         print_text(f"wrote {output / PAGE_FILE}: open it to look at all images")
-    if stated is None:
-        print_text(text.condition_hint())
+        for line in text.hints(with_estimates=with_estimates, with_condition=stated is not None):
+            print_text(line)
     if record.failed:
         raise ArtifactError(text.failure_message(record, len(files)))
 

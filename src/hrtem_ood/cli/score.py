@@ -14,6 +14,7 @@ from hrtem_ood.cli.options import (
     min_diameter_option,
     pixel_size_option,
     repair_option,
+    split_touching_option,
     tell_unrepaired,
 )
 from hrtem_ood.cli.output import print_text
@@ -60,6 +61,7 @@ class _SeveralFiles(click.Command):
 @repair_option
 @min_diameter_option
 @fill_holes_option
+@split_touching_option
 @device_option
 @click.pass_context
 def score(
@@ -74,6 +76,7 @@ def score(
     repair: bool,
     min_diameter_A: float,
     fill_holes: bool,
+    split_touching: bool,
     device: Device,
 ) -> None:
     """Score trained networks on labelled micrographs.
@@ -99,7 +102,7 @@ def score(
         print_text("\n".join(shipped_lines(networks[0])))
     loaded, problems = load_networks(networks, architecture_file)
     tell_unrepaired((each.trained for each in loaded), repair=repair)
-    particles = ParticleOptions(min_diameter_A, fill_holes)
+    particles = ParticleOptions(min_diameter_A, fill_holes, split_touching)
     scored = score_micrographs(
         loaded, pairs, pixel_size_A=pixel_size_A, repair=repair, particles=particles, device=device
     )

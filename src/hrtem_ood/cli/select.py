@@ -93,7 +93,7 @@ def select(
     from hrtem_ood.cli.render.console import print_on_terminal
     from hrtem_ood.learning.inference.inputs import expand_inputs
     from hrtem_ood.learning.inference.score_micrographs import load_networks
-    from hrtem_ood.learning.inference.selection.estimator import CALIBRATION_FILE, read_calibration
+    from hrtem_ood.learning.inference.selection.calibration import CALIBRATION_FILE, read_calibration
     from hrtem_ood.learning.inference.selection.files import check_outputs, summary, write_selection
     from hrtem_ood.learning.inference.selection.select_networks import select_networks
 
@@ -129,8 +129,8 @@ def _calibrate(
 ) -> Path:
     """Write the calibration of a campaign, and return its path."""
     from hrtem_ood.campaign.load import load_campaign_from_files
+    from hrtem_ood.learning.inference.selection.calibration import checked, write_calibration
     from hrtem_ood.learning.inference.selection.campaign_cells import calibrate
-    from hrtem_ood.learning.inference.selection.estimator import checked, write_calibration
 
     campaign = load_campaign_from_files(list(campaign_files))
     table = calibrate(campaign, results, architecture_file=architecture_file, device=device)

@@ -84,12 +84,13 @@ def test_scores_are_written_and_shown(run, tmp_path):
 
 
 def test_what_was_done_to_the_particles_is_told_and_kept(run):
-    said = run("bright.ckpt", *IMAGES, *LABELS, "--min-diameter-A", "12", "--fill-holes")
+    said = run("bright.ckpt", *IMAGES, *LABELS, "--min-diameter-A", "12", "--fill-holes", "--split-touching")
     assert "particles of less than 12 Å were dropped from the masks before they were scored" in said
     assert "holes of the masks were filled before they were scored" in said
     table = pd.read_csv("scores/scores.csv")
     assert (table.min_diameter_A == 12).all()
     assert table.fill_holes.all()
+    assert table.split_touching.all()
     assert (table.f1 == 0).all()  # the bright stripe is 1.9 Å wide, as a circle
 
 

@@ -123,6 +123,16 @@ def _domain_text(name: str, domain: Domain, unit: str) -> str:
     if domain.is_inside is None:
         return f"{name}: cannot tell whether it is as in training ({trained}{unit})"
     found = format_estimate(domain.quantity) if isinstance(domain.quantity, Estimate) else ""
-    where = "as in training" if domain.is_inside else "not as in training"
+    where = "not as in training"
+    if domain.is_inside:
+        where = "as in training" if _within(domain.quantity, low, high) else "near that of training"
     warning = "" if domain.is_inside else ": the network never saw such images"
     return f"{name} {found}{unit}, {where} ({trained}{unit}){warning}"
+
+
+def _within(quantity: Estimate | Unknown, low: float, high: float) -> bool:
+    """Whether an estimate is within a range, to twice its uncertainty."""
+    if not isinstance(quantity, Estimate):
+        return True
+    beyond = max(low - quantity.value, quantity.value - high)
+    return beyond <= 2 * quantity.uncertainty

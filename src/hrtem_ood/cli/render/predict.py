@@ -54,13 +54,13 @@ def network_lines(network: TrainedNetwork) -> Iterator[str]:
 def shipped_lines(path: Path) -> Iterator[str]:
     """Yield what is said of the network that comes with the package."""
     about = shipped_scores(path)
-    yield f"network {about['id']} comes with hrtem-ood, as none is named"
-    for row in about["scores"]:
-        if row["structure_set"] == "all":
-            yield (
-                f"  F1 on {row['images']} simulated images of suite {row['suite']}: median {row['median']:.2f}, one in ten "
-                f"below {row['low']:.2f}"
-            )
+    yield f"network {about['id']} comes with hrtem-ood, as none is named (docs/model_card.md)"
+    rows = [row for row in about["scores"] if row["structure_set"] == "all"]
+    median, low = ([row[key] for row in rows] for key in ("median", "low"))
+    yield (
+        f"  F1 on {sum(row['images'] for row in rows):,} simulated images of {len(rows)} test suites: medians "
+        f"{min(median):.2f} to {max(median):.2f}, one in ten below {min(low):.2f} to {max(low):.2f}"
+    )
 
 
 def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwork, *, brief: bool) -> Iterator[str]:
@@ -305,9 +305,12 @@ def _dose(distance: DomainDistance) -> Iterator[str]:
         yield "σ does not include the dose, which differs from training by more than a factor of 2."
 
 
-def condition_hint() -> str:
-    """Return how to compare the condition of the images with training."""
-    return (
-        "If you know the condition of these images, state it to compare it with the training, and for a forecast: "
-        f"--condition '{EXAMPLE}'"
-    )
+def hints(*, with_estimates: bool, with_condition: bool) -> Iterator[str]:
+    """Yield what a user may do to learn more of the images."""
+    if not with_estimates:
+        yield "Dose, defocus and lattice spacings were not estimated, nor how far they let trust the network: --estimates."
+    if not with_condition:
+        yield (
+            "If you know the condition of these images, state it to compare it with the training, and for a forecast where there "
+            f"is a forecaster: --condition '{EXAMPLE}'"
+        )

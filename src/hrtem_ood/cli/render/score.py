@@ -107,6 +107,8 @@ def _particle_notes(table: pd.DataFrame) -> Iterator[str]:
         yield f"particles of less than {table.min_diameter_A.iloc[0]:.3g} Å were dropped from the masks before they were scored."
     if len(table) and table.fill_holes.iloc[0]:
         yield "holes of the masks were filled before they were scored."
+    if len(table) and table.split_touching.iloc[0]:
+        yield "particles that touch were separated before small ones were dropped and the masks scored."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -116,6 +116,7 @@ def read_micrographs(
     path: Path,
     *,
     pixel_size_A: float | None = None,
+    stem: str = "",
     refusal: Callable[[tuple[int, int], float], str | None] | None = None,
 ) -> Iterator[Micrograph]:
     """Read the images of a file.
@@ -128,6 +129,8 @@ def read_micrographs(
         The suffix tells the format, see :data:`SUFFIXES`. A stack is several images along its first axis.
     pixel_size_A : float, optional, [Å]
         Pixel; by default what the file says.
+    stem : str, optional
+        Name of the image, or what names of a stack's images begin with; by default that of the file without its suffix.
     refusal : callable, optional
         Tells why an image of a shape (y, x) and a pixel [Å] is of no use, in words that go on after its name.
 
@@ -152,7 +155,8 @@ def read_micrographs(
         except Unusable as error:
             left_out.append(f"{subject} {error}")
     digits = len(str(len(usable) - 1))
-    names = [path.stem if len(usable) == 1 else f"{path.stem}_{number:0{digits}d}" for number in range(len(usable))]
+    stem = stem or path.stem
+    names = [stem if len(usable) == 1 else f"{stem}_{number:0{digits}d}" for number in range(len(usable))]
     problems = [
         _problem(name, plane) or _refused(name, plane, pixel, refusal)
         for name, (plane, pixel) in zip(names, usable, strict=True)

@@ -36,8 +36,46 @@ def output_paths(folder: Path, name: str) -> dict[str, Path]:
     return {kind: folder / f"{name}{ending}" for kind, ending in ENDINGS.items()}
 
 
+def distinct_names(images: Sequence[Path]) -> dict[Path, str]:
+    """Name images by their files, without the suffix; those of one name by as many folders, and the suffix, as tell them apart.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        Files, each once.
+
+    Returns
+    -------
+    dict of Path to str
+    """
+    by_stem: dict[str, list[Path]] = {}
+    for path in images:
+        by_stem.setdefault(path.stem, []).append(path)
+    return {path: name for group in by_stem.values() for path, name in zip(group, _told_apart(group), strict=True)}
+
+
+def _told_apart(group: Sequence[Path]) -> list[str]:
+    """Name files of one stem: by it alone, with their suffixes, with their folder, with both, with two folders, and so on."""
+    names = [path.stem for path in group]
+    for depth in range(max(len(path.resolve().parts) for path in group)):
+        folders = [path.resolve().parts[-1 - depth : -1] for path in group]
+        for suffixed in (False, True):
+            names = [
+                "_".join([*folder, path.stem, *([path.suffix[1:]] if suffixed else [])])
+                for folder, path in zip(folders, group, strict=True)
+            ]
+            if len(set(names)) == len(group):
+                return names
+    return names  # claiming them tells of the second
+
+
 class Claims:
     """Which input each output belongs to, so that none is written over an input, or over what another image writes.
+
+    Attributes
+    ----------
+    names : dict of Path to str
+        Of the images, see :func:`distinct_names`.
 
     Parameters
     ----------
@@ -53,13 +91,14 @@ class Claims:
     """
 
     def __init__(self, images: Sequence[Path], output: Path) -> None:
+        self.names = distinct_names(images)
         self._inputs = {path.resolve() for path in images}
         names = (ASSESSMENT_FILE, RECORD_FILE, PAGE_FILE, TABLE_FILE)
         self._of_run = {(output / name).resolve(): output / name for name in names}
         self._taken = {path.resolve(): path for path in images} | self._of_run
         before = dict(self._taken)
         for path in images:
-            self.claim(output_paths(output, path.stem), path)
+            self.claim(output_paths(output, self.names[path]), path)
         self._taken = before  # images of stacks have other names
 
     def claim(self, outputs: Mapping[str, Path], source: Path) -> None:
@@ -85,7 +124,7 @@ class Claims:
                     )
                 raise ConfigError(
                     f"{source}: its {path} would be written over {'an input' if over else f'that of {other}'}. "
-                    "Give another --output, or predict the two one by one."
+                    + ("Give another --output." if over else "Predict the two one by one, with another --output.")
                 )
 
 
@@ -108,7 +147,7 @@ def check_nothing_is_there(images: Sequence[Path], output: Path, *, assessed: bo
     """
     there = {path.name for path in output.iterdir()} if output.is_dir() else set()
     names = [RECORD_FILE, PAGE_FILE, TABLE_FILE, *([ASSESSMENT_FILE] if assessed else [])]
-    taken = sorted({*there.intersection(names), *_outputs_there(there, {path.stem for path in images})})
+    taken = sorted({*there.intersection(names), *_outputs_there(there, {*distinct_names(images).values()})})
     if taken:
         more = f", and {len(taken) - 1} more files of this run" if len(taken) > 1 else ""
         raise ConfigError(

@@ -162,7 +162,10 @@ def predict(
         digest = ""
         try:
             read = read_micrographs(
-                path, pixel_size_A=pixel_size_A, refusal=lambda shape, pixel: refusal(shape, pixel, network)
+                path,
+                pixel_size_A=pixel_size_A,
+                stem=claims.names[path],
+                refusal=lambda shape, pixel: refusal(shape, pixel, network),
             )
             for micrograph in read:
                 outputs = output_paths(output, micrograph.name)

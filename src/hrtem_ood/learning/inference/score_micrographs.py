@@ -31,7 +31,7 @@ RATIOS = {"f1": f1, "iou": iou, "precision": precision, "recall": recall}
 
 COLUMNS = (
     "network", "network_file", "micrograph", "micrograph_file", "label_file", "pixel_size_A", "network_pixel_size_A",
-    *RATIOS, "covered", "label_covered", "particle_count", "min_diameter_A", "fill_holes",
+    *RATIOS, "covered", "label_covered", "particle_count", *ParticleOptions._fields,
 )  # fmt: skip
 """Columns of the table of scores."""
 
@@ -252,8 +252,7 @@ def _score_image(
             "network_pixel_size_A": trained.training_domain.pixel_size_A,
             **mask_scores(mask, label.mask),
             "particle_count": label.particle_count,
-            "min_diameter_A": options.particles.min_diameter_A,
-            "fill_holes": options.particles.fill_holes,
+            **options.particles._asdict(),
         }
 
 

@@ -130,6 +130,19 @@ def test_without_onnx_the_package_to_install_is_told(make_network, tmp_path, mon
     assert not (tmp_path / "net.onnx").exists()
 
 
+def test_nothing_is_written_over_unasked(make_network, tmp_path, monkeypatch):
+    monkeypatch.setattr("hrtem_ood.learning.inference.onnx_export.onnx_bytes", lambda _: b"made")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"mine")
+    words = ["export", str(make_network()), "--output", str(path)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert "net.onnx exists. Give another file, or --overwrite." in done.output
+    assert path.read_bytes() == b"mine"
+    assert CliRunner().invoke(main, [*words, "--overwrite"]).exit_code == 0
+    assert path.read_bytes() == b"made"
+
+
 def test_what_cannot_be_translated_is_told(make_network, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("no translation of aten::frobnicate\nand more")

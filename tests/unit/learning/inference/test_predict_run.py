@@ -22,7 +22,7 @@ from hrtem_ood.cli import main
 from hrtem_ood.learning.checkpoint import weights_sha256
 from hrtem_ood.learning.inference.figures import draw_segmentation
 from hrtem_ood.learning.inference.micrograph import read_micrographs
-from hrtem_ood.learning.inference.outputs import tiff
+from hrtem_ood.learning.inference.outputs import distinct_names, tiff
 from hrtem_ood.learning.inference.segment_micrographs import load
 from hrtem_ood.user_files import file_sha256
 
@@ -138,12 +138,41 @@ def test_who_leaves_micrographs_as_they_are_is_told_of_networks_that_learned_fro
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a.tif", "b.tif"], ["a", "b"]),
+        (["a.dm4", "a.tif"], ["a_dm4", "a_tif"]),
+        (["x/a.tif", "y/a.tif", "c.tif"], ["x_a", "y_a", "c"]),
+        (["x/a.tif", "x/a.mrc", "y/a.tif"], ["x_a_tif", "x_a_mrc", "y_a_tif"]),
+        (["1/x/a.tif", "2/x/a.tif", "2/a.tif"], ["1_x_a", "2_x_a", None]),
+    ],
+)
+def test_files_of_one_name_are_told_apart(tmp_path, files, names):
+    paths = [tmp_path / file for file in files]
+    found = distinct_names(paths)
+    assert list(found) == paths
+    assert len({*found.values()}) == len(files)
+    assert all(name in (None, found[path]) for path, name in zip(paths, names, strict=True))
+
+
+def test_what_a_user_may_still_ask_is_told_where_images_were_segmented(run, write, counts):
+    few = run(write("a.mrc", counts(64, 64)))
+    assert "--estimates" not in few
+    assert "state it to compare it with the training" in few
+    many = run(*(write(f"m{n}.mrc", counts(64, 64)) for n in range(6)), "--output", "many")
+    assert "lattice spacings were not estimated, nor how far they let trust the network: --estimates." in many
+    none = run(write("n.tif", counts(64, 64), None), "--output", "none", code=1)
+    assert "state it" not in none
+
+
 def test_results_are_not_written_over_unasked(run, write, counts, tmp_path, monkeypatch):
     image, stack = write("a.mrc", counts(64, 64)), write("s.mrc", counts(2, 64, 64))
     run(image)
     (tmp_path / "predictions/a_mask.tif").write_bytes(b"edited by hand")
     monkeypatch.setattr(
-        "hrtem_ood.learning.inference.segment_micrographs.load", lambda *_: pytest.fail("before anything is computed")
+        "hrtem_ood.learning.inference.predict_micrographs.predict",
+        lambda *_: pytest.fail("before anything is computed"),
     )
     said = run(image, code=2)
     assert "predictions/a.csv exists, and 8 more files of this run. Give another --output, or --overwrite" in said

@@ -1,6 +1,7 @@
 """The verb `predict`: what it writes and says, and the mistakes that it tells."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +73,10 @@ def test_probability_mask_table_and_picture_are_written(run, write, counts, tmp_
     assert f"entropy {found.entropy:.4f} nat per pixel (validation loss: 0.2500)" in said
     assert "64 × 96 px of 0.4 Å, not resampled" in said
     assert "Δf −100 Å" in said
-    assert "state it to compare it with the training, and for a forecast: --condition 'defocus_A=" in said
+    assert (
+        "state it to compare it with the training, and for a forecast where there is a forecaster: --condition 'defocus_A="
+        in said
+    )
 
 
 def test_what_is_written_tells_its_pixel(run, write, counts, tmp_path):
@@ -172,9 +176,17 @@ def test_inputs_are_never_written_over(run, write, counts, tmp_path):
 
 
 def test_images_of_one_name_are_not_written_over_each_other(run, write, counts, tmp_path):
-    first, second = write("x/a.mrc", counts(64, 64)), write("y/a.tif", counts(64, 64))
-    assert "written over that of" in run(first, second, code=2)
-    assert not (tmp_path / "predictions/a.tif").exists()
+    days = [write(f"{day}/{name}", counts(64, 64)) for day in ("x", "y") for name in ("a.mrc", "a.tif", "c.mrc")]
+    run(*days)
+    assert {image["name"] for image in read_record()["images"]} == {
+        "x_a_mrc",
+        "x_a_tif",
+        "x_c",
+        "y_a_mrc",
+        "y_a_tif",
+        "y_c",
+    }
+    shutil.rmtree(tmp_path / "predictions")
     # known only when the stack is read
     stack, image = write("b.mrc", counts(2, 64, 64)), write("b_1.mrc", counts(64, 64))
     assert "b_1.tif would be written over that of" in run(image, stack, code=1)

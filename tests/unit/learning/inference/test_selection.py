@@ -20,21 +20,26 @@ from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.score_micrographs import load_networks
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork
 from hrtem_ood.learning.inference.selection import select_networks as module
+from hrtem_ood.learning.inference.selection.boosted_fit import (
+    AGREEMENT,
+    ALONE,
+    FALLING,
+    RISING,
+    TOGETHER,
+    evidence_columns,
+)
+from hrtem_ood.learning.inference.selection.calibration import (
+    COLUMNS,
+    HELD_OUT,
+    checked,
+    read_calibration,
+    write_calibration,
+)
 from hrtem_ood.learning.inference.selection.campaign_cells import SMALLEST_POOL, image_rows, pools
 from hrtem_ood.learning.inference.selection.collect import CROP_PX, MEAN, Collected, prepare
 from hrtem_ood.learning.inference.selection.consensus import agreement, dice, weighted_consensus
 from hrtem_ood.learning.inference.selection.domain_match import ImageCondition, defocus_gap, dose_gap, image_condition
-from hrtem_ood.learning.inference.selection.estimator import (
-    COLUMNS,
-    FALLING,
-    LEVEL,
-    RISING,
-    F1Estimator,
-    checked,
-    evidence_columns,
-    read_calibration,
-    write_calibration,
-)
+from hrtem_ood.learning.inference.selection.estimator import LEVEL, F1Estimator
 from hrtem_ood.learning.inference.selection.evidence import (
     EVIDENCE,
     MATCH,
@@ -318,11 +323,12 @@ def one_image_each(rows):
 
 def test_a_sum_of_curves_is_found_and_nothing_beyond_is_extrapolated():
     rng = np.random.default_rng(5)
-    table = pd.DataFrame(rng.uniform(0, 1, (3000, len(EVIDENCE))), columns=list(EVIDENCE)).assign(pool=np.arange(3000))
+    table = pd.DataFrame(rng.uniform(0, 1, (3000, len(EVIDENCE))), columns=list(EVIDENCE))
+    table["pool"] = np.arange(3000) // 10
     table["f1"] = 0.1 + 0.4 * table.consensus + 0.2 * table.turn**2 + 0.2 * (1 - table["shift"])
     found = F1Estimator(table, "made up")
     assert np.sqrt(np.mean((found.estimate(table) - table.f1) ** 2)) < 0.02  # of a standard deviation of 0.14
-    edges = one_image_each([{"consensus": value} for value in (1.0, 1.5, 99.0)])
+    edges = one_image_each([{"turn": value} for value in (1.0, 1.5, 99.0)])
     at_edge, beyond, far = found.estimate(edges)
     assert at_edge == beyond == far
 
@@ -361,8 +367,11 @@ def test_ranks_are_those_counted_by_hand():
 
 def test_a_single_network_has_no_rank(estimator):
     rows = one_image_each([{"consensus": 0.9}, {"consensus": 0.2}])
-    alone = [estimator.estimate(rows.iloc[[place]])[0] for place in (0, 1)]
-    assert estimator.estimate(rows) == pytest.approx(alone)
+    each = [estimator.estimate(rows.iloc[[place]])[0] for place in (0, 1)]
+    assert estimator.estimate(rows) == pytest.approx(each)
+    together = estimator.estimate(pd.concat([rows, rows.assign(pool=7)]))
+    assert together[:2] == pytest.approx(each)
+    assert together[2] > together[3]
 
 
 def test_evidence_that_a_calibration_lacks_does_not_count():
@@ -392,9 +401,52 @@ def test_held_out_estimates_saw_neither_network_nor_condition(estimator):
     table.loc[secret, "covered"] = 0.1
     other = F1Estimator(table, "made up")
     seen, unseen = (
-        np.mean(each - table.f1[secret]) for each in (other.estimate(table[secret]), other.held_out[secret])
+        np.mean(each - table.f1[secret])
+        for each in (other.estimate(table[secret]), other.held_out[list(TOGETHER)].mean(axis=1)[secret])
     )
     assert unseen > seen + 0.1
+
+
+def test_half_widths_do_not_depend_on_the_order_of_rows(estimator):
+    table = pd.concat([estimator.table, estimator.held_out], axis=1)
+    shuffled = F1Estimator(table.sample(frac=1, random_state=1), "made up")
+    for images in (1, 2, 3):
+        assert shuffled.half_width(images) == pytest.approx(estimator.half_width(images))
+
+
+def test_half_widths_are_quantiles_of_errors_counted_by_hand():
+    rows = [
+        {"network": f"n{n}", "dataset": "d", "condition": "c", "image": i, "pool": i, "f1": 0.5}
+        | dict.fromkeys((*TOGETHER, *ALONE), 0.5 + sign * 0.01 * n)
+        for n in range(10)
+        for i, sign in enumerate((1, -1, 1))
+    ]
+    made = F1Estimator(pd.DataFrame(rows), "made up")
+    assert made.half_width(1) == pytest.approx(0.09)  # the 82nd of 90 errors: nine each of 0 to 0.09
+    assert made.half_width(2) == pytest.approx(0, abs=1e-12)  # pairs cancel, and the third image is left over
+    assert made.half_width(3) == pytest.approx(0.03)
+    assert F1Estimator(pd.DataFrame(rows[:3]), "made up").half_width(5) == 1, "too few"
+
+
+def test_a_network_alone_is_judged_as_those_that_were_alone():
+    """Alone, agreement is missing; that is no sign of quality, as most networks of a calibration are good."""
+    rng = np.random.default_rng(8)
+    table = made_up(rng, networks=12, conditions=12)
+    table["f1"] = np.where(table.covered.index % 10 == 0, 0.0, 0.9)
+    table["covered"], table["consensus"] = np.where(table.f1 == 0, 0.0, 0.4), np.where(table.f1 == 0, 0.0, 0.9)
+    made = F1Estimator(table, "made up")
+    alone = one_image_each([{"covered": 0.0}, {"covered": 0.4}]).assign(**dict.fromkeys(AGREEMENT, np.nan))
+    nothing, something = made.estimate(alone)
+    assert nothing < 0.1
+    assert something > 0.8
+
+
+def test_the_mean_of_one_network_is_no_better_than_itself(estimator, monkeypatch):
+    evidence = collected()
+    found = conclude(evidence, estimator, 0.5)
+    monkeypatch.setattr(module, "BETTER", -1.0)
+    same = module._ensemble((found.best,), float(found.networks.f1.iloc[0]), evidence, estimator)
+    assert same.f1 == pytest.approx(found.networks.f1.iloc[0])
 
 
 def test_evidence_beyond_the_calibration_is_named(estimator):
@@ -408,7 +460,11 @@ def test_a_calibration_is_read_as_it_was_written(estimator, tmp_path):
     write_calibration(tmp_path / "c.csv", estimator.table)
     again = read_calibration(tmp_path / "c.csv")
     assert again.source == str(tmp_path / "c.csv")
-    pd.testing.assert_frame_equal(again.table, estimator.table, atol=6e-4, rtol=0, check_dtype=False)
+    pd.testing.assert_frame_equal(again.table[list(COLUMNS)], estimator.table, atol=6e-4, rtol=0, check_dtype=False)
+    for images in (1, 3):
+        for single in (False, True):
+            kept = estimator.half_width(images, by_itself=single)
+            assert again.half_width(images, by_itself=single) == pytest.approx(kept, rel=0.1)
 
 
 def test_the_package_has_a_calibration_of_simulated_images():
@@ -426,10 +482,20 @@ def test_the_package_has_a_calibration_of_simulated_images():
         (lambda table: table.assign(f1=2.0), "f1 must be between 0 and 1"),
         (lambda table: table.assign(noise="loud"), "values are not numbers"),
         (lambda table: table.head(30), "holds 10 pairs of network and test dataset, of 1 networks and 10 conditions"),
+        (lambda table: table.drop(columns="pool"), "it lacks the columns pool"),
+        (lambda table: table.drop(columns="alone_0"), "it lacks the columns alone_0"),
+        (lambda table: table.assign(pool=table.pool / 7), "pool must be whole numbers"),
+        (lambda table: table.assign(pool="9" * 30), "pool must be whole numbers"),
+        (lambda table: table.assign(pool=np.nan), "pool must be whole numbers"),
+        (lambda table: table.assign(pool=0), "all rows of a pool must be of one dataset and image"),
+        (lambda table: table.assign(turn=np.inf), "evidence must be finite"),
+        (lambda table: table.assign(**dict.fromkeys(EVIDENCE, np.nan)), "it holds no evidence"),
+        (lambda table: pd.concat([table, table]), "must not be there twice"),
+        (lambda table: table.assign(together_1=-0.1), "together_1 must be between 0 and 1"),
     ],
 )
 def test_what_is_no_calibration_is_refused_by_name(estimator, tmp_path, change, message):
-    change(estimator.table).to_csv(tmp_path / "c.csv", index=False)
+    change(estimator.table.assign(**dict.fromkeys(HELD_OUT, 0.5))).to_csv(tmp_path / "c.csv", index=False)
     with pytest.raises(ArtifactError, match=r"c\.csv") as caught:
         read_calibration(tmp_path / "c.csv")
     assert message in str(caught.value)

@@ -9,8 +9,8 @@ from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
+from hrtem_ood.learning.inference.selection.calibration import COLUMNS, checked
 from hrtem_ood.learning.inference.selection.campaign_cells import IMAGES_PER_CELL, calibrate
-from hrtem_ood.learning.inference.selection.estimator import COLUMNS, checked
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from hrtem_ood.campaign.results import Results
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.segment_micrographs import TrainedNetwork, load
+from hrtem_ood.learning.inference.selection.calibration import COLUMNS
 from hrtem_ood.learning.inference.selection.consensus import dice
 from hrtem_ood.learning.inference.selection.domain_match import image_condition
-from hrtem_ood.learning.inference.selection.estimator import COLUMNS
 from hrtem_ood.learning.inference.selection.evidence import View, gather_evidence, recipe, view
 from hrtem_ood.progress import track
 
@@ -49,7 +49,7 @@ def calibrate(
     Returns
     -------
     pandas.DataFrame
-        :data:`hrtem_ood.learning.inference.selection.estimator.COLUMNS`, one row per network and image.
+        :data:`hrtem_ood.learning.inference.selection.calibration.COLUMNS`, one row per network and image.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.errors import ConfigError
-from hrtem_ood.learning.inference.selection.estimator import CALIBRATION_FILE
+from hrtem_ood.learning.inference.selection.calibration import CALIBRATION_FILE
 from hrtem_ood.learning.inference.selection.figure import draw_selection
 from hrtem_ood.learning.inference.selection.outcome import Selection
 

@@ -125,13 +125,31 @@ def conclude(evidence: Collected, estimator: F1Estimator, least_f1: float) -> Se
     members = tuple(map(str, networks.index[:MEMBERS]))
     ensemble = None
     if len(networks) > MEMBERS:
-        of_mean = evidence.of_mean(members)
-        estimates = estimator.estimate(of_mean)[of_mean.network == MEAN] if len(of_mean) else np.zeros(1)
-        if estimates.mean() > networks.f1.iloc[0] + BETTER:
-            ensemble = Ensemble(members, *interval(float(estimates.mean()), estimator.half_width(len(estimates))))
+        ensemble = _ensemble(members, float(networks.f1.iloc[0]), evidence, estimator)
     outside = estimator.outside(images[images.network == networks.index[0]])
     notes = list(_notes(networks))
     return Selection(networks, images, ensemble, least_f1, LEVEL, estimator.source, evidence.problems, notes, outside)
+
+
+def _ensemble(members: tuple[str, ...], best: float, evidence: Collected, estimator: F1Estimator) -> Ensemble | None:
+    """Compare the mean of some networks with the first of them, each as a newcomer among all networks.
+
+    A newcomer that is made of others agrees with them, and its estimate is too high: also that of one network's copy.
+    """
+    gained = [_estimate_mean(each, evidence, estimator) for each in (members, members[:1])]
+    common = gained[0].index.intersection(gained[1].index)
+    gain = float((gained[0] - gained[1])[common].mean()) if len(common) else 0.0
+    if gain <= BETTER:
+        return None
+    return Ensemble(members, *interval(min(1.0, best + gain), estimator.half_width(len(common))))
+
+
+def _estimate_mean(members: Sequence[str], evidence: Collected, estimator: F1Estimator) -> pd.Series:
+    """Return the estimated F1 of the mean of some networks, by image."""
+    rows = evidence.of_mean(members)
+    if rows.empty:
+        return pd.Series(dtype=float)
+    return rows.assign(f1=estimator.estimate(rows))[rows.network == MEAN].set_index("pool").f1
 
 
 def rank(images: pd.DataFrame, networks: Sequence[NetworkFile], estimator: F1Estimator) -> pd.DataFrame:
@@ -140,7 +158,9 @@ def rank(images: pd.DataFrame, networks: Sequence[NetworkFile], estimator: F1Est
     grouped = images.groupby("network", sort=False)
     means = grouped[["f1", *EVIDENCE]].mean()
     count = grouped.size()
-    bounds = [interval(value, estimator.half_width(int(number))) for value, number in zip(means.f1, count, strict=True)]
+    single = len(means) == 1
+    widths = {number: estimator.half_width(int(number), by_itself=single) for number in count.unique()}
+    bounds = [interval(value, widths[number]) for value, number in zip(means.f1, count, strict=True)]
     table = pd.DataFrame(
         {
             "network_file": [str(about[str(name)].path) for name in means.index],
