@@ -8,9 +8,11 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
+
+from hrtem_ood.errors import ConfigError
 
 FileKind = Literal[
     "configuration",
@@ -211,3 +213,22 @@ def _check(status: os.stat_result, path: Path, kind: FileKind) -> None:
 def _too_large(size: int, path: Path, kind: FileKind) -> OSError:
     text = f"is too large: {size_text(size)}, where a {kind} may have {size_text(LARGEST_BYTES[kind])} at most"
     return OSError(errno.EFBIG, text, str(path))
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """Check that names of files can be written into tables and onto the terminal.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+
+    Raises
+    ------
+    ConfigError
+        Where one is no UTF-8.
+    """
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{os.fsencode(path)!r}: the name is no UTF-8. Rename the file.") from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.quoting import quoted
-from hrtem_ood.user_files import FOLDER_SUFFIX
+from hrtem_ood.user_files import FOLDER_SUFFIX, check_names
 
 MOST_FILES = 10
 """Files that a message lists; the others are counted."""
@@ -40,7 +40,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
     Raises
     ------
     ConfigError
-        Where no file matches a pattern, or a folder is given.
+        Where no file matches a pattern, a folder is given, or a name is no UTF-8.
     """
     files: dict[Path, Path] = {}
     for word in words:
@@ -53,6 +53,7 @@ def expand(words: Iterable[str], option: str) -> list[Path]:
             raise ConfigError(f"{option}: no file matches {quoted(word)}. Give files, or a pattern as 'folder/*.tif'.")
         for match in matches:
             files.setdefault(match.resolve(), match)
+    check_names(files.values())
     return sorted(files.values())
 
 

@@ -9,6 +9,7 @@ from hrtem_ood.campaign.label_pairs import pattern_matches
 from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.inference.micrograph import SUFFIXES, is_micrograph_folder
 from hrtem_ood.learning.inference.outputs import RECORD_FILE
+from hrtem_ood.user_files import check_names
 
 
 def expand_inputs(inputs: Sequence[Path]) -> list[Path]:
@@ -28,12 +29,13 @@ def expand_inputs(inputs: Sequence[Path]) -> list[Path]:
     Raises
     ------
     ConfigError
-        Where a folder or a pattern has no file.
+        Where a folder or a pattern has no file, or a name is no UTF-8.
     """
     files: dict[Path, Path] = {}
     for path in inputs:
         for file in _files(path):
             files.setdefault(file.resolve(), file)
+    check_names(files.values())
     return list(files.values())
 
 

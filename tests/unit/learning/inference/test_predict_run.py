@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,10 +18,13 @@ from tests.unit.learning.inference.conftest import random_network
 
 import hrtem_ood
 from hrtem_ood.artifacts import store
+from hrtem_ood.campaign.label_pairs import expand
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.cli import main
+from hrtem_ood.errors import ConfigError
 from hrtem_ood.learning.checkpoint import weights_sha256
 from hrtem_ood.learning.inference.figures import draw_segmentation
+from hrtem_ood.learning.inference.inputs import expand_inputs
 from hrtem_ood.learning.inference.micrograph import read_micrographs
 from hrtem_ood.learning.inference.outputs import distinct_names, tiff
 from hrtem_ood.learning.inference.segment_micrographs import load
@@ -154,6 +158,17 @@ def test_files_of_one_name_are_told_apart(tmp_path, files, names):
     assert list(found) == paths
     assert len({*found.values()}) == len(files)
     assert all(name in (None, found[path]) for path, name in zip(paths, names, strict=True))
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path):
+    (tmp_path / "images").mkdir()
+    try:
+        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/images/\xff.tif"))).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    for find in (lambda: expand_inputs([tmp_path / "images"]), lambda: expand([f"{tmp_path}/images/*"], "--labels")):
+        with pytest.raises(ConfigError, match=r"xff\.tif': the name is no UTF-8. Rename the file"):
+            find()
 
 
 def test_what_a_user_may_still_ask_is_told_where_images_were_segmented(run, write, counts):
