@@ -2,7 +2,8 @@
 
 Needs the results of the laptop campaign: make demo. Images and networks are those of one condition, away from minimum
 contrast; dead pixels do not count, as nothing can be known of them. The same images with a wrong pixel size, which no repair
-can mend, are given to these networks and to the one that comes with the package.
+can mend, are given to these networks, to the one that comes with the package, and to those of config/experiments/scaled.yaml
+where that has run.
 
 python benchmarks/micrograph_defects.py
 """
@@ -34,6 +35,8 @@ ROOT = Path(__file__).parents[1]
 CONDITION = Condition(defocus_A=60, dose_e_per_A2=400, focal_spread_A=20)
 PIXEL_ERRORS = (0.0, -0.2, -0.1, 0.1, 0.2)
 """Stated pixel size over the right one, less 1."""
+
+PACKAGE = "network of the package"
 
 SPECK_A = 12.0
 """Least diameter of the particles that count, where specks of noise are dropped."""
@@ -94,6 +97,12 @@ def trained_under_it(campaign: Campaign, network: str) -> bool:
     return any(campaign.datasets[id_].condition == CONDITION for id_ in training_set.datasets)
 
 
+def trained_networks(campaign: Campaign, results: Results) -> list[TrainedNetwork]:
+    """Return the networks of a campaign that were trained on images of the condition, as far as they are there."""
+    paths = [results.path("networks", id_) for id_ in campaign.networks if trained_under_it(campaign, id_)]
+    return [load(path) for path in paths if path.exists()]
+
+
 def main() -> None:
     """Score all defects, and print the table."""
     torch.set_num_threads(1)
@@ -107,7 +116,7 @@ def main() -> None:
         sys.exit("There are no results of the laptop campaign. Make them: make demo")
     with results.open("datasets", base, dask=False) as dataset:
         images, labels = dataset.counts.values.astype(np.float32), dataset.label.values.astype(bool)
-    trained = [load(results.path("networks", id_)) for id_ in campaign.networks if trained_under_it(campaign, id_)]
+    trained = trained_networks(campaign, results)
     networks = [each.network for each in trained]
     figures: dict[str, float] = {}
     for name, damage in defects().items():
@@ -122,19 +131,20 @@ def main() -> None:
         for name in figures
         if name.endswith("repaired")
     ]
+    scaled = trained_networks(load_campaign_from_files([ROOT / "config/experiments/scaled.yaml"]), results)
+    groups = {"campaign's networks": trained, "networks of scaled.yaml": scaled, PACKAGE: [load(shipped_network())]}
     pixel_A = campaign.config.imaging.pixel_size_A
-    for name, these in (("campaign's networks", trained), ("network of the package", [load(shipped_network())])):
-        for error in PIXEL_ERRORS:
-            stated_A = (1 + error) * pixel_A
-            figures[f"pixel size {100 * error:+.0f} %: {name}"] = _f1_at_pixel(these, images, labels, stated_A)
-    right = figures["pixel size +0 %: network of the package"]
+    for name, these in groups.items():
+        if not these:
+            continue
+        rows = [f"pixel size {100 * error:+.0f} %: {name}" for error in PIXEL_ERRORS]
+        for row, error in zip(rows, PIXEL_ERRORS, strict=True):
+            figures[row] = _f1_at_pixel(these, images, labels, (1 + error) * pixel_A)
+        budgets += [Budget(row, figures[rows[0]] - 0.05, "min") for row in rows[1:]]
     inverted = defects()["contrast inverted"]
     turned = np.stack([inverted(image) for image in images])
-    figures["contrast inverted: network of the package"] = _f1_at_pixel(these, turned, labels, pixel_A)
-    figures["network of the package, without specks"] = _f1_at_pixel(these, images, labels, pixel_A, SPECK_A)
-    budgets += [
-        Budget(name, right - 0.05, "min") for name in figures if name.startswith("pixel") and name.endswith("package")
-    ]
+    figures[f"contrast inverted: {PACKAGE}"] = _f1_at_pixel(groups[PACKAGE], turned, labels, pixel_A)
+    figures[f"without specks: {PACKAGE}"] = _f1_at_pixel(groups[PACKAGE], images, labels, pixel_A, SPECK_A)
     report("micrograph_defects", figures, budgets, [f"median F1 over images, mean over {len(networks)} networks"])
 
 
