@@ -43,7 +43,7 @@ def run(*words: str, code: int = 0) -> str:
 def test_predict_takes_the_network_of_the_package(shipped: Path, tmp_path: Path) -> None:
     said = run("predict", "a.tif", "--no-estimates")
     assert f"network {shipped.stem} comes with hrtem-ood" in said
-    assert "F1 on 480 simulated images of suite inside: median 0.91, one in ten below 0.71" in said
+    assert "F1 on 480 simulated images, by test suite: median 0.91, one in ten below 0.71" in said
     assert "0.50" not in said.split("a.tif", maxsplit=1)[0], "only whole suites are listed"
     assert (tmp_path / "predictions/a_mask.tif").exists()
 

@@ -97,7 +97,7 @@ def trust_lines(trust: ImageTrust) -> Iterator[str]:
     if trust.measured is None or trust.possible is None:
         yield (
             "    expected F1: unknown, as no campaign in the results folder has tested this network, and a forecast needs the "
-            "condition"
+            "condition, and a forecaster"
         )
         return
     number, points = len(trust.measured.points), trust.possible

@@ -1,6 +1,6 @@
 """Predictions as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -56,11 +56,14 @@ def shipped_lines(path: Path) -> Iterator[str]:
     about = shipped_scores(path)
     yield f"network {about['id']} comes with hrtem-ood, as none is named (docs/model_card.md)"
     rows = [row for row in about["scores"] if row["structure_set"] == "all"]
-    median, low = ([row[key] for row in rows] for key in ("median", "low"))
-    yield (
-        f"  F1 on {sum(row['images'] for row in rows):,} simulated images of {len(rows)} test suites: medians "
-        f"{min(median):.2f} to {max(median):.2f}, one in ten below {min(low):.2f} to {max(low):.2f}"
-    )
+    median, low = (_span([row[key] for row in rows]) for key in ("median", "low"))
+    images = sum(row["images"] for row in rows)
+    yield f"  F1 on {images:,} simulated images, by test suite: median {median}, one in ten below {low}"
+
+
+def _span(values: Sequence[float]) -> str:
+    least, most = f"{min(values):.2f}", f"{max(values):.2f}"
+    return least if least == most else f"{least} to {most}"
 
 
 def result_lines(result: SegmentationResult | FailedFile, network: TrainedNetwork, *, brief: bool) -> Iterator[str]:

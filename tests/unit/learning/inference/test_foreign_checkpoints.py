@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch, write, counts):
     write("sample.tif", counts(64, 64))
 
     def run(network, *options):
-        words = (["predict", str(network), "sample.tif"], ["export", str(network), "--output", "n.onnx"])
+        words = (["predict", str(network), "sample.tif"], ["export", str(network), "--output", "n.onnx", "--overwrite"])
         done = [CliRunner().invoke(main, [*each, *options]) for each in words]
         assert not (tmp_path / "ran").exists(), "a foreign checkpoint has run a command"
         for each in done:
