@@ -103,11 +103,14 @@ def score_notes(scored: MicrographScores, summary: pd.DataFrame) -> Iterator[str
 
 def _particle_notes(table: pd.DataFrame) -> Iterator[str]:
     """Yield what was done to the particles of the masks."""
-    if len(table) and table.min_diameter_A.iloc[0] > 0:
-        yield f"particles of less than {table.min_diameter_A.iloc[0]:.3g} Å were dropped from the masks before they were scored."
-    if len(table) and table.fill_holes.iloc[0]:
+    if table.empty:
+        return
+    options = table.iloc[0]  # the same for all
+    if options.min_diameter_A > 0:
+        yield f"particles of less than {options.min_diameter_A:.3g} Å were dropped from the masks before they were scored."
+    if options.fill_holes:
         yield "holes of the masks were filled before they were scored."
-    if len(table) and table.split_touching.iloc[0]:
+    if options.split_touching:
         yield "particles that touch were separated before small ones were dropped and the masks scored."
 
 

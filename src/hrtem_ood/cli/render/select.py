@@ -18,8 +18,8 @@ MAX_LINES = 10
 
 NO_FORECAST = (
     "estimated F1 is read off the masks of these very images. It is no forecast: `hrtem-ood predict --condition` gives that, "
-    "from the conditions alone. Intervals are those of simulated images: on ten real micrographs they held a third of the F1, "
-    "and the network that ranked first was worse (median F1 0.70) than the one of the package (0.85, `hrtem-ood predict IMAGE`)."
+    "from the conditions alone. Intervals are those of simulated images. On real micrographs, estimates were too high, and the "
+    "network of the package (`hrtem-ood predict IMAGE`) was the better choice for particles on carbon: docs/prediction.md."
 )
 """Said with every ranking, so that nobody takes one number for the other."""
 

@@ -266,9 +266,7 @@ def _mask(
     mask = threshold(segmentation.probability)
     if repaired is not None:
         mask[repaired.dead] = 0
-    if options.particles != AS_THEY_ARE:
-        return label_particles(mask, micrograph.pixel_size_A, options.particles) > 0
-    return mask.astype(np.bool_)
+    return label_particles(mask, micrograph.pixel_size_A, options.particles) > 0
 
 
 def mask_scores(mask: NDArray[np.bool_], label: NDArray[np.bool_]) -> dict[str, float]:

@@ -27,6 +27,7 @@ from hrtem_ood.learning.inference.selection.boosted_fit import (
     RISING,
     TOGETHER,
     evidence_columns,
+    held_out,
 )
 from hrtem_ood.learning.inference.selection.calibration import (
     COLUMNS,
@@ -473,6 +474,14 @@ def test_the_package_has_a_calibration_of_simulated_images():
     cells = shipped.table.groupby(["network", "dataset"])[["consensus", "f1"]].mean()
     assert len(cells) > 400
     assert spearmanr(cells.consensus, cells.f1).statistic > 0.5
+
+
+@pytest.mark.slow
+def test_the_packages_held_out_estimates_are_those_of_its_table():
+    shipped = read_calibration().table
+    again = held_out(shipped[list(COLUMNS)])
+    # where sums are added in another order, single splits of trees may differ
+    assert (again - shipped[list(HELD_OUT)]).abs().mean().max() < 0.003
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,10 @@ class F1Estimator:
         """
         columns, by_itself = evidence_columns(evidence), ~evidence.pool.duplicated(keep=False).to_numpy()
         result = np.empty(len(evidence))
-        for rows, name in ((by_itself, "_alone"), (~by_itself, "_together")):
-            if rows.any():
-                result[rows] = getattr(self, name).predict(columns[rows])
+        if by_itself.any():
+            result[by_itself] = self._alone.predict(columns[by_itself])
+        if not by_itself.all():
+            result[~by_itself] = self._together.predict(columns[~by_itself])
         return result
 
     @cached_property

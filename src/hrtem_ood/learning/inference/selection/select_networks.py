@@ -121,6 +121,7 @@ def conclude(evidence: Collected, estimator: F1Estimator, least_f1: float) -> Se
         raise ArtifactError("\n".join(["no image can be used:", *(problem.reason for problem in evidence.problems)]))
     images = pd.concat(evidence.rows, ignore_index=True)
     images.insert(3, "f1", estimator.estimate(images))
+    images = images.drop(columns="pool")  # its number says nothing to users
     networks = rank(images, evidence.networks, estimator)
     members = tuple(map(str, networks.index[:MEMBERS]))
     ensemble = None
