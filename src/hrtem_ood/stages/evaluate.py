@@ -76,13 +76,15 @@ def evaluate(
     log(f"device: {device_name(where)}")
     networks, cells = _empty(spec, packs, suite, results)
     cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
-    if not cells.filled.all():
+    computed = 1 - float(cells.filled.mean())
+    if computed:
         with reproducible():
             packed = {id_: entry["pack"] for id_, entry in networks.items()}
             _compute(cells, packed, suite, results, where, architectures or {})
     seconds = time.monotonic() - begin
     provenance = store.provenance(spec, seconds=seconds, device=device_name(where), software=device_software(where))
-    store.write_zarr(output, cells.to_dataset(), provenance)
+    # estimates of time need it
+    store.write_zarr(output, cells.to_dataset(), provenance | {"computed_share": round(computed, 6)})
 
 
 def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:

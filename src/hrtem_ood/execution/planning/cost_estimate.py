@@ -169,15 +169,15 @@ class CostEstimator:
             return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
         # the time of small ones is that of the start of a job
         largest = max(rate.amount for rate in alike)
-        seconds = [rate.seconds for rate in alike if rate.amount >= largest / 2]
-        # evaluations can copy scores of others; the slowest ones computed all of theirs
-        return max(seconds) if stage == "evaluations" else median(seconds)
+        return median(rate.seconds for rate in alike if rate.amount >= largest / 2)
 
     def _read_rates(self, stage: str) -> list[_Rate]:
         rates = []
         for record in self.stored.of(stage).values():
             work = self.workloads.of(stage, record)
-            if work is None or work.amount <= 0 or work.content <= 0:
+            # evaluations copy scores that others hold, which takes next to no time
+            amount = work.amount * float(record.attributes.get("computed_share", 1)) if work else 0
+            if work is None or amount <= 0 or work.content <= 0:
                 continue
             try:
                 size = Results(self.results).path(stage, record.id).stat().st_size
@@ -190,8 +190,8 @@ class CostEstimator:
                     device,
                     work.kind,
                     work.precision,
-                    work.amount,
-                    seconds / work.amount,
+                    amount,
+                    seconds / amount,
                     size / work.content,
                 )
             )

@@ -227,13 +227,28 @@ def test_rates_of_unlike_cards_are_not_mixed(lived):
     assert (estimate.gpu_hours, estimate.cpu_hours, estimate.card) == (2.0, None, "NVIDIA H100")
 
 
-@pytest.mark.parametrize(("stage_", "rate"), [("evaluations", 2.0), ("networks", 1.5)])
-def test_the_time_of_small_artifacts_which_is_that_of_the_start_of_a_job_does_not_count(lived, stage_, rate):
+def test_the_time_of_small_artifacts_which_is_that_of_the_start_of_a_job_does_not_count(lived):
     estimator = CostEstimator(StoredArtifacts(lived), lived, "cpu")
     # amount, and seconds per unit: most are small and took 20 s, whatever is in them
     rates = [(100.0, 1.0), (90.0, 2.0), (10.0, 2.0), (1.0, 20.0), (1.0, 20.0), (1.0, 20.0)]
     estimator._rates = lambda _stage: [_Rate("cpu", "cpu", "", "", amount, seconds, 1.0) for amount, seconds in rates]
-    assert estimator.estimate(stage_, [Job(Workload(3600.0, 1.0))]).cpu_hours == pytest.approx(rate)
+    assert estimator.estimate("evaluations", [Job(Workload(3600.0, 1.0))]).cpu_hours == pytest.approx(1.5)
+
+
+def test_the_rate_of_evaluations_is_that_of_the_scores_that_they_computed(raw, tmp_path):
+    campaign, results = load_campaign(raw), tmp_path / "results"
+    pretend(campaign, results)
+    job = Job(Workload(1e9, 1.0, precision="float32"))
+    whole = CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+    # in the same time, but all except a quarter of the scores were copied; one copied everything in a moment
+    shares = dict.fromkeys(campaign.evaluations, 0.25) | {next(iter(campaign.evaluations)): 0.0}
+    for id_, share in shares.items():
+        path = Results(results).path("evaluations", id_)
+        attributes = store.zarr_attributes(path) | {"computed_share": share}
+        store.write_zarr(path, store.read_zarr(path).drop_attrs(), attributes)
+    part = CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+    assert part.finished == whole.finished - 1
+    assert part.cpu_hours == pytest.approx(4 * whole.cpu_hours)
 
 
 def test_scores_of_another_precision_are_computed_anew(changed, lived):

@@ -219,6 +219,7 @@ def test_known_cells_are_copied(project: Project, computed: list[Any]) -> None:
     project.pack("q", 0, 1, 2)
     second = project.evaluate("q", suite)
     assert len(computed) == 6
+    assert (first.attrs["computed_share"], second.attrs["computed_share"]) == (1, pytest.approx(1 / 3, abs=1e-6))
     xr.testing.assert_identical(second.isel(network=[0, 1]).drop_attrs(), first.drop_attrs())
     # one dataset more, in another order
     third = project.evaluate("p", project.suite(project.dataset("d3"), "d2", "d1"))
