@@ -72,7 +72,7 @@ class Run:
             return subprocess.Popen(self.command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
 
     def finish(self) -> None:
-        """Call Snakemake until all is there. Jobs that a killed one has left may still be at work, and fail it once."""
+        """Call Snakemake until all is there. Jobs that a killed one has left may be at work a moment longer, and fail it."""
         for _ in range(5):
             if self.start().wait() == 0:
                 return
@@ -101,7 +101,7 @@ def kill_a_job(run: Run, process: "subprocess.Popen[bytes]", job: Record) -> Non
 
 
 def kill_snakemake(_run: Run, process: "subprocess.Popen[bytes]", _job: Record) -> None:
-    """SIGKILL of Snakemake; its jobs live on."""
+    """SIGKILL of Snakemake; its jobs notice it and end."""
     process.kill()
     process.wait()
 

@@ -4,8 +4,11 @@ import json
 import subprocess
 import time
 
+import pytest
+
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
+from hrtem_ood.execution.job_records import check_running, records
 
 GATHER = {"metrics": 1, "report": 1, "index": 1}
 
@@ -24,20 +27,46 @@ def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
     while not (marks.exists() and any(marks.iterdir())):
         assert running.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
+    jobs = await_jobs(project, "datasets", running)
     running.kill()
     running.wait()
-    datasets = {project.folder / f"results/datasets/{id_}.zarr.zip" for id_ in project.campaign().datasets}
-    for _ in range(600):  # its jobs live on
-        if any(path.stem not in finished.artifacts("datasets") and path.exists() for path in datasets):
-            break
-        time.sleep(0.1)
-    time.sleep(5)
+    await_end(jobs)
     project.snakemake("--unlock")
     project.run()
     campaign = project.campaign()
     assert (project.folder / f"results/reports/{campaign.report_id}/report.html").exists()
     assert project.would_run() == {}
     assert store.read_zarr(project.folder / f"results/metrics/{campaign.metrics_id}.zarr.zip").sizes["network"] == 6
+
+
+def test_jobs_end_with_a_snakemake_that_is_killed(finished, tmp_path):
+    project = finished.copy(tmp_path / "copy")
+    project.configure(merge(project.tiny, {"networks": {"unet": {"epochs": 100_000}}}))
+    command = [*project.command(), "--until", "train"]
+    running = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    jobs = await_jobs(project, "packs", running)
+    running.kill()
+    running.wait()
+    await_end(jobs)
+    assert {each.state for each in records(project.folder / "results")} == {"stopped"}
+
+
+def await_jobs(project, stage, snakemake):
+    """Wait for jobs of a stage that run, and return their records."""
+    while snakemake.poll() is None:
+        if jobs := [each for each in records(project.folder / "results") if each.kind == stage]:
+            return jobs
+        time.sleep(0.05)
+    return pytest.fail("it ended before it could be killed")
+
+
+def await_end(jobs):
+    """Wait until no job runs any more."""
+    for _ in range(300):
+        if not any(check_running(jobs).values()):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{len(jobs)} jobs live on, and the next Snakemake would start them again")
 
 
 def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finished, tmp_path):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,10 @@ def plain_canonical_json(value: Any) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    if isinstance(value, str):  # first, because lists of thousands of ids have nothing else
-        return value
     if isinstance(value, dict):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
+        return [item if type(item) is str else _canonical(item) for item in value]  # without thousands of calls for ids
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         return int(value)
     return value
@@ -88,7 +87,13 @@ def id_from_canonical_json(slug: str, text: str) -> str:
 
 
 def _named(slug: str, digits: str) -> str:
-    return f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', slug).strip('-')}-{digits[:DIGITS]}"
+    return f"{_for_paths(slug)}-{digits[:DIGITS]}"
+
+
+@cache
+def _for_paths(slug: str) -> str:
+    """Replace what does not belong into a file's name; thousands of networks share their slugs."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", slug).strip("-")
 
 
 def seed_sequence(stream: str, *key: int) -> np.random.SeedSequence:

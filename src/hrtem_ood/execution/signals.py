@@ -1,8 +1,13 @@
-"""Forwarding of signals: SLURM sends them to the process that it started, which is Snakemake, not to its children."""
+"""Signals between Snakemake and its jobs.
+
+SLURM sends signals to the process that it started, which is Snakemake, not to its children. And a killed Snakemake cannot
+tell its jobs to end.
+"""
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 
 import psutil
@@ -36,3 +41,23 @@ def _forward(end: int, numbers: frozenset[int]) -> None:
         if received[0] in numbers:
             for child in this.children():
                 child.send_signal(received[0])
+
+
+def end_with_parent(every_s: float = 1.0) -> None:
+    """Send this process SIGTERM when its parent has ended.
+
+    Snakemake, when it is killed outright, leaves its jobs at work. The next one would start the same jobs beside them: twice
+    the work and twice the memory, on a machine that perhaps killed Snakemake for want of memory.
+
+    Parameters
+    ----------
+    every_s : float, [s]
+        Time between looks at the parent.
+    """
+    threading.Thread(target=_end_after, args=(os.getppid(), every_s), daemon=True).start()
+
+
+def _end_after(parent: int, every_s: float) -> None:
+    while os.getppid() == parent:
+        time.sleep(every_s)
+    os.kill(os.getpid(), signal.SIGTERM)
