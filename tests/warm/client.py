@@ -27,17 +27,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     for number in SIGNALS:
         signal.signal(number, lambda number, _frame: server.send(str(int(number)).encode()))
     socket.send_fds(server, [json.dumps(job).encode()], [0, 1, 2])
-    parent, answer = os.getppid(), None
-    server.settimeout(1)
-    while answer is None:
-        try:
-            answer = server.recv(16)
-        except TimeoutError:
-            # the parent of the fork is the server, which lives on
-            if parent not in (None, os.getppid()):
-                server.send(str(int(signal.SIGTERM)).encode())
-                parent = None
-    code = int(answer or 1)
+    code = int(server.recv(16) or 1)
 if code < 0:
     if -code in SIGNALS:  # others, as SIGKILL, have no handler of ours
         signal.signal(-code, signal.SIG_DFL)

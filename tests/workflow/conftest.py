@@ -98,6 +98,14 @@ JOBS = {
 """Jobs of a clean run."""
 
 
+def path_without_slurm(folder: Path) -> str:
+    """Return a PATH without commands of SLURM: they may be installed, and even a cluster run for other tests."""
+    folder.mkdir()
+    for program in ("bash", "env", "which"):
+        (folder / program).symlink_to(str(shutil.which(program)))
+    return str(folder)
+
+
 @dataclass
 class Project:
     """A working directory with a configuration, on which Snakemake is run."""

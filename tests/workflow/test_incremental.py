@@ -1,10 +1,13 @@
 """A change reruns exactly what it makes stale: asked of Snakemake itself, on a finished campaign."""
 
 import json
+import os
 import subprocess
 import time
 
+import psutil
 import pytest
+from tests.workflow.conftest import path_without_slurm
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
@@ -39,15 +42,22 @@ def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
     assert store.read_zarr(project.folder / f"results/metrics/{campaign.metrics_id}.zarr.zip").sizes["network"] == 6
 
 
-def test_jobs_end_with_a_snakemake_that_is_killed(finished, tmp_path):
+@pytest.mark.parametrize("network_jobs", ["grouped", "individual"])
+def test_jobs_end_with_a_snakemake_that_is_killed(finished, tmp_path, network_jobs):
     project = finished.copy(tmp_path / "copy")
-    project.configure(merge(project.tiny, {"networks": {"unet": {"epochs": 100_000}}}))
+    change = {"networks": {"unet": {"epochs": 100_000}}, "execution": {"network_jobs": network_jobs}}
+    project.configure(merge(project.tiny, change))
     command = [*project.command(), "--until", "train"]
-    running = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = os.environ | {"PATH": path_without_slurm(tmp_path / "bin"), "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(command, cwd=project.folder, stdout=log, stderr=log, env=environment)
     jobs = await_jobs(project, "packs", running)
+    tasks = await_tasks(jobs) if network_jobs == "individual" else []
     running.kill()
     running.wait()
     await_end(jobs)
+    _, alive = psutil.wait_procs(tasks, 30)
+    assert not alive, "tasks live on"
     assert {each.state for each in records(project.folder / "results")} == {"stopped"}
 
 
@@ -58,6 +68,16 @@ def await_jobs(project, stage, snakemake):
             return jobs
         time.sleep(0.05)
     return pytest.fail("it ended before it could be killed")
+
+
+def await_tasks(jobs):
+    """Wait until processes train one network each, and return all processes that jobs have started."""
+    for _ in range(600):
+        found = [child for each in jobs for child in psutil.Process(each.pid).children(recursive=True)]
+        if any("network-task" in child.cmdline() and child.cpu_times().user > 5 for child in found):
+            return found
+        time.sleep(0.1)
+    return pytest.fail("no task started")
 
 
 def await_end(jobs):

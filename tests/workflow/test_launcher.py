@@ -1,11 +1,10 @@
 """Networks as tasks of their own, on a machine without SLURM: the same ids, the same weights and scores."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from tests.workflow.conftest import Project
+from tests.workflow.conftest import Project, path_without_slurm
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
@@ -18,11 +17,7 @@ def tasks(project: Project, id_: str) -> int:
 
 
 def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # commands of SLURM may be installed, and even a cluster run for other tests: they are not found
-    (tmp_path / "bin").mkdir()
-    for program in ("bash", "env", "which"):
-        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("PATH", path_without_slurm(tmp_path / "bin"))
     project = finished.copy(tmp_path / "project")
     for folder in ("networks", "packs", "evaluations"):
         for path in (project.folder / "results" / folder).iterdir():
@@ -52,6 +47,7 @@ def test_processes_of_this_machine(finished: Project, tmp_path: Path, monkeypatc
         store.read_zarr(one.folder / f"results/evaluations/{both.spec.id}.zarr.zip") for one in (project, finished)
     )
     xr.testing.assert_equal(scores, expected_scores)
+    assert (scores.attrs["computed_share"], scores.attrs["seconds"] > 0) == (0.5, True), "that of its task"
     left = {path.name.removesuffix(".zarr.zip") for path in (project.folder / "results/evaluations").iterdir()}
     assert left == {alone.spec.id, both.spec.id}, "what the task made is gathered and gone"
     assert not list((project.folder / "results").rglob("*.pkl")), "what tasks tell is data"

@@ -18,7 +18,7 @@ from hrtem_ood.campaign.load import load_campaign, read_yaml
 from hrtem_ood.campaign.report_files import CAPTION, figure_of_file
 from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.gpu_slots import can_use_gpu, slot_count
-from hrtem_ood.execution.signals import forward_signals
+from hrtem_ood.execution.signals import SNAKEMAKE, forward_signals
 from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
@@ -40,9 +40,10 @@ except HrtemOodError as error:
 CONFIG = f"{RESULTS}/{STAGES['configs'].path(campaign.config_id)}"
 # SIGUSR2 is a warning before the time limit; SIGTERM ends a job. Training has handlers for both. Other stages ignore the
 # warning (trap). With exec, no shell runs between Snakemake and the stage, which a signal could kill.
+# A job watches over Snakemake, the parent of its shell, because a killed one cannot end it.
 # Braces in a path must not become wildcards. PYTHONUTF8 lets all packages read files as UTF-8 in any locale.
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
-CLI = f"trap '' USR1 USR2; export PYTHONUTF8=1; exec {PYTHON} -m hrtem_ood stage"
+CLI = f"trap '' USR1 USR2; export PYTHONUTF8=1 {SNAKEMAKE}=$PPID; exec {PYTHON} -m hrtem_ood stage"
 WHERE = f"{{wildcards.id}} --config {CONFIG} --results {RESULTS} > {{log}} 2>&1"
 
 if workflow.remote_exec:

@@ -1,5 +1,6 @@
 """`hrtem-ood job`: verbs of the jobs that this program submits to SLURM or starts as processes."""
 
+import os
 from pathlib import Path
 
 import click
@@ -45,7 +46,10 @@ def network_task(
 ) -> None:
     """Train or score one network of a pack or an evaluation."""
     from hrtem_ood.execution.network_jobs import run_network
+    from hrtem_ood.execution.signals import end_with_snakemake
 
+    if os.environ.get("SUBMITIT_EXECUTOR") == "local":  # tasks of SLURM go on, and the next job waits for them
+        end_with_snakemake()
     if index >= len(networks):
         raise click.BadParameter(f"{index} is not below the number of networks, {len(networks)}.", param_hint="--index")
     run_network(stage_, id_, networks[index], config, results, token)

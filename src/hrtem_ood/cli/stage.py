@@ -79,9 +79,9 @@ def _verb_of_the_table(rule: str) -> click.Command | None:
 @click.group(cls=_Stages, hidden=True)
 def stage() -> None:
     """Create one artifact, as the workflow's rules do; end when the workflow is killed."""
-    from hrtem_ood.execution.signals import end_with_parent
+    from hrtem_ood.execution.signals import end_with_snakemake
 
-    end_with_parent()
+    end_with_snakemake()
 
 
 @stage.command()

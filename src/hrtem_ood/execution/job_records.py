@@ -75,7 +75,7 @@ class Record:
 def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ()) -> Iterator[None]:
     """Keep the record of a job while the block runs; remove it after success, else write how the block ended.
 
-    SIGTERM ends the block, so that this is recorded, too.
+    SIGTERM, and SIGHUP unless ``nohup`` has it ignored, end the block, so that this is recorded, too.
 
     Parameters
     ----------
@@ -95,14 +95,16 @@ def record_job(kind: str, id_: str, results: Path, configs: Sequence[Path] = ())
         started=_now(),
         configs=tuple(map(str, configs)),
     )
-    try:
-        with _ended_by_signal():
+    with _ended_by_signal() as numbers:
+        try:
             store.write_json(record.path(results), asdict(record))
             yield
-    except BaseException as error:
-        if _is_current(record, results):
-            store.write_json(record.path(results), asdict(_ended(record, error)))
-        raise
+        except BaseException as error:
+            for number in numbers:  # a second one would leave the record of a job that runs
+                signal.signal(number, signal.SIG_IGN)
+            if _is_current(record, results):
+                store.write_json(record.path(results), asdict(_ended(record, error)))
+            raise
     if _is_current(record, results):
         record.path(results).unlink(missing_ok=True)
 
@@ -113,19 +115,22 @@ def _is_current(record: Record, results: Path) -> bool:
 
 
 @contextmanager
-def _ended_by_signal() -> Iterator[None]:
+def _ended_by_signal() -> Iterator[list[signal.Signals]]:
+    """Have signals raise inside the block, and return which."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
+        yield []  # only the main thread may handle signals
         return
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    closed = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, *closed)}
     try:
-        yield
+        yield list(before)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _ended(record: Record, error: BaseException) -> Record:

@@ -115,7 +115,16 @@ def evaluate_networks(
         if job.execution.network_jobs == "grouped" or not job.output.exists():
             device = job.execution.device
             with gpu_slot("evaluate", job.execution):
-                evaluate(spec, packs, suite, results, job.output, device=device, architectures=architectures)
+                evaluate(
+                    spec,
+                    packs,
+                    suite,
+                    results,
+                    job.output,
+                    device=device,
+                    architectures=architectures,
+                    parts=[path for path in parts if path.exists()],
+                )
         for path in parts:
             path.unlink(missing_ok=True)
         if not job.execution.keep_weights:

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import psutil
 
+from hrtem_ood.artifacts.processes import process_runs, process_start
+from hrtem_ood.progress import log
+
 FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -43,8 +46,12 @@ def _forward(end: int, numbers: frozenset[int]) -> None:
                 child.send_signal(received[0])
 
 
-def end_with_parent(every_s: float = 1.0) -> None:
-    """Send this process SIGTERM when its parent has ended.
+SNAKEMAKE = "HRTEM_OOD_SNAKEMAKE"
+"""Environment variable with the process number of the Snakemake that a job belongs to; the shell of its rule sets it."""
+
+
+def end_with_snakemake(every_s: float = 1.0) -> None:
+    """Send this process SIGTERM when the Snakemake that it belongs to has ended; a process started by hand belongs to none.
 
     Snakemake, when it is killed outright, leaves its jobs at work. The next one would start the same jobs beside them: twice
     the work and twice the memory, on a machine that perhaps killed Snakemake for want of memory.
@@ -52,12 +59,16 @@ def end_with_parent(every_s: float = 1.0) -> None:
     Parameters
     ----------
     every_s : float, [s]
-        Time between looks at the parent.
+        Time between looks at Snakemake.
     """
-    threading.Thread(target=_end_after, args=(os.getppid(), every_s), daemon=True).start()
+    text = os.environ.get(SNAKEMAKE, "")
+    if text.isdecimal() and int(text) > 1:  # 0 is outside of a container, and 1 never ends before its jobs
+        threading.Thread(target=_end_after, args=(int(text), every_s), daemon=True).start()
 
 
-def _end_after(parent: int, every_s: float) -> None:
-    while os.getppid() == parent:
+def _end_after(snakemake: int, every_s: float) -> None:
+    start = process_start(snakemake)
+    while process_runs(snakemake, start):
         time.sleep(every_s)
+    log("Snakemake has ended, and so does this job; the next Snakemake starts it again")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -53,6 +53,7 @@ def evaluate(
     *,
     device: Device,
     architectures: Mapping[str, Architecture] | None = None,
+    parts: Iterable[Path] = (),
 ) -> None:
     """Score networks of one training set on every image of a suite; scores that another evaluation holds are copied.
 
@@ -71,20 +72,23 @@ def evaluate(
     architectures : mapping of str to Architecture, optional
         By network, from the configuration. Needed for those that are not built in: a network's file does not choose the
         code that is run.
+    parts : iterable of Path, optional
+        Evaluations of single networks that tasks made for this one: what these computed counts as its own work.
     """
     begin, where = time.monotonic(), torch_device(device)
     log(f"device: {device_name(where)}")
     networks, cells = _empty(spec, packs, suite, results)
     cells.copy_existing(results / "evaluations", version=spec.version, except_for=output)
-    computed = 1 - float(cells.filled.mean())
-    if computed:
+    made = [store.zarr_attributes(path) for path in parts]
+    computed = 1 - float(cells.filled.mean()) + sum(each["computed_share"] for each in made) / len(spec.networks)
+    if not cells.filled.all():
         with reproducible():
             packed = {id_: entry["pack"] for id_, entry in networks.items()}
             _compute(cells, packed, suite, results, where, architectures or {})
-    seconds = time.monotonic() - begin
+    seconds = time.monotonic() - begin + sum(each["seconds"] for each in made)
     provenance = store.provenance(spec, seconds=seconds, device=device_name(where), software=device_software(where))
     # estimates of time need it
-    store.write_zarr(output, cells.to_dataset(), provenance | {"computed_share": round(computed, 6)})
+    store.write_zarr(output, cells.to_dataset(), provenance | {"computed_share": round(min(computed, 1.0), 6)})
 
 
 def networks_to_score(spec: EvaluationSpec, packs: Sequence[Path], suite: Path, results: Path) -> list[str]:

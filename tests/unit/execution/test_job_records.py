@@ -62,7 +62,9 @@ def test_the_record_of_another_job_on_the_same_artifact_stays(tmp_path):
     assert read(path_of(tmp_path)) == other
 
 
-@pytest.mark.parametrize(("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGKILL, "running")])
+@pytest.mark.parametrize(
+    ("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGHUP, "stopped"), (signal.SIGKILL, "running")]
+)
 def test_a_job_that_is_ended_by_a_signal(tmp_path, number, state):
     code = (
         "import time\nfrom pathlib import Path\nfrom hrtem_ood.execution.job_records import record_job\n"
@@ -78,6 +80,32 @@ def test_a_job_that_is_ended_by_a_signal(tmp_path, number, state):
     record = read(path_of(tmp_path))
     assert record.state == state
     assert check_running([record]) == {record: False}
+
+
+def test_a_second_signal_does_not_leave_the_record_of_a_job_that_runs(tmp_path, monkeypatch):
+    write = store.write_json
+
+    def interrupted(path, content):
+        if content["state"] == "stopped":
+            signal.raise_signal(signal.SIGTERM)
+        write(path, content)
+
+    monkeypatch.setattr(store, "write_json", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit), record_job(*JOB, tmp_path):
+        signal.raise_signal(signal.SIGTERM)
+    assert read(path_of(tmp_path)).state == "stopped"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_nohup_is_respected(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with record_job(*JOB, tmp_path):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not path_of(tmp_path).exists()
 
 
 @pytest.fixture

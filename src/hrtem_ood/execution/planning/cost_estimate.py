@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from hrtem_ood.campaign.results import Results
-from hrtem_ood.execution.planning.inventory import StoredArtifacts
+from hrtem_ood.execution.planning.inventory import ArtifactRecord, StoredArtifacts
 from hrtem_ood.execution.planning.workload import Workload, WorkloadModel
 
 Kind = Literal["cpu", "gpu"]
@@ -30,6 +30,12 @@ SECONDS: dict[str, dict[Kind, float]] = {
 On a CPU: as measured on the laptop study's CdSe scenes (51.2 Å, PyTorch 2.13.0) on one core of an AMD EPYC.
 On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, the CPU's is used.
 """
+
+LONGEST_S = 1e9
+"""Longest time of an artifact that is believed [s]: thirty years."""
+
+LEAST = 1e-9
+"""Smallest share, and shortest time [s], that is believed."""
 
 GPU_STAGES = ("exit_waves", "datasets", "networks", "evaluations")
 """Stages that a GPU can do."""
@@ -91,13 +97,16 @@ class Estimate:
 
 
 class _Rate(NamedTuple):
+    """What an artifact took: seconds, and bytes, per unit of its work; None for seconds that its file does not tell."""
+
     device: Kind
     card: str
     kind: str
     precision: str
     amount: float
-    seconds: float
+    seconds: float | None
     bytes: float
+    share_told: bool = True
 
 
 class CostEstimator:
@@ -132,7 +141,8 @@ class CostEstimator:
         """
         jobs = list(jobs)
         counted = [job for job in jobs if job.work is not None]
-        result = Estimate(unknown=len(jobs) - len(counted), finished=len(self._rates(stage)) if counted else 0)
+        timed = sum(rate.seconds is not None for rate in self._rates(stage))
+        result = Estimate(unknown=len(jobs) - len(counted), finished=timed if counted else 0)
         if not counted:
             return result
         devices = self._devices(stage)
@@ -164,35 +174,50 @@ class CostEstimator:
         card = self._card(stage) if device == "gpu" else "cpu"
         same = (device, card, work.precision)
         rates = [rate for rate in self._rates(stage) if (rate.device, rate.card, rate.precision) == same]
-        alike = [rate for rate in rates if rate.kind == work.kind] or rates
+        timed = [rate for rate in rates if rate.seconds is not None]
+        alike = [rate for rate in timed if rate.kind == work.kind] or timed
         if not alike:
             return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
         # the time of small ones is that of the start of a job
         largest = max(rate.amount for rate in alike)
-        return median(rate.seconds for rate in alike if rate.amount >= largest / 2)
+        large = [rate for rate in alike if rate.amount >= largest / 2]
+        told = [rate.seconds for rate in large if rate.seconds is not None and rate.share_told]
+        # evaluations of older versions may have copied scores, in next to no time; the slowest computed all of its own
+        return median(told) if told else max(rate.seconds or 0 for rate in large)
 
     def _read_rates(self, stage: str) -> list[_Rate]:
         rates = []
         for record in self.stored.of(stage).values():
             work = self.workloads.of(stage, record)
-            # evaluations copy scores that others hold, which takes next to no time
-            amount = work.amount * float(record.attributes.get("computed_share", 1)) if work else 0
-            if work is None or amount <= 0 or work.content <= 0:
+            if work is None or work.amount <= 0 or work.content <= 0:
                 continue
             try:
                 size = Results(self.results).path(stage, record.id).stat().st_size
             except FileNotFoundError:
                 continue
-            seconds, device = float(record.attributes["seconds"]), str(record.attributes["device"])
-            rates.append(
-                _Rate(
-                    "cpu" if device == "cpu" else "gpu",
-                    device,
-                    work.kind,
-                    work.precision,
-                    amount,
-                    seconds / amount,
-                    size / work.content,
-                )
-            )
+            rates.append(_rate(stage, record, work, size))
         return rates
+
+
+def _rate(stage: str, record: ArtifactRecord, work: Workload, size: int) -> _Rate:
+    told = record.attributes
+    # evaluations copy scores that others hold, which takes next to no time
+    share = _positive(told.get("computed_share", 1.0), 1.0) if stage == "evaluations" else 1.0
+    amount, seconds, device = work.amount * (share or 0), _positive(told.get("seconds"), LONGEST_S), told.get("device")
+    return _Rate(
+        "cpu" if device == "cpu" else "gpu",
+        str(device),
+        work.kind,
+        work.precision,
+        amount,
+        seconds / amount if seconds and amount else None,
+        size / work.content,
+        stage != "evaluations" or "computed_share" in told,
+    )
+
+
+def _positive(value: object, most: float) -> float | None:
+    """Return a number that a file tells, None where it is none that can be: a file may come from anywhere."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST < value <= most:
+        return None
+    return float(value)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import shutil
 
 import pytest
@@ -235,20 +236,47 @@ def test_the_time_of_small_artifacts_which_is_that_of_the_start_of_a_job_does_no
     assert estimator.estimate("evaluations", [Job(Workload(3600.0, 1.0))]).cpu_hours == pytest.approx(1.5)
 
 
+def told_by_evaluations(results, shares, **more):
+    """Rewrite what evaluations tell, and estimate an hour of new ones."""
+    for id_, share in shares.items():
+        path = Results(results).path("evaluations", id_)
+        attributes = store.zarr_attributes(path) | {"computed_share": share} | more
+        told = {key: value for key, value in attributes.items() if value != "missing"}
+        store.write_zarr(path, store.read_zarr(path).drop_attrs(), told)
+    job = Job(Workload(1e9, 1.0, precision="float32"))
+    return CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+
+
 def test_the_rate_of_evaluations_is_that_of_the_scores_that_they_computed(raw, tmp_path):
     campaign, results = load_campaign(raw), tmp_path / "results"
     pretend(campaign, results)
-    job = Job(Workload(1e9, 1.0, precision="float32"))
-    whole = CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+    first, *others = campaign.evaluations
+    whole = told_by_evaluations(results, dict.fromkeys(campaign.evaluations, 1.0))
     # in the same time, but all except a quarter of the scores were copied; one copied everything in a moment
-    shares = dict.fromkeys(campaign.evaluations, 0.25) | {next(iter(campaign.evaluations)): 0.0}
-    for id_, share in shares.items():
-        path = Results(results).path("evaluations", id_)
-        attributes = store.zarr_attributes(path) | {"computed_share": share}
-        store.write_zarr(path, store.read_zarr(path).drop_attrs(), attributes)
-    part = CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+    part = told_by_evaluations(results, {**dict.fromkeys(others, 0.25), first: 0.0})
     assert part.finished == whole.finished - 1
     assert part.cpu_hours == pytest.approx(4 * whole.cpu_hours)
+    assert part.bytes == pytest.approx(whole.bytes, rel=0.01), "copied scores take as much room"
+    # older ones do not tell: the slowest computed all of its scores
+    old = told_by_evaluations(results, dict.fromkeys(others, "missing"), seconds=0.01)
+    old = told_by_evaluations(results, {first: "missing"}, seconds=36.0)
+    assert old.cpu_hours == pytest.approx(whole.cpu_hours)
+
+
+@pytest.mark.parametrize(
+    "share", ["half", "0.5", None, [1], {"a": 1}, 10**400, math.nan, math.inf, -1, 2, 1e-320, True], ids=repr
+)
+def test_a_share_that_none_can_be_is_left_out(raw, tmp_path, share):
+    campaign, results = load_campaign(raw), tmp_path / "results"
+    pretend(campaign, results)
+    first, *others = campaign.evaluations
+    right = told_by_evaluations(results, dict.fromkeys(campaign.evaluations, 1.0))
+    found = told_by_evaluations(results, {first: share})
+    assert (found.cpu_hours, found.finished) == (pytest.approx(right.cpu_hours), len(others))
+    nothing = told_by_evaluations(results, dict.fromkeys(campaign.evaluations, share))
+    assert (nothing.cpu_hours, nothing.finished) == (pytest.approx(1e9 * 1.8e-11 / 3600), 0), "the default"
+    untimed = told_by_evaluations(results, dict.fromkeys(campaign.evaluations, 1.0), seconds=share)
+    assert untimed.finished == (0 if share != 2 else len(campaign.evaluations))
 
 
 def test_scores_of_another_precision_are_computed_anew(changed, lived):

@@ -47,7 +47,7 @@ RECIPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_job_that_is_asked_to_stop_goes_on_later(lab: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     pack = lab.pack(0, 1, epochs=4)
     expected = weights_of(lab.at("whole").run(pack))
