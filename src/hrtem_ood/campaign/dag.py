@@ -93,7 +93,7 @@ def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:
 
 
 def image_batches(campaign: Campaign, exists: ExistenceCheck) -> list[list[str]]:
-    """Return the ids of missing datasets, in groups that one job images each, from the same exit waves.
+    """Return the ids of datasets that a run needs and that are missing, in groups that one job images each, from the same waves.
 
     Parameters
     ----------
@@ -106,8 +106,9 @@ def image_batches(campaign: Campaign, exists: ExistenceCheck) -> list[list[str]]
     list of list of str
     """
     by_waves: dict[tuple[str, ...], list[str]] = {}
+    needed = frozenset(missing_artifacts(campaign, exists)["datasets"])
     for id_, shards in campaign.exit_waves_of.items():
-        if not exists("datasets", id_):
+        if id_ in needed:
             by_waves.setdefault(tuple(shard.id for shard in shards), []).append(id_)
     largest = campaign.config.execution.datasets_per_job
     return [batch for ids in by_waves.values() for batch in split_evenly(ids, largest)]

@@ -212,6 +212,12 @@ def test_untested_training_condition_is_noted(raw):
     assert not list(config_warnings(load_campaign(raw)))
     raw["test_suites"]["test"]["conditions"] = ["dose"]
     assert any("no in-domain score" in note for note in config_warnings(load_campaign(raw)))
+    raw["conditions"] = merge(raw["conditions"], {"many": {"defocus_A": list(range(300, 400)), "dose_e_per_A2": 90}})
+    raw["training_sets"]["single"]["conditions"] = "many"
+    notes = config_warnings(load_campaign(raw))
+    (note,) = (note for note in notes if "training_sets.single: its networks have no in-domain score" in note)
+    assert "and 97 other conditions" in note
+    assert len(note) < 400
 
 
 def test_null_removes_an_entry(raw):

@@ -134,6 +134,13 @@ def test_one_more_training_set_changes_few_jobs(many):
     assert len(set(one_more.packs) - set(few.packs)) <= 2
 
 
+def test_batches_have_no_dataset_that_a_run_does_not_need(many):
+    campaign = load_campaign(merge(many, {"fraction": 0.01, "execution": {"datasets_per_job": 4}}))
+    needed = dag.missing_artifacts(campaign, lambda *_: False)["datasets"]
+    assert len(needed) < len(campaign.datasets)
+    assert sorted(id_ for batch in dag.image_batches(campaign, lambda *_: False) for id_ in batch) == sorted(needed)
+
+
 def test_missing_datasets_are_imaged_in_batches_from_the_same_waves(many):
     campaign = load_campaign(merge(many, {"execution": {"datasets_per_job": 4}}))
     there = next(iter(campaign.datasets))

@@ -1,6 +1,6 @@
 """Plans as tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 
@@ -36,8 +36,16 @@ def plan_table(plan: Plan) -> RenderableType:
     size = sum(stage.estimate.bytes for stage in plan.stages)
     files = sum(stage.files for stage in plan.stages)
     table.add_section()
-    table.add_row("", "", "", "", f"{total:,}", f"{files:,} files", "", "", format_bytes(size) if total else "")
+    cpu, gpu = (_sum(getattr(stage.estimate, f"{kind}_hours") for stage in plan.stages) for kind in ("cpu", "gpu"))
+    hours = (format_hours(cpu), format_hours(gpu))
+    table.add_row("", "", "", "", f"{total:,}", f"{files:,} files", *hours, format_bytes(size) if total else "")
     return Group(table, *_remarks(plan))
+
+
+def _sum(hours: Iterable[float | None]) -> float | None:
+    """Add the hours that are known; None where none is."""
+    known = [each for each in hours if each is not None]
+    return sum(known) if known else None
 
 
 def _row(stage: StagePlan) -> tuple[str, ...]:
@@ -119,6 +127,9 @@ def _of_costs(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
     default = [STAGES[stage].label for stage, each in estimates if STAGES[stage].cost and not each.finished]
     if measured:
         yield f"Hours and sizes from finished artifacts: {', '.join(measured)}."
+    small = [STAGES[stage].label for stage, each in estimates if each.from_small]
+    if small:
+        yield f"Those of {', '.join(small)} are of far smaller ones, which took their time to start: likely too many hours."
     if default:
         yield f"Hours and sizes from defaults, orders of magnitude only: {', '.join(default)}."
     if any(each.cpu_hours is not None and each.gpu_hours is not None for _, each in estimates):

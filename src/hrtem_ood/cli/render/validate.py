@@ -46,7 +46,7 @@ def campaign_table(campaign: Campaign) -> Table:
         (
             "training",
             networks,
-            f"networks on {format_count(len(campaign.training_set_by_id), 'training set')}",
+            f"networks on {format_count(len(campaign.training_set_ids), 'training set')}",
             jobs["train"],
         ),
         (

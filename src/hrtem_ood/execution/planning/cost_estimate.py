@@ -1,5 +1,6 @@
 """Estimated hours and bytes of artifacts: from finished ones of the same stage, else from documented defaults."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ LONGEST_S = 1e9
 
 LEAST = 1e-9
 """Smallest share, and shortest time [s], that is believed."""
+
+SMALL = 10
+"""Artifacts with less than one over this of the work tell little of how long it takes."""
 
 GPU_STAGES = ("exit_waves", "datasets", "networks", "evaluations")
 """Stages that a GPU can do."""
@@ -85,6 +89,8 @@ class Estimate:
         GPU on which the GPU hours were measured; None where they are assumed, or there are none.
     gpu_unknown : bool
         Whether the work is to be done on a GPU, of which no rate is known, so that CPU hours are given.
+    from_small : bool
+        Whether the rates are those of artifacts with less than a tenth of the work, to which starting a job adds more.
     """
 
     cpu_hours: float | None = None
@@ -94,6 +100,7 @@ class Estimate:
     unknown: int = 0
     card: str | None = None
     gpu_unknown: bool = False
+    from_small: bool = False
 
 
 class _Rate(NamedTuple):
@@ -153,9 +160,14 @@ class CostEstimator:
                 self._seconds(stage, device, job.work) * job.work.amount * job.share for job in counted if job.work
             )
             setattr(result, f"{device}_hours", seconds / 3600)
+        result.from_small = self._from_small(stage, counted)
         sizes = [rate.bytes for rate in self._rates(stage)] or [BYTES[stage]]
         result.bytes = median(sizes) * sum(job.work.content for job in counted if job.work)
         return result
+
+    def _from_small(self, stage: str, jobs: Sequence[Job]) -> bool:
+        largest = max((rate.amount for rate in self._rates(stage) if rate.seconds is not None), default=math.inf)
+        return median(job.work.amount for job in jobs if job.work) > SMALL * largest
 
     def _devices(self, stage: str) -> Sequence[Kind]:
         """Return where the work may be done: where it was done before, else wherever the configuration allows."""

@@ -165,10 +165,9 @@ class _Planning:
         yield StagePlan(stage, len(wanted), existing, len(missing), absent, jobs, _sorted(why), estimate, files)
 
     def _number_of_jobs(self, stage: str) -> int:
-        missing = self.missing[stage]
         if stage != "datasets" or self.campaign.config.execution.datasets_per_job == 1:
-            return len(missing)
-        return sum(not set(missing).isdisjoint(batch) for batch in dag.image_batches(self.campaign, self.exists))
+            return len(self.missing[stage])
+        return len(dag.image_batches(self.campaign, self.exists))
 
     def _networks(self) -> StagePlan:
         packs = [self.campaign.packs[id_] for id_ in self.missing["packs"]]

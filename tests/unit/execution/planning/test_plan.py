@@ -18,6 +18,7 @@ from hrtem_ood.campaign.load import load_campaign
 from hrtem_ood.campaign.results import Results
 from hrtem_ood.campaign.stage_table import JOB_STAGES
 from hrtem_ood.cli.render.plan import plan_table
+from hrtem_ood.cli.render.quantities import format_hours
 from hrtem_ood.execution.planning.cost_estimate import CostEstimator, Job, _Rate
 from hrtem_ood.execution.planning.differences import NEVER
 from hrtem_ood.execution.planning.inventory import StoredArtifacts
@@ -395,3 +396,19 @@ def render(made):
     console = Console(width=10_000, record=True, file=io.StringIO())
     console.print(plan_table(made))
     return console.export_text()
+
+
+def test_hours_from_far_smaller_artifacts_are_called_too_many(changed, lived):
+    more = {"networks": {"unet": {"epochs": 5}}}
+    assert "far smaller" not in remarks(plan(changed(more), lived))
+    more["networks"]["unet"]["epochs"] = 50
+    assert "Those of networks are of far smaller ones" in remarks(plan(changed(more), lived))
+
+
+def test_hours_are_added_up(changed, tmp_path):
+    made = plan(changed({"execution": {"device": "cpu"}}), tmp_path)
+    total = sum(each.estimate.cpu_hours or 0 for each in made.stages)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(plan_table(made))
+    (line,) = (line for line in console.export_text().splitlines() if " files " in line)
+    assert format_hours(total) in [cell.strip() for cell in line.split("│")]
