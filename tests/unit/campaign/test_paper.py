@@ -155,7 +155,7 @@ def test_suites_test_defocus_aberrations_dose_and_structures(campaign):
 def test_jobs_are_neither_tiny_nor_endless(campaign):
     assert 32 <= campaign.config.execution.structures_per_shard <= 64
     sizes = [len(pack.networks) for pack in campaign.packs.values()]
-    assert max(sizes) <= 64
+    assert max(sizes) <= 96  # of all of them 239 hours on a GPU, as `plan` says: less than two in a job
     assert sum(sizes) / len(sizes) > 32
     assert all(90 <= len(job.networks) <= 512 for job in campaign.evaluations.values())
 
