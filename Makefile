@@ -86,9 +86,9 @@ study: env  ## run the confirmatory study (config/experiments/confirm.yaml, 306 
 FRACTION ?= 1
 FRACTION_FILE = build/fraction-$(FRACTION).yaml
 # A trial of a small part must not replace the page of a large one: only the whole, and the part that docs/thousands.md shows, do.
-THOUSANDS = $(if $(filter 1 0.3333,$(FRACTION)),docs,build/docs)
+THOUSANDS = $(if $(filter 1 0.3333,$(FRACTION)),docs,build/part)
 
-thousands: env  ## run the campaign of 12,420 networks (config/experiments/thousands.yaml) and write docs/thousands.md; a part of it, to build/docs/thousands.md: make thousands FRACTION=0.05
+thousands: env  ## run the campaign of 12,420 networks (config/experiments/thousands.yaml) and write docs/thousands.md; a part of it, to build/part/thousands.md: make thousands FRACTION=0.05
 	@case '$(FRACTION)' in '' | *[!0-9.e-]*) echo 'FRACTION is a number above 0 and up to 1, such as 0.05, not "$(FRACTION)"' >&2; exit 2;; esac
 	@mkdir -p build && printf 'fraction: %s\n' '$(FRACTION)' > $(FRACTION_FILE)
 	@$(BIN)/hrtem-ood validate config/experiments/thousands.yaml $(FRACTION_FILE)

@@ -7,9 +7,7 @@ from hrtem_ood.campaign.campaign import Campaign
 from hrtem_ood.campaign.domain import domain_of
 from hrtem_ood.campaign.optics_warnings import lens_warnings
 from hrtem_ood.config.structures import StructureFile
-
-MAX_LISTED = 3
-"""Most conditions that a warning names; the others are counted."""
+from hrtem_ood.suggestions import listed
 
 
 def config_warnings(campaign: Campaign) -> Iterator[str]:
@@ -29,11 +27,9 @@ def config_warnings(campaign: Campaign) -> Iterator[str]:
             if domain_of(campaign, id_) not in tested
         }
         if missing:
-            first = sorted(missing)[:MAX_LISTED]
-            more = f" and {len(missing) - len(first)} other conditions" if len(missing) > len(first) else ""
             yield (
-                f"training_sets.{name}: its networks have no in-domain score, hence no gap, under {', '.join(first)}{more}: "
-                "no suite tests its structure recipe there."
+                f"training_sets.{name}: its networks have no in-domain score, hence no gap, where no suite tests its structure "
+                f"recipe: under {listed(sorted(missing))}."
             )
     grids = campaign.config.networks.values()
     if campaign.config.imaging.store_noise_free and not any(True in grid.resample_noise for grid in grids):

@@ -22,8 +22,9 @@ def artifact_ids(campaign: Campaign, stage: str) -> list[str]:
 
 def job_counts(campaign: Campaign) -> dict[str, int]:
     """Jobs of a run from scratch, by rule, in the order of the data's flow."""
-    counts = {stage.rule: len(stage.ids(campaign)) for stage in JOB_STAGES.values()}
-    return counts | {STAGES["datasets"].rule: len(image_batches(campaign, lambda *_: False))}
+    needed = missing_artifacts(campaign, lambda *_: False)
+    counts = {JOB_STAGES[stage].rule: len(ids) for stage, ids in needed.items()}
+    return counts | {STAGES["datasets"].rule: len(image_batches(campaign, needed["datasets"]))}
 
 
 def job_inputs(campaign: Campaign, stage: str, id_: str) -> list[Artifact]:
@@ -92,23 +93,23 @@ def existence_check(results: Path, campaign: Campaign) -> ExistenceCheck:
     return exists
 
 
-def image_batches(campaign: Campaign, exists: ExistenceCheck) -> list[list[str]]:
-    """Return the ids of datasets that a run needs and that are missing, in groups that one job images each, from the same waves.
+def image_batches(campaign: Campaign, ids: Iterable[str]) -> list[list[str]]:
+    """Divide datasets into groups that one job images each, from the same exit waves.
 
     Parameters
     ----------
     campaign : Campaign
-    exists : callable
-        Takes stage and id of an artifact.
+    ids : iterable of str
+        Of the datasets, as from :func:`missing_artifacts`.
 
     Returns
     -------
     list of list of str
     """
+    chosen = frozenset(ids)
     by_waves: dict[tuple[str, ...], list[str]] = {}
-    needed = frozenset(missing_artifacts(campaign, exists)["datasets"])
     for id_, shards in campaign.exit_waves_of.items():
-        if id_ in needed:
+        if id_ in chosen:
             by_waves.setdefault(tuple(shard.id for shard in shards), []).append(id_)
     largest = campaign.config.execution.datasets_per_job
     return [batch for ids in by_waves.values() for batch in split_evenly(ids, largest)]

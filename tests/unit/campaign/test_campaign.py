@@ -216,8 +216,8 @@ def test_untested_training_condition_is_noted(raw):
     raw["training_sets"]["single"]["conditions"] = "many"
     notes = config_warnings(load_campaign(raw))
     (note,) = (note for note in notes if "training_sets.single: its networks have no in-domain score" in note)
-    assert "and 97 other conditions" in note
-    assert len(note) < 400
+    assert "and 90 more" in note
+    assert len(note) < 1000
 
 
 def test_null_removes_an_entry(raw):

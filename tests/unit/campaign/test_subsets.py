@@ -134,17 +134,18 @@ def test_one_more_training_set_changes_few_jobs(many):
     assert len(set(one_more.packs) - set(few.packs)) <= 2
 
 
-def test_batches_have_no_dataset_that_a_run_does_not_need(many):
+def test_a_run_makes_and_counts_no_dataset_that_it_does_not_need(many):
     campaign = load_campaign(merge(many, {"fraction": 0.01, "execution": {"datasets_per_job": 4}}))
     needed = dag.missing_artifacts(campaign, lambda *_: False)["datasets"]
     assert len(needed) < len(campaign.datasets)
-    assert sorted(id_ for batch in dag.image_batches(campaign, lambda *_: False) for id_ in batch) == sorted(needed)
+    assert sorted(id_ for batch in dag.image_batches(campaign, needed) for id_ in batch) == sorted(needed)
+    assert dag.job_counts(campaign)["image"] == len(dag.image_batches(campaign, needed))
 
 
 def test_missing_datasets_are_imaged_in_batches_from_the_same_waves(many):
     campaign = load_campaign(merge(many, {"execution": {"datasets_per_job": 4}}))
     there = next(iter(campaign.datasets))
-    batches = dag.image_batches(campaign, lambda _stage, id_: id_ == there)
+    batches = dag.image_batches(campaign, campaign.datasets.keys() - {there})
     assert sorted(id_ for batch in batches for id_ in batch) == sorted(set(campaign.datasets) - {there})
     assert max(map(len, batches)) <= 4
     for batch in batches:

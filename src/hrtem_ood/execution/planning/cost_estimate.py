@@ -214,7 +214,7 @@ class CostEstimator:
 def _rate(stage: str, record: ArtifactRecord, work: Workload, size: int) -> _Rate:
     told = record.attributes
     # evaluations copy scores that others hold, which takes next to no time
-    share = _positive(told.get("computed_share", 1.0), 1.0) if stage == "evaluations" else 1.0
+    share = _positive(told.get("computed_share", 1.0), 1.0)
     amount, seconds, device = work.amount * (share or 0), _positive(told.get("seconds"), LONGEST_S), told.get("device")
     return _Rate(
         "cpu" if device == "cpu" else "gpu",

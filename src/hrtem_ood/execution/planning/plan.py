@@ -165,9 +165,8 @@ class _Planning:
         yield StagePlan(stage, len(wanted), existing, len(missing), absent, jobs, _sorted(why), estimate, files)
 
     def _number_of_jobs(self, stage: str) -> int:
-        if stage != "datasets" or self.campaign.config.execution.datasets_per_job == 1:
-            return len(self.missing[stage])
-        return len(dag.image_batches(self.campaign, self.exists))
+        missing = self.missing[stage]
+        return len(dag.image_batches(self.campaign, missing)) if stage == "datasets" else len(missing)
 
     def _networks(self) -> StagePlan:
         packs = [self.campaign.packs[id_] for id_ in self.missing["packs"]]
