@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -11,7 +12,7 @@ from tests.workflow.conftest import path_without_slurm
 
 from hrtem_ood.artifacts import store
 from hrtem_ood.campaign.load import merge
-from hrtem_ood.execution.job_records import check_running, records
+from hrtem_ood.execution.job_records import records
 
 GATHER = {"metrics": 1, "report": 1, "index": 1}
 
@@ -30,10 +31,8 @@ def test_after_a_kill_everything_that_is_missing_is_made(finished, tmp_path):
     while not (marks.exists() and any(marks.iterdir())):
         assert running.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
-    jobs = await_jobs(project, "datasets", running)
-    running.kill()
-    running.wait()
-    await_end(jobs)
+    await_jobs(project, "datasets", running)
+    kill_and_await_jobs(running)
     project.snakemake("--unlock")
     project.run()
     campaign = project.campaign()
@@ -52,12 +51,9 @@ def test_jobs_end_with_a_snakemake_that_is_killed(finished, tmp_path, network_jo
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, cwd=project.folder, stdout=log, stderr=log, env=environment)
     jobs = await_jobs(project, "packs", running)
-    tasks = await_tasks(jobs) if network_jobs == "individual" else []
-    running.kill()
-    running.wait()
-    await_end(jobs)
-    _, alive = psutil.wait_procs(tasks, 30)
-    assert not alive, "tasks live on"
+    if network_jobs == "individual":
+        await_tasks(jobs)
+    kill_and_await_jobs(running)
     assert {each.state for each in records(project.folder / "results")} == {"stopped"}
 
 
@@ -71,22 +67,24 @@ def await_jobs(project, stage, snakemake):
 
 
 def await_tasks(jobs):
-    """Wait until processes train one network each, and return all processes that jobs have started."""
+    """Wait until processes of jobs train one network each."""
     for _ in range(600):
         found = [child for each in jobs for child in psutil.Process(each.pid).children(recursive=True)]
         if any("network-task" in child.cmdline() and child.cpu_times().user > 5 for child in found):
-            return found
-        time.sleep(0.1)
-    return pytest.fail("no task started")
-
-
-def await_end(jobs):
-    """Wait until no job runs any more."""
-    for _ in range(300):
-        if not any(check_running(jobs).values()):
             return
         time.sleep(0.1)
-    pytest.fail(f"{len(jobs)} jobs live on, and the next Snakemake would start them again")
+    pytest.fail("no task started")
+
+
+def kill_and_await_jobs(snakemake):
+    """Kill Snakemake, and wait until all that it has started has ended, also jobs that have no record yet."""
+    snakemake.send_signal(signal.SIGSTOP)  # it starts nothing more while its jobs are counted,
+    time.sleep(1)  # and those that it has just started see whose they are
+    jobs = psutil.Process(snakemake.pid).children(recursive=True)
+    snakemake.kill()
+    snakemake.wait()
+    _, alive = psutil.wait_procs(jobs, 60)
+    assert not alive, "jobs live on, and the next Snakemake would start them again"
 
 
 def test_exit_waves_that_were_removed_come_back_for_a_new_condition_only(finished, tmp_path):
