@@ -8,12 +8,11 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from gpu_learning import CASES, SMALL, VALIDATION, Case, discs, measured
-from gpu_timing import seconds_of
+from gpu_learning import CASES, SMALL, VALIDATION, Case, discs
+from gpu_timing import Parts, measured, seconds_of
 from report import report
 from torch import Tensor, nn
 
@@ -37,47 +36,49 @@ def scored(network: nn.Module, images: Images, device: torch.device) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def evaluation(device: torch.device, cases: dict[str, Case], folder: Path) -> dict[str, float]:
+def evaluation(device: torch.device, name: str, case: Case) -> dict[str, float]:
     """Measure images/s of evaluation by precision, and what that changes."""
-    figures: dict[str, float] = {}
     kinds: tuple[EvaluationPrecision, ...] = ("float32", "tf32", "bfloat16")
-    for name, case in cases.items():
-        trained_on, checked = discs(case.images, case.side), discs(VALIDATION, case.side, 1)
-        settings = TrainingSettings(device, math.inf)
-        network = build(case.spec().hyperparameters.architecture).to(device)
-        with reproducible():
-            placed = (trained_on.to_device_if_fits(device), checked.to_device_if_fits(device))
-            outcome = fit(case.spec(epochs=4), *placed, settings, folder / "none.resume")
-        network.load_state_dict(outcome.weights or {})
-        network.eval()
-        tested = discs(max(64, 2**24 // case.side**2) if device.type == "cuda" else 8, case.side, 2).to_device_if_fits(
-            device
-        )
-        found: dict[str, Tensor] = {}
-        for kind in kinds:
-            with reproducible(), forward_precision(kind, device):
+    network = trained(case, device)
+    number = max(64, 2**24 // case.side**2) if device.type == "cuda" else 8
+    tested = discs(number, case.side, 2).to_device_if_fits(device)
+    figures: dict[str, float] = {}
+    found: dict[str, Tensor] = {}
+    for kind in kinds:
+        with reproducible(), forward_precision(kind, device):
 
-                def work(kind: str = kind, found: dict[str, Tensor] = found, what: Any = (network, tested)) -> None:
-                    tested_network, tested_images = what
-                    found[kind] = scored(tested_network, tested_images, device)
+            def work(kind: str = kind) -> None:
+                found[kind] = scored(network, tested, device)
 
-                seconds = seconds_of(work, device)
-            figures[f"evaluation, {name}: {kind} [images/s]"] = len(tested.counts) / seconds
-        exact = found["float32"][1].cpu().numpy()  # F1
-        figures[f"evaluation, {name}: float32: median F1"] = float(np.median(exact))
-        for kind in kinds[1:]:
-            difference = np.abs(found[kind][1].cpu().numpy() - exact)
-            figures[f"evaluation, {name}: {kind}: largest difference of F1"] = float(difference.max())
-            figures[f"evaluation, {name}: {kind}: mean difference of F1"] = float(difference.mean())
+            seconds = seconds_of(work, device)
+        figures[f"evaluation, {name}: {kind} [images/s]"] = number / seconds
+    exact = found["float32"][1].cpu().numpy()  # F1
+    figures[f"evaluation, {name}: float32: median F1"] = float(np.median(exact))
+    for kind in kinds[1:]:
+        difference = np.abs(found[kind][1].cpu().numpy() - exact)
+        figures[f"evaluation, {name}: {kind}: largest difference of F1"] = float(difference.max())
+        figures[f"evaluation, {name}: {kind}: mean difference of F1"] = float(difference.mean())
     return figures
 
 
-def measure(*, on_gpu: bool = True) -> dict[str, float]:
-    """Return all figures, by name, which ends in the unit; ``benchmarks/gpu.py`` calls it."""
+def trained(case: Case, device: torch.device) -> nn.Module:
+    """Return a network that has learned something."""
+    images = discs(case.images, case.side), discs(VALIDATION, case.side, 1)
+    with reproducible(), tempfile.TemporaryDirectory() as folder:
+        training, validation = (each.to_device_if_fits(device) for each in images)
+        settings = TrainingSettings(device, math.inf)
+        outcome = fit(case.spec(epochs=4), training, validation, settings, Path(folder) / "none.resume")
+    network = build(case.spec().hyperparameters.architecture).to(device)
+    network.load_state_dict(outcome.weights or {})
+    return network.eval()
+
+
+def parts(*, on_gpu: bool = True) -> Parts:
+    """Return what is measured, see :data:`gpu_timing.Parts`."""
     device, cases = torch.device("cuda:0" if on_gpu else "cpu"), CASES if on_gpu else SMALL
-    with tempfile.TemporaryDirectory() as name:
-        return measured({"evaluation": partial(evaluation, device, cases, Path(name))})
+    return {f"evaluation, {name}": partial(evaluation, device, name, case) for name, case in cases.items()}
 
 
 if __name__ == "__main__":
-    report("gpu_evaluation", measure(on_gpu="--cpu" not in sys.argv), [], [f"PyTorch {torch.__version__}."])
+    found = measured(parts(on_gpu="--cpu" not in sys.argv))
+    report("gpu_evaluation", found.figures, [], [f"PyTorch {torch.__version__}."])

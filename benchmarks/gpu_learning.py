@@ -8,13 +8,11 @@ network is what a pack takes beyond the bare loop's time for the same steps.
     python benchmarks/gpu_learning.py [--cpu]
 """
 
-import json
 import math
 import subprocess
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -23,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from gpu_timing import REPEATS, seconds_of, utilisation, wait_for
+from gpu_timing import REPEATS, Parts, measured, seconds_of, utilisation, wait_for
 from report import report
 from torch import Tensor, nn
 from training import TRAINING_SET, write_dataset
@@ -183,37 +181,36 @@ def _draw_epoch(spec: NetworkSpec, images: Images, device: torch.device) -> None
         pass
 
 
-def training(device: torch.device, cases: dict[str, Case], folder: Path) -> dict[str, float]:
+def training(device: torch.device, name: str, case: Case) -> dict[str, float]:
     """Measure images/s of `fit` and of its peers."""
     figures: dict[str, float] = {}
-    for name, case in cases.items():
-        images = (
-            discs(case.images, case.side, 0).to_device_if_fits(device),
-            discs(VALIDATION, case.side, 1).to_device_if_fits(device),
-        )
-        spec = case.spec()
-        works: dict[str, Callable[[], object]] = {}
-        with reproducible():
-            graphs = {"fit": StepGraphs()} if device.type == "cuda" else {}
-            for kind in ("fit", "fit, kernel by kernel"):
-                settings = TrainingSettings(device, math.inf, graphs=graphs.get(kind))
-                works[kind] = partial(fit, spec, *images, settings, folder / "none.resume")
-            works["bare loop"] = Loop(spec, images, device, graph=False).run
-            works["bare loop, batches ready"] = Loop(spec, images, device, graph=False, ready=True).run
-            if device.type == "cuda":
-                works["graph"] = Loop(spec, images, device, graph=True).run
-                works["graph, batches ready"] = Loop(spec, images, device, graph=True, ready=True).run
-            for kind, work in works.items():
-                with utilisation() as busy:
-                    seconds = seconds_of(work, device)
-                figures[f"training, {name}: {kind} [images/s]"] = case.images * case.epochs / seconds
-                if busy:
-                    figures[f"training, {name}: {kind}: utilisation [%]"] = mean(busy)
-            figures[f"batches alone, {name} [images/s]"] = case.images / seconds_of(
-                partial(_draw_epoch, spec, images[0], device), device
-            )
+    images = (
+        discs(case.images, case.side, 0).to_device_if_fits(device),
+        discs(VALIDATION, case.side, 1).to_device_if_fits(device),
+    )
+    spec = case.spec()
+    works: dict[str, Callable[[], object]] = {}
+    with reproducible(), tempfile.TemporaryDirectory() as folder:
+        graphs = {"fit": StepGraphs()} if device.type == "cuda" else {}
+        for kind in ("fit", "fit, kernel by kernel"):
+            settings = TrainingSettings(device, math.inf, graphs=graphs.get(kind))
+            works[kind] = partial(fit, spec, *images, settings, Path(folder) / "none.resume")
+        works["bare loop"] = Loop(spec, images, device, graph=False).run
+        works["bare loop, batches ready"] = Loop(spec, images, device, graph=False, ready=True).run
         if device.type == "cuda":
-            torch.cuda.empty_cache()
+            works["graph"] = Loop(spec, images, device, graph=True).run
+            works["graph, batches ready"] = Loop(spec, images, device, graph=True, ready=True).run
+        for kind, work in works.items():
+            with utilisation() as busy:
+                seconds = seconds_of(work, device)
+            figures[f"training, {name}: {kind} [images/s]"] = case.images * case.epochs / seconds
+            if busy:
+                figures[f"training, {name}: {kind}: utilisation [%]"] = mean(busy)
+        figures[f"batches alone, {name} [images/s]"] = case.images / seconds_of(
+            partial(_draw_epoch, spec, images[0], device), device
+        )
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     return figures
 
 
@@ -294,8 +291,13 @@ def worker(device: torch.device) -> None:
     sys.stdout.write(f"{trained * case.images / (perf_counter() - begin)}\n")
 
 
-def packs(device: torch.device, folder: Path) -> dict[str, float]:
+def packs(device: torch.device) -> dict[str, float]:
     """Time a pack of networks of few steps, in this process, against the bare loop's time for their steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _packs(device, Path(folder))
+
+
+def _packs(device: torch.device, folder: Path) -> dict[str, float]:
     case = CASES["laptop (unet_8_3, 8 × 128²)"]
     dataset = write_dataset(folder)
     networks = tuple(
@@ -324,34 +326,15 @@ def packs(device: torch.device, folder: Path) -> dict[str, float]:
     }
 
 
-def measured(parts: Mapping[str, Callable[[], dict[str, float]]]) -> dict[str, float]:
-    """Return the figures of some parts, by name; a part that fails must not lose what the others measure on a rare machine."""
-    figures: dict[str, float] = {}
-    for name, part in parts.items():
-        try:
-            found = part()
-        except Exception as error:  # its trace is printed, and its figure says what failed
-            traceback.print_exc()
-            found = {f"{name} failed: {type(error).__name__}: {str(error)[:200]}": math.nan}
-        # at once: a run that is cut short keeps the parts that it has measured
-        sys.stdout.write(json.dumps({name: found}) + "\n")
-        sys.stdout.flush()
-        figures |= found
-    return figures
-
-
-def measure(*, on_gpu: bool = True) -> dict[str, float]:
-    """Return all figures, by name, which ends in the unit; ``benchmarks/gpu.py`` calls it."""
+def parts(*, on_gpu: bool = True) -> Parts:
+    """Return what is measured, see :data:`gpu_timing.Parts`."""
     device, cases = torch.device("cuda:0" if on_gpu else "cpu"), CASES if on_gpu else SMALL
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        parts: dict[str, Callable[[], dict[str, float]]] = {
-            "losses": partial(losses, device, **({} if on_gpu else {"batch": 2, "side": 32})),
-            "training": partial(training, device, cases, folder),
-            "packs": partial(packs, device, folder),
-            "processes": partial(processes, device, (1, 2, 4, 8) if on_gpu else (1, 2)),
-        }
-        return measured(parts)
+    return {
+        "losses": partial(losses, device, **({} if on_gpu else {"batch": 2, "side": 32})),
+        **{f"training, {name}": partial(training, device, name, case) for name, case in cases.items()},
+        "packs": partial(packs, device),
+        "processes": partial(processes, device, (1, 2, 4, 8) if on_gpu else (1, 2)),
+    }
 
 
 def main() -> None:
@@ -360,7 +343,7 @@ def main() -> None:
         worker(torch.device(sys.argv[-1]))
         return
     notes = [f"PyTorch {torch.__version__}; medians of {REPEATS} rounds."]
-    report("gpu_learning", measure(on_gpu="--cpu" not in sys.argv), [], notes)
+    report("gpu_learning", measured(parts(on_gpu="--cpu" not in sys.argv)).figures, [], notes)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ file; and their part on the device alone, from waves in host memory to the expec
 python benchmarks/gpu_physics.py [--cpu]   (--cpu: small, on NumPy, to try the script)
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -21,6 +21,8 @@ import abtem
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
+from gpu_timing import Parts, measured
+from report import report
 
 from hrtem_ood.array_module import ArrayModule, array_module
 from hrtem_ood.artifacts import store
@@ -186,26 +188,22 @@ def datasets(am: ArrayModule, *, size: int, structures: int, phonons: int) -> di
     }
 
 
-def measure(device: str = "gpu") -> dict[str, float]:
-    """Return all figures, each name with its unit."""
-    am = array_module("gpu" if device == "gpu" else "cpu")
-    small = am.name == "cpu"
-    with abtem.config.set({"diagnostics.progress_bar": False}):
-        result = exit_waves(64 if small else 256, am)
-        if not small:
-            result |= exit_waves(1280, am)
-            result["memory of CuPy's pool after waves of 1280² [MiB]"] = memory_MiB(am)
-    sizes = {"size": 64, "structures": 2, "phonons": 2} if small else {"size": 640, "structures": 8, "phonons": 8}
-    return result | datasets(am, **sizes)
+def waves_on_a_gpu(size: int, am: ArrayModule) -> dict[str, float]:
+    """Measure exit waves of one size, and what they leave in the memory pool."""
+    figures = exit_waves(size, am)
+    return figures | {f"memory of CuPy's pool after waves of {size}² [MiB]": memory_MiB(am)}
 
 
-def main() -> None:
-    """Measure, and print a line of JSON."""
-    found = measure("cpu" if "--cpu" in sys.argv else "gpu")
-    for name, value in found.items():
-        sys.stderr.write(f"  {name:<85} {value:>12.4g}\n")
-    sys.stdout.write(json.dumps({"benchmark": "gpu_physics", "figures": found}, ensure_ascii=False) + "\n")
+def parts(*, on_gpu: bool = True) -> Parts:
+    """Return what is measured, see :data:`gpu_timing.Parts`."""
+    abtem.config.set({"diagnostics.progress_bar": False})
+    am = array_module("gpu" if on_gpu else "cpu")
+    sizes = {"size": 640, "structures": 8, "phonons": 8} if on_gpu else {"size": 64, "structures": 2, "phonons": 2}
+    return {
+        **{f"exit waves, {size}²": partial(waves_on_a_gpu, size, am) for size in ((1280, 256) if on_gpu else (64,))},
+        "datasets": partial(datasets, am, **sizes),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    report("gpu_physics", measured(parts(on_gpu="--cpu" not in sys.argv)).figures, [])

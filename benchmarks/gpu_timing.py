@@ -1,13 +1,20 @@
-"""Time that work takes on a device, and how busy a card is."""
+"""Parts of a benchmark on a rare machine: time that work takes on a device, how busy a card is, and when time is up."""
 
 import contextlib
+import math
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
 
 import torch
+
+Parts = Mapping[str, Callable[[], dict[str, float]]]
+"""What a benchmark measures, in order; each part returns figures by name, which ends in the unit."""
 
 REPEATS = 2
 """Rounds that count."""
@@ -52,3 +59,54 @@ def utilisation() -> Iterator[list[float]]:
         for line in watch.communicate()[0].splitlines():
             with contextlib.suppress(ValueError):
                 found.append(float(line))
+
+
+@dataclass
+class Measured:
+    """What the parts of a benchmark have given.
+
+    Attributes
+    ----------
+    figures : dict of str to float
+    seconds : dict of str to float
+        Time that each part took.
+    failed : dict of str to str
+        Error messages of parts.
+    left_out : list of str
+        Parts for which no time was left.
+    """
+
+    figures: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def measured(
+    parts: Parts, *, until: float = math.inf, after_each: Callable[[Measured], object] | None = None
+) -> Measured:
+    """Measure some parts: one that fails, or a run that is cut short, loses no other.
+
+    Parameters
+    ----------
+    parts : mapping of str to callable
+    until : float, [s]
+        Time since the epoch after which no part begins.
+    after_each : callable, optional
+        Called with what there is after every part.
+    """
+    found = Measured()
+    for name, part in parts.items():
+        begin = time.time()
+        if begin >= until:
+            found.left_out.append(name)
+            continue
+        try:
+            found.figures |= part()
+        except Exception as error:  # its trace is printed, and the exit code tells
+            traceback.print_exc()
+            found.failed[name] = f"{type(error).__name__}: {str(error)[:300]}"
+        found.seconds[name] = round(time.time() - begin, 1)
+        if after_each is not None:
+            after_each(found)
+    return found
