@@ -1,6 +1,6 @@
 """Rates of simulation, imaging, training and evaluation on a GPU, each beside a peer or a bound, as one JSON.
 
-python benchmarks/gpu.py [--tests tests/gpu's junit.xml] [--output gpu-result.json] [--until TIME] [--cpu]
+python benchmarks/gpu.py [--tests FILE…] [--output gpu-result.json] [--until TIME] [--cpu]
 
 Without a GPU it only tries the scripts, on small cases. `gpu/accept.sh` runs it after the tests, until its time is up; the
 JSON names the parts that are left out then. The figures of docs/gpu.md are from its JSON.
@@ -13,6 +13,7 @@ import math
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -50,17 +51,29 @@ def machine() -> dict[str, Any]:
     return {"gpu": gpu_name(), "cards": cards, "python": platform.python_version(), "packages": versions}
 
 
-def outcomes(junit: Path) -> dict[str, Any]:
-    """Count the tests of a JUnit file, and name those that failed."""
-    if not junit.exists():
-        return {"error": "the tests wrote no result: they were ended before, or could not start"}
-    suite = ElementTree.parse(junit).getroot()[0]  # noqa: S314  # pytest's own, of the run before
-    cases = suite.findall("testcase")
-    failed = [f"{case.get('classname')}.{case.get('name')}" for case in cases if case.find("failure") is not None]
-    failed += [f"{case.get('classname')}.{case.get('name')}" for case in cases if case.find("error") is not None]
-    skipped = sum(case.find("skipped") is not None for case in cases)
-    seconds = float(suite.get("time", "0"))
-    return {"run": len(cases), "failed": failed, "skipped": skipped, "seconds": round(seconds, 1)}
+LEFT_OUT = "no time is left"
+"""Begin of the reason with which tests/gpu/conftest.py skips what would begin too late."""
+
+
+def outcomes(junits: Sequence[Path]) -> dict[str, Any]:
+    """Count the tests of JUnit files, and name those that failed, and those for which no time was left."""
+    found: dict[str, Any] = {"run": 0, "skipped": 0, "failed": [], "left_out": [], "seconds": {}, "missing": []}
+    for junit in junits:
+        if not junit.exists():  # they were ended before, or could not start
+            found["missing"].append(junit.stem)
+            continue
+        suite = ElementTree.parse(junit).getroot()[0]  # noqa: S314  # pytest's own, of the run before
+        found["seconds"][junit.stem] = round(float(suite.get("time", "0")), 1)
+        for case in suite.findall("testcase"):
+            name, skip = f"{case.get('classname')}.{case.get('name')}", case.find("skipped")
+            found["run"] += 1
+            if any(case.find(kind) is not None for kind in ("failure", "error")):
+                found["failed"].append(name)
+            elif skip is not None:
+                late = (skip.get("message") or "").startswith(LEFT_OUT)
+                found["left_out"] += [name] if late else []
+                found["skipped"] += not late
+    return found
 
 
 def parts_of(module: str, *, on_gpu: bool) -> Parts:
@@ -80,7 +93,7 @@ def failing(error: Exception) -> dict[str, float]:
 def main() -> None:
     """Measure every part, and write the JSON after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tests", type=Path)
+    parser.add_argument("--tests", type=Path, nargs="*", help="JUnit files of tests/gpu")
     parser.add_argument("--output", type=Path, default=Path("gpu-result.json"))
     parser.add_argument("--modules", nargs="*", choices=MODULES, default=MODULES)
     parser.add_argument(
@@ -105,7 +118,10 @@ def main() -> None:
     parts = {name: part for of_one in each for name, part in of_one.items()}
     found = measured(parts, until=arguments.until, after_each=write)
     sys.stdout.write(write(found))
-    sys.exit(bool(found.failed))
+    unseen = not on_gpu and not arguments.cpu and bool(result["machine"]["cards"])
+    if unseen:
+        sys.stderr.write("nvidia-smi lists a GPU that PyTorch does not find; `hrtem-ood doctor` says why\n")
+    sys.exit(bool(found.failed or found.left_out or unseen))
 
 
 if __name__ == "__main__":

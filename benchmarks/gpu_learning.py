@@ -243,27 +243,23 @@ def losses(device: torch.device, *, batch: int = 16, side: int = 640) -> dict[st
         }
 
 
-def processes(device: torch.device, numbers: tuple[int, ...] = (1, 2, 4, 8)) -> dict[str, float]:
+def processes(device: torch.device, number: int) -> dict[str, float]:
     """Measure images/s of some processes that train the first case side by side."""
-    figures = {}
-    for number in numbers:
-        command = [sys.executable, __file__, "--worker", str(device)]
-        workers = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
-        ]
+    command = [sys.executable, __file__, "--worker", str(device)]
+    workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()  # ready
+    with utilisation() as busy:
         for worker in workers:
-            assert worker.stdout is not None
-            worker.stdout.readline()  # ready
-        with utilisation() as busy:
-            for worker in workers:
-                assert worker.stdin is not None
-                worker.stdin.write("go\n")
-                worker.stdin.flush()
-            rates = [float(worker.communicate()[0]) for worker in workers]
-        figures[f"{number} processes: training [images/s]"] = sum(rates)
-        if busy:
-            figures[f"{number} processes: utilisation [%]"] = mean(busy)
-    return figures
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        rates = [float(worker.communicate()[0]) for worker in workers]
+    figures = {f"{number} processes: training [images/s]": sum(rates)}
+    return figures | ({f"{number} processes: utilisation [%]": mean(busy)} if busy else {})
 
 
 def worker(device: torch.device) -> None:
@@ -333,7 +329,7 @@ def parts(*, on_gpu: bool = True) -> Parts:
         "losses": partial(losses, device, **({} if on_gpu else {"batch": 2, "side": 32})),
         **{f"training, {name}": partial(training, device, name, case) for name, case in cases.items()},
         "packs": partial(packs, device),
-        "processes": partial(processes, device, (1, 2, 4, 8) if on_gpu else (1, 2)),
+        **{f"{number} processes": partial(processes, device, number) for number in ((4, 8, 1, 2) if on_gpu else (2,))},
     }
 
 

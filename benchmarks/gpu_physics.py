@@ -8,6 +8,7 @@ file; and their part on the device alone, from waves in host memory to the expec
 python benchmarks/gpu_physics.py [--cpu]   (--cpu: small, on NumPy, to try the script)
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import abtem
 import numpy as np
@@ -165,9 +167,12 @@ def datasets(am: ArrayModule, *, size: int, structures: int, phonons: int) -> di
             labels=Labels(),
         )
         device: Any = am.name
-        job = structures * rate(
-            lambda: image(dataset, [path], folder / f"{dataset.id}.zarr.zip", device=device), am, seconds=6
-        )
+        jobs = {}
+        for threads in (1, 4):
+            with patch.dict(os.environ, OMP_NUM_THREADS=str(threads)):  # as Snakemake tells a job its threads
+                jobs[threads] = structures * rate(
+                    lambda: image(dataset, [path], folder / f"{dataset.id}.zarr.zip", device=device), am, seconds=4
+                )
         microscope = Microscope(imaging, size, electron_wavelength_A(ENERGY_EV), 3.3, am)
 
         def on_device() -> None:
@@ -181,10 +186,13 @@ def datasets(am: ArrayModule, *, size: int, structures: int, phonons: int) -> di
             lambda: microscope.response.detect(intensity, dose_e_per_A2=400, pixel_size_A=0.2, rng=rng), am, seconds=1
         )
     return {
-        f"dataset job, {size}² px, {phonons} phonons [images/s]": job,
+        **{
+            f"dataset job, {size}² px, {phonons} phonons, {threads} threads [images/s]": job
+            for threads, job in jobs.items()
+        },
         "its imaging on the device, waves and images moved [images/s]": alone,
         "its counts, drawn on the host by one thread [images/s]": counts,
-        "host's share of the dataset job": 1 - job / alone,
+        "host's share of the dataset job of one thread": 1 - jobs[1] / alone,
     }
 
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Environment variable with the GPUs that CUDA shows to a process: indices or UUIDs, separated by commas."""
 
+GIVEN_BY_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
+"""Environment variables of a SLURM job that was given GPUs."""
+
 DEVICES = Path("/dev")
 DRIVER = Path("/sys/module/nvidia/version")
 
@@ -71,14 +74,17 @@ def has_gpu() -> bool:
 
 
 def is_hidden() -> bool:
-    """Whether :data:`VISIBLE` hides all GPUs from this process."""
+    """Whether all GPUs are hidden from this process: by :data:`VISIBLE`, or because SLURM has given it none."""
     return _named_devices() == []
 
 
 def visible_count() -> int:
     """Return the number of GPUs that this process may use."""
     named, count = _named_devices(), gpu_count()
-    return count if named is None else min(count, len(named))
+    if named is None or not count:
+        return count
+    parts = sum(word.startswith("MIG-") for word in named)  # of which a GPU has several
+    return parts + min(count, len(named) - parts)
 
 
 def visible_devices() -> list[str]:
@@ -94,10 +100,11 @@ def visible_devices() -> list[str]:
 
 
 def _named_devices() -> list[str] | None:
-    """Return the GPUs that :data:`VISIBLE` names, up to the first that is none, as CUDA reads it; None where it is not set."""
+    """Return the GPUs that :data:`VISIBLE` names, up to the first that is none, as CUDA reads it; None where all are visible."""
     text = os.environ.get(VISIBLE)
     if text is None:
-        return None
+        # a node's GPUs belong to the jobs that have asked for them, whether or not SLURM hides them from others
+        return [] if "SLURM_JOB_ID" in os.environ and not any(map(os.environ.get, GIVEN_BY_SLURM)) else None
     words = [word.strip() for word in text.split(",")]
     # SLURM writes NoDevFiles into it for a job without a GPU
     return list(takewhile(lambda word: re.match(r"\d|GPU-|MIG-", word), words))
@@ -112,7 +119,7 @@ def driver_version() -> str:
         return next((card.driver for card in cards()), "unknown")
 
 
-_share = 1.0
+_jobs_per_gpu = 1
 
 
 def set_memory_share(jobs_per_gpu: int) -> None:
@@ -123,10 +130,15 @@ def set_memory_share(jobs_per_gpu: int) -> None:
     jobs_per_gpu : int
         With 1, there is no limit.
     """
-    global _share
-    _share = 1.0 if jobs_per_gpu == 1 else SPARED / jobs_per_gpu
+    global _jobs_per_gpu
+    _jobs_per_gpu = jobs_per_gpu
+
+
+def jobs_per_gpu() -> int:
+    """Return how many jobs share a GPU with this process, itself included."""
+    return _jobs_per_gpu
 
 
 def memory_share() -> float:
     """Return the share of a GPU's memory that this process may use, in 0 … 1."""
-    return _share
+    return 1.0 if _jobs_per_gpu == 1 else SPARED / _jobs_per_gpu

@@ -1,5 +1,6 @@
 """What is wrong with a GPU, CuPy, PyTorch or the driver, and what to install or change: names of packages are here only."""
 
+import os
 from typing import NamedTuple
 
 from hrtem_ood.gpu_machine import VISIBLE, driver_version
@@ -14,12 +15,16 @@ CUPY_REQUIREMENT = f"cupy-cuda{CUDA_MAJOR}x[ctk]>=14"
 INSTALL_CUPY = f"pip install '{CUPY_REQUIREMENT}'"
 PAGE = "docs/gpu.md"
 
+_GRES = "request a GPU (`gres` in the profile)"
+"""What to do in a SLURM job."""
+
 REQUESTED = "a GPU is requested (execution.device, or --device), but"
 
 _OLD = ("insufficient", "driver on your system is too old", "unsupported toolchain")
-_MEMORY = ("out of memory", "Out of memory", "ALLOC_FAILED", "MemoryAllocation")
-_LIBRARIES = ("cannot open shared object", "failed to load", "Failed to find CUDA")
-"""Words of CUDA's, CuPy's and PyTorch's errors, by kind."""
+MEMORY = ("out of memory", "Out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED", "MemoryAllocation")
+_LIBRARIES = ("cannot open shared object", "failed to load", "Failed to find CUDA", "Failure finding")
+_NOT_GIVEN = ("no CUDA-capable device", "cudaErrorNoDevice")
+"""Words of CUDA's, CuPy's and PyTorch's errors, by kind. CuPy 14 finds libraries by the package cuda-pathfinder."""
 
 
 class Problem(NamedTuple):
@@ -52,6 +57,13 @@ def no_cuda_libraries(reason: str) -> Problem:
     return Problem(what, f"Install both together: {INSTALL_CUPY} ({PAGE}).")
 
 
+def no_driver() -> Problem:
+    """GPU without a driver that answers."""
+    return Problem(
+        "nvidia-smi lists none", f"Start it by hand: it says what is wrong with the driver or a card ({PAGE})."
+    )
+
+
 def old_driver(library: str, reason: str) -> Problem:
     """Driver too old for CUDA."""
     what = f"the NVIDIA driver {driver_version()} is too old for {library} ({reason})"
@@ -70,9 +82,24 @@ def no_gpu(library: str) -> Problem:
 
 
 def hidden_gpu() -> Problem:
-    """GPU hidden by the environment."""
+    """GPU hidden by the environment, or not given by SLURM."""
+    if VISIBLE not in os.environ:
+        what = "the machine has a GPU, but SLURM has given this job none"
+        return Problem(what, f"Let it {_GRES}; where SLURM does not count GPUs, set {VISIBLE} ({PAGE}).")
     what = f"{VISIBLE} hides the GPU from this process"
-    return Problem(what, "Unset it; in a SLURM job, request a GPU (`gres` in the profile).")
+    return Problem(what, f"Unset it; in a SLURM job, {_GRES}.")
+
+
+def gpu_not_given(reason: str) -> Problem:
+    """GPU of the machine that this process may not use."""
+    what = f"the machine has a GPU that is not given to this process ({reason})"
+    return Problem(what, f"In a SLURM job, {_GRES}; elsewhere, compare nvidia-smi with `hrtem-ood doctor` ({PAGE}).")
+
+
+def cache_not_written(reason: str) -> Problem:
+    """Folder of CuPy's compiled kernels that cannot be written."""
+    what = f"CuPy cannot keep the kernels that it compiles ({reason})"
+    return Problem(what, "Set CUPY_CACHE_DIR to a folder that can be written, by default it is ~/.cupy/kernel_cache.")
 
 
 def no_cuda_in_torch(version: str) -> Problem:
@@ -113,11 +140,15 @@ def explain(library: str, error: BaseException | str) -> Problem:
     Problem
     """
     text = str(error).strip()
-    reason = f"{text.partition(chr(10))[0].rstrip('. ') or type(error).__name__:.80}"
+    reason = f"{text.partition(chr(10))[0].rstrip('. ') or type(error).__name__:.160}"
     if any(word in text for word in _OLD):
         return old_driver(library, reason)
-    if any(word in text for word in _MEMORY):
+    if any(word in text for word in MEMORY):
         return no_memory(library, reason)
+    if any(word in text for word in _NOT_GIVEN):
+        return gpu_not_given(reason)
+    if library == "CuPy" and isinstance(error, OSError) and error.errno is not None:
+        return cache_not_written(reason)
     if library == "CuPy" and (isinstance(error, ImportError | OSError) or any(word in text for word in _LIBRARIES)):
         return no_cuda_libraries(reason)
     return failure(library, reason)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hrtem_ood.errors import DeviceError
+from hrtem_ood.gpu_messages import MEMORY
 
 OF_CPU = "can't allocate memory"
-OF_GPU = ("out of memory", "Out of memory", "ALLOC_FAILED")
-"""Words of errors that have no separate type: of PyTorch on the CPU; of CUDA, of its libraries."""
+"""Words of PyTorch's error, which has no type of its own."""
 
 OF_LIBRARIES = ("torch", "cupy", "cupy_backends", "cupyx")
 
@@ -46,4 +46,4 @@ def _is_of_gpu(error: Exception, text: str) -> bool:
     kind = type(error)
     if kind.__name__ == "OutOfMemoryError" and kind.__module__.partition(".")[0] in OF_LIBRARIES:
         return True
-    return not isinstance(error, MemoryError) and any(word in text for word in OF_GPU)
+    return not isinstance(error, MemoryError) and any(word in text for word in MEMORY)

@@ -11,11 +11,12 @@ from tests.gpu.discs import GPU, PIXEL_A, TEST, Discs
 from hrtem_ood.campaign.specs import PackSpec
 from hrtem_ood.errors import DeviceError
 from hrtem_ood.learning.architectures.registry import build
-from hrtem_ood.learning.batches import read_images
+from hrtem_ood.learning.batches import Images, read_images
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook
 from hrtem_ood.learning.inference.micrograph import Micrograph
 from hrtem_ood.learning.inference.segment_micrographs import load, segment
-from hrtem_ood.stages.evaluate import network_scores
+from hrtem_ood.learning.torch_device import reproducible
+from hrtem_ood.stages.evaluate import group_scores, network_scores
 
 pytestmark = pytest.mark.gpu
 
@@ -61,6 +62,19 @@ def test_features_are_those_of_the_cpu(scored: Scored) -> None:
 def test_scores_repeat(scored: Scored) -> None:
     again = scored.discs.scores(scored.packs, "gpu")
     xr.testing.assert_equal(again.drop_attrs(), scored.gpu.drop_attrs())
+
+
+def test_scores_do_not_depend_on_the_datasets_beside(scored: Scored) -> None:
+    """Small ones, which a CPU scores together; as where some scores are copied and the others computed."""
+    spec = scored.packs[0].networks[0]
+    network = {"n": FeatureHook(load(scored.discs.network(spec)).network.to(GPU))}
+    group = [Images(*(part[:number] for part in read_images(scored.discs.dataset(TEST[0])))) for number in (5, 9, 30)]
+    with reproducible():
+        together = group_scores(network, group, GPU)
+        alone = [group_scores(network, [images], GPU)[0] for images in group]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(one["n"].scores, other["n"].scores)
+        np.testing.assert_array_equal(one["n"].feature, other["n"].feature)
 
 
 @pytest.mark.parametrize("number", [0, 3])

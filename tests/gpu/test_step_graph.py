@@ -23,6 +23,7 @@ RECIPES: list[dict[str, Any]] = [
     {"resample_noise": True, "epochs": None, "steps": 37},
     {"numeric_precision": "bf16-mixed", "architecture": {"name": "resnet_unet", "base_channels": 8, "depth": 3}},
     {"architecture": {"base_channels": 16, "depth": 4}, "numeric_precision": "bf16-mixed", "epochs": 3},
+    {"augmentations": {"scale": {}, "film": {}, "gain": {}, "brightness": {}}, "numeric_precision": "bf16-mixed"},
 ]
 
 

@@ -50,12 +50,31 @@ FAULTS = [
         RuntimeError("cudaErrorNoKernelImageForDevice: no kernel image is available\n  a trace"),
         r"CuPy cannot compute on the GPU \(cudaErrorNoKernelImageForDevice: no kernel image is available\)\. Compare",
     ),
-    (RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected"), r"CuPy cannot compute .*no CUDA-capable"),
+    (
+        RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected"),
+        r"the machine has a GPU that is not given to this process \(cudaErrorNoDevice.*request a GPU \(`gres` in the profile",
+    ),
+    (
+        # as CuPy 14 says it, by cuda-pathfinder, without a driver and without libraries
+        type("DynamicLibNotFoundError", (RuntimeError,), {})(
+            'Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file: libnvrtc.so*'
+        ),
+        r"CuPy is installed, but not the CUDA libraries that it needs \(Failure finding.*cupy-cuda13x\[ctk\]",
+    ),
+    (
+        OSError(30, "Read-only file system", "/home/me/.cupy/kernel_cache"),
+        r"CuPy cannot keep the kernels that it compiles .*Read-only file system.*Set CUPY_CACHE_DIR to a folder",
+    ),
+    (OSError("libcufft.so.12: cannot open shared object file"), r"CuPy is installed, but not the CUDA libraries"),
 ]
 
 
 @pytest.mark.usefixtures("two_cards")
-@pytest.mark.parametrize(("error", "message"), FAULTS, ids=["libraries", "driver", "memory", "kernel", "none"])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    FAULTS,
+    ids=["libraries", "driver", "memory", "kernel", "none", "pathfinder", "cache", "loader"],
+)
 def test_a_kernel_that_fails_is_explained(monkeypatch, tmp_path, capsys, error, message):
     install_cupy(monkeypatch, tmp_path, fails=error)
     with pytest.raises(DeviceError, match=r"a GPU is requested \(execution\.device, or --device\), but " + message):
@@ -108,6 +127,16 @@ def test_a_hidden_gpu_is_told(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert resolve_device("auto") == "cpu"
     assert "CUDA_VISIBLE_DEVICES hides the GPU from this process. Unset it" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_gpu_that_slurm_has_not_given_is_not_used(monkeypatch, tmp_path, capsys):
+    install_cupy(monkeypatch, tmp_path)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert resolve_device("auto") == "cpu"
+    told = capsys.readouterr().err
+    assert "SLURM has given this job none. Let it request a GPU (`gres` in the profile)" in told
+    assert "where SLURM does not count GPUs, set CUDA_VISIBLE_DEVICES" in told
 
 
 @pytest.mark.usefixtures("two_cards")

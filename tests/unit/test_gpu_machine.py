@@ -47,6 +47,27 @@ def test_the_environment_limits_the_gpus(monkeypatch, visible, devices):
     assert gpu_machine.has_gpu()
 
 
+@pytest.mark.usefixtures("two_cards")
+@pytest.mark.parametrize(
+    ("visible", "number"), [("MIG-1,MIG-2,MIG-3", 3), ("MIG-1,GPU-aaaa", 2), ("0,1,2", 2), ("GPU-aaaa,MIG-1,x", 2)]
+)
+def test_a_gpu_may_have_more_parts_than_the_machine_has_gpus(monkeypatch, visible, number):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpu_machine.visible_count() == number
+
+
+@pytest.mark.usefixtures("two_cards")
+@pytest.mark.parametrize(
+    ("given", "number"), [({}, 0), ({"SLURM_JOB_GPUS": "0,1"}, 2), ({"CUDA_VISIBLE_DEVICES": "1"}, 1)]
+)
+def test_a_job_of_slurm_sees_the_gpus_that_it_was_given(monkeypatch, given, number):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert gpu_machine.visible_count() == number
+    assert gpu_machine.is_hidden() == (number == 0)
+
+
 def test_a_machine_without_a_gpu_has_none(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with machine(monkeypatch, tmp_path, (), answers=False):

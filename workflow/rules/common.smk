@@ -19,6 +19,7 @@ from hrtem_ood.campaign.report_files import CAPTION, figure_of_file
 from hrtem_ood.campaign.stage_table import JOB_STAGES, STAGES
 from hrtem_ood.execution.gpu_slots import can_use_gpu, slot_count
 from hrtem_ood.execution.signals import SNAKEMAKE, forward_signals
+from hrtem_ood.execution.slurm_client import slurm_available
 from hrtem_ood.errors import HrtemOodError, printable
 from hrtem_ood.artifacts.store import write_if_different
 from snakemake.exceptions import WorkflowError
@@ -27,6 +28,7 @@ from snakemake.exceptions import WorkflowError
 gc.set_threshold(1_000_000, 50, 100)
 
 RESULTS = "results"
+TASK_RULES = ("train", "evaluate")
 
 try:
     for file in workflow.configfiles:
@@ -125,11 +127,23 @@ def captioned(path):
     return report(path, caption=str(caption), category=figure.section, labels={"figure": figure.title})
 
 
+HERE = workflow.local_exec and not workflow.remote_exec
+# A job whose networks are processes of this machine has the machine for itself: several such jobs would each fill it.
+TASKS_HERE = campaign.config.execution.network_jobs == "individual" and HERE and not slurm_available()
+
+
 @cache
 def gpus_of(rule):
-    """GPUs that a job of a rule takes of this machine: 1, or 0 where it cannot use any, or where SLURM gives it one (gres)."""
-    here = workflow.local_exec and not workflow.remote_exec
-    return int(here and can_use_gpu(rule, campaign.config.execution.device))
+    """Slots of GPUs that a job of a rule takes of this machine: 1 or, for its tasks, all; 0 where it cannot use any, or where
+    SLURM gives it one (gres)."""
+    if not HERE or not can_use_gpu(rule, campaign.config.execution.device):
+        return 0
+    return workflow.global_resources["gpu"] if TASKS_HERE and rule in TASK_RULES else 1
+
+
+def cores_of_tasks():
+    """Cores of a job that trains or tests networks: 1 or, for its tasks, all."""
+    return workflow.cores or 1 if TASKS_HERE else 1
 
 
 def gpu_of(rule):

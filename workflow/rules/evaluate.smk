@@ -9,6 +9,7 @@ rule evaluate:
     benchmark:
         benchmark_of("evaluations")
     localrule: campaign.config.execution.network_jobs == "individual"
+    threads: cores_of_tasks()
     resources:
         gpu=gpu_of("evaluate"),
     params:

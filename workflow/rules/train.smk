@@ -10,6 +10,7 @@ rule train:
     benchmark:
         benchmark_of("packs")
     localrule: campaign.config.execution.network_jobs == "individual"
+    threads: cores_of_tasks()
     resources:
         gpu=gpu_of("train"),
     params:

@@ -3,12 +3,14 @@
 import importlib.metadata
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from hrtem_ood.gpu_machine import jobs_per_gpu
 
 PACKAGES = ("abtem", "ase", "numba", "numpy", "pyfftw", "pytorch-lightning", "scipy", "torch", "xarray", "zarr")
 
@@ -68,7 +70,12 @@ def package_versions() -> dict[str, str]:
 
 
 def provenance(
-    spec: ArtifactInfo, *, seconds: float, device: str, software: Mapping[str, str] | None = None
+    spec: ArtifactInfo,
+    *,
+    seconds: float,
+    device: str,
+    software: Mapping[str, str] | None = None,
+    inputs_made_on: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return how an artifact was created.
 
@@ -81,14 +88,19 @@ def provenance(
         Where it was done, ``cpu`` or the name of a GPU.
     software : mapping of str to str, optional
         Versions of what computed on a GPU: CuPy, CUDA, the driver.
+    inputs_made_on : collection of str, optional
+        What the artifacts were computed on that this one is made of, see :func:`made_on`.
 
     Returns
     -------
     dict
         JSON-like: id, stage, version, parameters (JSON text), software versions (JSON text), git revision, seconds,
-        device, time of writing (UTC).
+        device, time of writing (UTC); of a GPU that several jobs share, their number; what inputs were computed on.
     """
-    return {
+    optional: dict[str, Any] = {"inputs_made_on": " and ".join(sorted(inputs_made_on))}
+    if device != "cpu" and jobs_per_gpu() > 1:
+        optional["jobs_per_gpu"] = jobs_per_gpu()
+    return {key: value for key, value in optional.items() if value} | {
         "id": spec.id,
         "stage": spec.stage,
         "stage_version": spec.version,
@@ -104,7 +116,8 @@ def provenance(
 def made_on(attributes: Mapping[str, Any]) -> str:
     """Return what an artifact was computed on: the CPU; or the GPU, CuPy or PyTorch's CUDA, and the driver.
 
-    On one of these, contents are equal bit for bit. Between them they may differ by rounding.
+    On one of these, contents are equal bit for bit. Between them they may differ by rounding. What its inputs were computed on
+    is added where that is something else.
 
     Parameters
     ----------
@@ -113,4 +126,6 @@ def made_on(attributes: Mapping[str, Any]) -> str:
     """
     versions: dict[str, str] = json.loads(attributes.get("software", "{}"))
     of_gpu = {name: version for name, version in versions.items() if name not in ("hrtem-ood", *PACKAGES)}
-    return "; ".join([str(attributes.get("device", "unknown")), *(f"{name} {of_gpu[name]}" for name in sorted(of_gpu))])
+    here = "; ".join([str(attributes.get("device", "unknown")), *(f"{name} {of_gpu[name]}" for name in sorted(of_gpu))])
+    inputs = str(attributes.get("inputs_made_on", here))
+    return here if inputs == here else f"{here}; of what was made on {inputs}"

@@ -22,7 +22,9 @@ def gpu() -> Check:
     details = "; ".join([*words, *([] if given is None else [f"{VISIBLE}={given}"])])
     if not count:
         return Check("GPU", "absent", details)
-    return _wrong("GPU", gpu_messages.hidden_gpu(), details) if is_hidden() else Check("GPU", "good", details)
+    if is_hidden():
+        return _wrong("GPU", gpu_messages.hidden_gpu(), details)
+    return Check("GPU", "good", details) if listed else _wrong("GPU", gpu_messages.no_driver(), details)
 
 
 def torch_() -> Check:

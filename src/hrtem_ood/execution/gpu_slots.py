@@ -12,9 +12,10 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.errors import DeviceError
@@ -48,9 +49,20 @@ def slot_count(execution: Execution) -> int:
     return visible_count() * execution.jobs_per_gpu
 
 
-def task_limit(rule: str, execution: Execution) -> int | None:
-    """Return the most tasks of a rule that find a slot at once; None where they use no GPU of this machine."""
-    return slot_count(execution) if can_use_gpu(rule, execution.device) else None
+def task_limit(rule: str, execution: Execution, resources: Mapping[str, Any]) -> int:
+    """Return the most tasks of a rule that this machine runs at once for a job.
+
+    Parameters
+    ----------
+    rule : str
+    execution : Execution
+    resources : mapping
+        What Snakemake has granted the job: ``threads``, and ``gpu``, in slots. Where it tells neither, all of the machine.
+    """
+    threads = int(resources.get("threads", len(os.sched_getaffinity(0))))
+    if not can_use_gpu(rule, execution.device):
+        return threads
+    return max(1, min(threads, int(resources.get("gpu", slot_count(execution)))))
 
 
 @contextmanager
@@ -133,4 +145,9 @@ def _lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(file)
         return None
+    except OSError as error:
+        os.close(file)
+        raise DeviceError(
+            f"{path.parent} cannot lock files ({error.strerror}). Set TMPDIR to a folder on a disk of this machine."
+        ) from error
     return file

@@ -45,7 +45,7 @@ def train_networks(
                 ids = [network.id for network in spec.networks]
                 return [each for each in ids if not Results(results).exists("networks", each)]
 
-            limit = task_limit("train", job.execution)
+            limit = task_limit("train", job.execution, resources or {})
             task = NetworkTask("packs", id_, job.campaign.name, tuple(configs), results, limit)
             run_network_tasks(task, untrained, resources or {})
         with gpu_slot("train", job.execution):  # not before: its tasks need the slots
@@ -108,7 +108,7 @@ def evaluate_networks(
                 return networks_to_score(spec, packs, suite, results)
 
             parts = [path for path in map(path_of, unscored()) if path != job.output and not path.exists()]
-            limit = task_limit("evaluate", job.execution)
+            limit = task_limit("evaluate", job.execution, resources or {})
             task = NetworkTask("evaluations", id_, job.campaign.name, tuple(configs), results, limit)
             run_network_tasks(task, unscored, resources or {})
         # the task of an evaluation's only network has written it already

@@ -1,6 +1,5 @@
 """Tasks that train or score one network each: tasks of SLURM arrays or processes of this machine, by submitit."""
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -54,8 +53,8 @@ class NetworkTask:
         Name of the campaign.
     configs : tuple of Path
     results : Path
-    local_limit : int, optional
-        Most tasks at once without SLURM, besides the number of processors: where GPUs are used, what these take.
+    local_limit : int
+        Most tasks at once without SLURM, see :func:`hrtem_ood.execution.gpu_slots.task_limit`.
     """
 
     stage: Literal["packs", "evaluations"]
@@ -63,7 +62,7 @@ class NetworkTask:
     campaign: str
     configs: tuple[Path, ...]
     results: Path
-    local_limit: int | None = None
+    local_limit: int
 
     @property
     def folder(self) -> Path:
@@ -170,8 +169,7 @@ class _Local:
 
     def free_slots(self, running: int) -> int:
         """Return how many more processes have a processor, and a GPU where they need one."""
-        processors, limit = len(os.sched_getaffinity(0)), self._work.local_limit
-        return max(0, (processors if limit is None else min(processors, limit)) - running)
+        return max(0, self._work.local_limit - running)
 
     def start(self, networks: Sequence[str], token: str) -> None:
         """Start a process for each network."""

@@ -309,20 +309,24 @@ class Batches:
         if self.noise is not None:
             generator = torch.Generator(self.device).manual_seed(self.noise)
         for start in range(0, len(self.order), self.size):
-            part = slice(start, start + self.size)
-            if self.standardised is not None:
-                yield self.standardised.batch(self.order[part], None if self.element is None else self.element[part])
-                continue
-            counts, label = (self._gather(tensor, self.order[part]) for tensor in self.images)
-            if self.element is not None:
-                counts, label = dihedral(counts, self.element[part]), dihedral(label, self.element[part])
-            if generator is not None:
-                counts = torch.poisson(counts, generator)
-            if self.augment is not None:
-                counts, label = self.augment(counts, label, part)
-            if self.repair:
-                counts = repaired_counts(counts)
-            yield standardise(counts).unsqueeze(1), label.long()
+            # whoever asks for a batch may compute in bfloat16, as Lightning's steps do; images never are
+            with torch.autocast(self.device.type, enabled=False):
+                batch = self._batch(slice(start, start + self.size), generator)
+            yield batch
+
+    def _batch(self, part: slice, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        if self.standardised is not None:
+            return self.standardised.batch(self.order[part], None if self.element is None else self.element[part])
+        counts, label = (self._gather(tensor, self.order[part]) for tensor in self.images)
+        if self.element is not None:
+            counts, label = dihedral(counts, self.element[part]), dihedral(label, self.element[part])
+        if generator is not None:
+            counts = torch.poisson(counts, generator)
+        if self.augment is not None:
+            counts, label = self.augment(counts, label, part)
+        if self.repair:
+            counts = repaired_counts(counts)
+        return standardise(counts).unsqueeze(1), label.long()
 
     def _gather(self, tensor: Tensor, rows: Tensor) -> Tensor:
         if tensor.device == self.device:

@@ -23,6 +23,8 @@ def torch_usability() -> Usability:
 
     With a driver that is too old, PyTorch only warns and detects no GPU.
     """
+    if is_hidden():
+        return Usability(False, gpu_messages.hidden_gpu() if has_gpu() else None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         available = torch.cuda.is_available()
@@ -32,7 +34,7 @@ def torch_usability() -> Usability:
     try:
         ones = torch.ones(1, 1, 8, 8, device=torch.device("cuda", 0))
         total = float(torch.nn.functional.conv2d(ones, torch.ones_like(ones[..., :3, :3])).sum())
-    except RuntimeError as error:  # of CUDA, of cuDNN, or no memory
+    except Exception as error:  # of CUDA, of cuDNN, of memory, of a call that PyTorch has put off
         return Usability(False, gpu_messages.explain("PyTorch", error))
     if total != 324:  # 6 × 6 sums of 9 ones
         return Usability(False, gpu_messages.failure("PyTorch", f"a convolution of ones gives {total:g}, not 324"))
@@ -41,8 +43,6 @@ def torch_usability() -> Usability:
 
 def _why_not(warned: list[str]) -> gpu_messages.Problem:
     """Return why PyTorch detects no GPU on a machine that has one, from what it warns of."""
-    if is_hidden():
-        return gpu_messages.hidden_gpu()
     if torch.version.cuda is None:
         return gpu_messages.no_cuda_in_torch(torch.__version__)
     return (

@@ -348,7 +348,9 @@ def group_scores(
     advice = f"Images are {side} px wide; use a smaller network or smaller images, or more memory."
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {id_: [] for id_ in networks}
     batches = (Batches(images.to_device_if_fits(device), size, device) for images in group)
-    for images, label in _gathered(itertools.chain.from_iterable(batches), size):
+    # a GPU adds up in blocks that depend on the number of images, so it scores those of one dataset at a time
+    together = size if device.type == "cpu" else 0
+    for images, label in _gathered(itertools.chain.from_iterable(batches), together):
         for id_, network in networks.items():
             with explain_out_of_memory(f"evaluating network {id_}", advice):
                 with forward_precision(precision, device):

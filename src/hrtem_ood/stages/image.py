@@ -223,8 +223,10 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
     microscope, images = None, ImageBuffer()
     progress.log(f"images: {spec.n_structures} of {spec.condition.label}; device: {am.device_name}")
     advice = "Use a larger imaging.pixel_size_A, a smaller cell_A or fewer execution.jobs_per_gpu; or more memory."
-    with host_workers() as workers:
+    waves_made_on: set[str] = set()
+    with host_workers() as workers, explain_out_of_memory(f"imaging {spec.condition.label}", advice):
         for attributes, exit_wave in iter_exit_waves(spec, exit_waves):
+            waves_made_on.add(store.made_on(attributes))
             if microscope is None:
                 wavelength_A, sampling_A = (
                     electron_wavelength_A(attributes["energy_eV"]),
@@ -232,13 +234,14 @@ def image(spec: DatasetSpec, exit_waves: Sequence[Path], output: Path, *, device
                 )
                 size = image_size(spec, exit_wave.particle_phase.shape[-1], sampling_A)
                 microscope = Microscope(spec.imaging, size, wavelength_A, 1 / (2 * sampling_A), am)
-            with explain_out_of_memory(f"imaging structure {exit_wave.structure}", advice):
-                form_image(spec, exit_wave, microscope, images, workers)
+            form_image(spec, exit_wave, microscope, images, workers)
         images.collect()
     dataset = _dataset(spec, images)
     dataset.attrs["energy_eV"] = attributes["energy_eV"]
     seconds = time.monotonic() - begin
-    provenance = store.provenance(spec, seconds=seconds, device=am.device_name, software=am.software)
+    provenance = store.provenance(
+        spec, seconds=seconds, device=am.device_name, software=am.software, inputs_made_on=waves_made_on
+    )
     store.write_zarr(output, dataset, provenance)
     progress.log(f"images: done in {seconds:.1f} s")
 

@@ -26,7 +26,7 @@ from hrtem_ood.learning.torch_device import (
 from hrtem_ood.learning.training.fit import TrainingSettings, fit
 from hrtem_ood.learning.training.image_selection import ImageSelection, select_images
 from hrtem_ood.learning.training.prepared_images import PreparedImages
-from hrtem_ood.learning.training.step_graph import StepGraphs
+from hrtem_ood.learning.training.step_graph import StepGraphs, kind_of_step
 from hrtem_ood.learning.training.stop_signal import catch_stop_signals
 from hrtem_ood.learning.training.training_data import VARIABLE, domain_of_datasets, read_pairs
 from hrtem_ood.progress import log, track
@@ -139,6 +139,7 @@ def _train_all(
             entries[network.id] = _entry(path)
             log(f"{network.id} is trained already")
     missing = [network for network in wanted if network.id not in entries]
+    missing.sort(key=kind_of_step)  # those of one kind share a graph
     if missing:
         wishes = [network.hyperparameters for network in missing]
         shared = _read(datasets, training_set, wishes, networks, settings)

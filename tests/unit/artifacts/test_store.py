@@ -13,6 +13,7 @@ import xarray as xr
 from ase import Atoms
 from zarr.codecs import BloscCodec
 
+from hrtem_ood import gpu_machine
 from hrtem_ood.artifacts import provenance, sealed_zip, store
 from hrtem_ood.artifacts.zarr_mmap import memmap_rows
 from hrtem_ood.campaign.load import load_campaign
@@ -221,7 +222,29 @@ def test_provenance_tells_what_computed_on_a_gpu(raw):
     told = store.provenance(spec, seconds=1, device="NVIDIA H100", software=gpu)
     assert json.loads(told["software"]).items() >= gpu.items()
     assert store.made_on(told) == "NVIDIA H100; CUDA of CuPy 13.0; NVIDIA driver 580; cupy-cuda13x 14.2.0"
+    assert "jobs_per_gpu" not in told
     assert store.made_on(store.provenance(spec, seconds=1, device="cpu")) == "cpu"
+
+
+def test_provenance_tells_how_many_jobs_share_a_gpu(raw):
+    spec = load_campaign(raw).transfer
+    try:
+        gpu_machine.set_memory_share(4)
+        assert store.provenance(spec, seconds=1, device="NVIDIA H100")["jobs_per_gpu"] == 4
+        assert "jobs_per_gpu" not in store.provenance(spec, seconds=1, device="cpu")
+    finally:
+        gpu_machine.set_memory_share(1)
+
+
+def test_what_inputs_were_made_on_counts_where_it_is_something_else(raw):
+    spec = load_campaign(raw).transfer
+
+    def made_on(*inputs):
+        return store.made_on(store.provenance(spec, seconds=1, device="cpu", inputs_made_on=inputs))
+
+    assert made_on() == made_on("cpu") == "cpu"
+    assert made_on("NVIDIA H100; CUDA of CuPy 13.0") == "cpu; of what was made on NVIDIA H100; CUDA of CuPy 13.0"
+    assert made_on("NVIDIA H100", "cpu") == made_on("cpu", "NVIDIA H100") != "cpu"
 
 
 @pytest.mark.parametrize("compressors", [[], None])

@@ -116,7 +116,8 @@ def test_without_a_gpu_no_job_waits(monkeypatch, tmp_path):
     with machine(monkeypatch, tmp_path, (), answers=False):
         install_cupy(monkeypatch, tmp_path)
         assert slot_count(TWO) == 0
-        assert task_limit("train", ONE) is None
+        assert task_limit("train", ONE, {"threads": 3, "gpu": 0}) == 3
+        assert task_limit("train", ONE, {}) == len(os.sched_getaffinity(0))
         with gpu_slot("simulate", ONE), gpu_slot("simulate", ONE):
             assert visible() is None
     assert not list(tmp_path.glob("hrtem-ood-gpus-*"))
@@ -137,7 +138,29 @@ def test_without_a_gpu_no_job_waits(monkeypatch, tmp_path):
 def test_jobs_that_use_a_gpu(monkeypatch, rule, device, version, expected):
     monkeypatch.setattr(gpu_slots.importlib.metadata, "version", lambda _: version)
     assert can_use_gpu(rule, device) is expected
-    assert task_limit(rule, Execution(device=device, jobs_per_gpu=2)) == (4 if expected else None)
+    limited = Execution(device=device, jobs_per_gpu=2)
+    assert task_limit(rule, limited, {"threads": 16}) == (4 if expected else 16)
+    assert task_limit(rule, limited, {"threads": 16, "gpu": 3}) == (3 if expected else 16), (
+        "as --resources gpu=3 grants"
+    )
+    assert task_limit(rule, limited, {"threads": 2, "gpu": 3}) == 2
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_job_of_slurm_without_a_gpu_takes_no_slot(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with gpu_slot("simulate", ONE), gpu_slot("simulate", ONE), gpu_slot("simulate", ONE):
+        assert visible() is None
+    assert not list(tmp_path.glob("hrtem-ood-gpus-*"))
+
+
+def test_a_folder_that_cannot_lock_files_is_told(monkeypatch):
+    def refuses(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(gpu_slots.fcntl, "flock", refuses)
+    with pytest.raises(DeviceError, match=r"cannot lock files \(Function not implemented\)\. Set TMPDIR"):
+        gpu_slots._take(["0"], 1)
 
 
 @pytest.mark.usefixtures("two_cards")

@@ -48,6 +48,10 @@ def test_a_lack_of_memory_on_the_cpu_is_told() -> None:
             "out of memory on the GPU: cuDNN error: CUDNN_STATUS_ALLOC_FAILED. Take less.",
         ),
         (
+            RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+            "out of memory on the GPU: cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED. Take less.",
+        ),
+        (
             of_cupy("OutOfMemoryError", "cupy.cuda.memory", MemoryError, "Out of memory allocating 9 bytes."),
             "out of memory on the GPU: Out of memory allocating 9 bytes. Take less.",
         ),

@@ -1,5 +1,6 @@
 """Exit waves and images on a stand-in for CuPy: they use its names only, and move nothing to or from the device in loops."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -243,6 +244,13 @@ def test_stages(tmp_path, monkeypatch, threads):
         simulation_stage.simulate(waves, structures, shard, device=device)
         image_stage.image(dataset, [shard], output, device=device)
         images[device] = store.read_zarr(output)
+        for path in (shard, output):
+            assert ("CUDA of CuPy" in json.loads(store.zarr_attributes(path)["software"])) == (device == "gpu")
+    mixed = tmp_path / "mixed" / f"{dataset.id}.zarr.zip"
+    image_stage.image(dataset, [tmp_path / "gpu" / f"{waves.id}.zarr.zip"], mixed, device="cpu")
+    assert store.made_on(store.zarr_attributes(mixed)).startswith(
+        "cpu; of what was made on pretended; CUDA of CuPy 13.2"
+    )
     one, other = images["cpu"], images["gpu"]
     np.testing.assert_allclose(other.expected_counts, one.expected_counts, rtol=1e-4)
     np.testing.assert_array_equal(other.label, one.label)

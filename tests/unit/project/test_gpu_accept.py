@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[3]
 sys.path.append(str(ROOT / "benchmarks"))
 from gpu_timing import measured  # noqa: E402
 
+from gpu import outcomes  # noqa: E402
+
 PYTHON = f"""#!/bin/sh
 # A Python without the plugins of pytest that the machine need not have; nothing is installed, as this one has it all.
 case "$1 $2" in
@@ -43,8 +45,10 @@ def test_the_script_runs_to_its_end(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(result.read_text())
-    assert told["tests"]["run"] == told["tests"]["skipped"] > 100
-    assert told["tests"]["failed"] == []
+    tests = told["tests"]
+    assert tests["run"] == tests["skipped"] > 100
+    assert tests["failed"] == tests["left_out"] == tests["missing"] == []
+    assert tests["seconds"].keys() == {"learning", "others"}, "side by side"
     assert "measure nothing" in told["note"]
     assert told["failed"] == {}
     assert told["left_out"] == []
@@ -84,3 +88,29 @@ def test_tests_for_which_no_time_is_left_are_left_out(monkeypatch, until, skips)
     else:
         pytest_runtest_setup(item)
     pytest_runtest_setup(SimpleNamespace(path=ROOT / "tests/unit/test_errors.py"))
+
+
+def test_outcomes_of_tests_are_told(tmp_path):
+    """As pytest writes them."""
+    file = tmp_path / "test_some.py"
+    file.write_text(
+        "import pytest\n"
+        "def test_right(): pass\n"
+        "def test_wrong(): assert False\n"
+        "def test_late(): pytest.skip('no time is left')\n"
+        "def test_other(): pytest.skip('CuPy is too old')\n"
+    )
+    junit = tmp_path / "some.xml"
+    options = ["-q", "-o", "addopts=", "-p", "no:cacheprovider", "-c", os.devnull, f"--junitxml={junit}"]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(file)], capture_output=True, check=False, cwd=tmp_path
+    )
+    told = outcomes([junit, tmp_path / "lost.xml"])
+    assert told.pop("seconds").keys() == {"some"}
+    assert told == {
+        "run": 4,
+        "skipped": 1,
+        "failed": ["test_some.test_wrong"],
+        "left_out": ["test_some.test_late"],
+        "missing": ["lost"],
+    }

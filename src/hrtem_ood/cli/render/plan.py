@@ -8,7 +8,7 @@ from hrtem_ood.campaign.stage_table import STAGES
 from hrtem_ood.cli.render.console import folded, make_table, numbers
 from hrtem_ood.cli.render.empty_files import empty_files_line
 from hrtem_ood.cli.render.quantities import format_bytes, format_hours
-from hrtem_ood.execution.planning.cost_estimate import GPU_OPERATIONS_PER_S, Estimate
+from hrtem_ood.execution.planning.cost_estimate import GPU_OPERATIONS_PER_S, OF_BFLOAT16, Estimate
 from hrtem_ood.execution.planning.plan import PackPlan, Plan, StagePlan
 
 MAX_REASONS = 4
@@ -113,7 +113,9 @@ def _of_gpu_hours(estimates: list[tuple[str, Estimate]]) -> Iterator[str]:
             labels.setdefault(each.card, []).append(STAGES[stage].label)
     for card, stages in labels.items():
         yield (
-            f"GPU hours of {', '.join(stages)} are not measured: they assume {GPU_OPERATIONS_PER_S:.0e} operations per second."
+            f"GPU hours of {', '.join(stages)} are assumed where none like them was measured: "
+            f"{GPU_OPERATIONS_PER_S:.0e} operations per second in bfloat16, 1/{OF_BFLOAT16['tf32']:g} of that in TF32, "
+            f"1/{OF_BFLOAT16['float32']:g} in float32."
             if card is None
             else f"GPU hours of {', '.join(stages)} are measured on {card}."
         )

@@ -35,6 +35,9 @@ On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, 
 LONGEST_S = 1e9
 """Longest time of an artifact that is believed [s]: thirty years."""
 
+MOST_JOBS_PER_GPU = 1000
+"""Jobs on one GPU that are believed."""
+
 LEAST = 1e-9
 """Smallest share, and shortest time [s], that is believed."""
 
@@ -82,11 +85,11 @@ class Estimate:
         Of one core or one GPU. Where both are given, the jobs take one or the other: the configuration leaves it open.
     bytes : float, [B]
     finished : int
-        Number of artifacts that the rates are taken from; 0 where defaults are used.
+        Number of artifacts whose rates are used; 0 where defaults are.
     unknown : int
         Number of artifacts with an unknown cost, which are not included.
     card : str or None
-        GPU on which the GPU hours were measured; None where they are assumed, or there are none.
+        GPU on which the GPU hours were measured; None where some are assumed, or there are none.
     gpu_unknown : bool
         Whether the work is to be done on a GPU, of which no rate is known, so that CPU hours are given.
     from_small : bool
@@ -148,18 +151,28 @@ class CostEstimator:
         """
         jobs = list(jobs)
         counted = [job for job in jobs if job.work is not None]
-        timed = sum(rate.seconds is not None for rate in self._rates(stage))
-        result = Estimate(unknown=len(jobs) - len(counted), finished=timed if counted else 0)
+        result = Estimate(unknown=len(jobs) - len(counted))
         if not counted:
             return result
         devices = self._devices(stage)
-        result.card = self._card(stage) if "gpu" in devices else None
         result.gpu_unknown = stage in GPU_STAGES and self.device == "gpu" and devices == ["cpu"]
+        amounts: dict[tuple[str, str], float] = {}
+        for job in counted:
+            assert job.work is not None
+            like = job.work.kind, job.work.precision
+            amounts[like] = amounts.get(like, 0) + job.work.amount * job.share
+        used: set[int] = set()
         for device in devices:
+            alike = {like: self._alike(stage, device, *like) for like in amounts}
             seconds = sum(
-                self._seconds(stage, device, job.work) * job.work.amount * job.share for job in counted if job.work
+                _seconds(stage, device, precision, alike[kind, precision]) * amount
+                for (kind, precision), amount in amounts.items()
             )
             setattr(result, f"{device}_hours", seconds / 3600)
+            used |= {id(rate) for rates in alike.values() for rate in rates}
+            if device == "gpu" and all(alike.values()):
+                result.card = self._card(stage)
+        result.finished = len(used)
         result.from_small = self._from_small(stage, counted)
         sizes = [rate.bytes for rate in self._rates(stage)] or [BYTES[stage]]
         result.bytes = median(sizes) * sum(job.work.content for job in counted if job.work)
@@ -181,21 +194,13 @@ class CostEstimator:
         counts = Counter(rate.card for rate in self._rates(stage) if rate.device == "gpu")
         return min(counts, key=lambda card: (-counts[card], card), default=None)
 
-    def _seconds(self, stage: str, device: Kind, work: Workload) -> float:
-        """Return the seconds per unit: of artifacts of the same kind, else of any kind, in the same precision; of one card."""
+    def _alike(self, stage: str, device: Kind, kind: str, precision: str) -> list[_Rate]:
+        """Return the rates of artifacts of the same kind, else of any kind, in the same precision; of one card."""
         card = self._card(stage) if device == "gpu" else "cpu"
-        same = (device, card, work.precision)
+        same = (device, card, precision)
         rates = [rate for rate in self._rates(stage) if (rate.device, rate.card, rate.precision) == same]
         timed = [rate for rate in rates if rate.seconds is not None]
-        alike = [rate for rate in timed if rate.kind == work.kind] or timed
-        if not alike:
-            return SECONDS[stage][device] * (OF_BFLOAT16.get(work.precision, 1.0) if device == "gpu" else 1.0)
-        # the time of small ones is that of the start of a job
-        largest = max(rate.amount for rate in alike)
-        large = [rate for rate in alike if rate.amount >= largest / 2]
-        told = [rate.seconds for rate in large if rate.seconds is not None and rate.share_told]
-        # evaluations of older versions may have copied scores, in next to no time; the slowest computed all of its own
-        return median(told) if told else max(rate.seconds or 0 for rate in large)
+        return [rate for rate in timed if rate.kind == kind] or timed
 
     def _read_rates(self, stage: str) -> list[_Rate]:
         rates = []
@@ -211,11 +216,25 @@ class CostEstimator:
         return rates
 
 
+def _seconds(stage: str, device: Kind, precision: str, alike: Sequence[_Rate]) -> float:
+    """Return the seconds per unit of work, of rates that are alike, or assumed where there are none."""
+    if not alike:
+        return SECONDS[stage][device] * (OF_BFLOAT16.get(precision, 1.0) if device == "gpu" else 1.0)
+    # the time of small ones is that of the start of a job
+    largest = max(rate.amount for rate in alike)
+    large = [rate for rate in alike if rate.amount >= largest / 2]
+    told = [rate.seconds for rate in large if rate.seconds is not None and rate.share_told]
+    # evaluations of older versions may have copied scores, in next to no time; the slowest computed all of its own
+    return median(told) if told else max(rate.seconds or 0 for rate in large)
+
+
 def _rate(stage: str, record: ArtifactRecord, work: Workload, size: int) -> _Rate:
     told = record.attributes
     # evaluations copy scores that others hold, which takes next to no time
     share = _positive(told.get("computed_share", 1.0), 1.0)
     amount, seconds, device = work.amount * (share or 0), _positive(told.get("seconds"), LONGEST_S), told.get("device")
+    if seconds is not None and device != "cpu":
+        seconds /= _positive(told.get("jobs_per_gpu", 1), MOST_JOBS_PER_GPU) or 1
     return _Rate(
         "cpu" if device == "cpu" else "gpu",
         str(device),

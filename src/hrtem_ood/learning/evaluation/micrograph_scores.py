@@ -12,7 +12,6 @@ from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.evaluation.feature_hook import FeatureHook, ScoredNetwork
-from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.learning.evaluation.metrics import scores
 from hrtem_ood.learning.evaluation.score_table import NetworkScores
@@ -89,8 +88,7 @@ def _scores(
     with torch.inference_mode():
         handle = hook.network.register_forward_hook(record)
         try:
-            with forward_precision(precision, device):
-                probability = particle_probability(hook.network, micrograph.image, device, tiles)
+            probability = particle_probability(hook.network, micrograph.image, device, tiles, precision)
         finally:
             handle.remove()
         pixels = torch.tensor([float(count) for _, count in seen])

@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hrtem_ood.config.evaluation import EvaluationPrecision
 from hrtem_ood.learning.architectures.complexity import receptive_field
 from hrtem_ood.learning.architectures.registry import stride_of
 from hrtem_ood.learning.batches import standardise
+from hrtem_ood.learning.evaluation.forward_precision import forward_precision
 from hrtem_ood.learning.torch_device import explain_out_of_memory, full_precision
 
 TILE_PX = 1024
@@ -93,7 +95,11 @@ def spans(size: int, tiles: Tiling, stride: int) -> Iterator[Span]:
 
 @torch.inference_mode()
 def particle_probability(
-    network: nn.Module, image: NDArray[np.float32], device: torch.device, tiles: Tiling | None = None
+    network: nn.Module,
+    image: NDArray[np.float32],
+    device: torch.device,
+    tiles: Tiling | None = None,
+    precision: EvaluationPrecision = "float32",
 ) -> NDArray[np.float32]:
     """Segment an image.
 
@@ -107,6 +113,8 @@ def particle_probability(
     device : torch.device
     tiles : Tiling, optional
         See :func:`tiling`; by default, the image goes through in one piece.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of the network, see :func:`~hrtem_ood.learning.evaluation.forward_precision.forward_precision`.
 
     Returns
     -------
@@ -119,11 +127,11 @@ def particle_probability(
     height, width = whole.shape
     one = Tiling(max(height, width), 0, exact=True)
     advice = "Crop the image, or use a machine with more memory."
-    with full_precision(), explain_out_of_memory("segmentation", advice):
+    with explain_out_of_memory("segmentation", advice), full_precision(), forward_precision(precision, device):
         for y in spans(height, tiles or one, stride):
             for x in spans(width, tiles or one, stride):
                 tile = whole[y.start : y.stop, x.start : x.stop][None, None].to(device)
-                particle = network(tile).softmax(dim=1)[0, 1].cpu().numpy()
+                particle = network(tile).float().softmax(dim=1)[0, 1].cpu().numpy()
                 inside = particle[
                     y.keep_from - y.start : y.keep_to - y.start, x.keep_from - x.start : x.keep_to - x.start
                 ]

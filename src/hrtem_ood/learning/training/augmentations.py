@@ -6,7 +6,7 @@ random numbers of its own, so that adding one changes no other.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -99,10 +99,15 @@ class EpochAugmentations:
         for acts, values, apply in self._drawn:
             rows = np.flatnonzero(acts[part])
             if rows.size:
-                place = torch.from_numpy(rows).to(counts.device)
-                chosen = torch.from_numpy(values[part][rows]).to(counts.device)
+                place, chosen = (_sent(each, counts.device) for each in (rows, values[part][rows]))
                 counts[place], label[place] = apply(counts[place], label[place], chosen)
         return counts, label
+
+
+def _sent(values: NDArray[Any], device: torch.device) -> Tensor:
+    """Return values on a device; a GPU does not keep the host waiting for it."""
+    tensor = torch.from_numpy(values)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _uniform(*ranges: tuple[float, float]) -> Draw:

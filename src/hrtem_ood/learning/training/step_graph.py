@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from hrtem_ood.artifacts.identity import canonical_json
 from hrtem_ood.campaign.specs import NetworkSpec
 from hrtem_ood.learning.batches import Images
 from hrtem_ood.learning.torch_device import device_name
@@ -119,6 +120,12 @@ def _waiting_is_an_error() -> Iterator[None]:
             torch.cuda.set_sync_debug_mode(before)
 
 
+def kind_of_step(spec: NetworkSpec) -> str:
+    """Return what must be equal for networks to share a graph, besides their images and device."""
+    hyper = spec.hyperparameters
+    return canonical_json([hyper.architecture.model_dump(), hyper.batch_size, hyper.loss, hyper.numeric_precision])
+
+
 class StepGraphs:
     """Keeps the graph of one kind of network; another kind replaces it, as graphs keep a step's memory."""
 
@@ -149,8 +156,7 @@ class StepGraphs:
         StepGraph or None
             None where the network trains kernel by kernel; a log line says why, once for a kind.
         """
-        hyper = spec.hyperparameters
-        kind = (hyper.architecture, hyper.batch_size, hyper.loss, half, images.counts.shape, device)
+        kind = (kind_of_step(spec), half, images.counts.shape, device)
         if kind != self._kind:
             self._kind, self._graph = kind, None  # before the capture, to free its memory
             self._graph = self._capture(network, spec, images, device, half=half)
@@ -170,6 +176,12 @@ class StepGraphs:
         image = image.contiguous(memory_format=torch.channels_last)
         try:
             graph = StepGraph(copy.deepcopy(network).to(device), LOSS[hyper.loss], image, label, half=half)
+        except torch.OutOfMemoryError as error:
+            self._kind = None  # the next network may find more
+            log(
+                f"this network trains kernel by kernel, as no memory was left for a CUDA graph ({str(error).splitlines()[0]})"
+            )
+            return None
         except RuntimeError as error:
             log(f"{subject}: {device_name(device)} cannot capture a step ({str(error).splitlines()[0]})")
             return None

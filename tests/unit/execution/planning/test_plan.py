@@ -213,12 +213,16 @@ def remarks(made):
 def test_gpu_hours_name_their_card_or_what_they_assume(changed, tmp_path):
     more = {"networks": {"unet": {"seed": [0, 1, 2]}}, "execution": {"device": "gpu"}}
     nothing = remarks(plan(changed(more), tmp_path / "no"))
-    assert "GPU hours of networks, evaluations are not measured: they assume 5e+13 operations per second." in nothing
+    assert (
+        "GPU hours of networks, evaluations are assumed where none like them was measured: 5e+13 operations per"
+        in nothing
+    )
+    assert "operations per second in bfloat16, 1/2 of that in TF32, 1/6 in float32." in nothing
     assert "On a GPU, exit waves, datasets take less; no rate is known yet" in nothing
     pretend(changed({}), tmp_path / "results", device="NVIDIA H100")
     measured = remarks(plan(changed(more), tmp_path / "results"))
     assert "GPU hours of networks, evaluations are measured on NVIDIA H100." in measured
-    assert "assume" not in measured
+    assert "assumed" not in measured
 
 
 def test_rates_of_unlike_cards_are_not_mixed(lived):
@@ -237,7 +241,7 @@ def test_the_time_of_small_artifacts_which_is_that_of_the_start_of_a_job_does_no
     assert estimator.estimate("evaluations", [Job(Workload(3600.0, 1.0))]).cpu_hours == pytest.approx(1.5)
 
 
-def told_by_evaluations(results, shares, **more):
+def told_by_evaluations(results, shares, where="cpu", **more):
     """Rewrite what evaluations tell, and estimate an hour of new ones."""
     for id_, share in shares.items():
         path = Results(results).path("evaluations", id_)
@@ -245,7 +249,7 @@ def told_by_evaluations(results, shares, **more):
         told = {key: value for key, value in attributes.items() if value != "missing"}
         store.write_zarr(path, store.read_zarr(path).drop_attrs(), told)
     job = Job(Workload(1e9, 1.0, precision="float32"))
-    return CostEstimator(StoredArtifacts(results), results, "cpu").estimate("evaluations", [job])
+    return CostEstimator(StoredArtifacts(results), results, where).estimate("evaluations", [job])
 
 
 def test_the_rate_of_evaluations_is_that_of_the_scores_that_they_computed(raw, tmp_path):
@@ -297,6 +301,25 @@ def test_the_precision_changes_the_hours_on_a_gpu(changed, tmp_path):
     # what one precision took says nothing of another
     pretend(changed({"evaluation": {"numeric_precision": "bfloat16"}}), tmp_path / "results", device="NVIDIA H100")
     assert hours("tf32", "results") == pytest.approx(hours("tf32", "none"))
+    change = {"evaluation": {"numeric_precision": "tf32"}, "execution": {"device": "gpu"}}
+    estimate = stage(plan(changed(change), tmp_path / "results"), "evaluations").estimate
+    assert (estimate.card, estimate.finished) == (None, 0), "these hours are assumed, whatever else was measured"
+
+
+def test_jobs_that_share_a_gpu_take_a_part_of_its_time(raw, tmp_path):
+    campaign, results = load_campaign(raw), tmp_path / "results"
+    pretend(campaign, results)
+    shares = dict.fromkeys(campaign.evaluations, 1.0)
+
+    def hours(jobs_per_gpu):
+        told = {"device": "NVIDIA H100", "jobs_per_gpu": jobs_per_gpu}
+        return told_by_evaluations(results, shares, "gpu", **told).gpu_hours
+
+    alone = hours("missing")
+    assert alone > 0
+    assert hours(4) == pytest.approx(alone / 4)
+    for impossible in ("many", -1, 1e9, True):
+        assert hours(impossible) == pytest.approx(alone)
 
 
 def test_an_unknown_architecture_is_told_of(raw, tmp_path, monkeypatch):

@@ -388,26 +388,35 @@ def test_a_dataset_that_changed_size_is_an_error(project: Project) -> None:
         project.evaluate("p", suite)
 
 
-def remake(project: Project, name: str, device: str, software: dict[str, str]) -> None:
+def remake(project: Project, name: str, device: str, software: dict[str, str], **more: str) -> None:
     """Make a dataset again on a device, where one count comes out another by rounding."""
     path = project.path("datasets", name)
     dataset = store.read_zarr(path)
     dataset.counts[0, 0, 0] += 1
     told = {"sha256_of_images": store.arrays_sha256(dataset.counts.values, dataset.label.values)}
-    store.write_zarr(path, dataset, told | {"device": device, "software": json.dumps(software)})
+    store.write_zarr(path, dataset, told | {"device": device, "software": json.dumps(software)} | more)
 
 
 @pytest.mark.parametrize(
-    ("device", "software"),
-    [("NVIDIA H100", {"cupy-cuda13x": "14.2.0", "torch": "2.13"}), ("unknown", {"NVIDIA driver": "580"})],
+    ("device", "software", "more"),
+    [
+        ("NVIDIA H100", {"cupy-cuda13x": "14.2.0", "torch": "2.13"}, {}),
+        ("unknown", {"NVIDIA driver": "580"}, {}),
+        ("unknown", {}, {"inputs_made_on": "NVIDIA H100; cupy-cuda13x 14.2.0"}),
+    ],
+    ids=["another device", "another driver", "waves of another device"],
 )
 def test_a_dataset_of_another_device_is_scored_as_it_is(
-    project: Project, capsys: pytest.CaptureFixture[str], device: str, software: dict[str, str]
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    device: str,
+    software: dict[str, str],
+    more: dict[str, str],
 ) -> None:
     suite = project.suite(project.dataset("d"), project.dataset("e"))
     project.pack("p", 0)
     before = project.evaluate("p", suite)
-    remake(project, "d", device, software)
+    remake(project, "d", device, software, **more)
     after = project.evaluate("p", suite)
     assert "d.zarr.zip was created again on" in capsys.readouterr().err
     digests, now = json.loads(before.datasets), json.loads(after.datasets)

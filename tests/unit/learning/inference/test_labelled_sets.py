@@ -83,6 +83,17 @@ def of_three():
     )
 
 
+@pytest.mark.parametrize(("precision", "tf32"), [("float32", False), ("tf32", True)])
+def test_networks_see_labelled_micrographs_in_the_precision_that_scores_name(made, tmp_path, precision, tf32):
+    _, spec = made(*of_three())
+    seen, network = set(), AboveMean()
+    network.register_forward_hook(lambda *_: seen.add(torch.backends.cudnn.allow_tf32))
+    micrograph_scores(
+        {"a": ScoredNetwork(FeatureHook(network), 64)}, read_labelled_images(written(spec, tmp_path)), CPU, precision
+    )
+    assert seen == {tf32}
+
+
 @pytest.mark.parametrize("repair", [True, False])
 def test_scores_are_those_of_the_verb_score(made, tmp_path, repair):
     pairs, spec = made(*of_three(), repair=repair)

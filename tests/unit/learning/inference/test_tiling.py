@@ -25,6 +25,30 @@ def network(request, make_network):
     return load(make_network(**request.param)).network
 
 
+@pytest.mark.parametrize(
+    ("precision", "tf32", "dtype"),
+    [
+        ((), False, torch.float32),
+        (("float32",), False, torch.float32),
+        (("tf32",), True, torch.float32),
+        (("bfloat16",), False, torch.bfloat16),
+    ],
+    ids=str,
+)
+def test_precision_is_as_asked_for_and_full_by_default(network, counts, monkeypatch, precision, tf32, dtype):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # PyTorch's default
+    seen = []
+
+    def watch(_network, _inputs, output):
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32, output.dtype))
+
+    network.register_forward_hook(watch)
+    found = particle_probability(network, counts(32, 32).astype(np.float32), CPU, None, *precision)
+    assert seen == [(tf32, tf32, dtype)]
+    assert found.dtype == np.float32
+    assert torch.backends.cudnn.allow_tf32, "as it was"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(496, 328), (261, 500)])
 def test_tiles_give_what_one_piece_gives(network, counts, shape):

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from hrtem_ood.learning.checkpoint import weights_sha256
+from hrtem_ood.learning.training.fit import fit
 from hrtem_ood.learning.training.step_graph import StepGraph, StepGraphs
+from hrtem_ood.stages import train
 
 CPU = torch.device("cpu")
 
@@ -69,6 +71,41 @@ def test_another_kind_of_network_has_another_graph(lab: Any, captured: list[Step
         spec = lab.spec(**change)
         assert weights_sha256(lab.fit(spec, graphs=graphs).weights) == weights_sha256(lab.fit(spec).weights)
     assert len(captured) == 4
+
+
+def test_a_pack_of_several_kinds_captures_one_graph_for_each(
+    lab: Any, captured: list[StepGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packs = [lab.pack(0, 1, 2, architecture={"base_channels": number, "depth": 1}) for number in (2, 3)]
+    in_turn = tuple(network for pair in zip(*(pack.networks for pack in packs), strict=True) for network in pair)
+    graphs = StepGraphs()
+
+    def with_graphs(spec: Any, training: Any, validation: Any, settings: Any, resume: Any) -> Any:
+        return fit(spec, training, validation, settings._replace(graphs=graphs), resume)
+
+    monkeypatch.setattr(train, "fit", with_graphs)
+    lab.run(packs[0].model_copy(update={"networks": in_turn}))
+    assert len(captured) == 2
+
+
+def test_without_memory_for_a_graph_the_next_network_tries_again(
+    lab: Any, captured: list[StepGraph], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, graphs = [True], StepGraphs()
+    capture = StepGraph._captured
+
+    def perhaps(self: StepGraph) -> Any:
+        if full.pop():
+            full.append(False)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        full.append(False)
+        return capture(self)
+
+    monkeypatch.setattr(StepGraph, "_captured", perhaps)
+    for spec in lab.pack(0, 1, 2).networks:
+        assert weights_sha256(lab.fit(spec, graphs=graphs).weights) == weights_sha256(lab.fit(spec).weights)
+    assert "no memory was left for a CUDA graph (CUDA out of memory" in capsys.readouterr().err
+    assert len(captured) == 1
 
 
 def test_training_goes_on_from_a_saved_state(

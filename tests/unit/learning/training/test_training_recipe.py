@@ -78,6 +78,8 @@ def bare_loop(spec: NetworkSpec, training: Images, validation: Images, *, autoca
         {"augmentation": "none"},
         {"resample_noise": True},
         {"numeric_precision": "bf16-mixed"},
+        {"numeric_precision": "bf16-mixed", "augmentations": {"scale": {}, "brightness": {}}},
+        {"numeric_precision": "bf16-mixed", "augmentations": {"gain": {}, "film": {}}},
         {"architecture": {"name": "resnet_unet", "base_channels": 4, "depth": 2}},
     ],
     ids=str,
