@@ -53,6 +53,9 @@ def test_jobs_end_with_a_snakemake_that_is_killed(finished, tmp_path, network_jo
     jobs = await_jobs(project, "packs", running)
     if network_jobs == "individual":
         await_tasks(jobs)
+        assert sum("network-task" in each.cmdline() for each in descendants(running)) <= 2, (
+            "as many as there are --cores"
+        )
     kill_and_await_jobs(running)
     assert {each.state for each in records(project.folder / "results")} == {"stopped"}
 
@@ -66,10 +69,14 @@ def await_jobs(project, stage, snakemake):
     return pytest.fail("it ended before it could be killed")
 
 
+def descendants(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
 def await_tasks(jobs):
     """Wait until processes of jobs train one network each."""
     for _ in range(600):
-        found = [child for each in jobs for child in psutil.Process(each.pid).children(recursive=True)]
+        found = [child for each in jobs for child in descendants(each)]
         if any("network-task" in child.cmdline() and child.cpu_times().user > 5 for child in found):
             return
         time.sleep(0.1)
@@ -80,7 +87,7 @@ def kill_and_await_jobs(snakemake):
     """Kill Snakemake, and wait until all that it has started has ended, also jobs that have no record yet."""
     snakemake.send_signal(signal.SIGSTOP)  # it starts nothing more while its jobs are counted,
     time.sleep(1)  # and those that it has just started see whose they are
-    jobs = psutil.Process(snakemake.pid).children(recursive=True)
+    jobs = descendants(snakemake)
     snakemake.kill()
     snakemake.wait()
     _, alive = psutil.wait_procs(jobs, 60)

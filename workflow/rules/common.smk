@@ -138,7 +138,7 @@ def gpus_of(rule):
     SLURM gives it one (gres)."""
     if not HERE or not can_use_gpu(rule, campaign.config.execution.device):
         return 0
-    return workflow.global_resources["gpu"] if TASKS_HERE and rule in TASK_RULES else 1
+    return workflow.global_resources["gpu"].value if TASKS_HERE and rule in TASK_RULES else 1
 
 
 def cores_of_tasks():
