@@ -55,6 +55,18 @@ def gpus(campaign: Campaign) -> None:
     campaign.check(resumed=False)
 
 
+def shards(campaign: Campaign) -> None:
+    """Where a site shares GPUs by shards, the profile's line for it gives every job one GPU, and part of its memory."""
+    campaign.profile = profile_with(campaign, gres="'shard:1'")
+    campaign.change({"execution": {"networks_per_job": 1, "jobs_per_gpu": 4}})
+    packs = list(campaign.project.campaign().packs)
+    head = campaign.submit()
+    given = [wait(lambda pack=pack: gpus_of(pack, campaign.folder), "a training") for pack in packs]
+    assert all(len(devices) == 1 and devices < {"0", "1", "2", "3"} for devices in given), given
+    campaign.over(head)
+    campaign.check(resumed=False)
+
+
 def tasks(campaign: Campaign, id_: str) -> Counter[str]:
     """Tasks that a job was divided into, by the array's number."""
     paths = campaign.folder.glob(f"results/logs/tasks/{id_}/*_0_log.out")
@@ -172,6 +184,7 @@ def neighbours(campaign: Campaign) -> None:
 
 SIDE_BY_SIDE: list[Row] = [
     gpus,
+    shards,
     tasks_of_their_own,
     more_tasks_than_slurm_takes,
     cancel,
