@@ -73,7 +73,7 @@ class Measured:
     failed : dict of str to str
         Error messages of parts.
     left_out : list of str
-        Parts for which no time was left.
+        Parts that have not ended: no time was left, or the run was cut short.
     """
 
     figures: dict[str, float] = field(default_factory=dict)
@@ -93,20 +93,21 @@ def measured(
     until : float, [s]
         Time since the epoch after which no part begins.
     after_each : callable, optional
-        Called with what there is after every part.
+        Called with what there is, at the begin and after every part.
     """
-    found = Measured()
+    found = Measured(left_out=list(parts))
+    tell = after_each or (lambda _: None)
+    tell(found)
     for name, part in parts.items():
         begin = time.time()
         if begin >= until:
-            found.left_out.append(name)
-            continue
+            break
         try:
             found.figures |= part()
         except Exception as error:  # its trace is printed, and the exit code tells
             traceback.print_exc()
             found.failed[name] = f"{type(error).__name__}: {str(error)[:300]}"
         found.seconds[name] = round(time.time() - begin, 1)
-        if after_each is not None:
-            after_each(found)
+        found.left_out.remove(name)
+        tell(found)
     return found

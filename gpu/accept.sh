@@ -4,7 +4,7 @@
 #     gpu/accept.sh WHEELS [RESULT.json]
 #
 # WHEELS is the folder of `make gpu-wheels`. The machine has Python >= 3.12 with PyTorch and CuPy of one CUDA version,
-# Lightning and the SciPy stack. On a machine without a GPU the tests are skipped, the measurements only tried, and the JSON
+# Lightning, pytest, hypothesis, setuptools >= 77 and the SciPy stack. On a machine without a GPU the tests are skipped, the measurements only tried, and the JSON
 # says so.
 #
 # All of it ends within ACCEPT_SECONDS (470): tests and measurements for which no time is left are left out, the JSON names

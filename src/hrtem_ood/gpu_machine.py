@@ -48,19 +48,34 @@ class Card(NamedTuple):
 
 
 def cards() -> tuple[Card, ...]:
-    """Return all GPUs that ``nvidia-smi`` lists; none where it is missing, fails or takes longer than 20 s."""
+    """Return all GPUs that ``nvidia-smi`` lists; none where it is missing or fails, see :func:`ask_nvidia_smi`."""
+    return ask_nvidia_smi()[0]
+
+
+def ask_nvidia_smi() -> tuple[tuple[Card, ...], str]:
+    """Ask ``nvidia-smi`` for all GPUs, for 20 s at most.
+
+    Returns
+    -------
+    tuple of Card
+    str
+        Why it fails, in its own words; empty where it does not, or is not installed.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
-        return ()
+        return (), ""
     command = [program, f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(  # noqa: S603  # fixed words
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return (), str(error)
+    if done.returncode:
+        words = " ".join((done.stdout + done.stderr).split())
+        return (), words[:200] or f"exit code {done.returncode}"
     rows = [[value.strip() for value in row] for row in csv.reader(done.stdout.splitlines())]
-    return tuple(Card(*row) for row in rows if len(row) == len(QUERY)) if done.returncode == 0 else ()
+    return tuple(Card(*row) for row in rows if len(row) == len(QUERY)), ""
 
 
 def gpu_count() -> int:
@@ -105,9 +120,13 @@ def _named_devices() -> list[str] | None:
     if text is None:
         # a node's GPUs belong to the jobs that have asked for them, whether or not SLURM hides them from others
         return [] if "SLURM_JOB_ID" in os.environ and not any(map(os.environ.get, GIVEN_BY_SLURM)) else None
-    words = [word.strip() for word in text.split(",")]
-    # SLURM writes NoDevFiles into it for a job without a GPU
-    return list(takewhile(lambda word: re.match(r"\d|GPU-|MIG-", word), words))
+    words, count = [word.strip() for word in text.split(",")], gpu_count()
+
+    def is_device(word: str) -> bool:
+        # SLURM writes NoDevFiles into it for a job without a GPU
+        return word.startswith(("GPU-", "MIG-")) or (re.fullmatch(r"\d{1,4}", word) is not None and int(word) < count)
+
+    return list(dict.fromkeys(takewhile(is_device, words)))
 
 
 @cache

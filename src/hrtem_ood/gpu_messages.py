@@ -1,6 +1,8 @@
 """What is wrong with a GPU, CuPy, PyTorch or the driver, and what to install or change: names of packages are here only."""
 
 import os
+import shlex
+import sys
 from typing import NamedTuple
 
 from hrtem_ood.gpu_machine import VISIBLE, driver_version
@@ -12,11 +14,13 @@ OLDEST_DRIVER = 580
 """The first driver for CUDA 13 (CUDA Toolkit release notes, table of minimum driver versions)."""
 
 CUPY_REQUIREMENT = f"cupy-cuda{CUDA_MAJOR}x[ctk]>=14"
-INSTALL_CUPY = f"pip install '{CUPY_REQUIREMENT}'"
+INSTALL_CUPY = f"{shlex.quote(sys.executable)} -m pip install '{CUPY_REQUIREMENT}'"
 PAGE = "docs/gpu.md"
 
 _GRES = "request a GPU (`gres` in the profile)"
 """What to do in a SLURM job."""
+
+_COMPARE = f"elsewhere, compare nvidia-smi with `hrtem-ood doctor` ({PAGE})"
 
 REQUESTED = "a GPU is requested (execution.device, or --device), but"
 
@@ -57,17 +61,26 @@ def no_cuda_libraries(reason: str) -> Problem:
     return Problem(what, f"Install both together: {INSTALL_CUPY} ({PAGE}).")
 
 
-def no_driver() -> Problem:
+def no_driver(reason: str) -> Problem:
     """GPU without a driver that answers."""
-    return Problem(
-        "nvidia-smi lists none", f"Start it by hand: it says what is wrong with the driver or a card ({PAGE})."
-    )
+    what = f"nvidia-smi fails ({reason.rstrip('. ')})" if reason else "nvidia-smi lists none"
+    return Problem(what, f"Start it by hand, and mend the driver or the card that it names ({PAGE}).")
 
 
 def old_driver(library: str, reason: str) -> Problem:
-    """Driver too old for CUDA."""
-    what = f"the NVIDIA driver {driver_version()} is too old for {library} ({reason})"
+    """Driver too old for CUDA; or not old, but out of reach, as CUDA also says "insufficient" where it finds no driver."""
+    version = driver_version()
+    if not is_old(version) and "too old" not in reason:
+        what = f"the NVIDIA driver {version} does not answer {library} ({reason})"
+        return Problem(what, f"In a container, start it with the GPU's libraries (--nv, or --gpus all); {_COMPARE}.")
+    what = f"the NVIDIA driver {version} is too old for {library} ({reason})"
     return Problem(what, f"Install driver {OLDEST_DRIVER} or newer, which CUDA {CUDA_MAJOR} needs ({PAGE}).")
+
+
+def is_old(driver: str) -> bool:
+    """Whether the version of a driver is below the oldest one; yes where it cannot be read."""
+    major = driver.partition(".")[0]
+    return not major.isdecimal() or int(major) < OLDEST_DRIVER
 
 
 def no_memory(library: str, reason: str) -> Problem:
@@ -78,7 +91,9 @@ def no_memory(library: str, reason: str) -> Problem:
 
 def no_gpu(library: str) -> Problem:
     """GPU requested and absent."""
-    return Problem(f"{library} detects none", "Use auto or cpu, or a machine with a GPU.")
+    return Problem(
+        f"{library} detects none", "Use auto or cpu, or a machine with a GPU; `hrtem-ood doctor` shows what is found."
+    )
 
 
 def hidden_gpu() -> Problem:
@@ -93,7 +108,7 @@ def hidden_gpu() -> Problem:
 def gpu_not_given(reason: str) -> Problem:
     """GPU of the machine that this process may not use."""
     what = f"the machine has a GPU that is not given to this process ({reason})"
-    return Problem(what, f"In a SLURM job, {_GRES}; elsewhere, compare nvidia-smi with `hrtem-ood doctor` ({PAGE}).")
+    return Problem(what, f"In a SLURM job, {_GRES}; {_COMPARE}.")
 
 
 def cache_not_written(reason: str) -> Problem:

@@ -1,6 +1,7 @@
 """CuPy is used where it really computes; otherwise a message says what to install or change."""
 
 import builtins
+import sys
 
 import pytest
 from tests.unit.gpu_stand_ins import Pool, install_cupy, machine
@@ -40,7 +41,7 @@ FAULTS = [
     ),
     (
         RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"),
-        r"the NVIDIA driver 580\.65\.06 is too old for CuPy .*Install driver 580 or newer",
+        r"the NVIDIA driver 580\.65\.06 does not answer CuPy .*In a container, start it with the GPU's libraries",
     ),
     (
         MemoryError("Out of memory allocating 512 bytes (allocated so far: 0 bytes)."),
@@ -84,6 +85,16 @@ def test_a_kernel_that_fails_is_explained(monkeypatch, tmp_path, capsys, error, 
     assert len(lines) == 1, "once per process"
 
 
+def test_an_old_driver_is_told(monkeypatch, tmp_path):
+    insufficient = RuntimeError(
+        "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
+    )
+    with machine(monkeypatch, tmp_path, ("0, GPU-aaaa, NVIDIA V100, 16160, 4, 535.183.01",)):
+        install_cupy(monkeypatch, tmp_path, fails=insufficient)
+        with pytest.raises(DeviceError, match=r"driver 535\.183\.01 is too old for CuPy .*Install driver 580 or newer"):
+            resolve_device("gpu")
+
+
 @pytest.mark.usefixtures("two_cards")
 def test_a_wrong_fft_is_not_used(monkeypatch, tmp_path):
     cupy = install_cupy(monkeypatch, tmp_path)
@@ -107,7 +118,8 @@ def no_cupy(monkeypatch):
 @pytest.mark.usefixtures("two_cards", "no_cupy")
 def test_a_gpu_without_cupy_is_told(capsys):
     assert resolve_device("auto") == "cpu"
-    assert "CuPy is not installed, so simulation and imaging cannot use it. Run pip install" in capsys.readouterr().err
+    told = f"Run {sys.executable} -m pip install 'cupy-cuda13x[ctk]>=14'"
+    assert f"CuPy is not installed, so simulation and imaging cannot use it. {told}" in capsys.readouterr().err
     with pytest.raises(DeviceError, match="but the machine has a GPU, but CuPy is not installed"):
         resolve_device("gpu")
 

@@ -36,6 +36,9 @@ def test_cards_are_read_from_nvidia_smi():
         ("", []),
         ("-1", []),
         ("NoDevFiles", []),
+        ("1,5,0", ["1"]),  # there are two
+        ("5", []),
+        ("1,1,0", ["1", "0"]),
     ],
 )
 def test_the_environment_limits_the_gpus(monkeypatch, visible, devices):
@@ -49,7 +52,7 @@ def test_the_environment_limits_the_gpus(monkeypatch, visible, devices):
 
 @pytest.mark.usefixtures("two_cards")
 @pytest.mark.parametrize(
-    ("visible", "number"), [("MIG-1,MIG-2,MIG-3", 3), ("MIG-1,GPU-aaaa", 2), ("0,1,2", 2), ("GPU-aaaa,MIG-1,x", 2)]
+    ("visible", "number"), [("MIG-1,MIG-2,MIG-3", 3), ("MIG-1,GPU-aaaa", 2), ("0,1", 2), ("GPU-aaaa,MIG-1,x", 2)]
 )
 def test_a_gpu_may_have_more_parts_than_the_machine_has_gpus(monkeypatch, visible, number):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

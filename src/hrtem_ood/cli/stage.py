@@ -3,7 +3,7 @@
 import importlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -118,9 +118,11 @@ def image(ids: tuple[str, ...], config: tuple[Path, ...], results: Path) -> None
     from hrtem_ood.execution.job import load_job
 
     campaign = load_campaign_from_files(config)
-    with gpu_slot("image", campaign.config.execution):
-        for id_ in ids:
+    with ExitStack() as slot:
+        for place, id_ in enumerate(ids):
             with load_job("datasets", id_, config, results, campaign=campaign) as job:
+                if not place:  # not before: the record of the first one tells that the job runs, or waits
+                    slot.enter_context(gpu_slot("image", job.execution))
                 from hrtem_ood.stages.image import image as run
 
                 run(campaign.datasets[id_], job.inputs, job.output, device=job.execution.device)

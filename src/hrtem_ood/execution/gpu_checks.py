@@ -7,7 +7,7 @@ from importlib import metadata
 from hrtem_ood import gpu_messages
 from hrtem_ood.array_module import array_module, cuda_version, cupy_distributions, cupy_usability
 from hrtem_ood.execution.machine_check import Check
-from hrtem_ood.gpu_machine import VISIBLE, cards, gpu_count, has_gpu, is_hidden
+from hrtem_ood.gpu_machine import VISIBLE, ask_nvidia_smi, gpu_count, has_gpu, is_hidden
 
 
 def _wrong(name: str, problem: gpu_messages.Problem, details: str = "") -> Check:
@@ -16,15 +16,19 @@ def _wrong(name: str, problem: gpu_messages.Problem, details: str = "") -> Check
 
 def gpu() -> Check:
     """Which GPUs the machine has, their memory and driver, and whether this process may use them."""
-    listed, count, given = cards(), gpu_count(), os.environ.get(VISIBLE)
+    (listed, failure), count, given = ask_nvidia_smi(), gpu_count(), os.environ.get(VISIBLE)
     words = [f"{card.name}, {card.used_MiB} of {card.total_MiB} MiB in use, driver {card.driver}" for card in listed]
     words = words or [f"{count} in /dev"]
     details = "; ".join([*words, *([] if given is None else [f"{VISIBLE}={given}"])])
-    if not count:
+    if not count and not failure:
         return Check("GPU", "absent", details)
+    if not listed:
+        return _wrong("GPU", gpu_messages.no_driver(failure), details)
     if is_hidden():
         return _wrong("GPU", gpu_messages.hidden_gpu(), details)
-    return Check("GPU", "good", details) if listed else _wrong("GPU", gpu_messages.no_driver(), details)
+    if gpu_messages.is_old(listed[0].driver):
+        return _wrong("GPU", gpu_messages.old_driver("CUDA", f"of {gpu_messages.CUDA_MAJOR}"), details)
+    return Check("GPU", "good", details)
 
 
 def torch_() -> Check:

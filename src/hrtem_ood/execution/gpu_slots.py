@@ -111,7 +111,8 @@ def _take(devices: Sequence[str], jobs_per_gpu: int) -> tuple[int, str]:
                 if file is not None:
                     return file, device
         if not waits:
-            log(f"waiting for a GPU: {jobs_per_gpu} jobs use each of {len(devices)} already (execution.jobs_per_gpu)")
+            slots = len(devices) * jobs_per_gpu
+            log(f"waiting for a GPU: its slots are taken, {slots} of {len(devices)} (execution.jobs_per_gpu)")
             waits = True
         time.sleep(POLL_S)
 

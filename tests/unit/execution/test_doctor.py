@@ -73,6 +73,25 @@ def test_a_sound_gpu_is_described(monkeypatch, tmp_path):
     assert cuda == "of PyTorch 13.0, of CuPy 13.2, of the driver up to 13.0"
 
 
+@pytest.mark.parametrize(
+    "cards", [(), ("0, GPU-aaaa, NVIDIA H100, 81559, 4, 580.65.06",)], ids=["no card in /dev", "one"]
+)
+def test_a_driver_that_does_not_answer_is_told(monkeypatch, tmp_path, cards):
+    with machine(monkeypatch, tmp_path, cards, answers=False):
+        found = gpu_checks.gpu()
+    assert found.state == "wrong"
+    assert found.details.endswith("nvidia-smi fails (lost)"), "in its own words"
+    assert "mend the driver" in found.fix
+
+
+def test_an_old_driver_is_told(monkeypatch, tmp_path):
+    with machine(monkeypatch, tmp_path, ("0, GPU-aaaa, NVIDIA V100, 16160, 4, 535.183.01",)):
+        found = gpu_checks.gpu()
+    assert found.state == "wrong"
+    assert "the NVIDIA driver 535.183.01 is too old for CUDA" in found.details
+    assert "Install driver 580 or newer" in found.fix
+
+
 @pytest.mark.usefixtures("two_cards")
 def test_a_job_without_the_gpu_that_it_needs_is_told(monkeypatch, tmp_path):
     install_cupy(monkeypatch, tmp_path)
@@ -103,7 +122,8 @@ def test_two_versions_of_cuda_are_told(monkeypatch, tmp_path, works):
     found = gpu_checks.cuda()
     assert found.state == "wrong"
     assert found.details == f"PyTorch is built for CUDA 13.0, CuPy for CUDA {'12.9' if works else '12'}"
-    assert found.fix.startswith("Install both for CUDA 13: pip install 'cupy-cuda13x[ctk]>=14'")
+    assert "Install both for CUDA 13: " in found.fix
+    assert "-m pip install 'cupy-cuda13x[ctk]>=14'" in found.fix
 
 
 @pytest.mark.usefixtures("two_cards")
@@ -121,7 +141,8 @@ def test_cupy_without_cuda_libraries_is_told(monkeypatch, tmp_path):
     found = gpu_checks.cupy_()
     assert found.state == "wrong"
     assert found.details.startswith("cupy-cuda13x 14.2.0: CuPy is installed, but not the CUDA libraries")
-    assert found.fix.startswith("Install both together: pip install 'cupy-cuda13x[ctk]>=14'")
+    assert found.fix.startswith("Install both together: ")
+    assert "-m pip install 'cupy-cuda13x[ctk]>=14'" in found.fix
 
 
 @pytest.mark.usefixtures("on_slurm")

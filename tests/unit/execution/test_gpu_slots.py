@@ -80,7 +80,7 @@ def test_a_job_waits_for_a_slot(monkeypatch, capsys):
     waiting.join(timeout=20)
     assert [device for _, device in got] == ["0"]
     os.close(got[0][0])
-    assert capsys.readouterr().err.count("waiting for a GPU: 1 jobs use each of 1 already") == 1
+    assert capsys.readouterr().err.count("waiting for a GPU: its slots are taken, 1 of 1") == 1
 
 
 def test_a_killed_job_holds_no_slot(tmp_path):

@@ -60,15 +60,16 @@ def test_a_part_that_fails_loses_no_other():
     def fails():
         raise ValueError("no card")
 
-    seen = []
+    seen, left = [], []
     found = measured(
         {"a": lambda: {"x": 1.0}, "b": fails, "c": lambda: {"y": 2.0}},
-        after_each=lambda so_far: seen.append(dict(so_far.figures)),
+        after_each=lambda so_far: (seen.append(dict(so_far.figures)), left.append(list(so_far.left_out))),
     )
     assert found.figures == {"x": 1.0, "y": 2.0}
     assert found.failed == {"b": "ValueError: no card"}
     assert found.left_out == []
-    assert seen == [{"x": 1.0}, {"x": 1.0}, {"x": 1.0, "y": 2.0}]
+    assert seen == [{}, {"x": 1.0}, {"x": 1.0}, {"x": 1.0, "y": 2.0}]
+    assert left == [["a", "b", "c"], ["b", "c"], ["c"], []], "what a run that is killed leaves out"
 
 
 def test_parts_for_which_no_time_is_left_are_named():
