@@ -13,6 +13,8 @@ set -uo pipefail
 wheels=$(realpath "${1:?usage: gpu/accept.sh WHEELS [RESULT.json]}")
 result=$(realpath -m "${2:-gpu-result.json}")
 seconds=${ACCEPT_SECONDS:-470}
+[[ $seconds =~ ^[1-9][0-9]{1,5}$ ]] || { echo "ACCEPT_SECONDS is $seconds; valid are whole numbers from 10 to 999999" >&2; exit 2; }
+compgen -G "$wheels/*.whl" >/dev/null || { echo "$wheels holds no wheels; make gpu-wheels collects them" >&2; exit 2; }
 begin=$(date +%s)
 end=$((begin + seconds))
 left() { echo $(($1 - $(date +%s) > 0 ? $1 - $(date +%s) : 1)); }

@@ -13,8 +13,8 @@ from typing import NamedTuple
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Environment variable with the GPUs that CUDA shows to a process: indices or UUIDs, separated by commas."""
 
-GIVEN_BY_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
-"""Environment variables of a SLURM job that was given GPUs."""
+GIVEN_BY_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
+"""Environment variables with the GPUs that a SLURM job was given; SLURM_GPUS_ON_NODE has their number."""
 
 DEVICES = Path("/dev")
 DRIVER = Path("/sys/module/nvidia/version")
@@ -119,7 +119,8 @@ def _named_devices() -> list[str] | None:
     text = os.environ.get(VISIBLE)
     if text is None:
         # a node's GPUs belong to the jobs that have asked for them, whether or not SLURM hides them from others
-        return [] if "SLURM_JOB_ID" in os.environ and not any(map(os.environ.get, GIVEN_BY_SLURM)) else None
+        given = any(map(os.environ.get, GIVEN_BY_SLURM)) or os.environ.get("SLURM_GPUS_ON_NODE", "0") != "0"
+        return None if given or "SLURM_JOB_ID" not in os.environ else []
     words, count = [word.strip() for word in text.split(",")], gpu_count()
 
     def is_device(word: str) -> bool:

@@ -61,7 +61,14 @@ def test_a_gpu_may_have_more_parts_than_the_machine_has_gpus(monkeypatch, visibl
 
 @pytest.mark.usefixtures("two_cards")
 @pytest.mark.parametrize(
-    ("given", "number"), [({}, 0), ({"SLURM_JOB_GPUS": "0,1"}, 2), ({"CUDA_VISIBLE_DEVICES": "1"}, 1)]
+    ("given", "number"),
+    [
+        ({}, 0),
+        ({"SLURM_JOB_GPUS": "0,1"}, 2),
+        ({"SLURM_GPUS_ON_NODE": "2"}, 2),
+        ({"SLURM_GPUS_ON_NODE": "0"}, 0),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, 1),
+    ],
 )
 def test_a_job_of_slurm_sees_the_gpus_that_it_was_given(monkeypatch, given, number):
     monkeypatch.setenv("SLURM_JOB_ID", "7")

@@ -124,7 +124,12 @@ def made_on(attributes: Mapping[str, Any]) -> str:
     attributes : mapping
         See :func:`provenance`.
     """
-    versions: dict[str, str] = json.loads(attributes.get("software", "{}"))
+    try:  # a file may come from anywhere
+        versions = json.loads(str(attributes.get("software", "{}")))
+    except ValueError:
+        versions = None
+    if not isinstance(versions, dict):
+        versions = {"software": "unknown"}
     of_gpu = {name: version for name, version in versions.items() if name not in ("hrtem-ood", *PACKAGES)}
     here = "; ".join([str(attributes.get("device", "unknown")), *(f"{name} {of_gpu[name]}" for name in sorted(of_gpu))])
     inputs = str(attributes.get("inputs_made_on", here))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from importlib import metadata
 
 from hrtem_ood import gpu_messages
@@ -22,11 +23,11 @@ def gpu() -> Check:
     details = "; ".join([*words, *([] if given is None else [f"{VISIBLE}={given}"])])
     if not count and not failure:
         return Check("GPU", "absent", details)
-    if not listed:
+    if failure or (not listed and shutil.which("nvidia-smi")):  # containers may lack that program
         return _wrong("GPU", gpu_messages.no_driver(failure), details)
     if is_hidden():
         return _wrong("GPU", gpu_messages.hidden_gpu(), details)
-    if gpu_messages.is_old(listed[0].driver):
+    if listed and gpu_messages.is_old(listed[0].driver):
         return _wrong("GPU", gpu_messages.old_driver("CUDA", f"of {gpu_messages.CUDA_MAJOR}"), details)
     return Check("GPU", "good", details)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from hrtem_ood.config.execution import Execution
 from hrtem_ood.errors import DeviceError
-from hrtem_ood.gpu_machine import VISIBLE, set_memory_share, visible_count, visible_devices
+from hrtem_ood.gpu_machine import VISIBLE, cards, set_memory_share, visible_count, visible_devices
 from hrtem_ood.progress import log
 
 LIBRARIES = {"simulate": "cupy", "image": "cupy", "train": "torch", "evaluate": "torch"}
@@ -103,11 +103,12 @@ def gpu_slot(rule: str, execution: Execution) -> Iterator[None]:
 def _take(devices: Sequence[str], jobs_per_gpu: int) -> tuple[int, str]:
     """Wait for a slot; return its open file and its GPU."""
     folder, waits = slot_folder(), False
+    names = _slot_names(devices)
     while True:
         # first one job on every GPU, then a second
         for number in range(jobs_per_gpu):
             for device in devices:
-                file = _lock(folder / f"{_file_name(device)}.{number}")
+                file = _lock(folder / f"{names[device]}.{number}")
                 if file is not None:
                     return file, device
         if not waits:
@@ -134,8 +135,14 @@ def slot_folder() -> Path:
     return folder
 
 
-def _file_name(device: str) -> str:
-    return "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in device)
+def _slot_names(devices: Sequence[str]) -> dict[str, str]:
+    """Return names of files for GPUs: by UUID, where ``nvidia-smi`` tells it, as others may name the same GPU otherwise."""
+    by_index = {card.number: card.uuid for card in cards()} if any(map(str.isdecimal, devices)) else {}
+    uuids = {device: by_index.get(device, device)[:100] for device in devices}
+    return {
+        device: "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in uuid)
+        for device, uuid in uuids.items()
+    }
 
 
 def _lock(path: Path) -> int | None:

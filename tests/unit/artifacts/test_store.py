@@ -236,6 +236,11 @@ def test_provenance_tells_how_many_jobs_share_a_gpu(raw):
         gpu_machine.set_memory_share(1)
 
 
+@pytest.mark.parametrize("software", [5, "[1", '["a"]', "", None, "null"])
+def test_versions_that_cannot_be_read_are_unknown(software):
+    assert store.made_on({"device": "cpu", "software": software}) == "cpu; software unknown"
+
+
 def test_what_inputs_were_made_on_counts_where_it_is_something_else(raw):
     spec = load_campaign(raw).transfer
 

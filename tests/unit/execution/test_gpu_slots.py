@@ -61,6 +61,16 @@ def test_a_second_job_on_a_gpu_comes_after_one_on_each():
 
 
 @pytest.mark.usefixtures("two_cards")
+def test_a_gpu_has_the_same_slots_by_index_and_by_uuid(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with gpu_slot("simulate", ONE):
+        assert visible() == "1"
+        file, device = gpu_slots._take(["GPU-bbbb", "GPU-aaaa"], 1)
+        assert device == "GPU-aaaa"
+        os.close(file)
+
+
+@pytest.mark.usefixtures("two_cards")
 def test_memory_is_shared_where_gpus_are():
     with gpu_slot("simulate", ONE):
         assert gpu_machine.memory_share() == 1

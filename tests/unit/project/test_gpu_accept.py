@@ -36,6 +36,7 @@ def test_the_script_runs_to_its_end(tmp_path):
     python.write_text(PYTHON)
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels/some.whl").touch()
     done = subprocess.run(
         ["bash", str(ROOT / "gpu/accept.sh"), str(tmp_path / "wheels"), str(result)],
         env=os.environ | {"PYTHON": str(python), "ACCEPT_SECONDS": "1800", "CUDA_VISIBLE_DEVICES": ""},
@@ -54,6 +55,26 @@ def test_the_script_runs_to_its_end(tmp_path):
     assert told["left_out"] == []
     assert any(name.startswith("evaluation") and name.endswith("[images/s]") for name in told["figures"])
     assert "tests: exit code 0, benchmarks: exit code 0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wheels", "message"),
+    [
+        ("1.5", True, "ACCEPT_SECONDS is 1.5; valid are whole numbers"),
+        ("08", True, "ACCEPT_SECONDS is 08"),
+        ("9" * 20, True, "valid are whole numbers from 10 to 999999"),
+        ("60", False, "holds no wheels; make gpu-wheels collects them"),
+    ],
+)
+def test_wrong_words_are_told_before_anything_is_done(tmp_path, seconds, wheels, message):
+    if wheels:
+        (tmp_path / "some.whl").touch()
+    command = ["bash", str(ROOT / "gpu/accept.sh"), str(tmp_path), str(tmp_path / "result.json")]
+    environment = os.environ | {"PYTHON": "false", "ACCEPT_SECONDS": seconds}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_part_that_fails_loses_no_other():

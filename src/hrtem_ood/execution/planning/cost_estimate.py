@@ -35,8 +35,8 @@ On a GPU: see :data:`GPU_OPERATIONS_PER_S`. For stages without a default there, 
 LONGEST_S = 1e9
 """Longest time of an artifact that is believed [s]: thirty years."""
 
-MOST_JOBS_PER_GPU = 1000
-"""Jobs on one GPU that are believed."""
+MOST_JOBS_PER_GPU = 64
+"""Most jobs on one GPU, as the configuration has it."""
 
 LEAST = 1e-9
 """Smallest share, and shortest time [s], that is believed."""
@@ -234,7 +234,7 @@ def _rate(stage: str, record: ArtifactRecord, work: Workload, size: int) -> _Rat
     share = _positive(told.get("computed_share", 1.0), 1.0)
     amount, seconds, device = work.amount * (share or 0), _positive(told.get("seconds"), LONGEST_S), told.get("device")
     if seconds is not None and device != "cpu":
-        seconds /= _positive(told.get("jobs_per_gpu", 1), MOST_JOBS_PER_GPU) or 1
+        seconds /= _jobs_per_gpu(told.get("jobs_per_gpu"))
     return _Rate(
         "cpu" if device == "cpu" else "gpu",
         str(device),
@@ -245,6 +245,13 @@ def _rate(stage: str, record: ArtifactRecord, work: Workload, size: int) -> _Rat
         size / work.content,
         stage != "evaluations" or "computed_share" in told,
     )
+
+
+def _jobs_per_gpu(value: object) -> int:
+    """Return how many jobs shared a GPU as a file tells; 1 where it tells none that can be."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 1
+    return value if 1 <= value <= MOST_JOBS_PER_GPU else 1
 
 
 def _positive(value: object, most: float) -> float | None:

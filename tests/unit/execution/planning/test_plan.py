@@ -318,7 +318,7 @@ def test_jobs_that_share_a_gpu_take_a_part_of_its_time(raw, tmp_path):
     alone = hours("missing")
     assert alone > 0
     assert hours(4) == pytest.approx(alone / 4)
-    for impossible in ("many", -1, 1e9, True):
+    for impossible in ("many", -1, 0, 2e-9, 1.5, 65, 1e9, True):
         assert hours(impossible) == pytest.approx(alone)
 
 
