@@ -97,7 +97,7 @@ class Launches(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's
     """Counts calls that compute: neither views nor memory."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's
         self.calls: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -148,7 +148,7 @@ def step() -> dict[str, float]:
         label.long()
 
     def kernel_by_kernel(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-        loss(network(image), truth).backward()  # type: ignore[no-untyped-call]
+        loss(network(image), truth).backward()  # type: ignore[no-untyped-call]  # PyTorch's
 
     batch(turn_by_gather)  # its table of indices is made once
     kernel_by_kernel(flat_cross_entropy)

@@ -4,11 +4,11 @@
 #     gpu/accept.sh WHEELS [RESULT.json]
 #
 # WHEELS is the folder of `make gpu-wheels`. The machine has Python >= 3.12 with PyTorch and CuPy of one CUDA version,
-# Lightning, pytest, hypothesis, setuptools >= 77 and the SciPy stack. On a machine without a GPU the tests are skipped, the measurements only tried, and the JSON
-# says so.
+# Lightning, pytest, hypothesis, setuptools >= 77 and the SciPy stack. On a machine without a GPU the tests are skipped, the
+# measurements only tried, and the JSON says so.
 #
 # All of it ends within ACCEPT_SECONDS (470): tests and measurements for which no time is left are left out, the JSON names
-# them, and the exit code is not 0. ACCEPT_SECONDS=3600 leaves none out.
+# them, and the exit code is not 0.
 set -uo pipefail
 wheels=$(realpath "${1:?usage: gpu/accept.sh WHEELS [RESULT.json]}")
 result=$(realpath -m "${2:-gpu-result.json}")

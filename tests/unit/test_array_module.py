@@ -63,7 +63,7 @@ FAULTS = [
         r"CuPy is installed, but not the CUDA libraries that it needs \(Failure finding.*cupy-cuda13x\[ctk\]",
     ),
     (
-        OSError(30, "Read-only file system", "/home/me/.cupy/kernel_cache"),
+        OSError(30, "Read-only file system", ".cupy/kernel_cache"),
         r"CuPy cannot keep the kernels that it compiles .*Read-only file system.*Set CUPY_CACHE_DIR to a folder",
     ),
     (OSError("libcufft.so.12: cannot open shared object file"), r"CuPy is installed, but not the CUDA libraries"),

@@ -17,7 +17,7 @@ rule image:
 
 # Small datasets are imaged several in one job, each job a rule of its own, as its outputs have no common wildcard. Only what
 # is missing is an output: Snakemake deletes the outputs of a job that it runs.
-if campaign.config.execution.datasets_per_job > 1 and workflow.local_exec and not workflow.remote_exec:
+if campaign.config.execution.datasets_per_job > 1 and HERE:
     BATCHES = {
         f"image_{batch[0][-10:]}": batch
         for batch in dag.image_batches(campaign, dag.missing_artifacts(campaign, exists)["datasets"])
