@@ -11,13 +11,22 @@ import sys
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
+
+def why_no_server() -> str:
+    with open(os.path.join(os.path.dirname(path), "log")) as log:  # noqa: PTH118, PTH120, PTH123  # as below
+        return f"the server of warm processes has ended: {log.read()}"
+
+
 path, python, *words = sys.argv[1:]
 if words[0] == "-u":
     del words[0]
 if words[0] != "-m" or words[1] == "submitit.local._local":  # which is known by its process's number
     os.execv(python, [python, *words])
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-    server.connect(path)
+    try:
+        server.connect(path)
+    except OSError:
+        sys.exit(why_no_server())
     job = {
         "words": words[1:],
         "folder": os.getcwd(),  # noqa: PTH109  # pathlib takes longer to import than all of this
@@ -27,7 +36,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     for number in SIGNALS:
         signal.signal(number, lambda number, _frame: server.send(str(int(number)).encode()))
     socket.send_fds(server, [json.dumps(job).encode()], [0, 1, 2])
-    code = int(server.recv(16) or 1)
+    code = int(server.recv(16) or sys.exit(why_no_server()))
 if code < 0:
     if -code in SIGNALS:  # others, as SIGKILL, have no handler of ours
         signal.signal(-code, signal.SIG_DFL)

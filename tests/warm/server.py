@@ -99,7 +99,7 @@ class Server:
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
         self._owners: set[socket.socket] = set()
-        self._jobs: dict[socket.socket, int] = {}
+        self._jobs: dict[socket.socket, int | None] = {}  # their process; None once it has ended
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ, self._accept)
 
@@ -131,9 +131,10 @@ class Server:
 
     def _forget(self, caller: socket.socket) -> Sequence[str] | None:
         self._selector.unregister(caller)
-        if caller in self._jobs:
+        if self._jobs.get(caller):
             self._send(caller, signal.SIGKILL)
             return None
+        self._jobs.pop(caller, None)
         caller.close()
         owned = bool(self._owners)
         self._owners.discard(caller)
@@ -144,8 +145,8 @@ class Server:
         return None
 
     def _send(self, caller: socket.socket, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._jobs[caller], number)
+        if pid := self._jobs[caller]:
+            os.kill(pid, number)
 
     def _fork(self, caller: socket.socket, job: dict[str, Any], files: list[int]) -> Sequence[str] | None:
         pid = os.fork()
@@ -172,13 +173,19 @@ class Server:
         return list(job["words"])
 
     def _reap(self, caller: socket.socket, end: int) -> None:
+        """Tell a caller how its job ended. It hangs up; were it cut off with a signal of its own unread, it would not hear."""
         self._selector.unregister(end)
         os.close(end)
-        _, status = os.waitpid(self._jobs.pop(caller), 0)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(caller)
-        with contextlib.suppress(OSError), caller:
-            caller.send(str(os.waitstatus_to_exitcode(status)).encode())
+        pid = self._jobs[caller]
+        assert pid is not None
+        _, status = os.waitpid(pid, 0)
+        if caller in self._selector.get_map():
+            self._jobs[caller] = None
+            with contextlib.suppress(OSError):
+                caller.send(str(os.waitstatus_to_exitcode(status)).encode())
+        else:
+            del self._jobs[caller]
+            caller.close()
 
 
 def become(words: Sequence[str], executable: str) -> None:
