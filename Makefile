@@ -94,7 +94,7 @@ thousands: env  ## run the campaign of 12,420 networks (config/experiments/thous
 	@$(BIN)/hrtem-ood validate config/experiments/thousands.yaml $(FRACTION_FILE)
 	@$(BIN)/snakemake --configfile config/experiments/thousands.yaml $(FRACTION_FILE)
 	@$(BIN)/hrtem-ood summary config/experiments/thousands.yaml $(FRACTION_FILE)
-	@$(BIN)/hrtem-ood study-page config/experiments/thousands.yaml $(FRACTION_FILE) --page $(THOUSANDS)/thousands.md --figures $(THOUSANDS)/figures/thousands --data $(THOUSANDS)/data
+	@$(BIN)/hrtem-ood study-page config/experiments/thousands.yaml $(FRACTION_FILE) --page $(THOUSANDS)/thousands.md --figures $(THOUSANDS)/figures/thousands --data $(THOUSANDS)/data --beside docs/data/confirm_cells.csv.gz
 
 real: env  ## train the network for real micrographs (config/experiments/real.yaml), ship the best and write docs/model_card.md
 	@$(BIN)/hrtem-ood validate config/experiments/real.yaml

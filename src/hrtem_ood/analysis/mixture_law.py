@@ -1,16 +1,17 @@
 """What mixing costs and gains: mixtures of k conditions beside networks of each of their conditions alone."""
 
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from hrtem_ood.analysis.mixture_cells import Floats, MixtureCells, mixture_cells, published_mixture_cells
+from hrtem_ood.analysis.published_cells import read_cell_table, readable
 from hrtem_ood.analysis.ranking.bootstrap import percentile_interval, two_way_bootstrap_weights
 from hrtem_ood.campaign.campaign import Campaign
-from hrtem_ood.campaign.domain import IMAGING_SHIFTS, IN_DOMAIN
-
-Floats = NDArray[np.float64]
+from hrtem_ood.config.analysis import Analysis
 
 FEWEST = 3
 """Mixtures of one size below which a row has no interval."""
@@ -71,11 +72,60 @@ def mixture_law(campaign: Campaign, outcomes: xr.Dataset) -> MixtureLaw | None:
     MixtureLaw or None
         None without mixtures of two sizes whose conditions also train alone.
     """
-    cells = _cells(campaign, outcomes)
+    return _law(mixture_cells(campaign, outcomes), campaign.config.analysis)
+
+
+def published_mixture_law(path: Path, analysis: Analysis) -> MixtureLaw | None:
+    """Compare mixtures as :func:`mixture_law` does, from the published cells of a campaign.
+
+    Parameters
+    ----------
+    path : Path
+        ``<campaign>_cells.csv.gz``.
+    analysis : Analysis
+        Score, resamples and level; those of the campaign that is compared with it.
+
+    Returns
+    -------
+    MixtureLaw or None
+        None without mixtures of two sizes whose conditions also train alone.
+
+    Raises
+    ------
+    ArtifactError
+        When the file cannot be read, or has no such score.
+    """
+    table = read_cell_table(path, analysis.metric)
+    with readable(path):
+        cells = published_mixture_cells(table)
+    return _law(cells, analysis)
+
+
+class Widths(NamedTuple):
+    """Widths of intervals of one law as parts of those of another, [1]: over all that both have, and of the average's slope."""
+
+    least: float
+    largest: float
+    slope: float
+
+
+def interval_widths(law: MixtureLaw, other: MixtureLaw) -> Widths:
+    """Compare the widths of the intervals of two laws."""
+    pairs = [(law.average_per_log, other.average_per_log), (law.own_per_log, other.own_per_log)]
+    by_size = {row.conditions: row for row in other.rows}
+    for row in law.rows:
+        if beside := by_size.get(row.conditions):
+            pairs += [(row.own, beside.own), (row.average, beside.average), (row.best, beside.best)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.array([np.float64(one.high - one.low) / np.float64(two.high - two.low) for one, two in pairs])
+    some = ratios[np.isfinite(ratios)] if np.isfinite(ratios).any() else np.array([np.nan])
+    return Widths(float(some.min()), float(some.max()), float(ratios[0]))
+
+
+def _law(cells: MixtureCells, analysis: Analysis) -> MixtureLaw | None:
     sizes = np.unique(cells.size)
     if sizes.size < 2:
         return None
-    analysis = campaign.config.analysis
     how = (analysis.bootstrap_resamples, analysis.confidence_level)
 
     def mean(values: Floats, use: NDArray[np.bool_], slope: bool = False) -> Mean:
@@ -95,45 +145,6 @@ def mixture_law(campaign: Campaign, outcomes: xr.Dataset) -> MixtureLaw | None:
     ]
     every = np.ones(cells.size.shape, np.bool_)
     return MixtureLaw(tuple(rows), mean(cells.own, every, slope=True), mean(cells.average, every, slope=True))
-
-
-class _Cells(NamedTuple):
-    """Cells of mixtures, (cell,): training set, test condition, number of conditions, differences of scores or NaN."""
-
-    row: NDArray[np.integer]
-    place: NDArray[np.integer]
-    size: NDArray[np.integer]
-    own: Floats
-    average: Floats
-    best: Floats
-
-
-def _cells(campaign: Campaign, outcomes: xr.Dataset) -> _Cells:
-    """Collect the cells of mixtures that have one structure set, equal shares, and networks of every condition alone."""
-    score, shift = outcomes.score.values, outcomes["shift"].values
-    sets = [campaign.training_set_by_id[str(id_)] for id_ in outcomes.training_set.values]
-    alone = {spec.datasets[0]: row for row, spec in enumerate(sets) if len(spec.datasets) == 1}
-    images = {row: sum(spec.n_images) for row, spec in enumerate(sets)}
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for row, spec in enumerate(sets):
-        members = [alone[id_] for id_ in spec.datasets if id_ in alone]
-        equal = max(spec.n_images) - min(spec.n_images) <= 1
-        same = len({images[each] for each in (row, *members)}) == 1
-        if len(spec.datasets) < 2 or len(members) < len(spec.datasets) or not (equal and same):
-            continue
-        inside, outside = shift[row] == IN_DOMAIN, np.isin(shift[row], IMAGING_SHIFTS)
-        columns = np.flatnonzero(inside | outside)
-        singles, own = score[members][:, columns], score[row, columns]
-        differences = [
-            np.where(inside[columns], outcomes.regret.values[row, columns], np.nan),
-            np.where(outside[columns], own - singles.mean(axis=0), np.nan),
-            np.where(outside[columns], own - singles.max(axis=0), np.nan),
-        ]
-        counts = (np.full(columns.size, row), outcomes.place.values[columns], np.full(columns.size, len(members)))
-        parts.append((*counts, *differences))
-    if not parts:
-        return _Cells(*(np.empty(0, int) for _ in range(3)), *(np.empty(0) for _ in range(3)))
-    return _Cells(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 def _mean(

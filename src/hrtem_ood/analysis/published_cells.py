@@ -2,7 +2,8 @@
 
 import gzip
 import zlib
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ LARGEST_BYTES = 5 * 10**6
 
 MOST_CONDITIONS = 10_000
 """Of a table of cells that is read."""
+
+NUMBERED = f"conditions are numbered from 0, up to {MOST_CONDITIONS - 1}"
 
 
 def cell_table(campaign: Campaign, folder: Path, results: CampaignResults) -> pd.DataFrame:
@@ -190,25 +193,85 @@ def read_published(path: Path, metric: str = "f1") -> Cells:
     >>> bool(np.corrcoef(predicted[some], cells.score[some])[0, 1] > 0.5)
     True
     """
-    try:
-        table: pd.DataFrame = pd.read_csv(path, dtype={"trained": str})
+    with readable(path):
+        table = _table(path)
         if "shift" in table:
             table = table[~table["shift"].str.startswith("structure")]
         table = table[np.isfinite(table[[metric, *NAMES]].to_numpy(float)).all(axis=1)]
-        members = [[int(each) for each in text.split()] for text in table["trained"]]
+        members = [_conditions(text) for text in table["trained"]]
         tested = table["tested"].to_numpy(int)
-        if (tested != table["tested"]).any() or any(
-            not 0 <= each < MOST_CONDITIONS for each in chain(tested, *members)
-        ):
-            raise ValueError(f"conditions are numbered from 0, up to {MOST_CONDITIONS - 1}")
-    except KeyError as error:
-        raise ArtifactError(f"{path}: is not a table of cells: {shortened(str(error).strip(chr(34)))}.") from None
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error) as error:
-        raise ArtifactError(f"{path}: is no table of cells that can be read: {shortened(str(error), 200)}") from None
     trained = np.zeros((len(table), 1 + max([*tested, *(max(some) for some in members)], default=0)), np.bool_)
     for place, some in enumerate(members):
         trained[place, some] = True
     return Cells(table[metric].to_numpy(float), table[list(NAMES)].to_numpy(float), trained, tested)
+
+
+def read_cell_table(path: Path, metric: str) -> pd.DataFrame:
+    """Read published cells as the columns that tell training sets apart, and what came of them.
+
+    Parameters
+    ----------
+    path : Path
+        ``<campaign>_cells.csv.gz``.
+    metric : str
+        The score.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``training_set``, ``trained`` (tuple of int), ``train_structures``, ``test_structures``, ``tested``, ``shift``,
+        ``mixture_entropy``, ``log_n_images``, ``regret``, and ``score``, larger is better.
+
+    Raises
+    ------
+    ArtifactError
+        When the file is missing or damaged, or lacks a column; it says which.
+    """
+    texts = ["training_set", "train_structures", "test_structures", "shift"]
+    numbers = ["mixture_entropy", "log_n_images", "regret"]
+    with readable(path):
+        read = _table(path)
+        table = read[[*texts, "tested"]].join(read[numbers].astype(float))
+        table["trained"] = [tuple(_conditions(text)) for text in read["trained"]]
+        table["score"] = BETTER[metric] * read[metric].astype(float)
+    return table
+
+
+def _table(path: Path) -> pd.DataFrame:
+    table: pd.DataFrame = pd.read_csv(path, dtype={"trained": str})
+    tested = table["tested"].to_numpy(int)
+    if (tested != table["tested"]).any():
+        raise ValueError(NUMBERED)
+    _in_range(tested)
+    return table
+
+
+def _conditions(text: str) -> list[int]:
+    return _in_range([int(each) for each in text.split()])
+
+
+def _in_range(numbers: Iterable[int]) -> list[int]:
+    some = list(numbers)
+    if any(not 0 <= each < MOST_CONDITIONS for each in some):
+        raise ValueError(NUMBERED)
+    return some
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a table of cells into an ``ArtifactError`` that names the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise ArtifactError(f"{path}: is not a table of cells: {shortened(str(error).strip(chr(34)))}.") from None
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error) as error:
+        raise ArtifactError(f"{path}: is no table of cells that can be read: {shortened(str(error), 200)}") from None
 
 
 def _forecasts(

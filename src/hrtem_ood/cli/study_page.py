@@ -15,7 +15,15 @@ from hrtem_ood.cli.output import print_text
 @click.option("--page", type=FILE, required=True, help="Markdown file to write; overwritten.")
 @click.option("--figures", type=FOLDER, required=True, help="Folder for its figures.")
 @click.option("--data", type=FOLDER, help="Folder for the table of its cells.  [default: none is written]")
-def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Path, data: Path | None) -> None:
+@click.option(
+    "--beside",
+    type=FILE,
+    metavar="CELLS",
+    help="Published cells of another campaign, whose law of mixtures is written beside this one's.  [default: none]",
+)
+def study_page(
+    configs: tuple[Path, ...], results: Path, page: Path, figures: Path, data: Path | None, beside: Path | None
+) -> None:
     """Write a Markdown page about a finished campaign.
 
     It has the tables and figures of the results, and how to read them. With --data, every cell is published, too: score,
@@ -29,6 +37,7 @@ def study_page(configs: tuple[Path, ...], results: Path, page: Path, figures: Pa
         raise ConfigError("--page: give the name of a Markdown file, for example docs/results.md.")
     words = ["hrtem-ood", "study-page", *configs, "--page", page, "--figures", figures]
     words += [] if data is None else ["--data", data]
+    words += [] if beside is None else ["--beside", beside]
     command = shlex.join(map(str, words))
-    cells = write_page(load_campaign_from_files(configs), results, page, figures, command, data)
+    cells = write_page(load_campaign_from_files(configs), results, page, figures, command, data, beside)
     print_text(", ".join(map(str, [page, figures, *cells])))

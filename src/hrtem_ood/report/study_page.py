@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from hrtem_ood.analysis.correlation import spearman
 from hrtem_ood.analysis.earlier_forecast import earlier_forecast
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
-from hrtem_ood.analysis.mixture_law import mixture_law
+from hrtem_ood.analysis.mixture_law import MixtureLaw, interval_widths, mixture_law, published_mixture_law
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.published_cells import write_cells
 from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES, bootstrap_stream, cell_subsets
@@ -46,12 +46,20 @@ OUTCOME = {
     "regret": "score less that of networks trained under the test condition itself",
 }
 
+MIXTURES = "it takes mixtures of two sizes whose conditions also train alone, on as many images."
+
 PACKAGES = ("torch", "numpy", "scipy", "abtem")
 """Packages whose versions the page states."""
 
 
 def write_page(
-    campaign: Campaign, results: Path, page: Path, figures: Path, command: str, data_folder: Path | None = None
+    campaign: Campaign,
+    results: Path,
+    page: Path,
+    figures: Path,
+    command: str,
+    data_folder: Path | None = None,
+    beside: Path | None = None,
 ) -> list[Path]:
     """Write the page of a finished campaign, copy its figures, and publish its cells.
 
@@ -66,6 +74,8 @@ def write_page(
         Command that generates the page, for its first lines.
     data_folder : Path, optional
         Folder of its cells; without one, none are written.
+    beside : Path, optional
+        Published cells of another campaign, whose law of mixtures is written beside.
 
     Returns
     -------
@@ -75,7 +85,7 @@ def write_page(
     Raises
     ------
     ArtifactError
-        Where the campaign is not finished.
+        Where the campaign is not finished, or ``beside`` cannot be read.
     """
     report = Results(results).path("reports", campaign.report_id)
     if not (report / REPORT).exists():
@@ -84,7 +94,12 @@ def write_page(
         )
     names = [row.name for row in figures_of(campaign) if row.on_study_page]
     links = {name: Path(os.path.relpath(figures / f"{name}.png", page.parent)).as_posix() for name in names}
+    other = None if beside is None else other_law(beside, page, campaign.config.analysis)
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
+    if other is not None and mixture_law(campaign, data.results.outcomes) is None:
+        raise ArtifactError(
+            f"{campaign.name} has no law of mixtures, beside which that of {beside} would be: {MIXTURES}"
+        )
     pictures = {figures / f"{name}.png": (report / f"figures/{name}.png").read_bytes() for name in names}
     # whatever cannot be read or made is met before the first file is written
     for folder in (page.parent, figures, *([] if data_folder is None else [data_folder])):
@@ -93,11 +108,32 @@ def write_page(
         write_bytes(path, content)
     cells = [] if data_folder is None else write_cells(campaign, results, data.results, data_folder)
     published = [Path(os.path.relpath(each, page.parent)).as_posix() for each in cells]
-    write_text(page, page_text(data, links, command, published))
+    write_text(page, page_text(data, links, command, published, other))
     return cells
 
 
-def page_text(data: ReportData, links: dict[str, str], command: str, published: Sequence[str] = ()) -> str:
+class OtherLaw(NamedTuple):
+    """The law of mixtures of another campaign, its name, and the link of its cells."""
+
+    campaign: str
+    link: str
+    law: MixtureLaw
+
+
+def other_law(cells: Path, page: Path, analysis: Analysis) -> OtherLaw:
+    """Read the law of mixtures of another campaign, for the page of this one."""
+    if (law := published_mixture_law(cells, analysis)) is None:
+        raise ArtifactError(f"{cells} has no law of mixtures: {MIXTURES}")
+    return OtherLaw(cells.name.split("_cells")[0], Path(os.path.relpath(cells, page.parent)).as_posix(), law)
+
+
+def page_text(
+    data: ReportData,
+    links: dict[str, str],
+    command: str,
+    published: Sequence[str] = (),
+    beside: OtherLaw | None = None,
+) -> str:
     """Write the page's text.
 
     Parameters
@@ -109,6 +145,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         Command that generates the page.
     published : sequence of str
         Links of the files of cells.
+    beside : OtherLaw, optional
 
     Returns
     -------
@@ -118,6 +155,7 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
     campaign, results, analysis = data.campaign, data.results, data.analysis
     stages, software = campaign_provenance(campaign, data.folder)
     covered = forecast_coverage(results, analysis)
+    law = mixture_law(campaign, results.outcomes)
     return load_template("study_page.md.j2", html=False).render(
         campaign=campaign,
         analysis=analysis,
@@ -148,7 +186,9 @@ def page_text(data: ReportData, links: dict[str, str], command: str, published: 
         limits=limitations(campaign, results),
         published=published,
         spread=variance_components(results.metrics, results.outcomes, analysis),
-        law=mixture_law(campaign, results.outcomes),
+        law=law,
+        beside=beside if law else None,
+        widths=interval_widths(law, beside.law) if law and beside else None,
         earlier=earlier_forecast(campaign, data.folder, results.outcomes),
         large=LARGE,
         planned=planned_networks(campaign),
@@ -213,7 +253,7 @@ def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, stru
         if apart or str(cells).startswith("structure") != structures:
             continue
         by_name = part.set_index("predictor")
-        best = part.sort_values("rho", ascending=False).iloc[0]
+        best = _best(part)
         rows.append(
             {
                 "cells": cells,
@@ -223,6 +263,12 @@ def subset_rows(results: CampaignResults, campaign: Campaign, name: str, *, stru
             }
         )
     return rows
+
+
+def _best(part: pd.DataFrame) -> "pd.Series[Any]":
+    """Return the predictor with the largest ρ; of those that differ by rounding only, always the same one."""
+    rounded = part.assign(rounded=part.rho.round(9)).sort_values(["rounded", "predictor"], ascending=[False, True])
+    return rounded.drop(columns="rounded").iloc[0]
 
 
 APART = ("sigma", FORECAST, "log_cnr_difference", "texture_gap", "abs_delta_defocus_A")
@@ -258,7 +304,7 @@ def apart_rows(results: CampaignResults, analysis: Analysis, group: str) -> list
                     "outcome": outcome,
                     "cells": cells,
                     "n": int(part.n.iloc[0]),
-                    "best": part.sort_values("rho", ascending=False).iloc[0].to_dict(),
+                    "best": _best(part).to_dict(),
                     "rho": {name: by_name.loc[name].to_dict() if name in by_name.index else None for name in APART},
                 }
             )

@@ -60,7 +60,7 @@ def two_materials(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def write(written: Any, tmp_path: Path) -> str:
+def write(written: Any, tmp_path: Path, *options: str) -> str:
     metrics(written.campaign, written.results)
     # the report's figures, which have tests of their own, are copied as they are
     for name in figure_names(written.campaign):
@@ -70,7 +70,7 @@ def write(written: Any, tmp_path: Path) -> str:
     path.write_text(yaml.safe_dump(written.config))
     page, figures = tmp_path / "docs/results.md", tmp_path / "docs/figures"
     words = ["study-page", str(path), "--results", str(written.results), "--page", str(page), "--figures", str(figures)]
-    done = CliRunner().invoke(main, words)
+    done = CliRunner().invoke(main, [*words, *options])
     assert done.exit_code == 0, done.output
     return page.read_text()
 
@@ -182,6 +182,43 @@ def test_a_broken_or_unfinished_campaign_is_told(two_materials, tmp_path, monkey
     assert done.exit_code == 1
     assert "the campaign is not finished" in done.output
     assert not Path("page.md").exists()
+
+
+@pytest.mark.slow
+def test_the_law_of_mixtures_stands_beside_that_of_published_cells(config, make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config["conditions"] = {"many": {"defocus_A": [-100, -50, 50, 100, 150], "dose_e_per_A2": 400, "focal_spread_A": 20}}
+    common = {"structure_set": "train", "conditions": "many", "n_images": 4, "n_validation_structures": 1}
+    drawn = {"mixture": True, "drawn": {"n_conditions": [2, 3], "number": 3}}
+    config["training_sets"] = {"single": common, "drawn": common | drawn}
+    config["networks"]["unet"] |= {"training_sets": ["single", "drawn"], "seed": 0, "epochs": 2}
+    config["test_suites"] = {"test": {"structure_set": "test", "conditions": "many"}}
+    config["analysis"] = {"bootstrap_resamples": 100}
+    written = make(config, rule=rule_of(config, lambda one, other: 0.9 - abs(one.defocus_A - other.defocus_A) / 500))
+    written.config = config
+    other = ROOT / "docs/data/confirm_cells.csv.gz"
+    text = write(written, tmp_path, "--beside", str(other))
+    assert "--beside" in text.split("by\n", 1)[1].splitlines()[1]
+    own, beside = text.split("## The law of mixtures")[1].split("**Beside the campaign `confirm`**")
+    assert [line[:8] for line in own.splitlines() if line.startswith("| ")] == ["| k | mi", "| 2 | 3 ", "| 3 | 3 "]
+    rows = [line for line in beside.splitlines() if re.match(r"\| \d", line)]
+    assert [line[:9] for line in rows] == ["| 2 | 22 ", "| 4 | 25 ", "| 8 | 25 "]
+    assert re.search(r"Intervals of `\w+` are \d+\.\d\d to \d+\.\d\d times as wide as those of `confirm`", beside)
+    assert (tmp_path / "docs" / re.search(r"\[its cells\]\((.+?)\)", beside)[1]).resolve() == other
+
+
+@pytest.mark.slow
+def test_without_a_law_of_mixtures_none_stands_beside(two_materials, make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = make(two_materials)
+    written.config = two_materials
+    with pytest.raises(AssertionError, match="has no law of mixtures, beside which"):
+        write(written, tmp_path, "--beside", str(ROOT / "docs/data/confirm_cells.csv.gz"))
+    with pytest.raises(AssertionError, match=r"none.csv: is no table of cells that can be read"):
+        write(written, tmp_path, "--beside", "none.csv")
+    with pytest.raises(AssertionError, match=r"transfer_cells.csv.gz: is not a table of cells"):
+        write(written, tmp_path, "--beside", str(ROOT / "docs/data/transfer_cells.csv.gz"))
+    assert not (tmp_path / "docs").exists()
 
 
 @pytest.mark.parametrize(
