@@ -1,6 +1,8 @@
 """A small valid configuration that tests vary."""
 
 import copy
+import signal
+from collections.abc import Iterator
 
 import pytest
 from tests.unit.pretended import pretend
@@ -64,3 +66,11 @@ def lived(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small") / "results"
     pretend(load_campaign(CONFIG), folder)
     return folder
+
+
+@pytest.fixture
+def hearing_hangups() -> Iterator[None]:
+    """Take SIGHUP as from a terminal, also where ``nohup`` runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

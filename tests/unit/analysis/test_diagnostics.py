@@ -10,6 +10,8 @@ from scipy import stats
 
 from hrtem_ood.analysis.diagnostics import architectures, diverged, uncertainty_correlation
 from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.campaign.results import Results
+from hrtem_ood.cli.render import summary
 from hrtem_ood.cli.render.summary import summary_table
 from hrtem_ood.stages.metrics import metrics as run_metrics
 from hrtem_ood.stages.report import report as run_report
@@ -50,6 +52,49 @@ def test_diverged_networks_are_named_everywhere(make: Make, config: dict[str, An
     assert "<th>lr schedule</th>" in text
     assert "1 network diverged" in text
     assert "1 of 6 networks diverged" in str(summary_table(made.campaign, made.results).caption)
+
+
+def test_of_many_training_sets_the_best_and_the_worst_are_shown(
+    synthetic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered(synthetic)
+    whole = summary_table(synthetic.campaign, synthetic.results)
+    assert whole.row_count == 3  # −100, +100 and their mixture, whose medians are 0.6, 0.6 and 0.7
+    monkeypatch.setattr(summary, "MOST_SHOWN", 1)
+    monkeypatch.setattr(summary, "FEWEST_SHOWN", 1)
+    some = summary_table(synthetic.campaign, synthetic.results)
+    assert list(some.columns[0].cells) == ["mixed (2 conditions)", "+100"]
+    path = Results(synthetic.results).path("reports", synthetic.campaign.report_id) / "tables/ood_matrix.csv"
+    assert f"The 1 best and the 1 worst of 3 rows; all are in {path}." in str(some.caption)
+
+
+def test_of_rows_on_several_structure_sets_some_of_each_are_shown(
+    synthetic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "MOST_SHOWN", 4)
+    monkeypatch.setattr(summary, "FEWEST_SHOWN", 1)
+    rows = pd.DataFrame({"structure_set": ["easy"] * 3 + ["hard"] * 8, "score": [0.9, 0.8, 0.7, *np.arange(8) / 20]})
+    some, left_out = summary._best_and_worst(synthetic.campaign, synthetic.results, rows, rows.score, "ood_matrix")
+    assert list(some.score) == [0.9, 0.8, 0.7, 0.35, 0.3, 0.05, 0.0]  # no row twice
+    assert "The 2 best and the 2 worst on each structure set of 11 rows" in left_out
+
+
+def test_conditions_that_vary_in_many_parameters_have_short_names(make: Make, config: dict[str, Any]) -> None:
+    values = np.arange(6)
+    keys = {"defocus_A": 20.0 * values, "dose_e_per_A2": 100.0 + values, "focal_spread_A": 10.0 + values}
+    keys |= {"C12": 5.0 * values, "C30": 1e4 * values}
+    rows = [{name: float(each[place]) for name, each in keys.items()} for place in values]
+    config["conditions"] = {"varied": rows}
+    config["training_sets"] = {"single": config["training_sets"]["single"] | {"conditions": "varied"}}
+    config["networks"]["unet"] |= {"training_sets": "single", "seed": 0}
+    config["test_suites"] = {"test": {"structure_set": "test", "conditions": "varied"}}
+    made = make(config)
+    gathered(made)
+    table = summary_table(made.campaign, made.results)
+    names = [str(each) for each in table.columns[0].cells]
+    assert names[1] == "Δf +20 Å, 101 e/Å², …"
+    assert len(set(names)) == 6
+    assert set(map(str, table.columns[5].cells)) <= set(names)
 
 
 def test_no_word_of_divergence_where_there_is_none(synthetic: Any) -> None:

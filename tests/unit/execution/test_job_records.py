@@ -62,6 +62,7 @@ def test_the_record_of_another_job_on_the_same_artifact_stays(tmp_path):
     assert read(path_of(tmp_path)) == other
 
 
+@pytest.mark.usefixtures("hearing_hangups")
 @pytest.mark.parametrize(
     ("number", "state"), [(signal.SIGTERM, "stopped"), (signal.SIGHUP, "stopped"), (signal.SIGKILL, "running")]
 )

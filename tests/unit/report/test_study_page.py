@@ -187,7 +187,9 @@ def test_a_broken_or_unfinished_campaign_is_told(two_materials, tmp_path, monkey
 @pytest.mark.slow
 def test_the_law_of_mixtures_stands_beside_that_of_published_cells(config, make, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config["conditions"] = {"many": {"defocus_A": [-100, -50, 50, 100, 150], "dose_e_per_A2": 400, "focal_spread_A": 20}}
+    config["conditions"] = {
+        "many": {"defocus_A": [-100, -50, 50, 100, 150], "dose_e_per_A2": 400, "focal_spread_A": 20}
+    }
     common = {"structure_set": "train", "conditions": "many", "n_images": 4, "n_validation_structures": 1}
     drawn = {"mixture": True, "drawn": {"n_conditions": [2, 3], "number": 3}}
     config["training_sets"] = {"single": common, "drawn": common | drawn}

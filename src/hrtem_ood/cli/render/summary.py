@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+import xarray as xr
 from rich.table import Table
 
 from hrtem_ood.analysis.campaign_forecast import check_forecaster
 from hrtem_ood.analysis.key_numbers import by_training_set, key_numbers, rows_as_dicts
-from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics
+from hrtem_ood.analysis.matrix import aggregate_by_training_set, read_metrics, training_set_titles
 from hrtem_ood.analysis.measured import measured_scores
 from hrtem_ood.analysis.results import read_scores
 from hrtem_ood.campaign.campaign import Campaign
+from hrtem_ood.campaign.results import Results
 from hrtem_ood.cli.render.console import make_table, numbers
 from hrtem_ood.learning.evaluation.metric_names import METRICS
 from hrtem_ood.report.answer import answer
@@ -19,6 +22,12 @@ from hrtem_ood.transfer.forecast.choose_file import choose_forecaster, forecaste
 from hrtem_ood.transfer.forecast.cross_validation import LEVEL
 from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
+
+MOST_SHOWN = 10
+"""Rows of a table that are shown at each end, of all structure sets together, where there are more than twice as many."""
+
+FEWEST_SHOWN = 3
+"""The same of one structure set."""
 
 
 def answer_lines(campaign: Campaign, results: Path) -> list[str]:
@@ -81,7 +90,7 @@ def _weak_bins(forecaster: Forecaster) -> Iterator[str]:
 
 
 def summary_table(campaign: Campaign, results: Path) -> Table:
-    """Return the table of a finished campaign: every training set in-domain and off-domain.
+    """Return the table of a finished campaign: training sets in-domain and off-domain, of many the best and the worst.
 
     Parameters
     ----------
@@ -93,8 +102,11 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     -------
     rich.table.Table
     """
-    cells = aggregate_by_training_set(campaign, read_metrics(campaign, results))
+    cells = _briefly_named(campaign, aggregate_by_training_set(campaign, read_metrics(campaign, results)))
     rows, key = by_training_set(cells), key_numbers(cells)
+    some, left_out = _best_and_worst(
+        campaign, results, rows, rows.median_ood_f1.fillna(rows.in_domain_f1), "ood_matrix"
+    )
     diverged = f" {key.diverged} of {key.networks} networks diverged; the report names them." if key.diverged else ""
     several = rows.structure_set.nunique() > 1
     table = make_table(
@@ -107,9 +119,9 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
         "under",
         caption=f"In-domain away from minimum contrast: median F1 {format_score(key.in_domain_f1)}. "
         f"Off-domain: median gap {format_score(key.gap, signed=True)} over {key.off_domain_cells} pairs of training set and "
-        f"test dataset.{diverged}",
+        f"test dataset.{diverged}{left_out}",
     )
-    for row in rows_as_dicts(rows):
+    for row in rows_as_dicts(some):
         table.add_row(
             row["training_set"],
             *([row["structure_set"]] if several else []),
@@ -123,7 +135,9 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
 
 
 def measured_tables(campaign: Campaign, results: Path) -> Iterator[Table]:
-    """Yield a table for each suite of labelled micrographs: every training set, the best first, with its gap to simulation.
+    """Yield a table for each suite of labelled micrographs: training sets, the best first, with their gaps to simulation.
+
+    Of many, only the best and the worst are shown.
 
     Parameters
     ----------
@@ -133,17 +147,18 @@ def measured_tables(campaign: Campaign, results: Path) -> Iterator[Table]:
     """
     if not campaign.labelled_sets:
         return
-    cells = aggregate_by_training_set(campaign, read_metrics(campaign, results))
+    cells = _briefly_named(campaign, aggregate_by_training_set(campaign, read_metrics(campaign, results)))
     measured = measured_scores(campaign, results, cells)
     level = f"{100 * campaign.config.analysis.confidence_level:.0f} %"
     for gap in measured.gaps:
         rows = measured.table[measured.table.suite == gap.suite].sort_values("f1", ascending=False)
+        rows, left_out = _best_and_worst(campaign, results, rows, rows.f1, "measured")
         table = make_table(
             f"Micrographs of {gap.suite}: F1, median over the networks of each training set",
             "training set",
             *numbers("networks", "images", "mean F1", level, "median F1", "in-domain, simulated", "gap", level),
             caption=f"Gap from simulation to experiment, median over {gap.training_sets} training sets: "
-            f"{format_interval(gap.gap, gap.low, gap.high)}.",
+            f"{format_interval(gap.gap, gap.low, gap.high)}.{left_out}",
         )
         for row in rows_as_dicts(rows):
             table.add_row(
@@ -157,3 +172,32 @@ def measured_tables(campaign: Campaign, results: Path) -> Iterator[Table]:
                 f"{format_score(row['gap_low'], signed=True)} to {format_score(row['gap_high'], signed=True)}",
             )
         yield table
+
+
+def _briefly_named(campaign: Campaign, cells: xr.Dataset) -> xr.Dataset:
+    """Name conditions as in a sentence: where many parameters vary at once, whole names take ten lines of a column."""
+    labels = campaign.condition_labels
+    if not labels.varies_jointly:
+        return cells
+    titles = training_set_titles(campaign, brief=True)
+    conditions = [campaign.datasets[id_].condition for id_ in cells.condition.values.astype(str)]
+    return cells.assign_coords(
+        short_label=("training_set", [titles[id_] for id_ in cells.training_set.values.astype(str)]),
+        condition_short_label=("condition", [labels.brief(each) for each in conditions]),
+    )
+
+
+def _best_and_worst(
+    campaign: Campaign, results: Path, rows: pd.DataFrame, score: "pd.Series[float]", table: str
+) -> tuple[pd.DataFrame, str]:
+    """Return all rows, or of many the best and the worst on each structure set, best first; and where the others are."""
+    if len(rows) <= 2 * MOST_SHOWN:
+        return rows, ""
+    order = score.sort_values(ascending=False, kind="stable").index
+    sets = rows.structure_set[order] if "structure_set" in rows else pd.Series("", order)
+    most = max(FEWEST_SHOWN, MOST_SHOWN // sets.nunique())
+    places = pd.concat([part.iloc[[*range(min(most, len(part))), *range(max(most, len(part) - most), len(part))]]
+                        for _, part in sets.groupby(sets, sort=False)]).index  # fmt: skip
+    file = Results(results).path("reports", campaign.report_id) / f"tables/{table}.csv"
+    on_each = " on each structure set" if sets.nunique() > 1 else ""
+    return rows.loc[places], f" The {most} best and the {most} worst{on_each} of {len(rows):,} rows; all are in {file}."

@@ -47,6 +47,7 @@ RECIPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hearing_hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_job_that_is_asked_to_stop_goes_on_later(lab: Any, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     pack = lab.pack(0, 1, epochs=4)
