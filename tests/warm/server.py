@@ -118,7 +118,10 @@ class Server:
 
     def _hear(self, caller: socket.socket) -> Sequence[str] | None:
         """Heed an owner, a job, a signal for a job, or that a caller is gone, and the job is to go, too."""
-        message, files, *_ = socket.recv_fds(caller, 2**20, 3)
+        try:
+            message, files, *_ = socket.recv_fds(caller, 2**20, 3)
+        except ConnectionResetError:  # killed before it had read how its job ended
+            message = b""
         if message == b"owner":
             self._owners.add(caller)
         elif not message:

@@ -39,14 +39,13 @@ def mixture_cells(campaign: Campaign, outcomes: xr.Dataset) -> MixtureCells:
     """
     score, shift = outcomes.score.values, outcomes["shift"].values
     sets = [campaign.training_set_by_id[str(id_)] for id_ in outcomes.training_set.values]
-    alone = {spec.datasets[0]: row for row, spec in enumerate(sets) if len(spec.datasets) == 1}
-    images = {row: sum(spec.n_images) for row, spec in enumerate(sets)}
+    images = [sum(spec.n_images) for spec in sets]
+    alone = {(spec.datasets[0], images[row]): row for row, spec in enumerate(sets) if len(spec.datasets) == 1}
     parts: list[tuple[NDArray[Any], ...]] = []
     for row, spec in enumerate(sets):
-        members = [alone[id_] for id_ in spec.datasets if id_ in alone]
+        members = [alone[each] for id_ in spec.datasets if (each := (id_, images[row])) in alone]
         equal = max(spec.n_images) - min(spec.n_images) <= 1
-        same = len({images[each] for each in (row, *members)}) == 1
-        if len(spec.datasets) < 2 or len(members) < len(spec.datasets) or not (equal and same):
+        if len(spec.datasets) < 2 or len(members) < len(spec.datasets) or not equal:
             continue
         inside, outside = shift[row] == IN_DOMAIN, np.isin(shift[row], IMAGING_SHIFTS)
         columns = np.flatnonzero(inside | outside)
@@ -86,12 +85,12 @@ def published_mixture_cells(table: pd.DataFrame) -> MixtureCells:
     sets: dict[tuple[Any, ...], pd.DataFrame] = {
         key: cells.set_index(of_tests) for key, cells in table.groupby(of_sets, sort=False)
     }
-    alone = {key[:3]: cells.score for key, cells in reversed(sets.items()) if len(key[2]) == 1}
+    alone = {key[:3]: cells.score for key, cells in sets.items() if len(key[2]) == 1}
     parts: list[tuple[NDArray[Any], ...]] = []
     for row, ((structures, images, trained, _), cells) in enumerate(sets.items()):
         members = [alone[each] for one in trained if (each := (structures, images, (one,))) in alone]
-        equal = abs(cells.mixture_entropy.iloc[0] - np.log(len(trained))) < 0.01
-        if len(set(trained)) < 2 or len(members) < len(trained) or not equal:
+        equal = (abs(cells.mixture_entropy - np.log(len(trained))) < 0.01).all()
+        if len(trained) < 2 or len(set(trained)) < len(trained) or len(members) < len(trained) or not equal:
             continue
         singles = np.array([each.reindex(cells.index).to_numpy() for each in members])
         inside = (cells["shift"] == IN_DOMAIN).to_numpy()

@@ -16,6 +16,9 @@ from hrtem_ood.config.analysis import Analysis
 FEWEST = 3
 """Mixtures of one size below which a row has no interval."""
 
+COMPARED = ("own", "average", "best")
+"""Means of a row."""
+
 
 class Mean(NamedTuple):
     """A mean over cells with its interval, and the number of cells."""
@@ -101,25 +104,32 @@ def published_mixture_law(path: Path, analysis: Analysis) -> MixtureLaw | None:
     return _law(cells, analysis)
 
 
-class Widths(NamedTuple):
-    """Widths of intervals of one law as parts of those of another, [1]: over all that both have, and of the average's slope."""
+def interval_widths(law: MixtureLaw, other: MixtureLaw) -> dict[str, float]:
+    """Compare the widths of the intervals of two laws.
 
-    least: float
-    largest: float
-    slope: float
+    Parameters
+    ----------
+    law, other : MixtureLaw
 
-
-def interval_widths(law: MixtureLaw, other: MixtureLaw) -> Widths:
-    """Compare the widths of the intervals of two laws."""
-    pairs = [(law.average_per_log, other.average_per_log), (law.own_per_log, other.own_per_log)]
+    Returns
+    -------
+    dict of str to float, [1]
+        ``least`` and ``largest`` ratio of a width to the other's, over all that both have an interval of; ``slope``, that of the
+        average's slope. Empty without any.
+    """
+    pairs = {"slope": (law.average_per_log, other.average_per_log), "own": (law.own_per_log, other.own_per_log)}
     by_size = {row.conditions: row for row in other.rows}
     for row in law.rows:
         if beside := by_size.get(row.conditions):
-            pairs += [(row.own, beside.own), (row.average, beside.average), (row.best, beside.best)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.array([np.float64(one.high - one.low) / np.float64(two.high - two.low) for one, two in pairs])
-    some = ratios[np.isfinite(ratios)] if np.isfinite(ratios).any() else np.array([np.nan])
-    return Widths(float(some.min()), float(some.max()), float(ratios[0]))
+            pairs |= {f"{name} {row.conditions}": (getattr(row, name), getattr(beside, name)) for name in COMPARED}
+    ratios = {
+        name: (one.high - one.low) / (two.high - two.low) for name, (one, two) in pairs.items() if two.high > two.low
+    }
+    ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
+    if not ratios:
+        return {}
+    slope = {"slope": ratios["slope"]} if "slope" in ratios else {}
+    return {"least": min(ratios.values()), "largest": max(ratios.values())} | slope
 
 
 def _law(cells: MixtureCells, analysis: Analysis) -> MixtureLaw | None:

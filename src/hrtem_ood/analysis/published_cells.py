@@ -2,9 +2,10 @@
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from hrtem_ood.config.analysis import Analysis
 from hrtem_ood.errors import ArtifactError
 from hrtem_ood.quoting import shortened
 from hrtem_ood.transfer.forecast.cells import Cells
+from hrtem_ood.transfer.forecast.cross_validation import metric_bounds
 from hrtem_ood.transfer.forecast.descriptors import NAMES
 
 DIGITS = (5, 4, 3)
@@ -31,6 +33,9 @@ LARGEST_BYTES = 5 * 10**6
 
 MOST_CONDITIONS = 10_000
 """Of a table of cells that is read."""
+
+TEXTS = ("training_set", "train_structures", "test_structures", "shift")
+"""Columns of names."""
 
 NUMBERED = f"conditions are numbered from 0, up to {MOST_CONDITIONS - 1}"
 
@@ -227,34 +232,48 @@ def read_cell_table(path: Path, metric: str) -> pd.DataFrame:
     ArtifactError
         When the file is missing or damaged, or lacks a column; it says which.
     """
-    texts = ["training_set", "train_structures", "test_structures", "shift"]
-    numbers = ["mixture_entropy", "log_n_images", "regret"]
     with readable(path):
         read = _table(path)
-        table = read[[*texts, "tested"]].join(read[numbers].astype(float))
+        table = read[[*TEXTS, "tested"]].join(read[["mixture_entropy", "log_n_images", "regret"]].astype(float))
         table["trained"] = [tuple(_conditions(text)) for text in read["trained"]]
         table["score"] = BETTER[metric] * read[metric].astype(float)
+        _check_numbers(table, metric)
     return table
+
+
+def _check_numbers(table: pd.DataFrame, metric: str) -> None:
+    """Refuse what would leave cells out, or count as a score that none can be; regrets may be missing."""
+    for name in ("mixture_entropy", "log_n_images", "score"):
+        if not np.isfinite(table[name]).all():
+            raise ValueError(f"{metric if name == 'score' else name} is no finite number in every row")
+    low, high = metric_bounds(metric)
+    scores = BETTER[metric] * table.score
+    if (low is not None and scores.min() < low) or (high is not None and scores.max() > high):
+        raise ValueError(f"{metric} is at least {low}" + ("" if high is None else f" and at most {high}"))
 
 
 def _table(path: Path) -> pd.DataFrame:
-    table: pd.DataFrame = pd.read_csv(path, dtype={"trained": str})
-    tested = table["tested"].to_numpy(int)
-    if (tested != table["tested"]).any():
+    compression: Any = "gzip" if path.suffix == ".gz" else None
+    texts = ("trained", *TEXTS)
+    numbers = [name for name in pd.read_csv(path, nrows=0, compression=compression).columns if name not in texts]
+    table: pd.DataFrame = pd.read_csv(
+        path,
+        compression=compression,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={name: ["", "nan"] for name in numbers},  # a name can be NA, which pandas takes for a missing number
+    )
+    tested = table["tested"].to_numpy(float)
+    if not ((tested == np.floor(tested)) & (tested >= 0) & (tested < MOST_CONDITIONS)).all():
         raise ValueError(NUMBERED)
-    _in_range(tested)
-    return table
+    return table.assign(tested=tested.astype(int))
 
 
 def _conditions(text: str) -> list[int]:
-    return _in_range([int(each) for each in text.split()])
-
-
-def _in_range(numbers: Iterable[int]) -> list[int]:
-    some = list(numbers)
-    if any(not 0 <= each < MOST_CONDITIONS for each in some):
+    numbers = [int(each) for each in text.split()]
+    if not numbers or not all(0 <= each < MOST_CONDITIONS for each in numbers):
         raise ValueError(NUMBERED)
-    return some
+    return numbers
 
 
 @contextmanager
@@ -270,7 +289,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except KeyError as error:
         raise ArtifactError(f"{path}: is not a table of cells: {shortened(str(error).strip(chr(34)))}.") from None
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, OverflowError, zlib.error) as error:
         raise ArtifactError(f"{path}: is no table of cells that can be read: {shortened(str(error), 200)}") from None
 
 

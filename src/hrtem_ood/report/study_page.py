@@ -1,9 +1,11 @@
 """The page of a study: tables and sentences from the numbers of a campaign, as Markdown."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -124,7 +126,8 @@ def other_law(cells: Path, page: Path, analysis: Analysis) -> OtherLaw:
     """Read the law of mixtures of another campaign, for the page of this one."""
     if (law := published_mixture_law(cells, analysis)) is None:
         raise ArtifactError(f"{cells} has no law of mixtures: {MIXTURES}")
-    return OtherLaw(cells.name.split("_cells")[0], Path(os.path.relpath(cells, page.parent)).as_posix(), law)
+    name = re.sub(r"(?<=.)(_cells)?\.csv(\.gz)?$", "", cells.name).replace("`", "'")
+    return OtherLaw(name, quote(Path(os.path.relpath(cells, page.parent)).as_posix()), law)
 
 
 def page_text(
@@ -188,7 +191,7 @@ def page_text(
         spread=variance_components(results.metrics, results.outcomes, analysis),
         law=law,
         beside=beside if law else None,
-        widths=interval_widths(law, beside.law) if law and beside else None,
+        widths=interval_widths(law, beside.law) if law and beside else {},
         earlier=earlier_forecast(campaign, data.folder, results.outcomes),
         large=LARGE,
         planned=planned_networks(campaign),

@@ -65,7 +65,8 @@ def test_of_many_training_sets_the_best_and_the_worst_are_shown(
     some = summary_table(synthetic.campaign, synthetic.results)
     assert list(some.columns[0].cells) == ["mixed (2 conditions)", "+100"]
     path = Results(synthetic.results).path("reports", synthetic.campaign.report_id) / "tables/ood_matrix.csv"
-    assert f"The 1 best and the 1 worst of 3 rows; all are in {path}." in str(some.caption)
+    text = f"Shown are the 1 best and the 1 worst by off-domain median; {path} has the scores of all."
+    assert text in str(some.caption)
 
 
 def test_of_rows_on_several_structure_sets_some_of_each_are_shown(
@@ -74,9 +75,21 @@ def test_of_rows_on_several_structure_sets_some_of_each_are_shown(
     monkeypatch.setattr(summary, "MOST_SHOWN", 4)
     monkeypatch.setattr(summary, "FEWEST_SHOWN", 1)
     rows = pd.DataFrame({"structure_set": ["easy"] * 3 + ["hard"] * 8, "score": [0.9, 0.8, 0.7, *np.arange(8) / 20]})
-    some, left_out = summary._best_and_worst(synthetic.campaign, synthetic.results, rows, rows.score, "ood_matrix")
+    some, left_out = _shown(synthetic, rows)
     assert list(some.score) == [0.9, 0.8, 0.7, 0.35, 0.3, 0.05, 0.0]  # no row twice
-    assert "The 2 best and the 2 worst on each structure set of 11 rows" in left_out
+    assert "the 2 best and the 2 worst on each structure set by mean" in left_out
+    # a row without a score is neither among the best nor among the worst
+    rows.loc[[0, 3, 4], "score"] = np.nan
+    assert list(_shown(synthetic, rows)[0].score) == [0.8, 0.7, 0.35, 0.3, 0.15, 0.1]
+    # without any score, or where that shows all rows, nothing is left out
+    for whole in (rows.assign(score=np.nan), rows.assign(structure_set=[*"aabbccddeef"], score=np.arange(11))):
+        some, left_out = _shown(synthetic, whole)
+        pd.testing.assert_frame_equal(some, whole)
+        assert not left_out
+
+
+def _shown(made: Any, rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    return summary._best_and_worst(made.campaign, made.results, rows, "score", "mean", "ood_matrix")
 
 
 def test_conditions_that_vary_in_many_parameters_have_short_names(make: Make, config: dict[str, Any]) -> None:

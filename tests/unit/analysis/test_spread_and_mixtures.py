@@ -119,7 +119,7 @@ def test_the_law_of_mixtures_is_the_one_that_scores_were_made_by(
     for row, other in zip(law.rows, again.rows, strict=True):
         np.testing.assert_allclose(np.hstack(row), np.hstack(other), atol=2e-5)
     np.testing.assert_allclose(law.average_per_log, again.average_per_log, atol=2e-5)
-    assert interval_widths(law, law) == (1, 1, 1)
+    assert interval_widths(law, law) == {"least": 1, "largest": 1, "slope": 1}
 
 
 def test_the_law_of_published_cells_is_that_of_the_page() -> None:
@@ -173,7 +173,13 @@ def test_other_numbers_of_images_and_unequal_shares_are_left_out(
         (lambda table: pd.concat([table, table]), "training set 'single' has two scores under condition 0"),
         (lambda table: table.assign(trained="0 x"), "invalid literal"),
         (lambda table: table.assign(tested=-1), "conditions are numbered from 0"),
+        (lambda table: table.assign(tested=[10**400, *table.tested[1:]]), "too large"),
+        (lambda table: table.assign(tested=0.5), "conditions are numbered from 0"),
+        (lambda table: table.assign(trained=""), "conditions are numbered from 0"),
         (lambda table: table.assign(mixture_entropy="?"), "could not convert"),
+        (lambda table: table.assign(log_n_images=["", *table.log_n_images[1:]]), "log_n_images is no finite number"),
+        (lambda table: table.assign(f1=["", *table.f1[1:]]), "f1 is no finite number"),
+        (lambda table: table.assign(f1=100 * table.f1), "f1 is at least 0.0 and at most 1.0"),
     ],
 )
 def test_a_file_that_is_no_table_of_cells_is_told(tmp_path: Path, change: Any, message: str) -> None:
@@ -183,6 +189,33 @@ def test_a_file_that_is_no_table_of_cells_is_told(tmp_path: Path, change: Any, m
         published_mixture_law(path, Analysis())
 
 
+@pytest.mark.parametrize("name", ["cells.zip", "cells.csv.xz", "cells.tar.gz", "cells.csv.gz", "cells.csv.zst"])
+def test_a_file_of_another_kind_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((_cells(tmp_path / "cells.csv")).read_bytes()[:40] + bytes(range(128, 256)))
+    with pytest.raises(ArtifactError, match=f"{name}: is no"):
+        published_mixture_law(path, Analysis())
+
+
+def test_names_that_pandas_takes_for_missing_are_names(tmp_path: Path) -> None:
+    path = _cells(tmp_path / "cells.csv")
+    table = pd.read_csv(path, dtype={"trained": str}).replace({"training_set": {"single": "NA", "mixed": "nan"}})
+    table.assign(train_structures="None").to_csv(path, index=False)
+    cells = published_mixture_cells(read_cell_table(path, "f1"))
+    np.testing.assert_allclose(cells.own, [-0.1, -0.1, np.nan])
+
+
+def test_a_mixture_is_compared_with_as_many_images(tmp_path: Path) -> None:
+    """Singles and mixtures of another number of images beside, in any order, change nothing."""
+    path = _cells(tmp_path / "cells.csv")
+    table = pd.read_csv(path, dtype={"trained": str})
+    more = table.assign(log_n_images=3.0, f1=table.f1 / 2, regret=table.regret / 2)
+    for both in ([table, more], [more, table]):
+        pd.concat(both).to_csv(path, index=False)
+        cells = published_mixture_cells(read_cell_table(path, "f1"))
+        assert sorted(cells.best[np.isfinite(cells.best)]) == pytest.approx([0.05, 0.1])
+
+
 def test_one_size_of_mixtures_makes_no_law(tmp_path: Path) -> None:
     assert published_mixture_law(_cells(tmp_path / "cells.csv"), Analysis()) is None
 
@@ -190,6 +223,6 @@ def test_one_size_of_mixtures_makes_no_law(tmp_path: Path) -> None:
 def test_a_loss_is_better_where_it_is_smaller(tmp_path: Path) -> None:
     path = _cells(tmp_path / "cells.csv")
     table = pd.read_csv(path, dtype={"trained": str}).rename(columns={"f1": "cross_entropy"})
-    table.assign(cross_entropy=-table.cross_entropy).to_csv(path, index=False)
+    table.assign(cross_entropy=1 - table.cross_entropy).to_csv(path, index=False)
     cells = published_mixture_cells(read_cell_table(path, "cross_entropy"))
     np.testing.assert_allclose(cells.best, [np.nan, np.nan, 0.6 - 0.5])

@@ -74,6 +74,30 @@ def test_a_job_and_its_caller_that_end_at_once_leave_the_server_alive(started, l
     assert "1 loop" in after.communicate(timeout=30)[0]
 
 
+def test_a_caller_that_is_killed_before_it_has_read_how_its_job_ended_leaves_the_server_alive(started):
+    client = started.start("timeit", "-s", "print('it runs', flush=True); import time; time.sleep(60)")
+    assert client.stdout.readline() == "it runs\n"
+    (job,) = started.server.children()
+    os.kill(client.pid, signal.SIGSTOP)
+    job.kill()
+    wait(lambda: not job.is_running())  # the server has reaped it, and sent the code
+    time.sleep(0.2)
+    client.kill()
+    client.communicate(timeout=30)
+    after = started.start("timeit", "-n1", "-r1", "pass")
+    assert "1 loop" in after.communicate(timeout=30)[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL])
+def test_a_caller_ends_by_the_signal_that_ended_its_job(started, number):
+    code = (
+        f"import os, signal; signal.signal({int(number)}, signal.SIG_DFL)" if number != signal.SIGKILL else "import os"
+    )
+    client = started.start("timeit", "-s", f"{code}; os.kill(os.getpid(), {int(number)})")
+    client.communicate(timeout=30)
+    assert client.returncode == -number
+
+
 def test_without_a_server_its_log_is_shown(started):
     started.server.kill()
     started.server.wait()

@@ -24,10 +24,10 @@ from hrtem_ood.transfer.forecast.forecaster import Forecaster
 from hrtem_ood.transfer.forecast.wording import AT_EDGE, performance_text, weakness_texts
 
 MOST_SHOWN = 10
-"""Rows of a table that are shown at each end, of all structure sets together, where there are more than twice as many."""
+"""Rows that are shown at each end of a table with more than twice as many, shared among its structure sets."""
 
 FEWEST_SHOWN = 3
-"""The same of one structure set."""
+"""Of each structure set, however many there are."""
 
 
 def answer_lines(campaign: Campaign, results: Path) -> list[str]:
@@ -104,9 +104,9 @@ def summary_table(campaign: Campaign, results: Path) -> Table:
     """
     cells = _briefly_named(campaign, aggregate_by_training_set(campaign, read_metrics(campaign, results)))
     rows, key = by_training_set(cells), key_numbers(cells)
-    some, left_out = _best_and_worst(
-        campaign, results, rows, rows.median_ood_f1.fillna(rows.in_domain_f1), "ood_matrix"
-    )
+    off = rows.median_ood_f1.notna().any()
+    by = ("median_ood_f1", "off-domain median") if off else ("in_domain_f1", "score in-domain")
+    some, left_out = _best_and_worst(campaign, results, rows, *by, "ood_matrix")
     diverged = f" {key.diverged} of {key.networks} networks diverged; the report names them." if key.diverged else ""
     several = rows.structure_set.nunique() > 1
     table = make_table(
@@ -152,7 +152,7 @@ def measured_tables(campaign: Campaign, results: Path) -> Iterator[Table]:
     level = f"{100 * campaign.config.analysis.confidence_level:.0f} %"
     for gap in measured.gaps:
         rows = measured.table[measured.table.suite == gap.suite].sort_values("f1", ascending=False)
-        rows, left_out = _best_and_worst(campaign, results, rows, rows.f1, "measured")
+        rows, left_out = _best_and_worst(campaign, results, rows, "f1", "mean F1", "measured")
         table = make_table(
             f"Micrographs of {gap.suite}: F1, median over the networks of each training set",
             "training set",
@@ -188,16 +188,21 @@ def _briefly_named(campaign: Campaign, cells: xr.Dataset) -> xr.Dataset:
 
 
 def _best_and_worst(
-    campaign: Campaign, results: Path, rows: pd.DataFrame, score: "pd.Series[float]", table: str
+    campaign: Campaign, results: Path, rows: pd.DataFrame, column: str, meaning: str, table: str
 ) -> tuple[pd.DataFrame, str]:
-    """Return all rows, or of many the best and the worst on each structure set, best first; and where the others are."""
-    if len(rows) <= 2 * MOST_SHOWN:
+    """Return all rows, or of many the best and the worst by a column on each structure set; and where all scores are."""
+    sets = rows.structure_set if "structure_set" in rows else pd.Series("", rows.index)
+    most = max(FEWEST_SHOWN, MOST_SHOWN // max(1, sets.nunique()))
+    some = rows[rows[column].notna()].sort_values(column, ascending=False, kind="stable")
+    ends = [
+        pd.concat([part.iloc[:most], part.iloc[max(most, len(part) - most) :]])
+        for _, part in some.groupby(sets[some.index], sort=False)
+    ]
+    if len(rows) <= 2 * MOST_SHOWN or not ends or (shown := pd.concat(ends)).shape[0] == len(rows):
         return rows, ""
-    order = score.sort_values(ascending=False, kind="stable").index
-    sets = rows.structure_set[order] if "structure_set" in rows else pd.Series("", order)
-    most = max(FEWEST_SHOWN, MOST_SHOWN // sets.nunique())
-    places = pd.concat([part.iloc[[*range(min(most, len(part))), *range(max(most, len(part) - most), len(part))]]
-                        for _, part in sets.groupby(sets, sort=False)]).index  # fmt: skip
     file = Results(results).path("reports", campaign.report_id) / f"tables/{table}.csv"
     on_each = " on each structure set" if sets.nunique() > 1 else ""
-    return rows.loc[places], f" The {most} best and the {most} worst{on_each} of {len(rows):,} rows; all are in {file}."
+    return (
+        shown,
+        f" Shown are the {most} best and the {most} worst{on_each} by {meaning}; {file} has the scores of all.",
+    )
