@@ -49,6 +49,7 @@ OUTCOME = {
 }
 
 MIXTURES = "it takes mixtures of two sizes whose conditions also train alone, on as many images."
+"""What a law of mixtures needs."""
 
 PACKAGES = ("torch", "numpy", "scipy", "abtem")
 """Packages whose versions the page states."""
