@@ -49,13 +49,9 @@ def mixture_cells(campaign: Campaign, outcomes: xr.Dataset) -> MixtureCells:
             continue
         inside, outside = shift[row] == IN_DOMAIN, np.isin(shift[row], IMAGING_SHIFTS)
         columns = np.flatnonzero(inside | outside)
-        singles, own = score[members][:, columns], score[row, columns]
-        differences = [
-            np.where(inside[columns], outcomes.regret.values[row, columns], np.nan),
-            np.where(outside[columns], own - singles.mean(axis=0), np.nan),
-            np.where(outside[columns], own - singles.max(axis=0), np.nan),
-        ]
         counts = (np.full(columns.size, row), outcomes.place.values[columns], np.full(columns.size, len(members)))
+        regret = outcomes.regret.values[row, columns]
+        differences = _differences(inside[columns], score[row, columns], regret, score[members][:, columns])
         parts.append((*counts, *differences))
     return _joined(parts)
 
@@ -94,14 +90,19 @@ def published_mixture_cells(table: pd.DataFrame) -> MixtureCells:
             continue
         singles = np.array([each.reindex(cells.index).to_numpy() for each in members])
         inside = (cells["shift"] == IN_DOMAIN).to_numpy()
-        differences = [
-            np.where(inside, cells.regret, np.nan),
-            np.where(inside, np.nan, cells.score - singles.mean(axis=0)),
-            np.where(inside, np.nan, cells.score - singles.max(axis=0)),
-        ]
+        differences = _differences(inside, cells.score.to_numpy(), cells.regret.to_numpy(), singles)
         places = cells.index.get_level_values(0).to_numpy()
         parts.append((np.full(places.size, row), places, np.full(places.size, len(members)), *differences))
     return _joined(parts)
+
+
+def _differences(inside: NDArray[np.bool_], own: Floats, regret: Floats, singles: Floats) -> tuple[Floats, ...]:
+    """Return *own*, *average* and *best* of a mixture's cells (cell,), from the scores (member, cell) of its conditions alone."""
+    return (
+        np.where(inside, regret, np.nan),
+        np.where(inside, np.nan, own - singles.mean(axis=0)),
+        np.where(inside, np.nan, own - singles.max(axis=0)),
+    )
 
 
 def _joined(parts: list[tuple[NDArray[Any], ...]]) -> MixtureCells:

@@ -78,6 +78,11 @@ def mixture_law(campaign: Campaign, outcomes: xr.Dataset) -> MixtureLaw | None:
     return _law(mixture_cells(campaign, outcomes), campaign.config.analysis)
 
 
+def has_mixture_law(campaign: Campaign, outcomes: xr.Dataset) -> bool:
+    """Tell whether :func:`mixture_law` finds one, without its intervals, which take the time."""
+    return _sizes(mixture_cells(campaign, outcomes)).size > 1
+
+
 def published_mixture_law(path: Path, analysis: Analysis) -> MixtureLaw | None:
     """Compare mixtures as :func:`mixture_law` does, from the published cells of a campaign.
 
@@ -132,8 +137,12 @@ def interval_widths(law: MixtureLaw, other: MixtureLaw) -> dict[str, float]:
     return {"least": min(ratios.values()), "largest": max(ratios.values())} | slope
 
 
+def _sizes(cells: MixtureCells) -> NDArray[np.integer]:
+    return np.unique(cells.size)
+
+
 def _law(cells: MixtureCells, analysis: Analysis) -> MixtureLaw | None:
-    sizes = np.unique(cells.size)
+    sizes = _sizes(cells)
     if sizes.size < 2:
         return None
     how = (analysis.bootstrap_resamples, analysis.confidence_level)

@@ -13,7 +13,13 @@ import pandas as pd
 from hrtem_ood.analysis.correlation import spearman
 from hrtem_ood.analysis.earlier_forecast import earlier_forecast
 from hrtem_ood.analysis.key_numbers import key_numbers, rows_as_dicts
-from hrtem_ood.analysis.mixture_law import MixtureLaw, interval_widths, mixture_law, published_mixture_law
+from hrtem_ood.analysis.mixture_law import (
+    MixtureLaw,
+    has_mixture_law,
+    interval_widths,
+    mixture_law,
+    published_mixture_law,
+)
 from hrtem_ood.analysis.provenance import campaign_provenance
 from hrtem_ood.analysis.published_cells import write_cells
 from hrtem_ood.analysis.ranking.predictor_ranking import OUTCOMES, bootstrap_stream, cell_subsets
@@ -99,7 +105,7 @@ def write_page(
     links = {name: Path(os.path.relpath(figures / f"{name}.png", page.parent)).as_posix() for name in names}
     other = None if beside is None else other_law(beside, page, campaign.config.analysis)
     data = ReportData(campaign, results, analyse_campaign(campaign, results))
-    if other is not None and mixture_law(campaign, data.results.outcomes) is None:
+    if other is not None and not has_mixture_law(campaign, data.results.outcomes):
         raise ArtifactError(
             f"{campaign.name} has no law of mixtures, beside which that of {beside} would be: {MIXTURES}"
         )

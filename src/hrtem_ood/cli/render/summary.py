@@ -191,18 +191,17 @@ def _best_and_worst(
     campaign: Campaign, results: Path, rows: pd.DataFrame, column: str, meaning: str, table: str
 ) -> tuple[pd.DataFrame, str]:
     """Return all rows, or of many the best and the worst by a column on each structure set; and where all scores are."""
+    if len(rows) <= 2 * MOST_SHOWN:
+        return rows, ""
     sets = rows.structure_set if "structure_set" in rows else pd.Series("", rows.index)
     most = max(FEWEST_SHOWN, MOST_SHOWN // max(1, sets.nunique()))
     some = rows[rows[column].notna()].sort_values(column, ascending=False, kind="stable")
-    ends = [
-        pd.concat([part.iloc[:most], part.iloc[max(most, len(part) - most) :]])
-        for _, part in some.groupby(sets[some.index], sort=False)
-    ]
-    if len(rows) <= 2 * MOST_SHOWN or not ends or (shown := pd.concat(ends)).shape[0] == len(rows):
+    from_ends = some.groupby(sets[some.index], sort=False)
+    from_best, from_worst = from_ends.cumcount(), from_ends.cumcount(ascending=False)
+    shown = some[(from_best < most) | (from_worst < most)]
+    if len(shown) in (0, len(rows)):
         return rows, ""
     file = Results(results).path("reports", campaign.report_id) / f"tables/{table}.csv"
     on_each = " on each structure set" if sets.nunique() > 1 else ""
-    return (
-        shown,
-        f" Shown are the {most} best and the {most} worst{on_each} by {meaning}; {file} has the scores of all.",
-    )
+    text = f" Shown are the {most} best and the {most} worst{on_each} by {meaning}; {file} has the scores of all."
+    return shown.loc[sets[shown.index].sort_values(kind="stable").index], text
